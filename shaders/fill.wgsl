@@ -1,0 +1,130 @@
+// Fills a range of a tensor. Twin: src/cpu/fill.rs. Element i of the whole row-major tensor is word i mod 4
+// of the Philox block with counter (i / 4, stream) under the key, so any range, window or shard of a tensor
+// has the bits that it has in the whole.
+
+struct Params {
+    key: vec2<u32>,     // the seed: low, high
+    stream: vec2<u32>,  // counter words 2 and 3
+    first: vec2<u32>,   // index of the first element to write, in the whole tensor: low, high
+    begin: u32,         // where it goes: entry of the output array
+    count: u32,         // elements to write
+    scale: f32,
+    shift: f32,
+    one: f32,           // 1.0, see mul_add.wgsl
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read_write> out: array<vec4<u32>>;
+@group(0) @binding(1) var<storage, read_write> out_words: array<u32>;
+
+const NORMAL: u32 = 0u;
+const UNIFORM: u32 = 1u;
+const CONSTANT: u32 = 2u;
+override DISTRIBUTION: u32 = NORMAL;
+
+override WORKGROUP_SIZE: u32 = 256u;
+
+// Invocations are counted through x, then y: one dimension alone ends at 65,535 workgroups.
+fn invocation(group: vec3<u32>, groups: vec3<u32>, local: u32) -> u32 {
+    return (group.y * groups.x + group.x) * WORKGROUP_SIZE + local;
+}
+
+// Index of the block that holds element `first`, plus `n`: 64 bits, low and high.
+fn block_index(n: u32) -> vec2<u32> {
+    let low = (params.first.x >> 2u) | (params.first.y << 30u);
+    let sum = low + n;
+    return vec2<u32>(sum, (params.first.y >> 2u) + u32(sum < low));
+}
+
+// The four values of a block.
+fn values(block: vec2<u32>) -> vec4<f32> {
+    if DISTRIBUTION == CONSTANT {
+        return vec4<f32>(params.shift);
+    }
+    let words = philox4x32(vec4<u32>(block, params.stream), params.key);
+    if DISTRIBUTION == UNIFORM {
+        return uniform4(words);
+    }
+    return normal4(words);
+}
+
+// Two values as the halves of a word, the first one low.
+fn pack(a: f32, b: f32) -> u32 {
+    if DTYPE == F16 {
+        return f16_bits(a) | (f16_bits(b) << 16u);
+    }
+    return bf16_bits(a) | (bf16_bits(b) << 16u);
+}
+
+// Whole 16-byte entries that start at a block: `first` is a multiple of 4, `count` of an entry's elements.
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn fill(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let i = invocation(group, groups, local);
+    if DTYPE == F32 {
+        if i < params.count / 4u {
+            out[params.begin + i] = bitcast<vec4<u32>>(values(block_index(i)));
+        }
+    } else {
+        if i < params.count / 8u {
+            let a = values(block_index(2u * i));
+            let b = values(block_index(2u * i + 1u));
+            out[params.begin + i] =
+                vec4<u32>(pack(a.x, a.y), pack(a.z, a.w), pack(b.x, b.y), pack(b.z, b.w));
+        }
+    }
+}
+
+// The element `offset` after `first`, if it is one to write, as a word of its own.
+fn store_word(offset: u32, value: f32) {
+    if offset < params.count {
+        out_words[params.begin + offset] = bitcast<u32>(value);
+    }
+}
+
+// The elements `offset` and `offset` + 1 after `first`. Beyond `count` memory keeps what it holds.
+fn store_halves(offset: u32, a: f32, b: f32) {
+    if offset < params.count {
+        let word = pack(a, b);
+        let entry = params.begin + offset / 2u;
+        if offset + 1u < params.count {
+            out_words[entry] = word;
+        } else {
+            out_words[entry] = (out_words[entry] & 0xffff0000u) | (word & 0xffffu);
+        }
+    }
+}
+
+// Any range at any word: ends of a tensor and slices that start inside a block. `begin` counts words.
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn fill_words(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let i = invocation(group, groups, local);
+    let phase = params.first.x & 3u;
+    // Offset from `first` of the block's own first element; what lies before `first` wraps above `count`.
+    let offset = 4u * i - phase;
+    if 4u * i >= params.count + phase {
+        return;
+    }
+    let a = values(block_index(i));
+    if DTYPE == F32 {
+        store_word(offset, a.x);
+        store_word(offset + 1u, a.y);
+        store_word(offset + 2u, a.z);
+        store_word(offset + 3u, a.w);
+    } else if (phase & 1u) == 0u {
+        store_halves(offset, a.x, a.y);
+        store_halves(offset + 2u, a.z, a.w);
+    } else {
+        // A word starts at every odd element: the last one also needs the next block.
+        let next = values(block_index(i + 1u));
+        store_halves(offset + 1u, a.y, a.z);
+        store_halves(offset + 3u, a.w, next.x);
+    }
+}

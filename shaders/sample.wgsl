@@ -1,0 +1,119 @@
+// Random words to values: every float operation of the stream. Twin: src/sample.rs.
+//
+// Only integers and + - * with each operation rounded by itself (mul_add.wgsl), so that every device
+// gives the same bits. A word is never converted to a float that would have to round it.
+
+// 1 - 2^-24: moves the mantissa grid 1 + k 2^-23 to the midpoints (2k + 1) 2^-24.
+const MIDPOINT: f32 = 0x1.fffffep-1f;
+
+// -2 ln(m 2^e) = e RADIUS_EXPONENT 2^23 + f P(f), where f = m - 1 and m is in [0.65, 1.3).
+const RADIUS_SPLIT: u32 = 0x3f266666u;
+const RADIUS_EXPONENT: f32 = -0x1.62e43p-23f;
+const RADIUS_P0: f32 = -0x1.000002p+1f;
+const RADIUS_P1: f32 = 0x1.fffe72p-1f;
+const RADIUS_P2: f32 = -0x1.555934p-1f;
+const RADIUS_P3: f32 = 0x1.007b4ap-1f;
+const RADIUS_P4: f32 = -0x1.97283p-2f;
+const RADIUS_P5: f32 = 0x1.4024cp-2f;
+const RADIUS_P6: f32 = -0x1.518c8cp-2f;
+const RADIUS_P7: f32 = 0x1.99d472p-2f;
+
+// 1/sqrt(1 - h) for |h| < 0.07, which the integer guess at 1/sqrt(s) leaves.
+const SQRT_GUESS: u32 = 0x5f375a86u;
+const SQRT_Q1: f32 = 0x1.ffff9p-2f;
+const SQRT_Q2: f32 = 0x1.80003p-2f;
+const SQRT_Q3: f32 = 0x1.417952p-2f;
+const SQRT_Q4: f32 = 0x1.189d22p-2f;
+
+// sin(pi/4 t) = t S(t^2) and cos(pi/4 t) = C(t^2) for t in (0, 1).
+const SIN_S0: f32 = 0x1.921fb6p-1f;
+const SIN_S1: f32 = -0x1.4abbbap-4f;
+const SIN_S2: f32 = 0x1.465e92p-9f;
+const SIN_S3: f32 = -0x1.2d9308p-15f;
+const COS_C1: f32 = -0x1.3bd39cp-2f;
+const COS_C2: f32 = 0x1.03b09p-6f;
+const COS_C3: f32 = -0x1.4e844ap-12f;
+
+// Uniform on (-1, 1): an odd multiple of 2^-24, symmetric, ends open. Bits 8 to 31 of the word.
+fn uniform_signed(word: u32) -> f32 {
+    return f32(2 * i32(word >> 8u) + 1 - 0x1000000) * 0x1p-24f;
+}
+
+// sqrt(-2 ln u) with u = (word + 1) 2^-32 rounded to f32: in (0, 1], exact where it is below 2^-8.
+fn radius(word: u32) -> f32 {
+    // The one addition that rounds; both its terms are exact.
+    let x = f32(i32(word >> 8u)) * 256.0f + f32(i32(word & 0xffu) + 1);
+    let bits = bitcast<u32>(x) - (RADIUS_SPLIT + 0x10000000u);
+    let exponent = bits & 0xff800000u;
+    let f = bitcast<f32>((bits - exponent) + RADIUS_SPLIT) - 1.0f;
+    var p = mul_add(RADIUS_P7, f, RADIUS_P6);
+    p = mul_add(p, f, RADIUS_P5);
+    p = mul_add(p, f, RADIUS_P4);
+    p = mul_add(p, f, RADIUS_P3);
+    p = mul_add(p, f, RADIUS_P2);
+    p = mul_add(p, f, RADIUS_P1);
+    p = mul_add(p, f, RADIUS_P0);
+    let s = mul_add(f32(bitcast<i32>(exponent)), RADIUS_EXPONENT, f * p * params.one);
+    let guess = bitcast<f32>(SQRT_GUESS - (bitcast<u32>(s) >> 1u));
+    let w = s * guess;
+    let h = mul_add(-w, guess, 1.0f);
+    var q = mul_add(SQRT_Q4, h, SQRT_Q3);
+    q = mul_add(q, h, SQRT_Q2);
+    q = mul_add(q, h, SQRT_Q1);
+    q = mul_add(q, h, 1.0f);
+    return w * q;
+}
+
+// A point on the unit circle, cosine first. With t = (2 (word mod 2^23) + 1) 2^-24 the first octant's
+// (cos, sin)(pi/4 t) is swapped if bit 29 is set, then its first negated by bit 31, its second by bit 30.
+fn circle(word: u32) -> vec2<f32> {
+    let t = bitcast<f32>(0x3f800000u | (word & 0x7fffffu)) - MIDPOINT;
+    let t2 = t * t;
+    var s = mul_add(SIN_S3, t2, SIN_S2);
+    s = mul_add(s, t2, SIN_S1);
+    s = mul_add(s, t2, SIN_S0);
+    let sine = bitcast<u32>(s * t);
+    var c = mul_add(COS_C3, t2, COS_C2);
+    c = mul_add(c, t2, COS_C1);
+    let cosine = bitcast<u32>(mul_add(c, t2, 1.0f));
+    let swap = (word & 0x20000000u) != 0u;
+    let first = select(cosine, sine, swap) ^ (word & 0x80000000u);
+    let second = select(sine, cosine, swap) ^ ((word << 1u) & 0x80000000u);
+    return vec2<f32>(bitcast<f32>(first), bitcast<f32>(second));
+}
+
+// Two independent normals, mean `shift` and standard deviation `scale` (Box-Muller 1958).
+fn normal_pair(radius_word: u32, angle_word: u32) -> vec2<f32> {
+    let r = radius(radius_word) * params.scale;
+    let point = circle(angle_word);
+    return vec2<f32>(mul_add(r, point.x, params.shift), mul_add(r, point.y, params.shift));
+}
+
+fn normal4(words: vec4<u32>) -> vec4<f32> {
+    return vec4<f32>(normal_pair(words.x, words.y), normal_pair(words.z, words.w));
+}
+
+fn uniform1(word: u32) -> f32 {
+    return mul_add(uniform_signed(word), params.scale, params.shift);
+}
+
+fn uniform4(words: vec4<u32>) -> vec4<f32> {
+    return vec4<f32>(uniform1(words.x), uniform1(words.y), uniform1(words.z), uniform1(words.w));
+}
+
+// The bits of `value` rounded to bf16, to nearest even. No NaN comes here.
+fn bf16_bits(value: f32) -> u32 {
+    let bits = bitcast<u32>(value);
+    return (bits + 0x7fffu + ((bits >> 16u) & 1u)) >> 16u;
+}
+
+// The bits of `value` rounded to f16, to nearest even. No NaN comes here.
+fn f16_bits(value: f32) -> u32 {
+    let bits = bitcast<u32>(value);
+    let magnitude = bits & 0x7fffffffu;
+    // Below 2^-14 the step of f16 is 2^-24, that of a float in [1/2, 1): adding 1/2 rounds there.
+    let subnormal = bitcast<u32>(bitcast<f32>(magnitude) + 0.5f) - 0x3f000000u;
+    let normal = (magnitude - 0x38000000u + 0xfffu + ((magnitude >> 13u) & 1u)) >> 13u;
+    let rounded = select(min(normal, 0x7c00u), subnormal, magnitude < 0x38800000u);
+    return rounded | ((bits >> 16u) & 0x8000u);
+}

@@ -1,0 +1,125 @@
+// Count, range and centred moments of each chunk of a tensor. Twin: src/reduce/stats.rs.
+// A chunk is read twice: first for its range, then for sums of (x - centre) scaled into [-1, 1], so that
+// neither a large mean nor a huge or tiny spread costs precision. The host merges the chunks in f64.
+
+struct Chunk {
+    finite: u32,
+    nan: u32,
+    infinite: u32,
+    min: u32,   // ordered keys of the smallest and the largest finite value
+    max: u32,
+    sum: f32,   // of d = (x - centre) * scale
+    square: f32, // of d * d
+}
+
+@group(0) @binding(2) var<storage, read_write> chunks: array<Chunk>;
+
+var<workgroup> lane_counts: array<vec3<u32>, LANES>;  // finite, nan, infinite
+var<workgroup> lane_ranges: array<vec2<u32>, LANES>;  // min, max
+var<workgroup> lane_sums: array<vec2<f32>, LANES>;    // sum, square
+
+// The f32 bits of element `i`, exactly.
+fn element_f32(i: u32) -> u32 {
+    let bits = element_bits(i);
+    if DTYPE == F32 {
+        return bits;
+    }
+    if DTYPE == BF16 {
+        return bits << 16u;
+    }
+    let sign = (bits & 0x8000u) << 16u;
+    let magnitude = bits & 0x7fffu;
+    if magnitude >= 0x7c00u {
+        return sign | 0x7f800000u | ((magnitude & 0x3ffu) << 13u);
+    }
+    if magnitude < 0x400u {
+        // A subnormal is an integer below 2^10 times 2^-24.
+        return sign | bitcast<u32>(f32(magnitude) * 0x1p-24f);
+    }
+    return sign | ((magnitude << 13u) + 0x38000000u);
+}
+
+// Unsigned integers in the order of the floats, -0 before +0.
+fn ordered_key(bits: u32) -> u32 {
+    return bits ^ select(0x80000000u, 0xffffffffu, (bits & 0x80000000u) != 0u);
+}
+
+fn from_ordered_key(key: u32) -> f32 {
+    return bitcast<f32>(key ^ select(0xffffffffu, 0x80000000u, (key & 0x80000000u) != 0u));
+}
+
+// 2^-e where the half range is in [2^e, 2^(e + 1)), kept a normal number.
+fn scale_for(half_range: f32) -> f32 {
+    let exponent = clamp(bitcast<u32>(half_range) >> 23u, 1u, 253u);
+    return bitcast<f32>((254u - exponent) << 23u);
+}
+
+@compute @workgroup_size(LANES)
+fn stats(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let chunk = chunk_index(group, groups);
+    let inside = chunk <= (params.count - 1u) / CHUNK;
+    let start = chunk * CHUNK;
+    let end = select(0u, min(CHUNK, params.count - start), inside);
+
+    var counts = vec3<u32>(0u);
+    var low = 0xffffffffu;
+    var high = 0u;
+    for (var i = lane; i < end; i += LANES) {
+        let bits = element_f32(start + i);
+        let magnitude = bits & 0x7fffffffu;
+        if magnitude < 0x7f800000u {
+            counts.x += 1u;
+            low = min(low, ordered_key(bits));
+            high = max(high, ordered_key(bits));
+        } else if magnitude == 0x7f800000u {
+            counts.z += 1u;
+        } else {
+            counts.y += 1u;
+        }
+    }
+    lane_counts[lane] = counts;
+    lane_ranges[lane] = vec2<u32>(low, high);
+    for (var half = LANES / 2u; half > 0u; half /= 2u) {
+        workgroupBarrier();
+        if lane < half {
+            lane_counts[lane] += lane_counts[lane + half];
+            let a = lane_ranges[lane];
+            let b = lane_ranges[lane + half];
+            lane_ranges[lane] = vec2<u32>(min(a.x, b.x), max(a.y, b.y));
+        }
+    }
+    workgroupBarrier();
+    let range = lane_ranges[0];
+    let minimum = from_ordered_key(range.x);
+    let maximum = from_ordered_key(range.y);
+    let centre = maximum * 0.5f + minimum * 0.5f;
+    let scale = scale_for(maximum * 0.5f - minimum * 0.5f);
+
+    var sum = 0.0f;
+    var square = 0.0f;
+    for (var i = lane; i < end; i += LANES) {
+        let bits = element_f32(start + i);
+        if (bits & 0x7fffffffu) < 0x7f800000u {
+            let d = (bitcast<f32>(bits) - centre) * scale;
+            sum += d;
+            square = mul_add(d, d, square);
+        }
+    }
+    lane_sums[lane] = vec2<f32>(sum, square);
+    for (var half = LANES / 2u; half > 0u; half /= 2u) {
+        workgroupBarrier();
+        if lane < half {
+            lane_sums[lane] += lane_sums[lane + half];
+        }
+    }
+    if lane == 0u && inside {
+        chunks[chunk] = Chunk(
+            lane_counts[0].x, lane_counts[0].y, lane_counts[0].z,
+            range.x, range.y, lane_sums[0].x, lane_sums[0].y,
+        );
+    }
+}

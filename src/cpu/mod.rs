@@ -1,0 +1,110 @@
+//! The CPU path: the same calls and the same bits as on a GPU, on all cores, with no adapter.
+
+pub(crate) mod fill;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::{Element, Error, Fill, HostTensor, Parameter, Result};
+
+/// Seed and next stream of a device: what a call uses that names none.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Streams {
+    pub(crate) seed: u64,
+    next: Arc<AtomicU64>,
+}
+
+impl Streams {
+    pub(crate) fn new(seed: u64) -> Self {
+        Streams { seed, next: Arc::default() }
+    }
+
+    /// Resolves a parameter; the next stream is taken only once nothing can fail any more.
+    pub(crate) fn resolve(&self, parameter: &Parameter) -> Result<Fill> {
+        let mut fill = parameter.resolve(self.seed, 0)?;
+        if !parameter.has_stream() {
+            fill.stream = self.next.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(fill)
+    }
+}
+
+/// The host as a device: a seed, and a stream for each call that names none.
+///
+/// Clones share the count of streams. With the seed of a [`Device`](crate::Device) and the same calls it
+/// gives the same bits.
+///
+/// ```
+/// use gpu_init::{Cpu, Parameter};
+///
+/// let cpu = Cpu::with_seed(42);
+/// let weights = cpu.fill(&Parameter::xavier_normal([256, 128]))?;
+/// assert_eq!(weights.as_slice::<f32>().unwrap().len(), 256 * 128);
+/// let more = cpu.fill(&Parameter::xavier_normal([256, 128]))?;
+/// assert_ne!(weights.fingerprint(), more.fingerprint());
+/// # Ok::<(), gpu_init::Error>(())
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Cpu {
+    streams: Streams,
+}
+
+impl Cpu {
+    /// The host with seed 0.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The host with a seed.
+    pub fn with_seed(seed: u64) -> Self {
+        Cpu { streams: Streams::new(seed) }
+    }
+
+    /// Makes a tensor in host memory.
+    ///
+    /// # Errors
+    /// Those of [`Parameter::resolve`], and [`Error::HostOutOfMemory`].
+    pub fn fill(&self, parameter: &Parameter) -> Result<HostTensor> {
+        HostTensor::filled(self.streams.resolve(parameter)?)
+    }
+
+    /// Fills the caller's slice, which must be as long as the parameter (or its range).
+    ///
+    /// The element type is the slice's.
+    ///
+    /// ```
+    /// use gpu_init::{Cpu, Parameter, half::bf16};
+    ///
+    /// let mut weights = vec![bf16::ZERO; 12];
+    /// Cpu::new().fill_into(&Parameter::xavier_uniform([3, 4]), &mut weights)?;
+    /// assert!(weights.iter().all(|w| w.to_f32().abs() <= 1.0));
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`Parameter::resolve`], [`Error::Length`], and [`Error::DTypeMismatch`] if the parameter
+    /// asks for another type. The slice is untouched then.
+    pub fn fill_into<T: Element>(&self, parameter: &Parameter, out: &mut [T]) -> Result<()> {
+        let operation = parameter.initializer().name();
+        if let Some(expected) = parameter.asked_dtype().filter(|&dtype| dtype != T::DTYPE) {
+            return Err(Error::DTypeMismatch { operation, expected, actual: T::DTYPE });
+        }
+        let parameter = parameter.clone().dtype(T::DTYPE);
+        let expected = parameter.resolve(0, 0)?.len;
+        let actual = out.len() as u64;
+        if expected != actual {
+            return Err(Error::Length { operation, expected, actual });
+        }
+        fill::fill(&self.streams.resolve(&parameter)?, out);
+        Ok(())
+    }
+}
+
+/// A vector of zeros, or an error instead of an abort.
+pub(crate) fn zeroed<T: Element>(operation: &'static str, len: u64) -> Result<Vec<T>> {
+    let bytes = len.saturating_mul(T::DTYPE.size());
+    usize::try_from(len)
+        .ok()
+        .and_then(|len| bytemuck::try_zeroed_vec(len).ok())
+        .ok_or(Error::HostOutOfMemory { operation, bytes })
+}

@@ -1,0 +1,154 @@
+//! What an initializer and a shape resolve to: a law with its numbers rounded to f32, proved to give
+//! only normal, finite values in the element type. What samples afterwards cannot fail.
+
+use crate::initializer::finite;
+use crate::sample::Scaling;
+use crate::{DType, Error, Result};
+
+/// The largest |z| of the normal: sqrt(2 ln 2^32), rounded up.
+pub(crate) const LARGEST_NORMAL: f64 = 6.660_44;
+
+// The smallest nonzero values are 1.6e-11 std for the normal and 2^-24 bound for the uniform; these
+// limits keep them, and all that is computed on the way, above 2^-126.
+const LEAST_STD: f64 = f64::from_bits((1023 - 90) << 52); // 2^-90
+const LEAST_BOUND: f64 = f64::from_bits((1023 - 102) << 52); // 2^-102
+/// value + mean cancels to no less than the last place of the mean.
+const LEAST_MEAN: f64 = f64::from_bits((1023 - 100) << 52); // 2^-100
+/// In f16 a spread below its smallest normal number would leave few values, or only zero.
+const LEAST_F16: f64 = f64::from_bits((1023 - 14) << 52); // 2^-14
+
+/// A probability law for the elements of a tensor, its numbers as the shaders use them.
+///
+/// Made by [`Initializer::distribution`](crate::Initializer::distribution).
+///
+/// ```
+/// use gpu_init::{DType, Initializer, Layout};
+///
+/// let law = Initializer::XAVIER_UNIFORM.distribution(&[2, 4].into(), Layout::OutInKernel, DType::F32)?;
+/// assert_eq!(law.mean(), 0.0);
+/// assert_eq!(law.bounds(), (-1.0, 1.0)); // sqrt(6 / (2 + 4))
+/// # Ok::<(), gpu_init::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub enum Distribution {
+    /// N(mean, std^2), |value - mean| at most 6.6604 std.
+    #[non_exhaustive]
+    Normal {
+        /// The mean.
+        mean: f32,
+        /// The standard deviation, above 0.
+        std: f32,
+    },
+    /// U(mean - bound, mean + bound), ends open before rounding.
+    #[non_exhaustive]
+    Uniform {
+        /// The centre.
+        mean: f32,
+        /// Half the width, above 0.
+        bound: f32,
+    },
+    /// One value.
+    #[non_exhaustive]
+    Constant {
+        /// The value.
+        value: f32,
+    },
+}
+
+impl Distribution {
+    pub(crate) fn normal(operation: &'static str, mean: f64, std: f64, dtype: DType) -> Result<Self> {
+        if std == 0.0 {
+            return Self::constant(operation, mean, dtype);
+        }
+        let mean = checked_mean(operation, mean, dtype)?;
+        at_least(operation, "std", std, LEAST_STD, dtype)?;
+        in_range(operation, f64::from(mean).abs() + LARGEST_NORMAL * std, dtype)?;
+        Ok(Distribution::Normal { mean, std: std as f32 })
+    }
+
+    pub(crate) fn uniform(operation: &'static str, mean: f64, bound: f64, dtype: DType) -> Result<Self> {
+        if bound == 0.0 {
+            return Self::constant(operation, mean, dtype);
+        }
+        let mean = checked_mean(operation, mean, dtype)?;
+        at_least(operation, "bound", bound, LEAST_BOUND, dtype)?;
+        in_range(operation, f64::from(mean).abs() + bound, dtype)?;
+        Ok(Distribution::Uniform { mean, bound: bound as f32 })
+    }
+
+    pub(crate) fn constant(operation: &'static str, value: f64, dtype: DType) -> Result<Self> {
+        finite(operation, "value", value)?;
+        if value != 0.0 && value.abs() < f64::from(f32::MIN_POSITIVE) {
+            let least = f32::MIN_POSITIVE.into();
+            return Err(Error::Subnormal { operation, option: "value", value, least, dtype });
+        }
+        in_range(operation, value.abs(), dtype)?;
+        Ok(Distribution::Constant { value: value as f32 })
+    }
+
+    /// The expected mean.
+    pub fn mean(&self) -> f64 {
+        match *self {
+            Distribution::Normal { mean, .. } | Distribution::Uniform { mean, .. } => mean.into(),
+            Distribution::Constant { value } => value.into(),
+        }
+    }
+
+    /// The expected standard deviation.
+    pub fn std(&self) -> f64 {
+        match *self {
+            Distribution::Normal { std, .. } => std.into(),
+            Distribution::Uniform { bound, .. } => f64::from(bound) / 3f64.sqrt(),
+            Distribution::Constant { .. } => 0.0,
+        }
+    }
+
+    /// The least and the largest value possible before rounding to the element type.
+    pub fn bounds(&self) -> (f64, f64) {
+        let reach = match *self {
+            Distribution::Normal { std, .. } => LARGEST_NORMAL * f64::from(std),
+            Distribution::Uniform { bound, .. } => bound.into(),
+            Distribution::Constant { .. } => 0.0,
+        };
+        (self.mean() - reach, self.mean() + reach)
+    }
+
+    /// E[(x - mean)^4] / std^4, which the sampling error of a standard deviation depends on; 0 for a constant.
+    pub(crate) fn kurtosis(&self) -> f64 {
+        match self {
+            Distribution::Normal { .. } => 3.0,
+            Distribution::Uniform { .. } => 1.8,
+            Distribution::Constant { .. } => 0.0,
+        }
+    }
+
+    /// What the shader multiplies by and adds.
+    pub(crate) fn scaling(&self) -> Scaling {
+        match *self {
+            Distribution::Normal { mean, std } => Scaling { scale: std, shift: mean },
+            Distribution::Uniform { mean, bound } => Scaling { scale: bound, shift: mean },
+            Distribution::Constant { value } => Scaling { scale: 0.0, shift: value },
+        }
+    }
+}
+
+/// Rounded to f32; -0 becomes +0, so that zero plus the mean is one zero everywhere.
+fn checked_mean(operation: &'static str, mean: f64, dtype: DType) -> Result<f32> {
+    let mean = finite(operation, "mean", mean)?;
+    if mean != 0.0 && mean.abs() < LEAST_MEAN {
+        return Err(Error::Subnormal { operation, option: "mean", value: mean, least: LEAST_MEAN, dtype });
+    }
+    in_range(operation, mean.abs(), dtype)?;
+    Ok(mean as f32 + 0.0)
+}
+
+fn at_least(operation: &'static str, option: &'static str, value: f64, least: f64, dtype: DType) -> Result<()> {
+    let least = if dtype == DType::F16 { LEAST_F16 } else { least };
+    if value < least { Err(Error::Subnormal { operation, option, value, least, dtype }) } else { Ok(()) }
+}
+
+fn in_range(operation: &'static str, largest: f64, dtype: DType) -> Result<()> {
+    let limit = dtype.max();
+    if largest <= limit { Ok(()) } else { Err(Error::Overflow { operation, largest, limit, dtype }) }
+}

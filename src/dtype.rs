@@ -1,0 +1,193 @@
+//! Element types: what they are called, how wide they are, how an f32 becomes one.
+
+use std::fmt;
+use std::str::FromStr;
+
+use bytemuck::Pod;
+use half::{bf16, f16};
+
+use crate::sample::{bf16_bits, f16_bits};
+
+/// How an element is stored.
+///
+/// F16 and BF16 values are the F32 values of the same seed, rounded once to nearest even.
+///
+/// ```
+/// use gpu_init::DType;
+///
+/// assert_eq!("bf16".parse(), Ok(DType::BF16));
+/// assert_eq!(DType::BF16.to_string(), "BF16");
+/// assert_eq!(DType::F16.size(), 2);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum DType {
+    /// IEEE 754 binary32.
+    #[default]
+    F32 = 0,
+    /// IEEE 754 binary16.
+    F16 = 1,
+    /// bfloat16: the upper half of a binary32.
+    BF16 = 2,
+}
+
+impl DType {
+    /// Every element type.
+    ///
+    /// ```
+    /// assert_eq!(gpu_init::DType::ALL.map(|dtype| dtype.size()), [4, 2, 2]);
+    /// ```
+    pub const ALL: [DType; 3] = [DType::F32, DType::F16, DType::BF16];
+
+    /// Bytes of an element.
+    pub const fn size(self) -> u64 {
+        match self {
+            DType::F32 => 4,
+            DType::F16 | DType::BF16 => 2,
+        }
+    }
+
+    /// The largest finite value.
+    ///
+    /// ```
+    /// assert_eq!(gpu_init::DType::F16.max(), 65504.0);
+    /// ```
+    pub fn max(self) -> f64 {
+        match self {
+            DType::F32 => f32::MAX.into(),
+            DType::F16 => f16::MAX.to_f64(),
+            DType::BF16 => bf16::MAX.to_f64(),
+        }
+    }
+
+    /// Half the distance from 1 to the next larger value: the relative error of one rounding.
+    ///
+    /// ```
+    /// assert_eq!(gpu_init::DType::BF16.rounding(), 1.0 / 256.0);
+    /// ```
+    pub fn rounding(self) -> f64 {
+        match self {
+            DType::F32 => f64::from(f32::EPSILON) / 2.0,
+            DType::F16 => f16::EPSILON.to_f64() / 2.0,
+            DType::BF16 => bf16::EPSILON.to_f64() / 2.0,
+        }
+    }
+}
+
+impl fmt::Display for DType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            DType::F32 => "F32",
+            DType::F16 => "F16",
+            DType::BF16 => "BF16",
+        })
+    }
+}
+
+/// The text is no element type that can be filled.
+///
+/// ```
+/// let error = "I64".parse::<gpu_init::DType>().unwrap_err();
+/// assert_eq!(error.to_string(), "unknown dtype \"I64\"; use f32, f16 or bf16");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown dtype {0:?}; use f32, f16 or bf16")]
+pub struct ParseDTypeError(String);
+
+impl FromStr for DType {
+    type Err = ParseDTypeError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.to_ascii_lowercase().as_str() {
+            "f32" | "float32" => Ok(DType::F32),
+            "f16" | "float16" => Ok(DType::F16),
+            "bf16" | "bfloat16" => Ok(DType::BF16),
+            _ => Err(ParseDTypeError(text.to_owned())),
+        }
+    }
+}
+
+/// A host type that a tensor can be made of: `f32`, [`half::f16`] and [`half::bf16`].
+///
+/// ```
+/// use gpu_init::{DType, Element, half::bf16};
+///
+/// assert_eq!(bf16::DTYPE, DType::BF16);
+/// assert_eq!(bf16::round(1.0 / 3.0), bf16::from_f32(1.0 / 3.0));
+/// ```
+pub trait Element: Pod + Send + Sync + PartialEq + fmt::Debug + sealed::Sealed {
+    /// The element type that this host type is.
+    const DTYPE: DType;
+
+    /// `value`, which is not NaN, rounded once to nearest even.
+    fn round(value: f32) -> Self;
+
+    /// The stored bits, zero-extended to 32.
+    fn bits(self) -> u32;
+
+    /// The value, exactly.
+    fn widen(self) -> f32;
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for f32 {}
+    impl Sealed for half::f16 {}
+    impl Sealed for half::bf16 {}
+}
+
+impl Element for f32 {
+    const DTYPE: DType = DType::F32;
+
+    #[inline(always)]
+    fn round(value: f32) -> Self {
+        value
+    }
+
+    #[inline(always)]
+    fn bits(self) -> u32 {
+        self.to_bits()
+    }
+
+    #[inline(always)]
+    fn widen(self) -> f32 {
+        self
+    }
+}
+
+impl Element for f16 {
+    const DTYPE: DType = DType::F16;
+
+    #[inline(always)]
+    fn round(value: f32) -> Self {
+        f16::from_bits(f16_bits(value) as u16)
+    }
+
+    #[inline(always)]
+    fn bits(self) -> u32 {
+        self.to_bits().into()
+    }
+
+    #[inline(always)]
+    fn widen(self) -> f32 {
+        self.to_f32()
+    }
+}
+
+impl Element for bf16 {
+    const DTYPE: DType = DType::BF16;
+
+    #[inline(always)]
+    fn round(value: f32) -> Self {
+        bf16::from_bits(bf16_bits(value) as u16)
+    }
+
+    #[inline(always)]
+    fn bits(self) -> u32 {
+        self.to_bits().into()
+    }
+
+    #[inline(always)]
+    fn widen(self) -> f32 {
+        self.to_f32()
+    }
+}

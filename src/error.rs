@@ -1,0 +1,283 @@
+//! The one error of the crate: every variant names the operation, the values and what to do instead.
+
+use crate::{DType, Shape};
+
+/// What can go wrong, with the values that were wrong and the remedy.
+///
+/// Nothing partial is returned with an error, and the device (unless it is lost) goes on working.
+///
+/// ```
+/// use gpu_init::{Error, Parameter};
+///
+/// let error = Parameter::xavier_normal([768]).resolve(0, 0).unwrap_err();
+/// assert!(matches!(error, Error::TooFewDims { .. }));
+/// assert_eq!(
+///     error.to_string(),
+///     "xavier_normal: shape [768] has 1 dimension, but fan_in and fan_out need at least two; \
+///      use normal, uniform or constant for vectors"
+/// );
+/// ```
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The initializer needs fan_in and fan_out, and the shape has fewer than two dimensions.
+    #[error(
+        "{operation}: shape {shape} has {} dimension{}, but fan_in and fan_out need at least two; \
+         use normal, uniform or constant for vectors",
+        shape.dims().len(), if shape.dims().len() == 1 { "" } else { "s" }
+    )]
+    TooFewDims {
+        /// The initializer.
+        operation: &'static str,
+        /// The shape asked for.
+        shape: Shape,
+    },
+    /// A dimension is zero: there is nothing to fill.
+    #[error("{operation}: shape {shape} has a dimension of size 0; every dimension must be at least 1")]
+    ZeroSized {
+        /// The initializer or call.
+        operation: &'static str,
+        /// The shape asked for.
+        shape: Shape,
+    },
+    /// The number of elements, or their bytes, does not fit in 64 bits.
+    #[error("{operation}: the size of shape {shape} overflows 64 bits; check its dimensions")]
+    SizeOverflow {
+        /// The initializer or call.
+        operation: &'static str,
+        /// The shape asked for.
+        shape: Shape,
+    },
+    /// An option of an initializer is not a number it can take.
+    #[error("{operation}: {option} = {value:?} is out of range; it must be {expected}")]
+    InvalidOption {
+        /// The initializer.
+        operation: &'static str,
+        /// The option: `gain`, `std`...
+        option: &'static str,
+        /// Its value.
+        value: f64,
+        /// What it must be.
+        expected: &'static str,
+    },
+    /// The scale is so small that values would be subnormal in `dtype`: devices flush those to zero.
+    #[error(
+        "{operation}: {option} = {value:e} would give subnormal values in {dtype}, which devices may flush to zero; \
+         it must be at least {least:e}: raise the gain or use a dtype with a larger exponent"
+    )]
+    Subnormal {
+        /// The initializer.
+        operation: &'static str,
+        /// `std`, `bound` or `mean`.
+        option: &'static str,
+        /// Its value.
+        value: f64,
+        /// The least allowed.
+        least: f64,
+        /// The element type.
+        dtype: DType,
+    },
+    /// Values would overflow to infinity in `dtype`.
+    #[error(
+        "{operation}: values up to {largest:e} do not fit in {dtype}, whose largest is {limit:e}; \
+         lower the gain or use a dtype with a larger exponent"
+    )]
+    Overflow {
+        /// The initializer.
+        operation: &'static str,
+        /// The largest magnitude that the distribution can give.
+        largest: f64,
+        /// The largest finite value of the element type.
+        limit: f64,
+        /// The element type.
+        dtype: DType,
+    },
+    /// The range of elements is not inside the tensor.
+    #[error(
+        "{operation}: elements {start}..{end} are not a range of shape {shape}, which has {elements}; start must be below end, end at most {elements}"
+    )]
+    Range {
+        /// The call.
+        operation: &'static str,
+        /// First element asked for.
+        start: u64,
+        /// One past the last.
+        end: u64,
+        /// The tensor's shape.
+        shape: Shape,
+        /// Its number of elements.
+        elements: u64,
+    },
+    /// A host slice does not have as many elements as the parameter.
+    #[error(
+        "{operation}: the slice has {actual} elements, but {expected} are to be written; pass a slice of exactly {expected}"
+    )]
+    Length {
+        /// The call.
+        operation: &'static str,
+        /// Elements to write.
+        expected: u64,
+        /// Elements of the slice.
+        actual: u64,
+    },
+    /// Host values of another type than the tensor's or the parameter's dtype.
+    #[error("{operation}: the dtype is {expected}, but the host type is {actual}; use the same for both")]
+    DTypeMismatch {
+        /// The call.
+        operation: &'static str,
+        /// The parameter's or tensor's dtype.
+        expected: DType,
+        /// The host type's.
+        actual: DType,
+    },
+    /// The host has no memory for it.
+    #[error(
+        "{operation}: {bytes} bytes of host memory cannot be had; fill a smaller tensor, or a range of it at a time"
+    )]
+    HostOutOfMemory {
+        /// The call.
+        operation: &'static str,
+        /// Bytes asked for.
+        bytes: u64,
+    },
+    /// There is no adapter to run on.
+    #[error(
+        "{operation}: no GPU adapter was found ({backends}); install a Vulkan, Metal or DX12 driver (mesa-vulkan-drivers is one without a GPU), or use the CPU path"
+    )]
+    NoAdapter {
+        /// The call.
+        operation: &'static str,
+        /// The backends that were asked.
+        backends: String,
+    },
+    /// An adapter number that is not in the list.
+    #[error("{operation}: there is no adapter {index}, only {count}; `gpu-init devices` lists them")]
+    NoSuchAdapter {
+        /// The call.
+        operation: &'static str,
+        /// The number asked for.
+        index: usize,
+        /// How many there are.
+        count: usize,
+    },
+    /// The adapter lacks what the shaders need.
+    #[error("{operation}: adapter {adapter} cannot be used: {reason}; choose another adapter or the CPU path")]
+    UnfitAdapter {
+        /// The call.
+        operation: &'static str,
+        /// The adapter's name.
+        adapter: String,
+        /// What it lacks, or the driver's words.
+        reason: String,
+    },
+    /// The driver's arithmetic gives other bits than the stream's, so its weights would be other weights.
+    #[error(
+        "{operation}: adapter {adapter} breaks the arithmetic of the stream: {what}, element {index} is {actual:#010x}, not {expected:#010x}; \
+         update its driver, choose another adapter or the CPU path, and please report this"
+    )]
+    WrongBits {
+        /// The call.
+        operation: &'static str,
+        /// The adapter's name and driver.
+        adapter: String,
+        /// Which kernel: `normal F32`...
+        what: String,
+        /// The first element that differs.
+        index: u64,
+        /// Its bits on the CPU.
+        expected: u32,
+        /// Its bits on the device.
+        actual: u32,
+    },
+    /// A buffer larger than the adapter allows.
+    #[error(
+        "{operation}: {bytes} bytes are over the largest buffer of adapter {adapter}, {limit} bytes; fill a range of the tensor at a time or use a smaller dtype"
+    )]
+    BufferTooLarge {
+        /// The call.
+        operation: &'static str,
+        /// Bytes asked for.
+        bytes: u64,
+        /// The adapter's `max_buffer_size`.
+        limit: u64,
+        /// The adapter's name.
+        adapter: String,
+    },
+    /// The device has no memory for it.
+    #[error(
+        "{operation}: adapter {adapter} is out of memory for {bytes} more bytes; free buffers, or fill a range of the tensor at a time"
+    )]
+    OutOfMemory {
+        /// The call.
+        operation: &'static str,
+        /// Bytes asked for.
+        bytes: u64,
+        /// The adapter's name.
+        adapter: String,
+    },
+    /// A byte offset into the caller's buffer that shaders cannot address.
+    #[error(
+        "{operation}: byte offset {offset} is not a multiple of {alignment}; move the tensor to a multiple of {alignment} in the buffer"
+    )]
+    UnalignedOffset {
+        /// The call.
+        operation: &'static str,
+        /// The offset.
+        offset: u64,
+        /// What it must be a multiple of.
+        alignment: u64,
+    },
+    /// The caller's buffer ends before the tensor does.
+    #[error(
+        "{operation}: {bytes} bytes at offset {offset} do not fit in a buffer of {size} bytes; it must have at least {needed}"
+    )]
+    BufferTooSmall {
+        /// The call.
+        operation: &'static str,
+        /// Bytes of the tensor.
+        bytes: u64,
+        /// Where it is to start.
+        offset: u64,
+        /// The buffer's size.
+        size: u64,
+        /// The size it must have: shaders write whole 4-byte words.
+        needed: u64,
+    },
+    /// The buffer was not made for this use.
+    #[error("{operation}: the buffer lacks usage {missing} (it has {usage}); create it with that usage too")]
+    BufferUsage {
+        /// The call.
+        operation: &'static str,
+        /// The usage that is missing.
+        missing: &'static str,
+        /// What it has.
+        usage: String,
+    },
+    /// The device is gone: destroyed, unplugged or reset by its driver.
+    #[error("{operation}: device {adapter} is lost; open a new Device and fill again")]
+    DeviceLost {
+        /// The call.
+        operation: &'static str,
+        /// The adapter's name.
+        adapter: String,
+    },
+    /// The device refused something for a reason that has no variant of its own.
+    #[error("{operation}: the device reports: {message}")]
+    Gpu {
+        /// The call.
+        operation: &'static str,
+        /// wgpu's words.
+        message: String,
+    },
+}
+
+/// `Result` with the crate's [`enum@Error`].
+///
+/// ```
+/// fn checked() -> gpu_init::Result<()> {
+///     gpu_init::Parameter::xavier_uniform([2, 3]).resolve(0, 0)?;
+///     Ok(())
+/// }
+/// # checked().unwrap();
+/// ```
+pub type Result<T, E = Error> = std::result::Result<T, E>;

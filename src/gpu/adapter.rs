@@ -1,0 +1,72 @@
+//! The adapters of this machine and the choice among them.
+
+use crate::{Error, Result};
+
+/// Features that a device is opened with where the adapter has them.
+const WANTED: wgpu::Features = wgpu::Features::SHADER_INT64.union(wgpu::Features::TIMESTAMP_QUERY);
+
+/// Backends with compute shaders, unless `WGPU_BACKEND` names others.
+fn backends() -> wgpu::Backends {
+    wgpu::Backends::PRIMARY.with_env()
+}
+
+fn instance() -> wgpu::Instance {
+    let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle_from_env();
+    descriptor.backends = backends();
+    // Its buffers of indirect arguments limit every buffer to 4 GiB, and there are no indirect calls here.
+    descriptor.flags.remove(wgpu::InstanceFlags::VALIDATION_INDIRECT_CALL);
+    wgpu::Instance::new(descriptor)
+}
+
+/// Every adapter, as [`DeviceOptions::adapter`](crate::DeviceOptions::adapter) counts them.
+///
+/// ```no_run
+/// for adapter in pollster::block_on(gpu_init::adapters()) {
+///     println!("{}", adapter.get_info().name);
+/// }
+/// ```
+pub async fn adapters() -> Vec<wgpu::Adapter> {
+    instance().enumerate_adapters(backends()).await
+}
+
+/// The one that [`Device::new`](crate::Device::new) takes: a discrete GPU before an integrated one, before a
+/// virtual one, before a software driver; the first among equals.
+///
+/// ```no_run
+/// let adapters = pollster::block_on(gpu_init::adapters());
+/// let best = gpu_init::best_adapter(&adapters);
+/// ```
+pub fn best_adapter(adapters: &[wgpu::Adapter]) -> Option<usize> {
+    let rank = |adapter: &wgpu::Adapter| match adapter.get_info().device_type {
+        wgpu::DeviceType::DiscreteGpu => 0,
+        wgpu::DeviceType::IntegratedGpu => 1,
+        wgpu::DeviceType::VirtualGpu => 2,
+        wgpu::DeviceType::Cpu => 3,
+        wgpu::DeviceType::Other => 4,
+    };
+    (0..adapters.len()).min_by_key(|&i| rank(&adapters[i]))
+}
+
+/// A device on the adapter asked for, with all the limits that the adapter has.
+pub(super) async fn request(operation: &'static str, index: Option<usize>) -> Result<(wgpu::Device, wgpu::Queue)> {
+    let adapters = adapters().await;
+    let count = adapters.len();
+    let index = match index {
+        Some(index) if index >= count => return Err(Error::NoSuchAdapter { operation, index, count }),
+        Some(index) => index,
+        None => best_adapter(&adapters)
+            .ok_or_else(|| Error::NoAdapter { operation, backends: format!("asked {:?}", backends()) })?,
+    };
+    let adapter = &adapters[index];
+    let descriptor = wgpu::DeviceDescriptor {
+        label: Some("gpu-init"),
+        required_features: adapter.features() & WANTED,
+        required_limits: adapter.limits(),
+        ..Default::default()
+    };
+    adapter.request_device(&descriptor).await.map_err(|error| Error::UnfitAdapter {
+        operation,
+        adapter: adapter.get_info().name,
+        reason: error.to_string(),
+    })
+}

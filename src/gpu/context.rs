@@ -1,0 +1,80 @@
+//! A wgpu device whose every failure becomes an [`Error`]: error scopes, checked buffers, waiting.
+
+use std::pin::pin;
+use std::task::{Context as TaskContext, Poll, Waker};
+
+use crate::{Error, Result};
+
+/// Device and queue, and the adapter's name for errors.
+#[derive(Debug, Clone)]
+pub(crate) struct Context {
+    pub(crate) device: wgpu::Device,
+    pub(crate) queue: wgpu::Queue,
+    pub(crate) adapter: String,
+}
+
+impl Context {
+    pub(crate) fn new(device: wgpu::Device, queue: wgpu::Queue) -> Self {
+        let info = device.adapter_info();
+        let driver = [info.driver, info.driver_info].join(" ");
+        let adapter = if driver.trim().is_empty() { info.name } else { format!("{} ({})", info.name, driver.trim()) };
+        Context { device, queue, adapter }
+    }
+
+    /// Runs `work` and returns what the device had to say about it. `bytes` are those it wants to allocate.
+    pub(crate) fn checked<T>(&self, operation: &'static str, bytes: u64, work: impl FnOnce() -> T) -> Result<T> {
+        let scopes = [wgpu::ErrorFilter::Internal, wgpu::ErrorFilter::OutOfMemory, wgpu::ErrorFilter::Validation]
+            .map(|filter| self.device.push_error_scope(filter));
+        let result = work();
+        // The innermost scope is popped first.
+        let errors = scopes.into_iter().rev().filter_map(|scope| ready(scope.pop()).flatten());
+        match errors.collect::<Vec<_>>().into_iter().next() {
+            None => Ok(result),
+            Some(wgpu::Error::OutOfMemory { .. }) => {
+                Err(Error::OutOfMemory { operation, bytes, adapter: self.adapter.clone() })
+            }
+            Some(error) => Err(Error::Gpu { operation, message: error.to_string().trim().to_owned() }),
+        }
+    }
+
+    pub(crate) fn lost(&self, operation: &'static str) -> Error {
+        Error::DeviceLost { operation, adapter: self.adapter.clone() }
+    }
+
+    /// A buffer, or the reason why there is none.
+    pub(crate) fn buffer(&self, operation: &'static str, size: u64, usage: wgpu::BufferUsages) -> Result<wgpu::Buffer> {
+        let limit = self.device.limits().max_buffer_size;
+        if size > limit {
+            return Err(Error::BufferTooLarge { operation, bytes: size, limit, adapter: self.adapter.clone() });
+        }
+        let descriptor = wgpu::BufferDescriptor { label: Some(operation), size, usage, mapped_at_creation: false };
+        self.checked(operation, size, || self.device.create_buffer(&descriptor))
+    }
+
+    /// A small buffer with contents. A lost device cannot map it, which is how the loss is noticed here:
+    /// error scopes do not report it, and the callback for it belongs to the device's owner.
+    pub(crate) fn buffer_with(
+        &self,
+        operation: &'static str,
+        contents: &[u8],
+        usage: wgpu::BufferUsages,
+    ) -> Result<wgpu::Buffer> {
+        let size = contents.len() as u64;
+        let descriptor = wgpu::BufferDescriptor { label: Some(operation), size, usage, mapped_at_creation: true };
+        self.checked(operation, size, || {
+            let buffer = self.device.create_buffer(&descriptor);
+            buffer.get_mapped_range_mut(..).ok()?.copy_from_slice(contents);
+            buffer.unmap();
+            Some(buffer)
+        })?
+        .ok_or_else(|| self.lost(operation))
+    }
+}
+
+/// The output of a future that is ready at once, as error scopes are except in browsers.
+fn ready<T>(future: impl Future<Output = T>) -> Option<T> {
+    match pin!(future).poll(&mut TaskContext::from_waker(Waker::noop())) {
+        Poll::Ready(output) => Some(output),
+        Poll::Pending => None,
+    }
+}

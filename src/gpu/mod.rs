@@ -1,0 +1,377 @@
+//! The GPU path: an open device, and fills that it runs in its own memory or the caller's.
+
+mod adapter;
+mod context;
+mod kernels;
+mod probe;
+mod readback;
+mod record;
+mod reduce;
+pub mod shader;
+mod tensor;
+mod window;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+pub use adapter::{adapters, best_adapter};
+pub use shader::Multiply;
+pub use tensor::Tensor;
+
+use context::Context;
+use kernels::{Kernel, Kernels, Sources};
+use record::{Dispatch, binding, record};
+use window::{FillParams, WindowLimits, windows};
+
+use crate::cpu::Streams;
+use crate::{Error, Fill, Parameter, Result};
+
+/// How to open a [`Device`].
+///
+/// ```no_run
+/// use gpu_init::{Device, DeviceOptions, Multiply};
+///
+/// let options = DeviceOptions { seed: 42, multiply: Some(Multiply::Limbs), ..Default::default() };
+/// let device = Device::open(&options)?;
+/// # Ok::<(), gpu_init::Error>(())
+/// ```
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DeviceOptions {
+    /// The adapter's number in [`adapters`]; the best one unless told.
+    pub adapter: Option<usize>,
+    /// The seed of calls that name none.
+    pub seed: u64,
+    /// How shaders multiply; with 64-bit integers where the device has them, unless told.
+    pub multiply: Option<Multiply>,
+}
+
+/// A GPU that has been shown to compute the stream's bits, with a seed and a count of streams.
+///
+/// Clones are the same device. There is no global state.
+///
+/// ```no_run
+/// use gpu_init::{Device, GpuInit};
+///
+/// let device = Device::new()?; // the best adapter there is
+/// let weights = GpuInit::xavier_normal(&device, [4096, 11008])?; // a Tensor in GPU memory
+/// let buffer: &gpu_init::wgpu::Buffer = weights.buffer();
+/// # Ok::<(), gpu_init::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Device {
+    inner: Arc<Inner>,
+    streams: Streams,
+}
+
+#[derive(Debug)]
+struct Inner {
+    context: Context,
+    kernels: Kernels,
+    multiply: Multiply,
+}
+
+/// What errors call the opening of a device.
+const OPEN: &str = "open a device";
+
+impl Device {
+    /// The best adapter there is, with seed 0.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open).
+    pub fn new() -> Result<Self> {
+        Self::open(&DeviceOptions::default())
+    }
+
+    /// Opens an adapter. A block is filled by every kernel and compared with the CPU path first.
+    ///
+    /// # Errors
+    /// [`Error::NoAdapter`], [`Error::NoSuchAdapter`], [`Error::UnfitAdapter`] if it lacks something,
+    /// [`Error::WrongBits`] if its driver breaks the arithmetic.
+    pub fn open(options: &DeviceOptions) -> Result<Self> {
+        pollster::block_on(Self::open_async(options))
+    }
+
+    /// [`open`](Self::open) for any executor.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open).
+    pub async fn open_async(options: &DeviceOptions) -> Result<Self> {
+        let (device, queue) = adapter::request(OPEN, options.adapter).await?;
+        Self::from_wgpu_async(device, queue, options).await
+    }
+
+    /// Uses the caller's own device and queue, within the limits they were made with.
+    ///
+    /// ```no_run
+    /// # async fn yours() -> (gpu_init::wgpu::Device, gpu_init::wgpu::Queue) { unimplemented!() }
+    /// # async fn example() -> gpu_init::Result<()> {
+    /// let (device, queue) = yours().await;
+    /// let device = gpu_init::Device::from_wgpu(device, queue)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::UnfitAdapter`], [`Error::WrongBits`], [`Error::DeviceLost`].
+    pub fn from_wgpu(device: wgpu::Device, queue: wgpu::Queue) -> Result<Self> {
+        pollster::block_on(Self::from_wgpu_async(device, queue, &DeviceOptions::default()))
+    }
+
+    /// [`from_wgpu`](Self::from_wgpu) for any executor, with options other than the adapter.
+    ///
+    /// # Errors
+    /// Those of [`from_wgpu`](Self::from_wgpu).
+    pub async fn from_wgpu_async(device: wgpu::Device, queue: wgpu::Queue, options: &DeviceOptions) -> Result<Self> {
+        let int64 = device.features().contains(wgpu::Features::SHADER_INT64);
+        let multiply = options.multiply.unwrap_or(if int64 { Multiply::Int64 } else { Multiply::Limbs });
+        let device = Self::with_sources(device, queue, multiply, &Sources::new(multiply)).await?;
+        Ok(device.with_seed(options.seed))
+    }
+
+    /// Opens a device with these shaders, which tests break on purpose.
+    async fn with_sources(
+        device: wgpu::Device,
+        queue: wgpu::Queue,
+        multiply: Multiply,
+        sources: &Sources,
+    ) -> Result<Self> {
+        let context = Context::new(device, queue);
+        let unfit = |reason: &str| {
+            Err(Error::UnfitAdapter { operation: OPEN, adapter: context.adapter.clone(), reason: reason.to_owned() })
+        };
+        let limits = context.device.limits();
+        if limits.max_compute_invocations_per_workgroup < window::WORKGROUP_SIZE
+            || limits.max_compute_workgroup_size_x < window::WORKGROUP_SIZE
+        {
+            return unfit("its limits allow fewer than 256 invocations in a workgroup");
+        }
+        if limits.max_storage_buffer_binding_size < 1 << 20 || limits.max_storage_buffers_per_shader_stage < 2 {
+            return unfit("its limits allow no two storage buffers of 1 MiB");
+        }
+        if multiply == Multiply::Int64 && !context.device.features().contains(wgpu::Features::SHADER_INT64) {
+            return unfit("it was opened without the feature SHADER_INT64, which Multiply::Int64 needs");
+        }
+        let kernels = Kernels::new(&context, sources)?;
+        probe::probe(&context, &kernels, OPEN).await?;
+        Ok(Device { inner: Arc::new(Inner { context, kernels, multiply }), streams: Streams::default() })
+    }
+
+    /// The same device with a seed of its own, its streams counted from 0.
+    ///
+    /// ```no_run
+    /// let device = gpu_init::Device::new()?.with_seed(42);
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    pub fn with_seed(self, seed: u64) -> Self {
+        Device { streams: Streams::new(seed), ..self }
+    }
+
+    /// Name and driver of the adapter.
+    pub fn name(&self) -> &str {
+        &self.inner.context.adapter
+    }
+
+    /// How its shaders multiply.
+    pub fn multiply(&self) -> Multiply {
+        self.inner.multiply
+    }
+
+    /// The wgpu device.
+    pub fn wgpu_device(&self) -> &wgpu::Device {
+        &self.inner.context.device
+    }
+
+    /// The queue that fills are submitted to.
+    pub fn wgpu_queue(&self) -> &wgpu::Queue {
+        &self.inner.context.queue
+    }
+
+    /// Makes a tensor in a new buffer and submits the commands that fill it.
+    ///
+    /// ```no_run
+    /// use gpu_init::{DType, Device, Parameter};
+    ///
+    /// let device = Device::new()?;
+    /// let q_proj = Parameter::xavier_normal([4096, 4096]).name("layers.0.q_proj.weight").dtype(DType::BF16);
+    /// let weights = device.fill(&q_proj)?;
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`Parameter::resolve`], [`Error::BufferTooLarge`], [`Error::OutOfMemory`],
+    /// [`Error::DeviceLost`].
+    pub fn fill(&self, parameter: &Parameter) -> Result<Tensor> {
+        let mut tensors = self.fill_all(std::slice::from_ref(parameter))?;
+        Ok(tensors.swap_remove(0))
+    }
+
+    /// Makes many tensors, each in a new buffer, with one submission.
+    ///
+    /// ```no_run
+    /// use gpu_init::{Device, Initializer, Parameter};
+    ///
+    /// let layer = [
+    ///     Parameter::xavier_normal([3072, 768]).name("fc.weight"),
+    ///     Parameter::new([3072], Initializer::ZEROS).name("fc.bias"),
+    /// ];
+    /// let tensors = Device::new()?.fill_all(&layer)?;
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`fill`](Self::fill), for the first parameter that has one; nothing is filled then.
+    pub fn fill_all(&self, parameters: &[Parameter]) -> Result<Vec<Tensor>> {
+        for parameter in parameters {
+            parameter.resolve(0, 0)?;
+        }
+        let tensors = parameters.iter().map(|parameter| self.allocate(parameter)).collect::<Result<Vec<_>>>()?;
+        let mut encoder = self.wgpu_device().create_command_encoder(&Default::default());
+        self.record_tensors(&tensors, &mut encoder)?;
+        self.submit("fill", encoder)?;
+        Ok(tensors)
+    }
+
+    /// Fills memory that the caller owns: the parameter's bytes from `offset` of `buffer` on, no byte more.
+    /// The tensor returned is a view of that memory.
+    ///
+    /// ```no_run
+    /// use gpu_init::{Device, Parameter, wgpu};
+    ///
+    /// let device = Device::new()?;
+    /// let buffer = device.wgpu_device().create_buffer(&wgpu::BufferDescriptor {
+    ///     label: None,
+    ///     size: 1 << 20,
+    ///     usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC,
+    ///     mapped_at_creation: false,
+    /// });
+    /// let view = device.fill_into(&Parameter::xavier_normal([256, 256]), &buffer, 4096)?;
+    /// assert_eq!(view.offset(), 4096);
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`Parameter::resolve`], [`Error::UnalignedOffset`] if the offset is not a multiple of 4,
+    /// [`Error::BufferUsage`] if the buffer lacks STORAGE, [`Error::BufferTooSmall`],
+    /// [`Error::DeviceLost`], [`Error::Gpu`] if the buffer is another device's. Nothing is written then.
+    pub fn fill_into(&self, parameter: &Parameter, buffer: &wgpu::Buffer, offset: u64) -> Result<Tensor> {
+        let mut encoder = self.wgpu_device().create_command_encoder(&Default::default());
+        let tensor = self.record(parameter, &mut encoder, buffer, offset)?;
+        self.submit(tensor.fill.operation, encoder)?;
+        Ok(tensor)
+    }
+
+    /// [`fill_into`](Self::fill_into), recorded into the caller's encoder: nothing is submitted or polled.
+    /// The tensor holds its elements once the caller has submitted the encoder's commands.
+    ///
+    /// ```no_run
+    /// # use gpu_init::{Device, Parameter, wgpu};
+    /// # fn example(device: &Device, buffer: &wgpu::Buffer) -> gpu_init::Result<()> {
+    /// let mut encoder = device.wgpu_device().create_command_encoder(&Default::default());
+    /// device.record(&Parameter::xavier_normal([256, 256]), &mut encoder, buffer, 0)?;
+    /// device.wgpu_queue().submit([encoder.finish()]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`fill_into`](Self::fill_into). Nothing is recorded then.
+    pub fn record(
+        &self,
+        parameter: &Parameter,
+        encoder: &mut wgpu::CommandEncoder,
+        buffer: &wgpu::Buffer,
+        offset: u64,
+    ) -> Result<Tensor> {
+        check_target(&parameter.resolve(0, 0)?, buffer, offset)?;
+        let tensor = Tensor {
+            device: self.clone(),
+            buffer: buffer.clone(),
+            offset,
+            shape: parameter.shape().clone(),
+            fill: self.streams.resolve(parameter)?,
+        };
+        self.record_tensors(std::slice::from_ref(&tensor), encoder)?;
+        Ok(tensor)
+    }
+
+    /// A tensor whose elements are not there yet.
+    fn allocate(&self, parameter: &Parameter) -> Result<Tensor> {
+        let usages = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
+        let wanted = parameter.resolve(0, 0)?;
+        let size = wanted.bytes().next_multiple_of(window::ENTRY);
+        let buffer = self.inner.context.buffer(wanted.operation, size, usages | parameter.usages)?;
+        let fill = self.streams.resolve(parameter)?;
+        Ok(Tensor { device: self.clone(), buffer, offset: 0, shape: parameter.shape().clone(), fill })
+    }
+
+    fn record_tensors(&self, tensors: &[Tensor], encoder: &mut wgpu::CommandEncoder) -> Result<()> {
+        let Inner { context, kernels, .. } = &*self.inner;
+        let limits = WindowLimits::of(&context.device.limits());
+        let dispatches: Vec<_> = tensors
+            .iter()
+            .flat_map(|tensor| fill_dispatches(&tensor.fill, &tensor.buffer, tensor.offset, limits))
+            .collect();
+        let operation = tensors.first().map_or("fill", |tensor| tensor.fill.operation);
+        record(context, kernels, operation, encoder, &dispatches)
+    }
+
+    fn submit(&self, operation: &'static str, encoder: wgpu::CommandEncoder) -> Result<()> {
+        let context = &self.inner.context;
+        context.checked(operation, 0, || context.queue.submit([encoder.finish()]))?;
+        Ok(())
+    }
+
+    /// Blocks until all that was submitted is done.
+    ///
+    /// ```no_run
+    /// # use gpu_init::{Device, GpuInit};
+    /// let device = Device::new()?;
+    /// let start = std::time::Instant::now();
+    /// let weights = GpuInit::xavier_normal(&device, [4096, 4096])?;
+    /// device.wait()?;
+    /// println!("{:?}", start.elapsed());
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::DeviceLost`].
+    pub fn wait(&self) -> Result<()> {
+        let context = &self.inner.context;
+        context.device.poll(wgpu::PollType::wait_indefinitely()).map_err(|_| context.lost("wait"))?;
+        Ok(())
+    }
+}
+
+/// The dispatches that write `fill` at `offset` of `buffer`.
+fn fill_dispatches<'a>(
+    fill: &Fill,
+    buffer: &'a wgpu::Buffer,
+    offset: u64,
+    limits: WindowLimits,
+) -> impl Iterator<Item = Dispatch<'a, FillParams>> {
+    windows(fill, offset, limits).into_iter().map(move |window| Dispatch {
+        kernel: Kernel::Fill(window.kernel),
+        params: window.params,
+        buffers: vec![binding(buffer, window.offset, window.size)],
+        grid: window.grid,
+    })
+}
+
+/// Whether a buffer of the caller's can take a fill.
+fn check_target(fill: &Fill, buffer: &wgpu::Buffer, offset: u64) -> Result<()> {
+    let (operation, alignment) = (fill.operation, wgpu::COPY_BUFFER_ALIGNMENT);
+    if !offset.is_multiple_of(alignment) {
+        return Err(Error::UnalignedOffset { operation, offset, alignment });
+    }
+    if !buffer.usage().contains(wgpu::BufferUsages::STORAGE) {
+        return Err(Error::BufferUsage { operation, missing: "STORAGE", usage: format!("{:?}", buffer.usage()) });
+    }
+    let (bytes, size) = (fill.bytes(), buffer.size());
+    let needed = offset.saturating_add(bytes.next_multiple_of(alignment));
+    if needed > size {
+        return Err(Error::BufferTooSmall { operation, bytes, offset, size, needed });
+    }
+    Ok(())
+}

@@ -1,0 +1,69 @@
+//! Trust in a driver, before any weights are made with it: every kernel that computes fills a block, and
+//! the CPU path says what must be in it.
+
+use super::context::Context;
+use super::kernels::Kernels;
+use super::record::record;
+use super::window::WindowLimits;
+use super::{fill_dispatches, readback};
+use crate::{DType, Distribution, Error, Fill, HostTensor, Result};
+
+/// Elements of a block: enough that the rare paths of the radius and of the rounding are taken.
+const ELEMENTS: u64 = 8192;
+/// A block's place in the buffer.
+const STRIDE: u64 = 4 * ELEMENTS;
+
+/// The blocks: each element type and transform from a block's start (entry point `fill`) and from inside
+/// one (`fill_words`), beyond 2^32 elements, with a spread that f16 holds as normal and subnormal numbers.
+fn fills(operation: &'static str) -> Result<Vec<Fill>> {
+    let mut fills = Vec::new();
+    for dtype in DType::ALL {
+        let spread = 2f64.powi(-13);
+        for distribution in [
+            Distribution::normal(operation, 0.0, spread, dtype)?,
+            Distribution::uniform(operation, 0.0, spread, dtype)?,
+        ] {
+            for (first, len) in [(1 << 40, ELEMENTS), ((1 << 40) + 1, 511)] {
+                let (seed, stream) = (0x0123_4567_89ab_cdef, 0xfedc_ba98_7654_3210);
+                fills.push(Fill { operation, distribution, dtype, seed, stream, first, len });
+            }
+        }
+    }
+    Ok(fills)
+}
+
+/// Fills the blocks on the device and compares them with the CPU's.
+pub(crate) async fn probe(context: &Context, kernels: &Kernels, operation: &'static str) -> Result<()> {
+    let fills = fills(operation)?;
+    let limits = WindowLimits::of(&context.device.limits());
+    let mut bytes = vec![0; STRIDE as usize * fills.len()];
+    let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC;
+    let buffer = context.buffer(operation, bytes.len() as u64, usage)?;
+    let dispatches: Vec<_> =
+        fills.iter().zip(0..).flat_map(|(fill, i)| fill_dispatches(fill, &buffer, i * STRIDE, limits)).collect();
+    let mut encoder = context.device.create_command_encoder(&Default::default());
+    record(context, kernels, operation, &mut encoder, &dispatches)?;
+    context.checked(operation, 0, || context.queue.submit([encoder.finish()]))?;
+    readback::read(context, operation, &buffer, 0, &mut bytes).await?;
+    for (fill, actual) in fills.iter().zip(bytes.chunks(STRIDE as usize)) {
+        compare(context, fill, HostTensor::filled(*fill)?.as_bytes(), actual)?;
+    }
+    Ok(())
+}
+
+fn compare(context: &Context, fill: &Fill, expected: &[u8], actual: &[u8]) -> Result<()> {
+    let size = fill.dtype.size() as usize;
+    let differing =
+        expected.chunks(size).zip(actual.chunks(size)).zip(0..).find(|((expected, actual), _)| expected != actual);
+    let Some(((expected, actual), i)) = differing else { return Ok(()) };
+    let bits = |bytes: &[u8]| bytes.iter().rev().fold(0, |bits, &byte| bits << 8 | u32::from(byte));
+    let name = if matches!(fill.distribution, Distribution::Normal { .. }) { "normal" } else { "uniform" };
+    Err(Error::WrongBits {
+        operation: fill.operation,
+        adapter: context.adapter.clone(),
+        what: format!("{name} {}", fill.dtype),
+        index: fill.first + i,
+        expected: bits(expected),
+        actual: bits(actual),
+    })
+}

@@ -1,0 +1,66 @@
+//! The shaders' text, assembled from the files in `shaders/`: plain concatenation, no preprocessor.
+
+const MUL_WIDE_INT64: &str = include_str!("../../shaders/mul_wide_int64.wgsl");
+const MUL_WIDE_LIMBS: &str = include_str!("../../shaders/mul_wide_limbs.wgsl");
+const PHILOX: &str = include_str!("../../shaders/philox.wgsl");
+const MUL_ADD: &str = include_str!("../../shaders/mul_add.wgsl");
+const SAMPLE: &str = include_str!("../../shaders/sample.wgsl");
+const DTYPE: &str = include_str!("../../shaders/dtype.wgsl");
+const FILL: &str = include_str!("../../shaders/fill.wgsl");
+const REDUCE: &str = include_str!("../../shaders/reduce.wgsl");
+const FINGERPRINT: &str = include_str!("../../shaders/fingerprint.wgsl");
+const STATS: &str = include_str!("../../shaders/stats.wgsl");
+
+/// How a shader multiplies two words to 64 bits. Both ways give the same bits.
+///
+/// ```
+/// use gpu_init::{Multiply, shader};
+///
+/// assert!(shader::fill(Multiply::Int64).contains("u64(a) * u64(b)"));
+/// assert!(!shader::fill(Multiply::Limbs).contains("u64"));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Multiply {
+    /// With 64-bit integers: wgpu's `SHADER_INT64`.
+    Int64,
+    /// With 16-bit limbs: any WebGPU device, browsers too.
+    Limbs,
+}
+
+impl Multiply {
+    fn source(self) -> &'static str {
+        match self {
+            Multiply::Int64 => MUL_WIDE_INT64,
+            Multiply::Limbs => MUL_WIDE_LIMBS,
+        }
+    }
+}
+
+/// The shader that fills: entry points `fill` and `fill_words`.
+///
+/// ```
+/// let wgsl = gpu_init::shader::fill(gpu_init::Multiply::Limbs);
+/// assert!(wgsl.contains("fn fill_words("));
+/// ```
+pub fn fill(multiply: Multiply) -> String {
+    [multiply.source(), PHILOX, MUL_ADD, SAMPLE, DTYPE, FILL].join("\n")
+}
+
+/// The shader that computes the fingerprint: entry point `fingerprint`.
+///
+/// ```
+/// let wgsl = gpu_init::shader::fingerprint(gpu_init::Multiply::Limbs);
+/// assert!(wgsl.contains("fn fingerprint("));
+/// ```
+pub fn fingerprint(multiply: Multiply) -> String {
+    [multiply.source(), PHILOX, DTYPE, REDUCE, FINGERPRINT].join("\n")
+}
+
+/// The shader that computes the statistics: entry point `stats`.
+///
+/// ```
+/// assert!(gpu_init::shader::stats().contains("fn stats("));
+/// ```
+pub fn stats() -> String {
+    [MUL_ADD, DTYPE, REDUCE, STATS].join("\n")
+}

@@ -1,0 +1,209 @@
+//! A tensor in GPU memory.
+
+use std::ops::Range;
+
+use super::{Device, readback, reduce};
+use crate::{DType, Distribution, Element, Error, Fill, Fingerprint, HostTensor, Result, Shape, Stats};
+
+/// A tensor, or a range of one, in a buffer of GPU memory.
+///
+/// The commands that fill it are submitted (or recorded, see [`Device::record`]) but need not be done:
+/// the queue keeps the order, so it can be used at once.
+///
+/// ```no_run
+/// use gpu_init::{Device, GpuInit};
+///
+/// let device = Device::new()?;
+/// let weights = GpuInit::xavier_normal(&device, [4096, 11008])?;
+/// println!("{} {} {}", weights.shape(), weights.dtype(), weights.fingerprint()?);
+/// assert!(weights.stats()?.disagreement(&weights.distribution(), weights.dtype()).is_none());
+/// # Ok::<(), gpu_init::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Tensor {
+    pub(super) device: Device,
+    pub(super) buffer: wgpu::Buffer,
+    pub(super) offset: u64,
+    pub(super) shape: Shape,
+    pub(super) fill: Fill,
+}
+
+impl Tensor {
+    /// The buffer that holds the elements, row-major, from [`offset`](Self::offset) on.
+    pub fn buffer(&self) -> &wgpu::Buffer {
+        &self.buffer
+    }
+
+    /// Byte offset of the first element in the buffer; 0 unless the caller owns the buffer.
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// The buffer by itself.
+    ///
+    /// ```no_run
+    /// # use gpu_init::{Device, GpuInit, wgpu};
+    /// let buffer: wgpu::Buffer = GpuInit::xavier_normal(&Device::new()?, [64, 64])?.into_buffer();
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    pub fn into_buffer(self) -> wgpu::Buffer {
+        self.buffer
+    }
+
+    /// The device that filled it.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// The shape of the whole tensor.
+    pub fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    /// The element type.
+    pub fn dtype(&self) -> DType {
+        self.fill.dtype
+    }
+
+    /// The law that the elements were drawn from.
+    pub fn distribution(&self) -> Distribution {
+        self.fill.distribution
+    }
+
+    /// The seed, the stream and all else that decided the elements.
+    pub fn fill(&self) -> &Fill {
+        &self.fill
+    }
+
+    /// Index of the first element here in the whole row-major tensor.
+    pub fn first(&self) -> u64 {
+        self.fill.first
+    }
+
+    /// Number of elements here, at least 1.
+    #[expect(clippy::len_without_is_empty, reason = "a tensor is never empty")]
+    pub fn len(&self) -> u64 {
+        self.fill.len
+    }
+
+    /// Statistics, computed on the GPU: only a few bytes for every 16,384 elements are read back.
+    ///
+    /// # Errors
+    /// [`Error::BufferUsage`] if the caller's buffer lacks STORAGE, [`Error::OutOfMemory`], [`Error::DeviceLost`].
+    pub fn stats(&self) -> Result<Stats> {
+        pollster::block_on(self.stats_async())
+    }
+
+    /// [`stats`](Self::stats) for any executor.
+    ///
+    /// # Errors
+    /// Those of [`stats`](Self::stats).
+    pub async fn stats_async(&self) -> Result<Stats> {
+        reduce::stats(self).await
+    }
+
+    /// The fingerprint, computed on the GPU.
+    ///
+    /// # Errors
+    /// Those of [`stats`](Self::stats).
+    pub fn fingerprint(&self) -> Result<Fingerprint> {
+        pollster::block_on(self.fingerprint_async())
+    }
+
+    /// [`fingerprint`](Self::fingerprint) for any executor.
+    ///
+    /// # Errors
+    /// Those of [`stats`](Self::stats).
+    pub async fn fingerprint_async(&self) -> Result<Fingerprint> {
+        reduce::fingerprint(self).await
+    }
+
+    /// Reads all elements back.
+    ///
+    /// ```no_run
+    /// # use gpu_init::{Device, GpuInit};
+    /// let weights = GpuInit::xavier_uniform(&Device::new()?, [2, 4])?.read()?;
+    /// assert!(weights.as_slice::<f32>().unwrap().iter().all(|w| w.abs() <= 1.0));
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::BufferUsage`] if the caller's buffer lacks COPY_SRC, [`Error::HostOutOfMemory`],
+    /// [`Error::OutOfMemory`], [`Error::DeviceLost`].
+    pub fn read(&self) -> Result<HostTensor> {
+        pollster::block_on(self.read_async())
+    }
+
+    /// [`read`](Self::read) for any executor.
+    ///
+    /// # Errors
+    /// Those of [`read`](Self::read).
+    pub async fn read_async(&self) -> Result<HostTensor> {
+        self.read_range_async(0..self.len()).await
+    }
+
+    /// Reads back a range of the elements here, counted from the first one.
+    ///
+    /// ```no_run
+    /// # use gpu_init::{Device, GpuInit};
+    /// let weights = GpuInit::xavier_normal(&Device::new()?, [4096, 4096])?;
+    /// let second_row = weights.read_range(4096..8192)?;
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`read`](Self::read), and [`Error::Range`].
+    pub fn read_range(&self, range: Range<u64>) -> Result<HostTensor> {
+        pollster::block_on(self.read_range_async(range))
+    }
+
+    /// [`read_range`](Self::read_range) for any executor.
+    ///
+    /// # Errors
+    /// Those of [`read_range`](Self::read_range).
+    pub async fn read_range_async(&self, range: Range<u64>) -> Result<HostTensor> {
+        let operation = "read";
+        let Range { start, end } = range;
+        if start >= end || end > self.len() {
+            return Err(Error::Range { operation, start, end, shape: self.shape.clone(), elements: self.len() });
+        }
+        if !self.buffer.usage().contains(wgpu::BufferUsages::COPY_SRC) {
+            return Err(Error::BufferUsage {
+                operation,
+                missing: "COPY_SRC",
+                usage: format!("{:?}", self.buffer.usage()),
+            });
+        }
+        let part = Fill { operation, first: self.first() + start, len: end - start, ..self.fill };
+        let mut tensor = HostTensor::zeroed(&part)?;
+        let (from, size) = (self.offset + start * self.dtype().size(), part.bytes());
+        let (before, context) = ((from % 4) as usize, &self.device.inner.context);
+        if before == 0 && size.is_multiple_of(4) {
+            readback::read(context, operation, &self.buffer, from, tensor.as_bytes_mut()).await?;
+        } else {
+            // Copies are of whole words.
+            let mut words = vec![0; (before + size as usize).next_multiple_of(4)];
+            readback::read(context, operation, &self.buffer, from - before as u64, &mut words).await?;
+            tensor.as_bytes_mut().copy_from_slice(&words[before..before + size as usize]);
+        }
+        Ok(tensor)
+    }
+
+    /// Reads all elements back as a vector of their own type.
+    ///
+    /// ```no_run
+    /// # use gpu_init::{Device, GpuInit};
+    /// let weights: Vec<f32> = GpuInit::xavier_normal(&Device::new()?, [64, 64])?.to_vec()?;
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`read`](Self::read), and [`Error::DTypeMismatch`] if `T` is another type.
+    pub fn to_vec<T: Element>(&self) -> Result<Vec<T>> {
+        if T::DTYPE != self.dtype() {
+            return Err(Error::DTypeMismatch { operation: "read", expected: self.dtype(), actual: T::DTYPE });
+        }
+        let tensor = self.read()?;
+        Ok(tensor.as_slice().unwrap_or_default().to_vec())
+    }
+}

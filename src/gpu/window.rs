@@ -1,0 +1,151 @@
+//! Cuts a fill of buffer memory into dispatches that a device can run. Pure: no device is touched.
+
+use crate::philox::words;
+use crate::{DType, Distribution, Fill};
+
+/// Invocations of a workgroup.
+pub(crate) const WORKGROUP_SIZE: u32 = 256;
+/// Bytes of an output entry of the shader's `fill`.
+pub(crate) const ENTRY: u64 = 16;
+
+/// What a device allows.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct WindowLimits {
+    /// Most bytes of one storage binding.
+    pub(crate) binding: u64,
+    /// What a binding's offset must be a multiple of: a power of two, 16 to 256.
+    pub(crate) alignment: u64,
+    /// Most workgroups in one dimension.
+    pub(crate) groups: u32,
+}
+
+impl WindowLimits {
+    pub(crate) fn of(limits: &wgpu::Limits) -> Self {
+        WindowLimits {
+            binding: limits.max_storage_buffer_binding_size.min(limits.max_buffer_size) & !255,
+            alignment: u64::from(limits.min_storage_buffer_offset_alignment).max(ENTRY),
+            groups: limits.max_compute_workgroups_per_dimension,
+        }
+    }
+
+    /// Workgroups in x and y for so many in all; the shader leaves what is too many.
+    pub(crate) fn grid(&self, groups: u32) -> [u32; 2] {
+        let x = groups.min(self.groups);
+        [x, groups.div_ceil(x)]
+    }
+}
+
+/// Which entry point of `fill.wgsl` runs, for which element type and distribution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct FillKernel {
+    pub(crate) entry: FillEntry,
+    pub(crate) dtype: DType,
+    pub(crate) transform: Transform,
+}
+
+/// Entry points of `fill.wgsl`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum FillEntry {
+    /// `fill`: whole 16-byte entries from a block's start.
+    Entries,
+    /// `fill_words`: any range.
+    Words,
+}
+
+/// `DISTRIBUTION` in `fill.wgsl`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Transform {
+    Normal = 0,
+    Uniform = 1,
+    Constant = 2,
+}
+
+impl From<Distribution> for Transform {
+    fn from(distribution: Distribution) -> Self {
+        match distribution {
+            Distribution::Normal { .. } => Transform::Normal,
+            Distribution::Uniform { .. } => Transform::Uniform,
+            Distribution::Constant { .. } => Transform::Constant,
+        }
+    }
+}
+
+/// `Params` in `fill.wgsl`.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+pub(crate) struct FillParams {
+    pub(crate) key: [u32; 2],
+    pub(crate) stream: [u32; 2],
+    pub(crate) first: [u32; 2],
+    pub(crate) begin: u32,
+    pub(crate) count: u32,
+    pub(crate) scale: f32,
+    pub(crate) shift: f32,
+    pub(crate) one: f32,
+    /// The uniform address space rounds a struct up to its alignment of 8.
+    pub(crate) padding: u32,
+}
+
+/// One dispatch: a kernel, its params and the part of the buffer that it is bound to.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Window {
+    pub(crate) kernel: FillKernel,
+    pub(crate) params: FillParams,
+    pub(crate) offset: u64,
+    pub(crate) size: u64,
+    pub(crate) grid: [u32; 2],
+}
+
+/// Dispatches that write `fill` at byte `offset`, a multiple of 4, of a buffer.
+pub(crate) fn windows(fill: &Fill, offset: u64, limits: WindowLimits) -> Vec<Window> {
+    // Whole entries if they start where a block starts; what is left over, or all, word by word.
+    let per_entry = ENTRY / fill.dtype.size();
+    let aligned = offset.is_multiple_of(ENTRY) && fill.first.is_multiple_of(4);
+    let whole = if aligned { fill.len - fill.len % per_entry } else { 0 };
+    let mut windows = Vec::new();
+    cut(fill, FillEntry::Entries, 0..whole, offset, limits, &mut windows);
+    cut(fill, FillEntry::Words, whole..fill.len, offset, limits, &mut windows);
+    windows
+}
+
+/// The elements `range` (counted from the fill's first) by one entry point, one binding after another.
+fn cut(
+    fill: &Fill,
+    entry: FillEntry,
+    range: std::ops::Range<u64>,
+    offset: u64,
+    limits: WindowLimits,
+    windows: &mut Vec<Window>,
+) {
+    let size = fill.dtype.size();
+    let scaling = fill.distribution.scaling();
+    let mut start = range.start;
+    while start < range.end {
+        let at = offset + start * size;
+        let base = at & !(limits.alignment - 1);
+        let end = range.end.min((base + limits.binding - offset) / size);
+        let (first, count) = (fill.first + start, end - start);
+        let (invocations, unit) = match entry {
+            FillEntry::Entries => (count * size / ENTRY, ENTRY),
+            FillEntry::Words => ((first % 4 + count).div_ceil(4), 4),
+        };
+        windows.push(Window {
+            kernel: FillKernel { entry, dtype: fill.dtype, transform: fill.distribution.into() },
+            params: FillParams {
+                key: words(fill.seed),
+                stream: words(fill.stream),
+                first: words(first),
+                begin: ((at - base) / unit) as u32,
+                count: count as u32,
+                scale: scaling.scale,
+                shift: scaling.shift,
+                one: 1.0,
+                padding: 0,
+            },
+            offset: base,
+            size: (offset + end * size).next_multiple_of(unit) - base,
+            grid: limits.grid(invocations.div_ceil(WORKGROUP_SIZE.into()) as u32),
+        });
+        start = end;
+    }
+}

@@ -1,0 +1,123 @@
+//! A tensor in host memory.
+
+use half::{bf16, f16};
+
+use crate::cpu::{fill, zeroed};
+use crate::{DType, Element, Fill, Fingerprint, Result, Stats};
+
+/// A tensor, or a range of one, in host memory: made by [`Cpu::fill`](crate::Cpu::fill) or read back from a GPU.
+///
+/// ```
+/// use gpu_init::{Cpu, DType, Parameter};
+///
+/// let tensor = Cpu::new().fill(&Parameter::xavier_normal([3, 5]).dtype(DType::F16))?;
+/// assert_eq!((tensor.dtype(), tensor.len(), tensor.as_bytes().len()), (DType::F16, 15, 30));
+/// # Ok::<(), gpu_init::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct HostTensor {
+    data: Data,
+    first: u64,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Data {
+    F32(Vec<f32>),
+    F16(Vec<f16>),
+    BF16(Vec<bf16>),
+}
+
+/// Runs `$body` with `$values` as the vector, of whatever type.
+macro_rules! with_values {
+    ($data:expr, $values:ident => $body:expr) => {
+        match $data {
+            Data::F32($values) => $body,
+            Data::F16($values) => $body,
+            Data::BF16($values) => $body,
+        }
+    };
+}
+
+impl HostTensor {
+    pub(crate) fn filled(fill: Fill) -> Result<Self> {
+        let mut tensor = Self::zeroed(&fill)?;
+        with_values!(&mut tensor.data, values => fill::fill(&fill, values));
+        Ok(tensor)
+    }
+
+    /// Memory for a fill's elements.
+    pub(crate) fn zeroed(fill: &Fill) -> Result<Self> {
+        let data = match fill.dtype {
+            DType::F32 => Data::F32(zeroed(fill.operation, fill.len)?),
+            DType::F16 => Data::F16(zeroed(fill.operation, fill.len)?),
+            DType::BF16 => Data::BF16(zeroed(fill.operation, fill.len)?),
+        };
+        Ok(HostTensor { data, first: fill.first })
+    }
+
+    /// The element type.
+    pub fn dtype(&self) -> DType {
+        match self.data {
+            Data::F32(_) => DType::F32,
+            Data::F16(_) => DType::F16,
+            Data::BF16(_) => DType::BF16,
+        }
+    }
+
+    /// Number of elements, at least 1.
+    #[expect(clippy::len_without_is_empty, reason = "a tensor is never empty")]
+    pub fn len(&self) -> usize {
+        with_values!(&self.data, values => values.len())
+    }
+
+    /// Index of the first element in the whole row-major tensor.
+    ///
+    /// ```
+    /// use gpu_init::{Cpu, Parameter};
+    ///
+    /// let part = Cpu::new().fill(&Parameter::xavier_normal([9, 9]).elements(20..30))?;
+    /// assert_eq!(part.first(), 20);
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    pub fn first(&self) -> u64 {
+        self.first
+    }
+
+    /// The elements, if `T` is their type.
+    pub fn as_slice<T: Element>(&self) -> Option<&[T]> {
+        (T::DTYPE == self.dtype()).then(|| bytemuck::cast_slice(self.as_bytes()))
+    }
+
+    /// The elements' bytes in the machine's order (little-endian on all that wgpu runs on).
+    pub fn as_bytes(&self) -> &[u8] {
+        with_values!(&self.data, values => bytemuck::cast_slice(values))
+    }
+
+    #[cfg(feature = "gpu")]
+    pub(crate) fn as_bytes_mut(&mut self) -> &mut [u8] {
+        with_values!(&mut self.data, values => bytemuck::cast_slice_mut(values))
+    }
+
+    /// The elements as f32, exactly.
+    ///
+    /// ```
+    /// use gpu_init::{Cpu, DType, Parameter};
+    ///
+    /// let tensor = Cpu::new().fill(&Parameter::xavier_uniform([2, 4]).dtype(DType::BF16))?;
+    /// assert!(tensor.to_f32().iter().all(|value| value.abs() <= 1.0));
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    pub fn to_f32(&self) -> Vec<f32> {
+        with_values!(&self.data, values => values.iter().map(|value| value.widen()).collect())
+    }
+
+    /// Statistics, on all cores.
+    pub fn stats(&self) -> Stats {
+        with_values!(&self.data, values => Stats::of(values))
+    }
+
+    /// The fingerprint, on all cores.
+    pub fn fingerprint(&self) -> Fingerprint {
+        with_values!(&self.data, values => Fingerprint::of(self.first, values))
+    }
+}

@@ -1,0 +1,37 @@
+//! gpu-init
+#![deny(missing_docs, missing_debug_implementations)]
+
+mod cpu;
+mod distribution;
+mod dtype;
+mod error;
+#[cfg(feature = "gpu")]
+mod gpu;
+mod host_tensor;
+mod init;
+mod initializer;
+mod parameter;
+mod philox;
+mod reduce;
+mod sample;
+mod shape;
+
+pub use cpu::Cpu;
+pub use distribution::Distribution;
+pub use dtype::{DType, Element, ParseDTypeError};
+pub use error::{Error, Result};
+#[cfg(feature = "gpu")]
+pub use gpu::{Device, DeviceOptions, Multiply, Tensor, adapters, best_adapter, shader};
+pub use host_tensor::HostTensor;
+pub use init::CpuInit;
+#[cfg(feature = "gpu")]
+pub use init::GpuInit;
+pub use initializer::{Initializer, Layout, ParseInitializerError};
+pub use parameter::{Fill, Parameter, stream_of};
+pub use philox::Philox4x32;
+pub use reduce::{Fingerprint, Stats};
+pub use shape::Shape;
+
+#[cfg(feature = "gpu")]
+pub use wgpu;
+pub use {half, rand};

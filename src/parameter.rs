@@ -1,0 +1,258 @@
+//! One request: a shape, how to initialize it and, if wanted, its name, seed, type and part. Plain data.
+
+use std::ops::Range;
+
+use sha2::{Digest, Sha256};
+
+use crate::{DType, Distribution, Error, Initializer, Layout, Result, Shape};
+
+/// A parameter of a model: what [`Device::fill`](crate::Device::fill) and [`Cpu::fill`](crate::Cpu::fill) take.
+///
+/// ```
+/// use gpu_init::{Cpu, DType, Parameter};
+///
+/// let q_proj = Parameter::xavier_normal([64, 64])
+///     .name("layers.0.q_proj.weight")
+///     .seed(42)
+///     .gain(0.5)
+///     .dtype(DType::BF16);
+/// // A named parameter has the same weights whatever was filled before.
+/// let a = Cpu::new().fill(&q_proj)?;
+/// let b = Cpu::with_seed(7).fill(&q_proj)?;
+/// assert_eq!(a.fingerprint(), b.fingerprint());
+/// # Ok::<(), gpu_init::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Parameter {
+    shape: Shape,
+    initializer: Initializer,
+    /// An option that the initializer does not have, set on it all the same: an error when resolved.
+    stray_option: Option<(&'static str, f64)>,
+    layout: Layout,
+    dtype: Option<DType>,
+    seed: Option<u64>,
+    stream: Option<u64>,
+    elements: Option<Range<u64>>,
+    #[cfg(feature = "gpu")]
+    pub(crate) usages: wgpu::BufferUsages,
+}
+
+impl Parameter {
+    /// A parameter of that shape with an initializer, F32, in PyTorch's layout, on the device's next stream.
+    ///
+    /// ```
+    /// use gpu_init::{Initializer, Parameter};
+    ///
+    /// let bias = Parameter::new([768], Initializer::ZEROS);
+    /// assert_eq!(bias.shape().dims(), [768]);
+    /// ```
+    pub fn new(shape: impl Into<Shape>, initializer: Initializer) -> Self {
+        Parameter {
+            shape: shape.into(),
+            initializer,
+            stray_option: None,
+            layout: Layout::default(),
+            dtype: None,
+            seed: None,
+            stream: None,
+            elements: None,
+            #[cfg(feature = "gpu")]
+            usages: wgpu::BufferUsages::empty(),
+        }
+    }
+
+    /// [`Initializer::XavierNormal`] with gain 1.
+    pub fn xavier_normal(shape: impl Into<Shape>) -> Self {
+        Self::new(shape, Initializer::XAVIER_NORMAL)
+    }
+
+    /// [`Initializer::XavierUniform`] with gain 1.
+    pub fn xavier_uniform(shape: impl Into<Shape>) -> Self {
+        Self::new(shape, Initializer::XAVIER_UNIFORM)
+    }
+
+    /// Multiplies the standard deviation of a scheme that has a gain.
+    pub fn gain(self, gain: f64) -> Self {
+        self.option("gain", gain)
+    }
+
+    /// Shifts every value of a scheme that has a mean.
+    pub fn mean(self, mean: f64) -> Self {
+        self.option("mean", mean)
+    }
+
+    fn option(mut self, option: &'static str, value: f64) -> Self {
+        match self.initializer.option_mut(option) {
+            Some(slot) => *slot = value,
+            None => self.stray_option = Some((option, value)),
+        }
+        self
+    }
+
+    /// The element type; F32, or that of the host slice, unless told.
+    pub fn dtype(self, dtype: DType) -> Self {
+        Parameter { dtype: Some(dtype), ..self }
+    }
+
+    /// Which axes are inputs and outputs: PyTorch's (out, in, k...) unless told.
+    pub fn layout(self, layout: Layout) -> Self {
+        Parameter { layout, ..self }
+    }
+
+    /// The seed of these weights, instead of the device's.
+    pub fn seed(self, seed: u64) -> Self {
+        Parameter { seed: Some(seed), ..self }
+    }
+
+    /// Names the parameter: its stream is [`stream_of`] the name, so its weights depend on nothing that
+    /// was filled before.
+    pub fn name(self, name: &str) -> Self {
+        self.stream(stream_of(name))
+    }
+
+    /// The stream by its number, as unnamed calls count them: 0, 1, 2...
+    ///
+    /// ```
+    /// use gpu_init::{Cpu, Parameter};
+    ///
+    /// let first = Cpu::new().fill(&Parameter::xavier_normal([8, 8]))?;
+    /// let again = Cpu::new().fill(&Parameter::xavier_normal([8, 8]).stream(0))?;
+    /// assert_eq!(first.fingerprint(), again.fingerprint());
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    pub fn stream(self, stream: u64) -> Self {
+        Parameter { stream: Some(stream), ..self }
+    }
+
+    /// Only these elements of the row-major tensor, with the bits they have in the whole.
+    ///
+    /// ```
+    /// use gpu_init::{Cpu, Parameter};
+    ///
+    /// // 2^44 elements, of which only these four are ever computed.
+    /// let huge = Parameter::xavier_normal([1 << 22, 1 << 22]).name("w").elements((1 << 40)..(1 << 40) + 4);
+    /// assert_eq!(Cpu::new().fill(&huge)?.len(), 4);
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    pub fn elements(self, elements: Range<u64>) -> Self {
+        Parameter { elements: Some(elements), ..self }
+    }
+
+    /// Usages of the buffer beyond STORAGE, COPY_SRC and COPY_DST, such as VERTEX.
+    ///
+    /// ```
+    /// use gpu_init::{Parameter, wgpu::BufferUsages};
+    ///
+    /// let vertices = Parameter::xavier_uniform([1024, 4]).usages(BufferUsages::VERTEX);
+    /// ```
+    #[cfg(feature = "gpu")]
+    pub fn usages(self, usages: wgpu::BufferUsages) -> Self {
+        Parameter { usages, ..self }
+    }
+
+    /// The whole tensor's shape.
+    pub fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    /// The initializer with its options.
+    pub fn initializer(&self) -> Initializer {
+        self.initializer
+    }
+
+    /// The element type asked for, if any.
+    pub(crate) fn asked_dtype(&self) -> Option<DType> {
+        self.dtype
+    }
+
+    /// Whether the stream is told, so that the device's counter is not needed.
+    pub(crate) fn has_stream(&self) -> bool {
+        self.stream.is_some()
+    }
+
+    /// Everything decided: the distribution with its numbers, the seed, the stream and the range.
+    /// `seed` and `stream` are used where the parameter names none.
+    ///
+    /// ```
+    /// use gpu_init::{Distribution, Parameter};
+    ///
+    /// let fill = Parameter::xavier_normal([3, 5]).resolve(42, 0)?;
+    /// assert_eq!((fill.seed, fill.stream, fill.first, fill.len), (42, 0, 0, 15));
+    /// assert!(matches!(fill.distribution, Distribution::Normal { std: 0.5, .. }));
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`Initializer::distribution`], and [`Error::Range`] if the elements asked for are none
+    /// or not all in the tensor.
+    pub fn resolve(&self, seed: u64, stream: u64) -> Result<Fill> {
+        let operation = self.initializer.name();
+        if let Some((option, value)) = self.stray_option {
+            let expected = "left out: this initializer does not have it";
+            return Err(Error::InvalidOption { operation, option, value, expected });
+        }
+        let dtype = self.dtype.unwrap_or_default();
+        let distribution = self.initializer.distribution(&self.shape, self.layout, dtype)?;
+        let elements = self.shape.elements(operation)?;
+        let Range { start, end } = self.elements.clone().unwrap_or(0..elements);
+        if start >= end || end > elements {
+            return Err(Error::Range { operation, start, end, shape: self.shape.clone(), elements });
+        }
+        Ok(Fill {
+            operation,
+            distribution,
+            dtype,
+            seed: self.seed.unwrap_or(seed),
+            stream: self.stream.unwrap_or(stream),
+            first: start,
+            len: end - start,
+        })
+    }
+}
+
+/// The stream of a named parameter: the first 8 bytes, little-endian, of SHA-256 of its UTF-8 name.
+///
+/// ```
+/// assert_eq!(gpu_init::stream_of("transformer.wte.weight"), 0x1cee_6b44_fc5e_505a);
+/// ```
+pub fn stream_of(name: &str) -> u64 {
+    let digest = Sha256::digest(name.as_bytes());
+    u64::from_le_bytes(std::array::from_fn(|i| digest[i]))
+}
+
+/// A resolved request: all that a backend needs, and nothing that can still fail to make sense.
+///
+/// Made by [`Parameter::resolve`].
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub struct Fill {
+    /// The initializer's name, for errors.
+    pub operation: &'static str,
+    /// The law of the elements.
+    pub distribution: Distribution,
+    /// How they are stored.
+    pub dtype: DType,
+    /// Philox's key.
+    pub seed: u64,
+    /// Philox's counter words 2 and 3.
+    pub stream: u64,
+    /// Index of the first element in the whole row-major tensor.
+    pub first: u64,
+    /// Number of elements, at least 1.
+    pub len: u64,
+}
+
+impl Fill {
+    /// Bytes of the elements.
+    ///
+    /// ```
+    /// use gpu_init::{DType, Parameter};
+    ///
+    /// let fill = Parameter::xavier_normal([3, 5]).dtype(DType::BF16).resolve(0, 0)?;
+    /// assert_eq!(fill.bytes(), 30);
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    pub fn bytes(&self) -> u64 {
+        self.len * self.dtype.size()
+    }
+}

@@ -1,0 +1,179 @@
+//! Philox4x32-10 and Philox2x32-10 (Salmon et al. 2011, Random123). Twin: `shaders/philox.wgsl`.
+
+use std::convert::Infallible;
+
+use rand::{SeedableRng, TryRng};
+
+pub(crate) const PHILOX_M0: u32 = 0xd2511f53;
+pub(crate) const PHILOX_M1: u32 = 0xcd9e8d57;
+pub(crate) const PHILOX_W0: u32 = 0x9e3779b9;
+pub(crate) const PHILOX_W1: u32 = 0xbb67ae85;
+pub(crate) const PHILOX2_M: u32 = 0xd256d193;
+
+/// The 64-bit product of two words, as (low, high).
+#[inline(always)]
+fn mul_wide(a: u32, b: u32) -> (u32, u32) {
+    let product = u64::from(a) * u64::from(b);
+    (product as u32, (product >> 32) as u32)
+}
+
+#[inline(always)]
+fn philox4x32_round(c: [u32; 4], k: [u32; 2]) -> [u32; 4] {
+    let p0 = mul_wide(PHILOX_M0, c[0]);
+    let p1 = mul_wide(PHILOX_M1, c[2]);
+    [p1.1 ^ c[1] ^ k[0], p1.0, p0.1 ^ c[3] ^ k[1], p0.0]
+}
+
+#[inline(always)]
+pub(crate) fn philox4x32(counter: [u32; 4], key: [u32; 2]) -> [u32; 4] {
+    let mut c = counter;
+    let mut k = key;
+    for _ in 0..9 {
+        c = philox4x32_round(c, k);
+        k = [k[0].wrapping_add(PHILOX_W0), k[1].wrapping_add(PHILOX_W1)];
+    }
+    philox4x32_round(c, k)
+}
+
+#[inline(always)]
+fn philox2x32_round(c: [u32; 2], k: u32) -> [u32; 2] {
+    let p = mul_wide(PHILOX2_M, c[0]);
+    [p.1 ^ k ^ c[1], p.0]
+}
+
+#[inline(always)]
+pub(crate) fn philox2x32(counter: [u32; 2], key: u32) -> [u32; 2] {
+    let mut c = counter;
+    let mut k = key;
+    for _ in 0..9 {
+        c = philox2x32_round(c, k);
+        k = k.wrapping_add(PHILOX_W0);
+    }
+    philox2x32_round(c, k)
+}
+
+/// A 64-bit integer as words, low first.
+#[inline(always)]
+pub(crate) const fn words(value: u64) -> [u32; 2] {
+    [value as u32, (value >> 32) as u32]
+}
+
+/// The generator behind every tensor: a stream of 2^66 words that can be entered anywhere.
+///
+/// Word `i` is word `i mod 4` of the Philox4x32-10 block with counter (`i / 4`, `stream`) under the key
+/// `seed`, 64-bit values low word first. It implements rand's [`TryRng`](rand::TryRng), and so
+/// [`rand::Rng`], so rand and rand_distr draw from the stream that the tensors are made of.
+///
+/// ```
+/// use gpu_init::Philox4x32;
+/// use gpu_init::rand::Rng;
+///
+/// let mut words = Philox4x32::new(0, 0);
+/// assert_eq!(words.next_u32(), 0x6627e8d5); // the first known answer of Random123
+/// words.seek(u128::from(u64::MAX));
+/// assert_eq!(words.position(), u128::from(u64::MAX));
+/// ```
+#[derive(Debug, Clone)]
+pub struct Philox4x32 {
+    seed: u64,
+    stream: u64,
+    /// The next word's index, below 2^66.
+    position: u128,
+    /// The block that holds it, unless `position` is a block's first word.
+    block: [u32; 4],
+}
+
+impl Philox4x32 {
+    /// Words of a stream, after which it repeats: 2^66.
+    pub const PERIOD: u128 = 1 << 66;
+
+    /// The generator at word 0 of a stream.
+    pub fn new(seed: u64, stream: u64) -> Self {
+        Philox4x32 { seed, stream, position: 0, block: [0; 4] }
+    }
+
+    /// One block by its index, whatever the position.
+    ///
+    /// ```
+    /// use gpu_init::Philox4x32;
+    ///
+    /// let block = Philox4x32::new(0, 0).block(0);
+    /// assert_eq!(block, [0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8]);
+    /// ```
+    pub fn block(&self, index: u64) -> [u32; 4] {
+        let (block, stream) = (words(index), words(self.stream));
+        philox4x32([block[0], block[1], stream[0], stream[1]], words(self.seed))
+    }
+
+    /// Index of the next word.
+    pub fn position(&self) -> u128 {
+        self.position
+    }
+
+    /// Makes `position` (mod [`PERIOD`](Self::PERIOD)) the index of the next word.
+    pub fn seek(&mut self, position: u128) {
+        self.position = position % Self::PERIOD;
+        self.block = self.block((self.position / 4) as u64);
+    }
+
+    fn next_word(&mut self) -> u32 {
+        let word = (self.position % 4) as usize;
+        if word == 0 {
+            self.block = self.block((self.position / 4) as u64);
+        }
+        self.position = (self.position + 1) % Self::PERIOD;
+        self.block[word]
+    }
+}
+
+/// Generators are equal if they give the same words from here on.
+impl PartialEq for Philox4x32 {
+    fn eq(&self, other: &Self) -> bool {
+        (self.seed, self.stream, self.position) == (other.seed, other.stream, other.position)
+    }
+}
+
+impl Eq for Philox4x32 {}
+
+impl TryRng for Philox4x32 {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        Ok(self.next_word())
+    }
+
+    /// Two words, the first one low.
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        let low = self.next_word();
+        Ok(u64::from(self.next_word()) << 32 | u64::from(low))
+    }
+
+    /// Words in little-endian order. A last part of a word uses a whole one.
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        for part in bytes.chunks_mut(4) {
+            part.copy_from_slice(&self.next_word().to_le_bytes()[..part.len()]);
+        }
+        Ok(())
+    }
+}
+
+/// The seed's 8 bytes, little-endian; the stream is 0.
+///
+/// ```
+/// use gpu_init::Philox4x32;
+/// use gpu_init::rand::SeedableRng;
+///
+/// assert_eq!(Philox4x32::from_seed(42u64.to_le_bytes()), Philox4x32::new(42, 0));
+/// ```
+impl SeedableRng for Philox4x32 {
+    type Seed = [u8; 8];
+
+    fn from_seed(seed: [u8; 8]) -> Self {
+        Philox4x32::new(u64::from_le_bytes(seed), 0)
+    }
+
+    /// The seed itself, so that numbers mean the same here as for tensors.
+    fn seed_from_u64(seed: u64) -> Self {
+        Philox4x32::new(seed, 0)
+    }
+}

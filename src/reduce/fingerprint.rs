@@ -1,0 +1,111 @@
+//! 64 bits over every element's bits and index. Twin: `shaders/fingerprint.wgsl`.
+
+use std::fmt;
+use std::ops::{Add, AddAssign, Mul};
+
+use rayon::prelude::*;
+
+use super::CHUNK;
+use crate::Element;
+use crate::philox::{philox2x32, words};
+
+/// The sum mod 2^64 of Philox2x32-10 over the elements, counter (bits, index low), key index high.
+///
+/// `bits` are the element's own, zero-extended to 32; `index` counts in the whole row-major tensor. A sum
+/// has no order, so the fingerprints of parts add up to that of the whole, and GPU, CPU and another
+/// machine print the same 16 hex digits.
+///
+/// ```
+/// use gpu_init::{Cpu, Parameter};
+///
+/// let cpu = Cpu::new();
+/// let whole = Parameter::xavier_normal([100, 7]).name("w");
+/// let left = cpu.fill(&whole.clone().elements(0..333))?.fingerprint();
+/// let right = cpu.fill(&whole.clone().elements(333..700))?.fingerprint();
+/// assert_eq!(left + right, cpu.fill(&whole)?.fingerprint());
+/// # Ok::<(), gpu_init::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Fingerprint(pub u64);
+
+impl Fingerprint {
+    /// Of elements that start at index `first` of their tensor.
+    ///
+    /// ```
+    /// use gpu_init::Fingerprint;
+    ///
+    /// let whole = Fingerprint::of(0, &[1.0f32, 2.0, 3.0]);
+    /// assert_eq!(Fingerprint::of(0, &[1.0f32]) + Fingerprint::of(1, &[2.0f32, 3.0]), whole);
+    /// assert_ne!(Fingerprint::of(0, &[2.0f32, 1.0, 3.0]), whole);
+    /// ```
+    pub fn of<T: Element>(first: u64, elements: &[T]) -> Self {
+        let sum = elements
+            .par_chunks(CHUNK)
+            .enumerate()
+            .map(|(i, chunk)| chunk_sum(first.wrapping_add((i * CHUNK) as u64), chunk))
+            .reduce(|| 0, u64::wrapping_add);
+        Fingerprint(sum)
+    }
+
+    /// As a part of a model's fingerprint: times the parameter's stream made odd. Still a sum, so
+    /// fingerprints of parts add up, and two tensors that changed places show.
+    ///
+    /// ```
+    /// use gpu_init::{Fingerprint, stream_of};
+    ///
+    /// let tensor = Fingerprint(0x1234);
+    /// assert_ne!(tensor.in_model(stream_of("q")), tensor.in_model(stream_of("k")));
+    /// ```
+    pub fn in_model(self, stream: u64) -> Self {
+        self * (stream | 1)
+    }
+}
+
+#[inline(always)]
+fn element_hash(bits: u32, index: u64) -> u64 {
+    let index = words(index);
+    let hash = philox2x32([bits, index[0]], index[1]);
+    u64::from(hash[1]) << 32 | u64::from(hash[0])
+}
+
+fn chunk_sum<T: Element>(first: u64, chunk: &[T]) -> u64 {
+    chunk
+        .iter()
+        .zip(0u64..)
+        .fold(0, |sum, (element, i)| sum.wrapping_add(element_hash(element.bits(), first.wrapping_add(i))))
+}
+
+impl Add for Fingerprint {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Fingerprint(self.0.wrapping_add(other.0))
+    }
+}
+
+impl AddAssign for Fingerprint {
+    fn add_assign(&mut self, other: Self) {
+        *self = *self + other;
+    }
+}
+
+impl Mul<u64> for Fingerprint {
+    type Output = Self;
+
+    fn mul(self, factor: u64) -> Self {
+        Fingerprint(self.0.wrapping_mul(factor))
+    }
+}
+
+impl std::iter::Sum for Fingerprint {
+    fn sum<I: Iterator<Item = Self>>(parts: I) -> Self {
+        parts.fold(Fingerprint(0), Add::add)
+    }
+}
+
+/// 16 hex digits.
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}

@@ -1,0 +1,204 @@
+//! Count, range, mean and standard deviation. Twin: `shaders/stats.wgsl`.
+//!
+//! A chunk is read twice: first for its range, then for sums of (x - centre) scaled into [-1, 1], so that
+//! neither a large mean nor a huge or tiny spread costs precision. The chunks are merged in f64.
+
+use bytemuck::{Pod, Zeroable};
+use rayon::prelude::*;
+
+use super::{CHUNK, LANES, reduce_lanes};
+use crate::sample::mul_add;
+use crate::{DType, Distribution, Element};
+
+/// Statistics of a tensor's elements. Mean, deviation and range are those of the finite ones.
+///
+/// ```
+/// use gpu_init::{Cpu, Parameter};
+///
+/// let stats = Cpu::new().fill(&Parameter::xavier_normal([512, 512]))?.stats();
+/// assert_eq!((stats.count, stats.nan, stats.infinite), (262144, 0, 0));
+/// assert!((stats.std * 512f64.sqrt() - 1.0).abs() < 0.01);
+/// # Ok::<(), gpu_init::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Stats {
+    /// All elements.
+    pub count: u64,
+    /// Those that are NaN.
+    pub nan: u64,
+    /// Those that are infinite.
+    pub infinite: u64,
+    /// Mean; NaN if no element is finite.
+    pub mean: f64,
+    /// Standard deviation, with n as divisor; NaN if no element is finite.
+    pub std: f64,
+    /// The smallest; NaN if no element is finite.
+    pub min: f64,
+    /// The largest; NaN if no element is finite.
+    pub max: f64,
+}
+
+/// Sampling errors that count as agreement: a false alarm in 10^9 tensors or fewer.
+const SIGMAS: f64 = 6.5;
+
+impl Stats {
+    /// Of elements on the host, on all cores.
+    ///
+    /// ```
+    /// let stats = gpu_init::Stats::of(&[1.0f32, 3.0, f32::NAN]);
+    /// assert_eq!((stats.count, stats.nan, stats.mean, stats.std), (3, 1, 2.0, 1.0));
+    /// ```
+    pub fn of<T: Element>(elements: &[T]) -> Self {
+        Self::merge(&elements.par_chunks(CHUNK).map(Chunk::of).collect::<Vec<_>>())
+    }
+
+    /// What is wrong with these statistics for elements drawn from `law` and stored as `dtype`, or `None`.
+    ///
+    /// Mean and deviation may be 6.5 of their own sampling errors away and the range must be inside the
+    /// law's bounds; constants must be exact.
+    ///
+    /// ```
+    /// use gpu_init::{Cpu, DType, Initializer, Layout, Parameter};
+    ///
+    /// let stats = Cpu::new().fill(&Parameter::xavier_normal([300, 100]))?.stats();
+    /// let law = |initializer: Initializer| initializer.distribution(&[300, 100].into(), Layout::OutInKernel, DType::F32);
+    /// assert_eq!(stats.disagreement(&law(Initializer::XAVIER_NORMAL)?, DType::F32), None);
+    /// assert!(stats.disagreement(&law(Initializer::XAVIER_UNIFORM)?, DType::F32).is_some());
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    pub fn disagreement(&self, law: &Distribution, dtype: DType) -> Option<String> {
+        if self.nan + self.infinite > 0 {
+            return Some(format!("{} NaN and {} infinite elements", self.nan, self.infinite));
+        }
+        let (n, std, kurtosis) = (self.count as f64, law.std(), law.kurtosis());
+        let (low, high) = law.bounds();
+        // One rounding to the element type; its step near zero is that of the smallest subnormal.
+        let rounding =
+            dtype.rounding() * low.abs().max(high.abs()) + if dtype == DType::F16 { 2f64.powi(-25) } else { 0.0 };
+        let mean_error =
+            SIGMAS * std / n.sqrt() + rounding / n.sqrt() + f64::from(f32::EPSILON) * (std + law.mean().abs());
+        // The deviation of n values has no mean error to speak of only for larger n; below, Gauss is no guide.
+        let spread = SIGMAS * ((kurtosis - 1.0).max(0.0) / (4.0 * n)).sqrt() + 2.0 / n;
+        let std_error = std * (spread + f64::from(f32::EPSILON)) + rounding / n.sqrt().min(8.0);
+        let exact = matches!(law, Distribution::Constant { .. });
+        if exact && (self.min != self.max || (self.min - law.mean()).abs() > rounding) {
+            Some(format!("values {}..{}, expected {} everywhere", self.min, self.max, law.mean()))
+        } else if self.min < low - rounding || self.max > high + rounding {
+            Some(format!("values {}..{}, expected within {low}..{high}", self.min, self.max))
+        } else if !exact && (self.mean - law.mean()).abs() > mean_error {
+            Some(format!("mean {}, expected {} within {mean_error:.2e}", self.mean, law.mean()))
+        } else if !exact && n >= 64.0 && (self.std - std).abs() > std_error {
+            Some(format!("std {}, expected {std} within {std_error:.2e}", self.std))
+        } else {
+            None
+        }
+    }
+
+    pub(crate) fn merge(chunks: &[Chunk]) -> Self {
+        let count = |counted: fn(&Chunk) -> u32| chunks.iter().map(|chunk| u64::from(counted(chunk))).sum::<u64>();
+        let (finite, nan, infinite) = (count(|c| c.finite), count(|c| c.nan), count(|c| c.infinite));
+        let (mut n, mut mean, mut square) = (0.0, 0.0, 0.0);
+        for chunk in chunks.iter().filter(|chunk| chunk.finite > 0) {
+            // Chan, Golub and LeVeque 1979.
+            let (chunk_n, chunk_mean, chunk_square) = chunk.moments();
+            let (total, delta) = (n + chunk_n, chunk_mean - mean);
+            mean += delta * (chunk_n / total);
+            square += chunk_square + delta * delta * (n * chunk_n / total);
+            n = total;
+        }
+        let none = |value: f64| if finite == 0 { f64::NAN } else { value };
+        let min = chunks.iter().map(|chunk| chunk.min).min().unwrap_or(u32::MAX);
+        let max = chunks.iter().map(|chunk| chunk.max).max().unwrap_or(0);
+        Stats {
+            count: finite + nan + infinite,
+            nan,
+            infinite,
+            mean: none(mean),
+            std: none((square / n).sqrt()),
+            min: none(from_ordered_key(min).into()),
+            max: none(from_ordered_key(max).into()),
+        }
+    }
+}
+
+/// One chunk's part, as the shader writes it.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable)]
+pub(crate) struct Chunk {
+    pub(crate) finite: u32,
+    pub(crate) nan: u32,
+    pub(crate) infinite: u32,
+    /// Ordered keys of the smallest and the largest finite value.
+    pub(crate) min: u32,
+    pub(crate) max: u32,
+    /// Of d = (x - centre) * scale.
+    pub(crate) sum: f32,
+    /// Of d * d.
+    pub(crate) square: f32,
+}
+
+impl Chunk {
+    fn of<T: Element>(elements: &[T]) -> Self {
+        let mut counts = [[0u32; 3]; LANES];
+        let mut ranges = [[u32::MAX, 0]; LANES];
+        for (i, element) in elements.iter().enumerate() {
+            let (counts, range) = (&mut counts[i % LANES], &mut ranges[i % LANES]);
+            let bits = element.widen().to_bits();
+            let magnitude = bits & 0x7fffffff;
+            if magnitude < 0x7f800000 {
+                counts[0] += 1;
+                range[0] = range[0].min(ordered_key(bits));
+                range[1] = range[1].max(ordered_key(bits));
+            } else if magnitude == 0x7f800000 {
+                counts[2] += 1;
+            } else {
+                counts[1] += 1;
+            }
+        }
+        let [finite, nan, infinite] = reduce_lanes(counts, |a, b| [a[0] + b[0], a[1] + b[1], a[2] + b[2]]);
+        let [min, max] = reduce_lanes(ranges, |a, b| [a[0].min(b[0]), a[1].max(b[1])]);
+        let (centre, scale) = centre_and_scale(min, max);
+
+        let mut sums = [[0f32; 2]; LANES];
+        for (i, element) in elements.iter().enumerate() {
+            let (value, sum) = (element.widen(), &mut sums[i % LANES]);
+            if value.is_finite() {
+                let d = (value - centre) * scale;
+                sum[0] += d;
+                sum[1] = mul_add(d, d, sum[1]);
+            }
+        }
+        let [sum, square] = reduce_lanes(sums, |a, b| [a[0] + b[0], a[1] + b[1]]);
+        Chunk { finite, nan, infinite, min, max, sum, square }
+    }
+
+    /// Number of finite elements, their mean and the sum of squares about it.
+    fn moments(&self) -> (f64, f64, f64) {
+        let (centre, scale) = centre_and_scale(self.min, self.max);
+        let (n, sum, square) = (f64::from(self.finite), f64::from(self.sum), f64::from(self.square));
+        let (centre, scale) = (f64::from(centre), f64::from(scale));
+        (n, centre + sum / n / scale, (square - sum * sum / n).max(0.0) / scale / scale)
+    }
+}
+
+/// The middle of a range given by ordered keys, and a power of two that scales the range about it to [-1, 1].
+fn centre_and_scale(min: u32, max: u32) -> (f32, f32) {
+    let minimum = from_ordered_key(min);
+    let maximum = from_ordered_key(max);
+    (maximum * 0.5 + minimum * 0.5, scale_for(maximum * 0.5 - minimum * 0.5))
+}
+
+/// Unsigned integers in the order of the floats, -0 before +0.
+fn ordered_key(bits: u32) -> u32 {
+    bits ^ if bits & 0x80000000 != 0 { 0xffffffff } else { 0x80000000 }
+}
+
+fn from_ordered_key(key: u32) -> f32 {
+    f32::from_bits(key ^ if key & 0x80000000 != 0 { 0x80000000 } else { 0xffffffff })
+}
+
+/// 2^-e where the half range is in [2^e, 2^(e + 1)), kept a normal number.
+fn scale_for(half_range: f32) -> f32 {
+    let exponent = (half_range.to_bits() >> 23).clamp(1, 253);
+    f32::from_bits((254 - exponent) << 23)
+}

@@ -1,0 +1,141 @@
+//! Random words to values: every float operation of the stream. Twin: `shaders/sample.wgsl`.
+//!
+//! Rust never fuses or reorders float operations, so `a * b + c` rounds twice here by itself.
+
+/// 1 - 2^-24: moves the mantissa grid 1 + k 2^-23 to the midpoints (2k + 1) 2^-24.
+pub(crate) const MIDPOINT: f32 = f32::from_bits(0x3f7fffff);
+
+// -2 ln(m 2^e) = e RADIUS_EXPONENT 2^23 + f P(f), where f = m - 1 and m is in [0.65, 1.3).
+pub(crate) const RADIUS_SPLIT: u32 = 0x3f266666;
+pub(crate) const RADIUS_EXPONENT: f32 = f32::from_bits(0xb4317218);
+pub(crate) const RADIUS_P0: f32 = f32::from_bits(0xc0000001);
+pub(crate) const RADIUS_P1: f32 = f32::from_bits(0x3f7fff39);
+pub(crate) const RADIUS_P2: f32 = f32::from_bits(0xbf2aac9a);
+pub(crate) const RADIUS_P3: f32 = f32::from_bits(0x3f003da5);
+pub(crate) const RADIUS_P4: f32 = f32::from_bits(0xbecb9418);
+pub(crate) const RADIUS_P5: f32 = f32::from_bits(0x3ea01260);
+pub(crate) const RADIUS_P6: f32 = f32::from_bits(0xbea8c646);
+pub(crate) const RADIUS_P7: f32 = f32::from_bits(0x3eccea39);
+
+// 1/sqrt(1 - h) for |h| < 0.07, which the integer guess at 1/sqrt(s) leaves.
+pub(crate) const SQRT_GUESS: u32 = 0x5f375a86;
+pub(crate) const SQRT_Q1: f32 = f32::from_bits(0x3effffc8);
+pub(crate) const SQRT_Q2: f32 = f32::from_bits(0x3ec00018);
+pub(crate) const SQRT_Q3: f32 = f32::from_bits(0x3ea0bca9);
+pub(crate) const SQRT_Q4: f32 = f32::from_bits(0x3e8c4e91);
+
+// sin(pi/4 t) = t S(t^2) and cos(pi/4 t) = C(t^2) for t in (0, 1).
+pub(crate) const SIN_S0: f32 = f32::from_bits(0x3f490fdb);
+pub(crate) const SIN_S1: f32 = f32::from_bits(0xbda55ddd);
+pub(crate) const SIN_S2: f32 = f32::from_bits(0x3b232f49);
+pub(crate) const SIN_S3: f32 = f32::from_bits(0xb816c984);
+pub(crate) const COS_C1: f32 = f32::from_bits(0xbe9de9ce);
+pub(crate) const COS_C2: f32 = f32::from_bits(0x3c81d848);
+pub(crate) const COS_C3: f32 = f32::from_bits(0xb9a74225);
+
+/// Mean and spread of the values, as the shader's params hold them.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Scaling {
+    pub(crate) scale: f32,
+    pub(crate) shift: f32,
+}
+
+#[inline(always)]
+pub(crate) fn mul_add(a: f32, b: f32, c: f32) -> f32 {
+    a * b + c
+}
+
+/// Uniform on (-1, 1): an odd multiple of 2^-24, symmetric, ends open. Bits 8 to 31 of the word.
+#[inline(always)]
+pub(crate) fn uniform_signed(word: u32) -> f32 {
+    (2 * (word >> 8) as i32 + 1 - 0x1000000) as f32 * f32::from_bits(0x33800000)
+}
+
+/// sqrt(-2 ln u) with u = (word + 1) 2^-32 rounded to f32: in (0, 1], exact where it is below 2^-8.
+#[inline(always)]
+pub(crate) fn radius(word: u32) -> f32 {
+    // The one addition that rounds; both its terms are exact.
+    let x = (word >> 8) as i32 as f32 * 256.0 + ((word & 0xff) as i32 + 1) as f32;
+    let bits = x.to_bits().wrapping_sub(RADIUS_SPLIT + 0x10000000);
+    let exponent = bits & 0xff800000;
+    let f = f32::from_bits((bits - exponent).wrapping_add(RADIUS_SPLIT)) - 1.0;
+    let mut p = mul_add(RADIUS_P7, f, RADIUS_P6);
+    p = mul_add(p, f, RADIUS_P5);
+    p = mul_add(p, f, RADIUS_P4);
+    p = mul_add(p, f, RADIUS_P3);
+    p = mul_add(p, f, RADIUS_P2);
+    p = mul_add(p, f, RADIUS_P1);
+    p = mul_add(p, f, RADIUS_P0);
+    let s = mul_add(exponent as i32 as f32, RADIUS_EXPONENT, f * p);
+    let guess = f32::from_bits(SQRT_GUESS.wrapping_sub(s.to_bits() >> 1));
+    let w = s * guess;
+    let h = mul_add(-w, guess, 1.0);
+    let mut q = mul_add(SQRT_Q4, h, SQRT_Q3);
+    q = mul_add(q, h, SQRT_Q2);
+    q = mul_add(q, h, SQRT_Q1);
+    q = mul_add(q, h, 1.0);
+    w * q
+}
+
+/// A point on the unit circle, cosine first. With t = (2 (word mod 2^23) + 1) 2^-24 the first octant's
+/// (cos, sin)(pi/4 t) is swapped if bit 29 is set, then its first negated by bit 31, its second by bit 30.
+#[inline(always)]
+pub(crate) fn circle(word: u32) -> [f32; 2] {
+    let t = f32::from_bits(0x3f800000 | (word & 0x7fffff)) - MIDPOINT;
+    let t2 = t * t;
+    let mut s = mul_add(SIN_S3, t2, SIN_S2);
+    s = mul_add(s, t2, SIN_S1);
+    s = mul_add(s, t2, SIN_S0);
+    let sine = (s * t).to_bits();
+    let mut c = mul_add(COS_C3, t2, COS_C2);
+    c = mul_add(c, t2, COS_C1);
+    let cosine = mul_add(c, t2, 1.0).to_bits();
+    let swap = word & 0x20000000 != 0;
+    let first = (if swap { sine } else { cosine }) ^ (word & 0x80000000);
+    let second = (if swap { cosine } else { sine }) ^ (word << 1 & 0x80000000);
+    [f32::from_bits(first), f32::from_bits(second)]
+}
+
+/// Two independent normals, mean `shift` and standard deviation `scale` (Box-Muller 1958).
+#[inline(always)]
+pub(crate) fn normal_pair(params: Scaling, radius_word: u32, angle_word: u32) -> [f32; 2] {
+    let r = radius(radius_word) * params.scale;
+    let point = circle(angle_word);
+    [mul_add(r, point[0], params.shift), mul_add(r, point[1], params.shift)]
+}
+
+#[inline(always)]
+pub(crate) fn normal4(params: Scaling, words: [u32; 4]) -> [f32; 4] {
+    let [a, b] = normal_pair(params, words[0], words[1]);
+    let [c, d] = normal_pair(params, words[2], words[3]);
+    [a, b, c, d]
+}
+
+#[inline(always)]
+pub(crate) fn uniform1(params: Scaling, word: u32) -> f32 {
+    mul_add(uniform_signed(word), params.scale, params.shift)
+}
+
+#[inline(always)]
+pub(crate) fn uniform4(params: Scaling, words: [u32; 4]) -> [f32; 4] {
+    words.map(|word| uniform1(params, word))
+}
+
+/// The bits of `value` rounded to bf16, to nearest even. No NaN comes here.
+#[inline(always)]
+pub(crate) fn bf16_bits(value: f32) -> u32 {
+    let bits = value.to_bits();
+    bits.wrapping_add(0x7fff + (bits >> 16 & 1)) >> 16
+}
+
+/// The bits of `value` rounded to f16, to nearest even. No NaN comes here.
+#[inline(always)]
+pub(crate) fn f16_bits(value: f32) -> u32 {
+    let bits = value.to_bits();
+    let magnitude = bits & 0x7fffffff;
+    // Below 2^-14 the step of f16 is 2^-24, that of a float in [1/2, 1): adding 1/2 rounds there.
+    let subnormal = (f32::from_bits(magnitude) + 0.5).to_bits().wrapping_sub(0x3f000000);
+    let normal = magnitude.wrapping_sub(0x38000000).wrapping_add(0xfff + (magnitude >> 13 & 1)) >> 13;
+    let rounded = if magnitude < 0x38800000 { subnormal } else { normal.min(0x7c00) };
+    rounded | (bits >> 16 & 0x8000)
+}

@@ -1,9 +1,11 @@
 //! A tensor in host memory.
 
+use std::ops::Range;
+
 use half::{bf16, f16};
 
 use crate::cpu::{fill, zeroed};
-use crate::{DType, Element, Fill, Fingerprint, Result, Stats};
+use crate::{DType, Element, Error, Fill, Fingerprint, Result, Stats};
 
 /// A tensor, or a range of one, in host memory: made by [`Cpu::fill`](crate::Cpu::fill) or read back from a GPU.
 ///
@@ -109,6 +111,31 @@ impl HostTensor {
     /// ```
     pub fn to_f32(&self) -> Vec<f32> {
         with_values!(&self.data, values => values.iter().map(|value| value.widen()).collect())
+    }
+
+    /// A range of the elements here, counted from the first one, as a tensor of its own.
+    ///
+    /// ```
+    /// use gpu_init::{Cpu, Parameter};
+    ///
+    /// let tensor = Cpu::new().fill(&Parameter::xavier_normal([9, 9]))?;
+    /// assert_eq!(tensor.slice(9..18)?.as_slice::<f32>(), tensor.as_slice::<f32>().map(|all| &all[9..18]));
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Range`] if the range is empty or not all here.
+    pub fn slice(&self, range: Range<u64>) -> Result<HostTensor> {
+        let (Range { start, end }, len) = (range, self.len());
+        if start >= end || end > len as u64 {
+            return Err(Error::Range { operation: "slice", start, end, shape: [len].into(), elements: len as u64 });
+        }
+        let data = match &self.data {
+            Data::F32(values) => Data::F32(values[start as usize..end as usize].to_vec()),
+            Data::F16(values) => Data::F16(values[start as usize..end as usize].to_vec()),
+            Data::BF16(values) => Data::BF16(values[start as usize..end as usize].to_vec()),
+        };
+        Ok(HostTensor { data, first: self.first + start })
     }
 
     /// Statistics, on all cores.

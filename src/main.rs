@@ -1,1 +1,7 @@
-fn main() {}
+//! The program `gpu-init`: parse, plan, run, report.
+
+mod cli;
+
+fn main() -> std::process::ExitCode {
+    cli::main()
+}

@@ -52,6 +52,32 @@ impl Stats {
         Self::merge(&elements.par_chunks(CHUNK).map(Chunk::of).collect::<Vec<_>>())
     }
 
+    /// Of these elements and those of `other` together.
+    ///
+    /// ```
+    /// use gpu_init::Stats;
+    ///
+    /// let both = Stats::of(&[1.0f32, 3.0]).join(&Stats::of(&[5.0f32, 7.0]));
+    /// assert_eq!(both, Stats::of(&[1.0f32, 3.0, 5.0, 7.0]));
+    /// ```
+    pub fn join(&self, other: &Stats) -> Self {
+        let moments = [self, other].map(|stats| {
+            let n = (stats.count - stats.nan - stats.infinite) as f64;
+            (n, stats.mean, n * stats.std * stats.std)
+        });
+        let (n, mean, square) = join_moments(moments);
+        Stats {
+            count: self.count + other.count,
+            nan: self.nan + other.nan,
+            infinite: self.infinite + other.infinite,
+            mean,
+            std: (square / n).sqrt(),
+            // Of a number and NaN these take the number.
+            min: self.min.min(other.min),
+            max: self.max.max(other.max),
+        }
+    }
+
     /// What is wrong with these statistics for elements drawn from `law` and stored as `dtype`, or `None`.
     ///
     /// Mean and deviation may be 6.5 of their own sampling errors away and the range must be inside the
@@ -97,15 +123,7 @@ impl Stats {
     pub(crate) fn merge(chunks: &[Chunk]) -> Self {
         let count = |counted: fn(&Chunk) -> u32| chunks.iter().map(|chunk| u64::from(counted(chunk))).sum::<u64>();
         let (finite, nan, infinite) = (count(|c| c.finite), count(|c| c.nan), count(|c| c.infinite));
-        let (mut n, mut mean, mut square) = (0.0, 0.0, 0.0);
-        for chunk in chunks.iter().filter(|chunk| chunk.finite > 0) {
-            // Chan, Golub and LeVeque 1979.
-            let (chunk_n, chunk_mean, chunk_square) = chunk.moments();
-            let (total, delta) = (n + chunk_n, chunk_mean - mean);
-            mean += delta * (chunk_n / total);
-            square += chunk_square + delta * delta * (n * chunk_n / total);
-            n = total;
-        }
+        let (n, mean, square) = join_moments(chunks.iter().map(Chunk::moments));
         let none = |value: f64| if finite == 0 { f64::NAN } else { value };
         let min = chunks.iter().map(|chunk| chunk.min).min().unwrap_or(u32::MAX);
         let max = chunks.iter().map(|chunk| chunk.max).max().unwrap_or(0);
@@ -113,12 +131,23 @@ impl Stats {
             count: finite + nan + infinite,
             nan,
             infinite,
-            mean: none(mean),
-            std: none((square / n).sqrt()),
+            mean,
+            std: (square / n).sqrt(),
             min: none(from_ordered_key(min).into()),
             max: none(from_ordered_key(max).into()),
         }
     }
+}
+
+/// Count, mean and sum of squares about the mean of all parts together (Chan, Golub and LeVeque 1979).
+/// Mean and squares are NaN if there is nothing.
+fn join_moments(parts: impl IntoIterator<Item = (f64, f64, f64)>) -> (f64, f64, f64) {
+    let parts = parts.into_iter().filter(|&(n, ..)| n > 0.0);
+    let joined = parts.reduce(|(n, mean, square), (part_n, part_mean, part_square)| {
+        let (total, delta) = (n + part_n, part_mean - mean);
+        (total, mean + delta * (part_n / total), square + part_square + delta * delta * (n * part_n / total))
+    });
+    joined.unwrap_or((0.0, f64::NAN, f64::NAN))
 }
 
 /// One chunk's part, as the shader writes it.

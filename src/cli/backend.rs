@@ -1,0 +1,106 @@
+//! The device that `--device` names, and what the commands ask of it: the same of a GPU and of the CPU.
+
+use std::ops::Range;
+use std::str::FromStr;
+
+use gpu_init::{Cpu, Device, DeviceOptions, Error, Fingerprint, HostTensor, Parameter, Stats, Tensor};
+
+use super::output::complain;
+
+/// `--device`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Choice {
+    Auto,
+    Cpu,
+    Adapter(usize),
+}
+
+impl FromStr for Choice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.to_ascii_lowercase().as_str() {
+            "auto" => Ok(Choice::Auto),
+            "cpu" => Ok(Choice::Cpu),
+            number => number
+                .parse()
+                .map(Choice::Adapter)
+                .map_err(|_| "use auto, cpu or the number of an adapter in `gpu-init devices`".to_owned()),
+        }
+    }
+}
+
+/// An open device.
+#[derive(Debug)]
+pub(crate) enum Backend {
+    Gpu(Device),
+    Cpu(Cpu),
+}
+
+/// A tensor on it.
+#[derive(Debug)]
+pub(crate) enum Filled {
+    Gpu(Tensor),
+    Cpu(HostTensor),
+}
+
+impl Backend {
+    /// `auto` runs on the CPU where there is no adapter, and says so.
+    pub(crate) fn open(choice: Choice, seed: u64) -> gpu_init::Result<Self> {
+        let adapter = match choice {
+            Choice::Cpu => return Ok(Backend::Cpu(Cpu::with_seed(seed))),
+            Choice::Auto => None,
+            Choice::Adapter(index) => Some(index),
+        };
+        match Device::open(&DeviceOptions { adapter, seed, ..Default::default() }) {
+            Err(Error::NoAdapter { .. }) if choice == Choice::Auto => {
+                complain("no GPU adapter was found, so this runs on the CPU (the weights are the same)");
+                Ok(Backend::Cpu(Cpu::with_seed(seed)))
+            }
+            device => device.map(Backend::Gpu),
+        }
+    }
+
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Backend::Gpu(device) => device.name().to_owned(),
+            Backend::Cpu(_) => "cpu".to_owned(),
+        }
+    }
+
+    /// Fills and waits until all is done.
+    pub(crate) fn fill_all(&self, parameters: &[Parameter]) -> gpu_init::Result<Vec<Filled>> {
+        match self {
+            Backend::Gpu(device) => {
+                let tensors = device.fill_all(parameters)?;
+                device.wait()?;
+                Ok(tensors.into_iter().map(Filled::Gpu).collect())
+            }
+            Backend::Cpu(cpu) => parameters.iter().map(|parameter| cpu.fill(parameter).map(Filled::Cpu)).collect(),
+        }
+    }
+}
+
+impl Filled {
+    pub(crate) fn stats(&self) -> gpu_init::Result<Stats> {
+        match self {
+            Filled::Gpu(tensor) => tensor.stats(),
+            Filled::Cpu(tensor) => Ok(tensor.stats()),
+        }
+    }
+
+    pub(crate) fn fingerprint(&self) -> gpu_init::Result<Fingerprint> {
+        match self {
+            Filled::Gpu(tensor) => tensor.fingerprint(),
+            Filled::Cpu(tensor) => Ok(tensor.fingerprint()),
+        }
+    }
+
+    /// A range of the elements on the host.
+    pub(crate) fn read(&self, range: Range<u64>) -> gpu_init::Result<HostTensor> {
+        match self {
+            Filled::Gpu(tensor) => tensor.read_range(range),
+            Filled::Cpu(tensor) => tensor.slice(range),
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! `gpu-init bits`: the raw stream, for test batteries.
+
+use std::io::{self, BufWriter, ErrorKind, Write};
+
+use anyhow::Context;
+use gpu_init::Philox4x32;
+
+/// Write random words in element order to standard output, little-endian u32, for test batteries.
+///
+/// For example: gpu-init bits --seed 1 | dieharder -a -g 200
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The seed: Philox's key.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// The stream: counter words 2 and 3.
+    #[arg(long, default_value_t = 0)]
+    stream: u64,
+    /// How many words; until the pipe closes unless told.
+    #[arg(long)]
+    count: Option<u64>,
+}
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    let words = Philox4x32::new(args.seed, args.stream);
+    let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
+    let result = write_words(&words, args.count.map_or(Philox4x32::PERIOD, u128::from), &mut out);
+    match result {
+        // A battery that has seen enough closes the pipe.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe && args.count.is_none() => {
+            // Nor may what is still buffered be tried once more when `out` goes.
+            let _ = out.into_parts();
+            Ok(())
+        }
+        result => result.context("cannot write to standard output"),
+    }
+}
+
+fn write_words(words: &Philox4x32, count: u128, out: &mut impl Write) -> io::Result<()> {
+    let mut left = count;
+    let mut block = 0;
+    while left > 0 {
+        let bytes = words.block(block).map(u32::to_le_bytes);
+        let taken = left.min(4);
+        out.write_all(&bytes.as_flattened()[..4 * taken as usize])?;
+        left -= taken;
+        block = block.wrapping_add(1);
+    }
+    out.flush()
+}

@@ -1,0 +1,204 @@
+//! `gpu-init fill`: one tensor, its speed, its statistics beside theory, its fingerprint.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::{Context, bail};
+use clap::ValueEnum;
+use gpu_init::{DType, Distribution, Fill, Fingerprint, Initializer, Layout, Parameter, Shape, Stats};
+use serde_json::json;
+
+use super::backend::{Backend, Choice, Filled};
+use super::histogram::histogram;
+use super::npy;
+use super::output::{binary_bytes, gb_per_s, grouped, print, print_json, row};
+
+/// Values that the histogram shows.
+const SAMPLE: u64 = 1 << 16;
+
+/// Fill one tensor and print its statistics and fingerprint.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// What to fill with: xavier-normal, xavier-uniform, "normal(std=0.02)", "uniform(low=-1,high=1)",
+    /// "constant(value=0.1)", zeros, ones.
+    #[arg(long, default_value = "xavier-normal")]
+    init: Initializer,
+    /// Dimensions, outermost first: 4096x11008.
+    #[arg(long, value_parser = parse_shape)]
+    shape: Shape,
+    /// The element type: f32, f16 or bf16.
+    #[arg(long, default_value = "f32")]
+    dtype: DType,
+    /// The seed.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// The parameter's name, such as layers.0.q_proj.weight, which decides its stream.
+    #[arg(long, conflicts_with = "stream")]
+    name: Option<String>,
+    /// The stream by its number.
+    #[arg(long, default_value_t = 0)]
+    stream: u64,
+    /// Multiplies the standard deviation of xavier-normal and xavier-uniform.
+    #[arg(long)]
+    gain: Option<f64>,
+    /// Added to every value.
+    #[arg(long, allow_negative_numbers = true)]
+    mean: Option<f64>,
+    /// Whose order of axes the shape has.
+    #[arg(long, default_value = "pytorch")]
+    layout: LayoutArg,
+    /// Where: auto, cpu or an adapter's number in `gpu-init devices`.
+    #[arg(long, default_value = "auto")]
+    device: Choice,
+    /// Save the tensor as .npy (bf16 as uint16 words, for .npy has no bf16).
+    #[arg(long, value_name = "FILE.npy")]
+    out: Option<PathBuf>,
+    /// Replace the file if it exists.
+    #[arg(long, requires = "out")]
+    force: bool,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum LayoutArg {
+    /// (out, in, kernel...)
+    Pytorch,
+    /// (kernel..., in, out), JAX's too
+    #[value(alias = "jax")]
+    Keras,
+}
+
+fn parse_shape(text: &str) -> Result<Shape, String> {
+    let dims = text
+        .split(['x', 'X', ','])
+        .map(|dim| {
+            dim.trim().parse::<usize>().map_err(|error| format!("dimension {dim:?}: {error}; write it as 4096x11008"))
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok(dims.into())
+}
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    let parameter = parameter(args);
+    let fill = parameter.resolve(args.seed, 0)?;
+    if let Some(path) = &args.out {
+        npy::check(path, args.force)?;
+    }
+    let backend = Backend::open(args.device, args.seed)?;
+    let start = Instant::now();
+    let tensor = backend.fill_all(&[parameter])?.into_iter().next().context("nothing was filled")?;
+    let seconds = start.elapsed().as_secs_f64();
+    let (stats, fingerprint) = (tensor.stats()?, tensor.fingerprint()?);
+    if let Some(path) = &args.out {
+        npy::save(path, args.force, args.shape.dims(), &tensor, args.dtype)?;
+    }
+    let report = Report { args, device: backend.name(), fill, seconds, stats, fingerprint };
+    if args.json {
+        print_json(&report.json())?
+    } else {
+        print(&report.text(&tensor)?)?
+    }
+    match report.disagreement() {
+        Some(reason) => {
+            bail!("the tensor is not what was asked for: {reason}; try --device cpu, and please report this")
+        }
+        None => Ok(()),
+    }
+}
+
+fn parameter(args: &Args) -> Parameter {
+    let layout = match args.layout {
+        LayoutArg::Pytorch => Layout::OutInKernel,
+        LayoutArg::Keras => Layout::KernelInOut,
+    };
+    let mut parameter = Parameter::new(&args.shape, args.init).dtype(args.dtype).layout(layout).stream(args.stream);
+    if let Some(name) = &args.name {
+        parameter = parameter.name(name);
+    }
+    if let Some(gain) = args.gain {
+        parameter = parameter.gain(gain);
+    }
+    if let Some(mean) = args.mean {
+        parameter = parameter.mean(mean);
+    }
+    parameter
+}
+
+struct Report<'a> {
+    args: &'a Args,
+    device: String,
+    fill: Fill,
+    seconds: f64,
+    stats: Stats,
+    fingerprint: Fingerprint,
+}
+
+impl Report<'_> {
+    fn law(&self) -> Distribution {
+        self.fill.distribution
+    }
+
+    fn disagreement(&self) -> Option<String> {
+        self.stats.disagreement(&self.law(), self.fill.dtype)
+    }
+
+    fn json(&self) -> serde_json::Value {
+        let (low, high) = self.law().bounds();
+        json!({
+            "device": self.device,
+            "init": self.args.init.to_string(),
+            "shape": self.args.shape.dims(),
+            "dtype": self.fill.dtype.to_string(),
+            "seed": self.fill.seed,
+            "stream": self.fill.stream,
+            "elements": self.fill.len,
+            "bytes": self.fill.bytes(),
+            "seconds": self.seconds,
+            "gb_per_s": gb_per_s(self.fill.bytes(), self.seconds),
+            "mean": self.stats.mean,
+            "std": self.stats.std,
+            "min": self.stats.min,
+            "max": self.stats.max,
+            "nan": self.stats.nan,
+            "infinite": self.stats.infinite,
+            "expected": { "mean": self.law().mean(), "std": self.law().std(), "min": low, "max": high },
+            "agrees": self.disagreement().is_none(),
+            "fingerprint": self.fingerprint.to_string(),
+            "out": self.args.out,
+        })
+    }
+
+    fn text(&self, tensor: &Filled) -> anyhow::Result<String> {
+        let Report { args, fill, stats, .. } = self;
+        let name = args.name.as_ref().map_or(format!("stream {}", fill.stream), |name| format!("name {name}"));
+        let mut text = format!("{} {} {}, seed {}, {name}\n", args.init, args.shape, fill.dtype, fill.seed);
+        text += &row("device", &self.device);
+        text += &row("elements", format!("{} ({})", grouped(fill.len), binary_bytes(fill.bytes())));
+        text += &row("time", format!("{:.6} s ({:.2} GB/s)", self.seconds, gb_per_s(fill.bytes(), self.seconds)));
+        let (low, high) = self.law().bounds();
+        text += &row("", format!("{:>14}  {:>14}", "measured", "expected"));
+        for (label, measured, expected, relation) in [
+            ("mean", stats.mean, self.law().mean(), ""),
+            ("std", stats.std, self.law().std(), ""),
+            ("min", stats.min, low, ">= "),
+            ("max", stats.max, high, "<= "),
+        ] {
+            text += &row(label, format!("{measured:>14.6e}  {:>14}", format!("{relation}{expected:.6e}")));
+        }
+        text += &row("NaN, inf", format!("{:>14}  {:>14}", format!("{}, {}", stats.nan, stats.infinite), "0, 0"));
+        if self.law().std() > 0.0 {
+            let sample = tensor.read(0..fill.len.min(SAMPLE))?.to_f32();
+            let reach = (high - self.law().mean()).min(4.0 * self.law().std());
+            text += &format!("  first {} values:\n", grouped(sample.len() as u64));
+            text += &histogram(&sample, self.law().mean() - reach, self.law().mean() + reach);
+        }
+        text += &row("fingerprint", self.fingerprint);
+        if let Some(path) = &args.out {
+            let words = if fill.dtype == DType::BF16 { " (uint16 words: .npy has no bf16)" } else { "" };
+            text += &row("saved", format!("{}{words}", path.display()));
+        }
+        Ok(text)
+    }
+}

@@ -1,0 +1,51 @@
+//! Lines for people and JSON for programs. A closed pipe is an error like any other, never a panic.
+
+use std::fmt::Display;
+use std::io::{self, Write};
+
+use anyhow::Context;
+
+/// Writes to standard output.
+pub(crate) fn print(text: &str) -> anyhow::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).context("cannot write to standard output")
+}
+
+/// One JSON object on a line of its own.
+pub(crate) fn print_json(value: &serde_json::Value) -> anyhow::Result<()> {
+    print(&format!("{value}\n"))
+}
+
+/// One line to standard error; there is nobody left to tell if that fails.
+pub(crate) fn complain(line: &str) {
+    let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
+    let _ = writeln!(io::stderr(), "gpu-init: {line}");
+}
+
+/// A labelled line of a report.
+pub(crate) fn row(label: &str, value: impl Display) -> String {
+    format!("  {label:<13}{value}\n")
+}
+
+/// 45088768 as 45,088,768.
+pub(crate) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Bytes in binary units, as memory is sold.
+pub(crate) fn binary_bytes(bytes: u64) -> String {
+    indicatif::BinaryBytes(bytes).to_string()
+}
+
+/// 10^9 bytes a second.
+pub(crate) fn gb_per_s(bytes: u64, seconds: f64) -> f64 {
+    bytes as f64 / seconds.max(1e-9) / 1e9
+}

@@ -177,3 +177,67 @@ impl SeedableRng for Philox4x32 {
         Philox4x32::new(seed, 0)
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use rand::Rng;
+
+    use super::*;
+
+    /// Rows of the table for a generator: its name's words, split into counter, key and output.
+    pub(crate) fn known_answers(generator: &str) -> Vec<Vec<u32>> {
+        let rows: Vec<_> = include_str!("../tests/known_answers.txt")
+            .lines()
+            .filter_map(|line| line.strip_prefix(generator))
+            .map(|row| row.split_whitespace().map(|word| u32::from_str_radix(word, 16).unwrap()).collect())
+            .collect();
+        assert_eq!(rows.len(), 3);
+        rows
+    }
+
+    #[test]
+    fn known_answers_4x32() {
+        for row in known_answers("philox4x32") {
+            let (counter, key) = (row[..4].try_into().unwrap(), row[4..6].try_into().unwrap());
+            assert_eq!(philox4x32(counter, key), row[6..]);
+            let [seed, stream, block] = [[row[4], row[5]], [row[2], row[3]], [row[0], row[1]]]
+                .map(|[low, high]| u64::from(high) << 32 | u64::from(low));
+            assert_eq!(Philox4x32::new(seed, stream).block(block), row[6..]);
+        }
+    }
+
+    #[test]
+    fn known_answers_2x32() {
+        for row in known_answers("philox2x32") {
+            assert_eq!(philox2x32([row[0], row[1]], row[2]), row[3..]);
+        }
+    }
+
+    #[test]
+    fn seeking_enters_the_stream_anywhere() {
+        let mut whole = Philox4x32::new(3, 5);
+        let words: Vec<u32> = (0..40).map(|_| whole.next_u32()).collect();
+        for start in 0..40 {
+            let mut part = Philox4x32::new(3, 5);
+            part.seek(start as u128);
+            assert_eq!(part.position(), start as u128);
+            assert!(words[start..].iter().all(|&word| part.next_u32() == word), "from {start}");
+        }
+        let mut end = Philox4x32::new(3, 5);
+        end.seek(Philox4x32::PERIOD - 1);
+        end.next_u32();
+        assert_eq!(end, Philox4x32::new(3, 5), "the stream starts again after 2^66 words");
+    }
+
+    #[test]
+    fn wider_draws_are_words_in_order() {
+        let words: [u32; 4] = Philox4x32::new(1, 2).block(0);
+        let mut rng = Philox4x32::new(1, 2);
+        assert_eq!(rng.next_u64(), u64::from(words[1]) << 32 | u64::from(words[0]));
+        let mut bytes = [0; 7];
+        rng.fill_bytes(&mut bytes);
+        assert_eq!(bytes[..4], words[2].to_le_bytes());
+        assert_eq!(bytes[4..], words[3].to_le_bytes()[..3]);
+        assert_eq!(rng.position(), 4);
+    }
+}

@@ -139,3 +139,7 @@ pub(crate) fn f16_bits(value: f32) -> u32 {
     let rounded = if magnitude < 0x38800000 { subnormal } else { normal.min(0x7c00) };
     rounded | (bits >> 16 & 0x8000)
 }
+
+#[cfg(test)]
+#[path = "sample_tests.rs"]
+mod tests;

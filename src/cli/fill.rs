@@ -82,6 +82,7 @@ fn parse_shape(text: &str) -> Result<Shape, String> {
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let parameter = parameter(args);
+    let initializer = parameter.initializer();
     let fill = parameter.resolve(args.seed, 0)?;
     if let Some(path) = &args.out {
         npy::check(path, args.force)?;
@@ -94,7 +95,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     if let Some(path) = &args.out {
         npy::save(path, args.force, args.shape.dims(), &tensor, args.dtype)?;
     }
-    let report = Report { args, device: backend.name(), fill, seconds, stats, fingerprint };
+    let report = Report { args, initializer, device: backend.name(), fill, seconds, stats, fingerprint };
     if args.json {
         print_json(&report.json())?
     } else {
@@ -128,6 +129,7 @@ fn parameter(args: &Args) -> Parameter {
 
 struct Report<'a> {
     args: &'a Args,
+    initializer: Initializer,
     device: String,
     fill: Fill,
     seconds: f64,
@@ -148,7 +150,7 @@ impl Report<'_> {
         let (low, high) = self.law().bounds();
         json!({
             "device": self.device,
-            "init": self.args.init.to_string(),
+            "init": self.initializer.to_string(),
             "shape": self.args.shape.dims(),
             "dtype": self.fill.dtype.to_string(),
             "seed": self.fill.seed,
@@ -173,7 +175,7 @@ impl Report<'_> {
     fn text(&self, tensor: &Filled) -> anyhow::Result<String> {
         let Report { args, fill, stats, .. } = self;
         let name = args.name.as_ref().map_or(format!("stream {}", fill.stream), |name| format!("name {name}"));
-        let mut text = format!("{} {} {}, seed {}, {name}\n", args.init, args.shape, fill.dtype, fill.seed);
+        let mut text = format!("{} {} {}, seed {}, {name}\n", self.initializer, args.shape, fill.dtype, fill.seed);
         text += &row("device", &self.device);
         text += &row("elements", format!("{} ({})", grouped(fill.len), binary_bytes(fill.bytes())));
         text += &row("time", format!("{:.6} s ({:.2} GB/s)", self.seconds, gb_per_s(fill.bytes(), self.seconds)));

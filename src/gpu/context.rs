@@ -33,6 +33,7 @@ impl Context {
             Some(wgpu::Error::OutOfMemory { .. }) => {
                 Err(Error::OutOfMemory { operation, bytes, adapter: self.adapter.clone() })
             }
+            Some(_) if self.is_lost() => Err(self.lost(operation)),
             Some(error) => Err(Error::Gpu { operation, message: error.to_string().trim().to_owned() }),
         }
     }
@@ -51,23 +52,33 @@ impl Context {
         self.checked(operation, size, || self.device.create_buffer(&descriptor))
     }
 
-    /// A small buffer with contents. A lost device cannot map it, which is how the loss is noticed here:
-    /// error scopes do not report it, and the callback for it belongs to the device's owner.
+    /// A small buffer with contents.
     pub(crate) fn buffer_with(
         &self,
         operation: &'static str,
         contents: &[u8],
         usage: wgpu::BufferUsages,
     ) -> Result<wgpu::Buffer> {
+        self.checked(operation, contents.len() as u64, || self.mapped_buffer(contents, usage))?
+            .ok_or_else(|| self.lost(operation))
+    }
+
+    fn mapped_buffer(&self, contents: &[u8], usage: wgpu::BufferUsages) -> Option<wgpu::Buffer> {
         let size = contents.len() as u64;
-        let descriptor = wgpu::BufferDescriptor { label: Some(operation), size, usage, mapped_at_creation: true };
-        self.checked(operation, size, || {
-            let buffer = self.device.create_buffer(&descriptor);
-            buffer.get_mapped_range_mut(..).ok()?.copy_from_slice(contents);
-            buffer.unmap();
-            Some(buffer)
-        })?
-        .ok_or_else(|| self.lost(operation))
+        let descriptor = wgpu::BufferDescriptor { label: None, size, usage, mapped_at_creation: true };
+        let buffer = self.device.create_buffer(&descriptor);
+        buffer.get_mapped_range_mut(..).ok()?.copy_from_slice(contents);
+        buffer.unmap();
+        Some(buffer)
+    }
+
+    /// A lost device cannot map a buffer. Error scopes do not report the loss, and the callback for it
+    /// belongs to the device's owner.
+    fn is_lost(&self) -> bool {
+        let scope = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
+        let buffer = self.mapped_buffer(&[0; 4], wgpu::BufferUsages::COPY_SRC);
+        drop(scope);
+        buffer.is_none()
     }
 }
 

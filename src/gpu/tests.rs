@@ -1,1 +1,289 @@
+//! What only the inside of the crate can show: raw words from a device, broken shaders, shared constants.
 
+use std::collections::HashMap;
+
+use super::window::{FillEntry, Window};
+use super::*;
+use crate::philox::tests::known_answers;
+use crate::{DType, Distribution, Initializer, philox, reduce, sample};
+
+const SKIP: &str = "GPU_INIT_SKIP_GPU_TESTS";
+
+/// A wgpu device, or `None` if the skip was asked for by name.
+fn raw_device() -> Option<(wgpu::Device, wgpu::Queue)> {
+    match pollster::block_on(adapter::request("test", None)) {
+        Ok(device) => Some(device),
+        Err(error) if std::env::var_os(SKIP).is_some() => {
+            eprintln!("skipped because {SKIP} is set: {error}");
+            None
+        }
+        Err(error) => panic!("{error}; set {SKIP}=1 to skip the tests that need an adapter"),
+    }
+}
+
+fn multiplies(device: &wgpu::Device) -> Vec<Multiply> {
+    let int64 = device.features().contains(wgpu::Features::SHADER_INT64);
+    [Multiply::Limbs].into_iter().chain(int64.then_some(Multiply::Int64)).collect()
+}
+
+/// Both generators, by both multiplications, on the device, from the table that the CPU's test reads.
+#[test]
+fn known_answers_on_the_device() {
+    let Some((device, queue)) = raw_device() else { return };
+    let context = Context::new(device, queue);
+    const MAIN: &str = "
+        @group(0) @binding(0) var<storage, read_write> rows: array<array<u32, 10>>;
+        @compute @workgroup_size(1)
+        fn main(@builtin(workgroup_id) id: vec3<u32>) {
+            let r = rows[id.x];
+            let four = philox4x32(vec4(r[0], r[1], r[2], r[3]), vec2(r[4], r[5]));
+            for (var i = 0u; i < 4u; i++) { rows[id.x][6u + i] = four[i]; }
+            let two = philox2x32(vec2(r[0], r[1]), r[2]);
+            rows[id.x][4] = two.x;
+            rows[id.x][5] = two.y;
+        }";
+    for multiply in multiplies(&context.device) {
+        let source = shader::fill(multiply).split("const F32").next().unwrap().to_owned();
+        let source =
+            source.replace("params.one", "1.0").replace("params.scale", "1.0").replace("params.shift", "0.0") + MAIN;
+        let (four, two) = (known_answers("philox4x32"), known_answers("philox2x32"));
+        let mut rows: Vec<u32> = four.iter().flat_map(|row| [&row[..6], &[0; 4]].concat()).collect();
+        rows.extend(two.iter().flat_map(|row| [&row[..3], &[0; 7]].concat()));
+        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC;
+        let buffer = context.buffer_with("test", bytemuck::cast_slice(&rows), usage).unwrap();
+        let pipeline = context.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            label: None,
+            layout: None,
+            module: &context.device.create_shader_module(wgpu::ShaderModuleDescriptor {
+                label: None,
+                source: wgpu::ShaderSource::Wgsl(source.into()),
+            }),
+            entry_point: Some("main"),
+            compilation_options: Default::default(),
+            cache: None,
+        });
+        let group = context.device.create_bind_group(&wgpu::BindGroupDescriptor {
+            label: None,
+            layout: &pipeline.get_bind_group_layout(0),
+            entries: &[wgpu::BindGroupEntry { binding: 0, resource: buffer.as_entire_binding() }],
+        });
+        let mut encoder = context.device.create_command_encoder(&Default::default());
+        {
+            let mut pass = encoder.begin_compute_pass(&Default::default());
+            pass.set_pipeline(&pipeline);
+            pass.set_bind_group(0, &group, &[]);
+            pass.dispatch_workgroups(6, 1, 1);
+        }
+        context.queue.submit([encoder.finish()]);
+        pollster::block_on(readback::read(&context, "test", &buffer, 0, bytemuck::cast_slice_mut(&mut rows))).unwrap();
+        for (row, actual) in four.iter().zip(rows.chunks(10)) {
+            assert_eq!(row[6..], actual[6..], "philox4x32 by {multiply:?}");
+        }
+        for (row, actual) in two.iter().zip(rows[30..].chunks(10)) {
+            assert_eq!(row[3..], actual[4..6], "philox2x32 by {multiply:?}");
+        }
+    }
+}
+
+/// Opens a device whose shaders have `from` replaced by `to`.
+fn open_broken(from: &str, to: &str) -> Option<Result<Device>> {
+    let (device, queue) = raw_device()?;
+    let sources = Sources::new(Multiply::Limbs);
+    let broken = Sources { fill: sources.fill.replace(from, to), ..sources.clone() };
+    assert_ne!(broken.fill, sources.fill, "{from} is no longer in the shader");
+    Some(pollster::block_on(Device::with_sources(device, queue, Multiply::Limbs, &broken)))
+}
+
+/// What drivers have been seen to do, or might: each is found when the device is opened.
+#[test]
+fn a_driver_that_breaks_the_arithmetic_is_refused() {
+    for (from, to, what) in [
+        // One rounding less, as a fused multiply-add has.
+        (
+            "return fma(a * b, params.one, c);",
+            "return bitcast<f32>(bitcast<u32>(fma(a * b, params.one, c)) + u32(a == 0.5) + u32(b > 0.3 && b < 0.31));",
+            "normal F32",
+        ),
+        // The built-in square root instead of our own.
+        ("return w * q;", "return sqrt(s);", "normal F32"),
+        // A multiplication that loses a carry.
+        ("(middle >> 16u) + (carry >> 16u)", "(middle >> 16u)", "normal F32"),
+        // Rounding halves up instead of to even.
+        ("0x7fffu + ((bits >> 16u) & 1u)", "0x8000u", "normal BF16"),
+        // Flushing the subnormal numbers of f16.
+        ("let subnormal = bitcast<u32>", "let subnormal = 0u & bitcast<u32>", "normal F16"),
+        // A wrong sign only where a slice starts inside a block.
+        ("let next = values(block_index(i + 1u));", "let next = -values(block_index(i + 1u));", "normal F16"),
+    ] {
+        let Some(opened) = open_broken(from, to) else { return };
+        match opened {
+            Err(error @ Error::WrongBits { .. }) => {
+                let text = error.to_string();
+                assert!(text.contains(what), "{text}");
+                assert!(matches!(error, Error::WrongBits { expected, actual, .. } if expected != actual));
+            }
+            other => panic!("{from} -> {to}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_shader_that_does_not_compile_is_an_error() {
+    let Some(opened) = open_broken("fn radius(", "fn radius(;") else { return };
+    assert!(matches!(opened, Err(Error::Gpu { operation: "compile a shader", .. })), "{opened:?}");
+}
+
+fn parse(source: &str) -> naga::Module {
+    naga::front::wgsl::parse_str(source).unwrap_or_else(|error| panic!("{}", error.emit_to_string(source)))
+}
+
+/// What `gpu-init shader` prints needs nothing that WebGPU does not have.
+#[test]
+fn portable_shaders_are_valid_webgpu() {
+    for source in [shader::fill(Multiply::Limbs), shader::fingerprint(Multiply::Limbs), shader::stats()] {
+        let capabilities = naga::valid::Capabilities::empty();
+        let mut validator = naga::valid::Validator::new(naga::valid::ValidationFlags::all(), capabilities);
+        validator.validate(&parse(&source)).unwrap();
+    }
+}
+
+/// Constants of a module by name, as bits.
+fn constants(module: &naga::Module) -> HashMap<String, u32> {
+    let constants = module.constants.iter().filter_map(|(_, constant)| {
+        let bits = match module.global_expressions[constant.init] {
+            naga::Expression::Literal(naga::Literal::U32(value)) => value,
+            naga::Expression::Literal(naga::Literal::F32(value)) => value.to_bits(),
+            _ => return None,
+        };
+        Some((constant.name.clone()?, bits))
+    });
+    constants.collect()
+}
+
+/// Every constant of the shaders is the one of the same name in Rust, and none is without a twin.
+#[test]
+fn shaders_and_rust_share_their_constants() {
+    macro_rules! twins {
+        ($module:ident: $($name:ident)*) => { [$((stringify!($name), f32_bits($module::$name))),*] };
+    }
+    trait Bits {
+        fn bits(self) -> u32;
+    }
+    impl Bits for u32 {
+        fn bits(self) -> u32 {
+            self
+        }
+    }
+    impl Bits for f32 {
+        fn bits(self) -> u32 {
+            self.to_bits()
+        }
+    }
+    fn f32_bits(value: impl Bits) -> u32 {
+        value.bits()
+    }
+    let philox = twins!(philox: PHILOX_M0 PHILOX_M1 PHILOX_W0 PHILOX_W1 PHILOX2_M);
+    let sample = twins!(sample: MIDPOINT RADIUS_SPLIT RADIUS_EXPONENT
+        RADIUS_P0 RADIUS_P1 RADIUS_P2 RADIUS_P3 RADIUS_P4 RADIUS_P5 RADIUS_P6 RADIUS_P7
+        SQRT_GUESS SQRT_Q1 SQRT_Q2 SQRT_Q3 SQRT_Q4
+        SIN_S0 SIN_S1 SIN_S2 SIN_S3 COS_C1 COS_C2 COS_C3);
+    let dtype = [("F32", DType::F32 as u32), ("F16", DType::F16 as u32), ("BF16", DType::BF16 as u32)];
+    let transform = [
+        ("NORMAL", window::Transform::Normal as u32),
+        ("UNIFORM", window::Transform::Uniform as u32),
+        ("CONSTANT", window::Transform::Constant as u32),
+    ];
+    let reduce = [("LANES", reduce::LANES as u32), ("CHUNK", reduce::CHUNK as u32)];
+    let twins: HashMap<String, u32> = philox
+        .into_iter()
+        .chain(sample)
+        .chain(dtype)
+        .chain(transform)
+        .chain(reduce)
+        .map(|(name, bits)| (name.to_owned(), bits))
+        .collect();
+    let mut seen = HashMap::new();
+    for source in [shader::fill(Multiply::Limbs), shader::fingerprint(Multiply::Limbs), shader::stats()] {
+        seen.extend(constants(&parse(&source)));
+    }
+    assert_eq!(seen, twins);
+}
+
+/// Offsets of a struct's members, by name, and its size.
+fn layout(module: &naga::Module, name: &str) -> (Vec<(String, u32)>, u32) {
+    let (_, ty) = module.types.iter().find(|(_, ty)| ty.name.as_deref() == Some(name)).unwrap();
+    let naga::TypeInner::Struct { members, span } = &ty.inner else { panic!("{name} is no struct") };
+    (members.iter().map(|member| (member.name.clone().unwrap(), member.offset)).collect(), *span)
+}
+
+#[test]
+fn shaders_and_rust_share_their_struct_layouts() {
+    use std::mem::offset_of;
+    macro_rules! members {
+        ($ty:ty: $($member:ident)*) => { vec![$((stringify!($member).to_owned(), offset_of!($ty, $member) as u32)),*] };
+    }
+    let fill = members!(FillParams: key stream first begin count scale shift one);
+    assert_eq!(layout(&parse(&shader::fill(Multiply::Limbs)), "Params"), (fill, size_of::<FillParams>() as u32));
+    type ReduceParams = super::reduce::ReduceParams;
+    let reduce = members!(ReduceParams: first begin count one);
+    let stats = parse(&shader::stats());
+    assert_eq!(layout(&stats, "Params"), (reduce.clone(), size_of::<ReduceParams>() as u32));
+    assert_eq!(
+        layout(&parse(&shader::fingerprint(Multiply::Limbs)), "Params"),
+        (reduce, size_of::<ReduceParams>() as u32)
+    );
+    type Chunk = crate::reduce::stats::Chunk;
+    let chunk = members!(Chunk: finite nan infinite min max sum square);
+    assert_eq!(layout(&stats, "Chunk"), (chunk, size_of::<Chunk>() as u32));
+}
+
+proptest::proptest! {
+    /// The dispatches of a fill write each of its bytes once, and no other, inside what the device allows.
+    #[test]
+    fn windows_cover_a_fill_once(
+        first in 0..200u64,
+        len in 1..300_000u64,
+        offset in 0..1000u64,
+        dtype in proptest::sample::select(DType::ALL.to_vec()),
+        binding in 2..40u64,
+        alignment in proptest::sample::select(vec![16u64, 32, 64, 256]),
+        groups in 1..70_000u32,
+    ) {
+        let first = first + (1 << 34) - 100;
+        let distribution = Distribution::normal("test", 0.0, 1.0, dtype).unwrap();
+        let fill = Fill { operation: "test", distribution, dtype, seed: 1, stream: 2, first, len };
+        let limits = WindowLimits { binding: binding * 4096, alignment, groups };
+        let offset = offset * 4;
+        let mut next = (offset, first);
+        for Window { kernel, params, offset: base, size, grid } in windows(&fill, offset, limits) {
+            let unit = if kernel.entry == FillEntry::Entries { 16 } else { 4 };
+            let at = base + u64::from(params.begin) * unit;
+            let index = u64::from(params.first[1]) << 32 | u64::from(params.first[0]);
+            let bytes = u64::from(params.count) * dtype.size();
+            proptest::prop_assert_eq!((at, index), next);
+            proptest::prop_assert!(base % alignment == 0 && size <= limits.binding && size % unit == 0);
+            proptest::prop_assert!(at + bytes.next_multiple_of(4) <= base + size);
+            proptest::prop_assert!(grid[0] <= groups);
+            let invocations = if unit == 16 { bytes / 16 } else { (index % 4 + u64::from(params.count)).div_ceil(4) };
+            proptest::prop_assert!(u64::from(grid[0]) * u64::from(grid[1]) * 256 >= invocations);
+            if unit == 16 {
+                proptest::prop_assert!(index % 4 == 0 && bytes % 16 == 0 && at % 16 == 0);
+            }
+            next = (at + bytes, index + u64::from(params.count));
+        }
+        proptest::prop_assert_eq!(next, (offset + len * dtype.size(), first + len));
+    }
+}
+
+/// A call that fails takes no stream from the next one.
+#[test]
+fn a_failed_call_takes_no_stream() {
+    let streams = Streams::default();
+    assert!(streams.resolve(&Parameter::xavier_normal([3])).is_err());
+    assert_eq!(streams.resolve(&Parameter::xavier_normal([3, 3])).unwrap().stream, 0);
+    assert_eq!(
+        streams.resolve(&Parameter::new([3], Initializer::ZEROS).name("b")).unwrap().stream,
+        crate::stream_of("b")
+    );
+    assert_eq!(streams.resolve(&Parameter::xavier_normal([3, 3])).unwrap().stream, 1);
+}

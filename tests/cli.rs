@@ -1,0 +1,356 @@
+//! The program as its users run it.
+#![cfg(feature = "cli")]
+
+#[path = "common/gpu.rs"]
+mod gpu;
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use gpu_init::half::bf16;
+use gpu_init::{Cpu, DType, Element, Fingerprint, Parameter};
+use serde_json::Value;
+
+fn command(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gpu-init"));
+    command.args(args).stdin(Stdio::null());
+    command
+}
+
+fn run(args: &[&str]) -> Output {
+    command(args).output().unwrap()
+}
+
+fn succeed(args: &[&str]) -> String {
+    let output = run(args);
+    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn json(args: &[&str]) -> Value {
+    let text = succeed(args);
+    assert_eq!(text.lines().count(), 1, "one object on one line: {text}");
+    serde_json::from_str(&text).unwrap()
+}
+
+/// The last line on standard error of a command that fails without a panic.
+fn fail(args: &[&str]) -> String {
+    let output = run(args);
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success(), "{args:?} succeeded");
+    assert!(output.status.code().is_some_and(|code| code == 1 || code == 2), "{args:?}: {:?}", output.status);
+    assert!(!errors.contains("panicked"), "{errors}");
+    // Mesa has a line of its own on machines without a desktop.
+    errors.lines().filter(|line| !line.contains("XDG_RUNTIME_DIR")).collect::<Vec<_>>().join("\n")
+}
+
+/// An error of the program's own: one line.
+fn complaint(args: &[&str]) -> String {
+    let line = fail(args);
+    assert!(line.starts_with("gpu-init: error: ") && line.lines().count() == 1, "{line}");
+    line
+}
+
+/// The devices to run on: the CPU, and `auto` unless its skip was asked for.
+fn devices() -> Vec<&'static str> {
+    if gpu::device().is_some() { vec!["cpu", "auto"] } else { vec!["cpu"] }
+}
+
+#[test]
+fn fill_reports_the_same_tensor_everywhere() {
+    for device in devices() {
+        for (dtype, size) in [("f32", 4), ("f16", 2), ("BF16", 2)] {
+            let report = json(&[
+                "fill",
+                "--init",
+                "xavier-normal",
+                "--shape",
+                "300x70",
+                "--dtype",
+                dtype,
+                "--seed",
+                "42",
+                "--name",
+                "w",
+                "--device",
+                device,
+                "--json",
+            ]);
+            let parameter = Parameter::xavier_normal([300, 70]).seed(42).name("w").dtype(dtype.parse().unwrap());
+            let expected = Cpu::new().fill(&parameter).unwrap();
+            assert_eq!(report["fingerprint"], expected.fingerprint().to_string(), "{device} {dtype}");
+            assert_eq!(report["elements"], 21000);
+            assert_eq!(report["bytes"], 21000 * size);
+            assert_eq!(report["mean"], expected.stats().mean);
+            assert_eq!(report["std"], expected.stats().std);
+            assert_eq!(report["agrees"], true);
+            assert!(report["device"].is_string() && report["seconds"].as_f64() > Some(0.0));
+            assert!(report["gb_per_s"].as_f64() > Some(0.0));
+        }
+    }
+}
+
+#[test]
+fn fill_prints_for_people() {
+    for device in devices() {
+        let text = succeed(&["fill", "--shape", "512x512", "--init", "xavier_uniform", "--device", device]);
+        for part in ["xavier_uniform [512, 512] F32", "262,144", "GB/s", "measured", "expected", "fingerprint", "█"] {
+            assert!(text.contains(part), "{text} lacks {part}");
+        }
+    }
+}
+
+#[test]
+fn fill_takes_every_option() {
+    let with = |extra: &[&str]| json(&[&["fill", "--shape", "3x3x16x32", "--device", "cpu", "--json"], extra].concat());
+    let keras = with(&["--layout", "keras", "--gain", "2", "--mean", "-1"]);
+    let expected = 2.0 * (2.0f64 / (9.0 * 48.0)).sqrt();
+    assert!((keras["expected"]["std"].as_f64().unwrap() / expected - 1.0).abs() < 1e-6);
+    assert_eq!(keras["init"], "xavier_normal(gain=2, mean=-1)");
+    assert_eq!(keras["expected"]["mean"], -1.0);
+    assert_eq!(with(&["--init", "ones"])["mean"], 1.0);
+    assert_eq!(with(&["--init", "normal(std=0.02)"])["init"], "normal(std=0.02)");
+    assert_ne!(with(&["--stream", "1"])["fingerprint"], with(&["--stream", "2"])["fingerprint"]);
+    assert_ne!(with(&["--seed", "1"])["fingerprint"], with(&["--seed", "2"])["fingerprint"]);
+}
+
+/// The data of a .npy file, and its header.
+fn read_npy(path: &Path) -> (String, Vec<u8>) {
+    let bytes = fs::read(path).unwrap();
+    assert_eq!(&bytes[..6], b"\x93NUMPY");
+    let header = usize::from(u16::from_le_bytes([bytes[8], bytes[9]]));
+    (String::from_utf8(bytes[10..10 + header].to_vec()).unwrap(), bytes[10 + header..].to_vec())
+}
+
+#[test]
+fn fill_saves_npy() {
+    let folder = tempfile::tempdir().unwrap();
+    for device in devices() {
+        for (dtype, descr) in [("f32", "<f4"), ("f16", "<f2"), ("bf16", "<u2")] {
+            let path = folder.path().join(format!("{device}-{dtype}.npy"));
+            let file = path.to_str().unwrap();
+            let args = ["fill", "--shape", "33x65", "--dtype", dtype, "--device", device, "--out", file];
+            let text = succeed(&args);
+            assert_eq!(text.contains("uint16"), dtype == "bf16", "{text}");
+            let (header, data) = read_npy(&path);
+            assert!(header.contains(descr) && header.contains("(33, 65") && header.contains("False"), "{header}");
+            let parameter = Parameter::xavier_normal([33, 65]).dtype(dtype.parse().unwrap());
+            assert_eq!(data, Cpu::new().fill(&parameter).unwrap().as_bytes());
+            // What is there is kept, unless told.
+            assert!(complaint(&args).contains("--force"));
+            succeed(&[&args[..], &["--force", "--seed", "1"]].concat());
+            assert_ne!(read_npy(&path).1, data);
+        }
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3 * devices().len(), "no temporary file is left");
+}
+
+#[test]
+fn fill_refuses_bad_input() {
+    for (args, part) in [
+        (&["fill", "--shape", "7"][..], "at least two"),
+        (&["fill", "--shape", "0x7"], "size 0"),
+        (&["fill", "--shape", "99999999999x99999999999"], "overflows 64 bits"),
+        (&["fill", "--shape", "3x3", "--gain", "NaN"], "gain"),
+        (&["fill", "--shape", "3x3", "--gain=-1"], "not below 0"),
+        (&["fill", "--shape", "3x3", "--gain", "1e-40"], "subnormal"),
+        (&["fill", "--shape", "3x3", "--init", "zeros", "--gain", "2"], "gain"),
+        (&["fill", "--shape", "3x3", "--device", "999"], "gpu-init devices"),
+        (&["fill", "--shape", "3x3", "--out", "/nowhere/x.npy"], "/nowhere"),
+        (&["fill", "--shape", "3x3", "--out", "/"], "folder"),
+        (&["fill", "--shape", "2000000000x2000000000", "--device", "cpu"], "bytes of host memory"),
+    ] {
+        if args.contains(&"999") && devices().len() == 1 {
+            continue;
+        }
+        assert!(complaint(args).contains(part), "{args:?}: {}", complaint(args));
+    }
+    for (args, part) in [
+        (&["fill"][..], "--shape"),
+        (&["fill", "--shape", "3y3"], "4096x11008"),
+        (&["fill", "--shape", "3x99999999999999999999"], "too large"),
+        (&["fill", "--shape", "3x3", "--dtype", "i8"], "f32, f16 or bf16"),
+        (&["fill", "--shape", "3x3", "--init", "glorot"], "xavier_normal"),
+        (&["fill", "--shape", "3x3", "--device", "gpu"], "gpu-init devices"),
+        (&["fill", "--shape", "3x3", "--force"], "--out"),
+        (&["nothing"], "nothing"),
+    ] {
+        assert!(fail(args).contains(part), "{args:?}: {}", fail(args));
+    }
+}
+
+#[test]
+fn models_are_the_same_everywhere() {
+    for (model, tensors, parameters) in [("gpt2", 148, 124_439_808u64), ("resnet-50", 161, 25_557_032)] {
+        let path = format!("tests/models/{model}.json");
+        for dtype in ["f32", "f16", "bf16"] {
+            let reports: Vec<Value> = devices()
+                .iter()
+                .map(|device| json(&["model", &path, "--dtype", dtype, "--device", device, "--json"]))
+                .collect();
+            for report in &reports {
+                assert_eq!(report["tensors"], tensors);
+                assert_eq!(report["elements"], parameters);
+                assert_eq!(report["agrees"], true, "{report}");
+                for key in ["fingerprint", "mean", "std"] {
+                    assert_eq!(report[key], reports[0][key], "{key} of {model} {dtype}");
+                }
+                for key in ["device", "bytes", "seconds", "gb_per_s"] {
+                    assert!(!report[key].is_null(), "{key}");
+                }
+            }
+        }
+    }
+}
+
+/// A model's fingerprint is made of its tensors', each by its name.
+#[test]
+fn a_models_fingerprint_can_be_computed_by_hand() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("m.json");
+    fs::write(
+        &path,
+        r#"{"__metadata__": {"architecture": "Tiny"}, "fc.weight": {"dtype": "BF16", "shape": [30, 20], "data_offsets": [0, 1200]},
+            "ln.weight": {"dtype": "F32", "shape": [20]}, "fc.bias": {"dtype": "F16", "shape": [30]}, "t": {"dtype": "F32", "shape": []}}"#,
+    )
+    .unwrap();
+    let weight =
+        Cpu::new().fill(&Parameter::xavier_normal([30, 20]).seed(7).name("fc.weight").dtype(DType::BF16)).unwrap();
+    assert_eq!(weight.as_slice::<bf16>().unwrap().len(), 600);
+    let zero = gpu_init::half::f16::round(0.0);
+    let parts = [
+        ("fc.weight", weight.fingerprint()),
+        ("ln.weight", Fingerprint::of(0, &[1f32; 20])),
+        ("fc.bias", Fingerprint::of(0, &[zero; 30])),
+        ("t", Fingerprint::of(0, &[0f32])),
+    ];
+    let expected: Fingerprint = parts.into_iter().map(|(name, part)| part.in_model(gpu_init::stream_of(name))).sum();
+    for device in devices() {
+        let report = json(&["model", path.to_str().unwrap(), "--seed", "7", "--device", device, "--json"]);
+        assert_eq!(report["fingerprint"], expected.to_string());
+        assert_eq!(report["model"], "Tiny");
+        let text = succeed(&["model", path.to_str().unwrap(), "--seed", "7", "--device", device]);
+        for part in ["Tiny", "xavier_normal", "ones", "zeros", "agree with theory", &expected.to_string()] {
+            assert!(text.contains(part), "{text} lacks {part}");
+        }
+    }
+}
+
+#[test]
+fn model_refuses_bad_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.json");
+    let file = path.to_str().unwrap();
+    for (content, part) in [
+        ("", "EOF"),
+        ("{", "EOF"),
+        ("[1]", "object of tensors"),
+        ("{}", "no tensors"),
+        (r#"{"a": {"dtype": "F32"}}"#, "missing field `shape`"),
+        (r#"{"a": {"dtype": "F32", "shape": "x"}}"#, "tensor \"a\""),
+        (r#"{"a": {"dtype": "F32", "shape": [-1]}}"#, "tensor \"a\""),
+        (r#"{"a": {"dtype": "I64", "shape": [1]}}"#, "unknown dtype \"I64\""),
+        (r#"{"a": {"dtype": "F32", "shape": [3, 0]}}"#, "size 0"),
+        (r#"{"a": {"dtype": "F32", "shape": [4294967296, 4294967296, 4]}}"#, "overflows"),
+        (r#"{"a": {"dtype": "F32", "shape": [4611686018427387]}, "b": {"dtype": "F32", "shape": [2, 2]}}"#, "bytes"),
+        (r#"{"a": {"dtype": "F32", "shape": [2]}, "a": {"dtype": "F32", "shape": [2]}}"#, "comes twice"),
+        ("\u{0}\u{1}", "expected value"),
+    ] {
+        fs::write(&path, content).unwrap();
+        let line = complaint(&["model", file, "--device", "cpu"]);
+        assert!(line.contains(part), "{content}: {line}");
+    }
+    fs::write(&path, [0xff, 0xfe, 0x00]).unwrap();
+    assert!(complaint(&["model", file]).contains("model.json"));
+    assert!(complaint(&["model", "tests/nothing.json"]).contains("tests/nothing.json"));
+    assert!(complaint(&["model", folder.path().to_str().unwrap()]).contains("cannot read"));
+}
+
+#[test]
+fn bits_are_the_stream() {
+    let bits = |args: &[&str]| run(&[&["bits"], args].concat()).stdout;
+    let known: Vec<u8> =
+        [0x6627e8d5u32, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8].iter().flat_map(|word| word.to_le_bytes()).collect();
+    assert_eq!(bits(&["--seed", "0", "--stream", "0", "--count", "4"]), known);
+    assert_eq!(bits(&["--count", "3"]), known[..12]);
+    assert!(bits(&["--count", "0"]).is_empty());
+    let words: Vec<u8> =
+        (0..5).flat_map(|i| gpu_init::Philox4x32::new(9, 8).block(i)).flat_map(u32::to_le_bytes).collect();
+    assert_eq!(bits(&["--seed", "9", "--stream", "8", "--count", "18"]), words[..72]);
+}
+
+#[test]
+fn a_closed_pipe_is_no_panic() {
+    // Without a count a battery that has seen enough is no error; what is cut short is one.
+    for (args, success) in [
+        (&["bits"][..], true),
+        (&["bits", "--count", "100000000"], false),
+        (&["shader"], false),
+        (&["fill", "--shape", "64x64", "--device", "cpu"], false),
+    ] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = command(args).stdout(writer).output().unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(if success { 0 } else { 1 }), "{args:?}: {errors}");
+        assert_eq!(errors.contains("standard output"), !success, "{args:?}: {errors}");
+        assert!(!errors.contains("panicked"), "{errors}");
+    }
+}
+
+#[test]
+fn devices_are_listed() {
+    let listed = json(&["devices", "--json"]);
+    let adapters = listed["adapters"].as_array().unwrap();
+    if devices().len() == 1 {
+        assert_eq!(listed["auto"], "cpu");
+        return;
+    }
+    let auto = usize::try_from(listed["auto"].as_u64().unwrap()).unwrap();
+    assert!(adapters[auto]["max_buffer_size"].as_u64() > Some(0));
+    let text = succeed(&["devices"]);
+    for part in ["<- auto", "max binding", "64-bit ints", adapters[auto]["name"].as_str().unwrap()] {
+        assert!(text.contains(part), "{text} lacks {part}");
+    }
+    let report = json(&["fill", "--shape", "8x8", "--device", &auto.to_string(), "--json"]);
+    assert!(report["device"].as_str().unwrap().contains(adapters[auto]["name"].as_str().unwrap()));
+}
+
+/// A machine without adapters: `auto` says so and gives the same weights.
+#[test]
+#[cfg(target_os = "linux")]
+fn without_an_adapter_auto_is_the_cpu() {
+    let without = |args: &[&str]| {
+        command(args).env("VK_DRIVER_FILES", "/nowhere.json").env("VK_ICD_FILENAMES", "/nowhere.json").output().unwrap()
+    };
+    let output = without(&["fill", "--shape", "8x8", "--json"]);
+    assert!(output.status.success());
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["device"], "cpu");
+    assert_eq!(report["fingerprint"], json(&["fill", "--shape", "8x8", "--device", "cpu", "--json"])["fingerprint"]);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(errors.lines().filter(|line| line.contains("no GPU adapter")).count(), 1, "{errors}");
+    let output = without(&["fill", "--shape", "8x8", "--device", "0"]);
+    assert!(!output.status.success());
+    let output = without(&["devices"]);
+    assert!(String::from_utf8_lossy(&output.stdout).contains("<- auto"), "{output:?}");
+}
+
+#[test]
+fn shaders_are_printed_whole() {
+    let fill = succeed(&["shader"]);
+    assert_eq!(fill, gpu_init::shader::fill(gpu_init::Multiply::Limbs));
+    assert!(succeed(&["shader", "fill", "--int64"]).contains("u64"));
+    assert!(succeed(&["shader", "stats"]).contains("fn stats"));
+    assert!(succeed(&["shader", "fingerprint"]).contains("fn fingerprint"));
+}
+
+#[test]
+fn help_and_version() {
+    assert!(succeed(&["--version"]).contains(env!("CARGO_PKG_VERSION")));
+    for name in ["devices", "fill", "model", "bits", "shader"] {
+        assert!(succeed(&["--help"]).contains(name));
+        assert!(succeed(&[name, "--help"]).contains("Usage"));
+    }
+}

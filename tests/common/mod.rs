@@ -1,0 +1,2 @@
+#[allow(dead_code, reason = "each test file uses its own part")]
+pub mod statistics;

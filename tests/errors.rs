@@ -1,0 +1,312 @@
+//! Every error names its operation, its values and the remedy, and the device works after it.
+
+#[cfg(feature = "gpu")]
+#[path = "common/gpu.rs"]
+mod gpu;
+
+use gpu_init::half::f16;
+use gpu_init::{Cpu, CpuInit, DType, Distribution, Error, Initializer, Layout, Parameter};
+
+/// What a parameter's error says; it must be of one line.
+fn refusal(parameter: &Parameter) -> Error {
+    let error = Cpu::new().fill(parameter).unwrap_err();
+    assert!(!error.to_string().contains('\n'), "{error}");
+    error
+}
+
+macro_rules! assert_error {
+    ($error:expr, $pattern:pat, $($part:expr),+) => {
+        let error = $error;
+        assert!(matches!(error, $pattern), "{error:?}");
+        $(assert!(error.to_string().contains($part), "{error} does not say {}", $part);)+
+    };
+}
+
+#[test]
+fn shapes() {
+    assert_error!(
+        refusal(&Parameter::xavier_normal([7])),
+        Error::TooFewDims { .. },
+        "xavier_normal",
+        "[7]",
+        "at least two"
+    );
+    assert_error!(refusal(&Parameter::xavier_uniform([])), Error::TooFewDims { .. }, "xavier_uniform", "0 dimensions");
+    assert_error!(refusal(&Parameter::xavier_normal([3, 0, 5])), Error::ZeroSized { .. }, "[3, 0, 5]", "at least 1");
+    for shape in
+        [vec![usize::MAX, 2], vec![usize::MAX, usize::MAX, usize::MAX], vec![1 << 31, 1 << 31], vec![1 << 62, 1]]
+    {
+        assert_error!(refusal(&Parameter::xavier_normal(shape)), Error::SizeOverflow { .. }, "overflows 64 bits");
+    }
+    // A zero among huge dimensions is a zero, and the largest size that fits is only too much memory.
+    assert_error!(refusal(&Parameter::xavier_normal([usize::MAX, 0, 9])), Error::ZeroSized { .. }, "size 0");
+    assert_error!(
+        refusal(&Parameter::new([(1 << 61) - 1], Initializer::ZEROS)),
+        Error::HostOutOfMemory { .. },
+        "9223372036854775804 bytes"
+    );
+}
+
+#[test]
+fn options() {
+    for gain in [f64::NAN, f64::INFINITY, -1.0, -f64::MIN_POSITIVE] {
+        assert_error!(
+            refusal(&Parameter::xavier_normal([3, 5]).gain(gain)),
+            Error::InvalidOption { option: "gain", .. },
+            "gain"
+        );
+    }
+    assert_error!(
+        refusal(&Parameter::xavier_normal([3, 5]).mean(f64::NAN)),
+        Error::InvalidOption { option: "mean", .. },
+        "NaN"
+    );
+    let backwards = Initializer::Uniform { low: 1.0, high: 0.5 };
+    assert_error!(
+        refusal(&Parameter::new([3], backwards)),
+        Error::InvalidOption { option: "high", .. },
+        "0.5",
+        "not below low"
+    );
+    let normal = |std| Parameter::new([3], Initializer::Normal { mean: 0.0, std });
+    assert_error!(refusal(&normal(-0.5)), Error::InvalidOption { option: "std", .. }, "-0.5");
+    assert_error!(
+        refusal(&Parameter::new([3], Initializer::ZEROS).gain(2.0)),
+        Error::InvalidOption { option: "gain", .. },
+        "constant"
+    );
+    let infinite = Initializer::Constant { value: f64::INFINITY };
+    assert_error!(refusal(&Parameter::new([3], infinite)), Error::InvalidOption { option: "value", .. }, "inf");
+}
+
+#[test]
+fn values_out_of_the_types_range() {
+    let normal = |std, dtype| Parameter::new([3], Initializer::Normal { mean: 0.0, std }).dtype(dtype);
+    for (std, dtype) in [(1e-28, DType::F32), (1e-320, DType::F32), (1e-28, DType::BF16), (6e-5, DType::F16)] {
+        assert_error!(
+            refusal(&normal(std, dtype)),
+            Error::Subnormal { option: "std", .. },
+            "subnormal",
+            "at least",
+            &dtype.to_string()
+        );
+    }
+    for (std, dtype) in [(6e37, DType::F32), (1e300, DType::F32), (6e37, DType::BF16), (1e4, DType::F16)] {
+        assert_error!(refusal(&normal(std, dtype)), Error::Overflow { .. }, "do not fit", &dtype.to_string());
+    }
+    assert_error!(
+        refusal(&Parameter::xavier_uniform([3, 5]).gain(1e-40)),
+        Error::Subnormal { option: "bound", .. },
+        "raise the gain"
+    );
+    assert_error!(
+        refusal(&Parameter::xavier_normal([3, 5]).mean(1e-35)),
+        Error::Subnormal { option: "mean", .. },
+        "1e-35"
+    );
+    assert_error!(
+        refusal(&Parameter::new([3], Initializer::Constant { value: 1e5 }).dtype(DType::F16)),
+        Error::Overflow { .. },
+        "F16"
+    );
+    assert_error!(
+        refusal(&Parameter::new([3], Initializer::Constant { value: 1e-40 })),
+        Error::Subnormal { .. },
+        "value"
+    );
+}
+
+/// Just inside every limit nothing is subnormal or infinite.
+#[test]
+fn what_is_accepted_is_normal_and_finite() {
+    for (std, dtype) in
+        [(9e-28, DType::F32), (9e-28, DType::BF16), (5.1e37, DType::F32), (5e37, DType::BF16), (9800.0, DType::F16)]
+    {
+        for mean in [0.0, 1e-30] {
+            let parameter = Parameter::new([1 << 20], Initializer::Normal { mean, std }).dtype(dtype);
+            let values = Cpu::new().fill(&parameter).unwrap().to_f32();
+            assert!(
+                values.iter().all(|value| value.is_normal() || *value == 0.0 && mean != 0.0),
+                "{std} {mean} {dtype}"
+            );
+        }
+    }
+    // No gain at all is a constant, not an error.
+    let zero = Parameter::xavier_normal([3, 5]).gain(0.0).mean(0.5).resolve(0, 0).unwrap();
+    assert!(matches!(zero.distribution, Distribution::Constant { value: 0.5, .. }));
+}
+
+#[test]
+fn ranges_lengths_and_types() {
+    let whole = Parameter::xavier_normal([4, 4]);
+    for range in [3..3, 5..4, 0..17, 16..17, u64::MAX - 1..u64::MAX] {
+        assert_error!(refusal(&whole.clone().elements(range)), Error::Range { .. }, "[4, 4]", "16");
+    }
+    let cpu = Cpu::new();
+    let mut short = [0f32; 15];
+    assert_error!(CpuInit::xavier_normal(&cpu, [4, 4], &mut short).unwrap_err(), Error::Length { .. }, "15", "16");
+    assert_eq!(short, [0.0; 15]);
+    let mut halves = [f16::ZERO; 16];
+    let error = cpu.fill_into(&whole.clone().dtype(DType::BF16), &mut halves).unwrap_err();
+    assert_error!(error, Error::DTypeMismatch { .. }, "BF16", "F16");
+    assert_error!(cpu.fill(&whole).unwrap().slice(0..17).unwrap_err(), Error::Range { .. }, "0..17");
+    // None of these calls took a stream.
+    assert_eq!(cpu.fill(&whole).unwrap(), cpu.fill(&whole.clone().stream(1)).unwrap());
+}
+
+#[test]
+fn fans_of_absurd_shapes_do_not_overflow() {
+    let shape = vec![usize::MAX; 5].into();
+    assert_eq!(Layout::OutInKernel.fans(&shape), Some((u64::MAX, u64::MAX)));
+}
+
+#[cfg(feature = "gpu")]
+mod on_a_device {
+    use gpu_init::wgpu::{self, BufferUsages};
+    use gpu_init::{Device, DeviceOptions, GpuInit};
+
+    use super::*;
+    use crate::gpu::device;
+
+    fn buffer(device: &Device, size: u64, usage: BufferUsages) -> wgpu::Buffer {
+        device.wgpu_device().create_buffer(&wgpu::BufferDescriptor {
+            label: None,
+            size,
+            usage,
+            mapped_at_creation: false,
+        })
+    }
+
+    /// The next fill is right.
+    fn assert_works(device: &Device) {
+        let parameter = Parameter::xavier_normal([33, 65]).name("after an error");
+        assert_eq!(device.fill(&parameter).unwrap().read().unwrap(), Cpu::new().fill(&parameter).unwrap());
+    }
+
+    #[test]
+    fn no_such_adapter() {
+        if device().is_none() {
+            return;
+        }
+        let error = Device::open(&DeviceOptions { adapter: Some(999), ..Default::default() }).unwrap_err();
+        assert_error!(error, Error::NoSuchAdapter { index: 999, .. }, "999", "gpu-init devices");
+    }
+
+    #[test]
+    fn a_buffer_of_the_callers_that_cannot_be_filled() {
+        let Some(device) = device() else { return };
+        let memory = buffer(&device, 1024, BufferUsages::STORAGE | BufferUsages::COPY_SRC);
+        let parameter = Parameter::xavier_normal([8, 8]);
+        for offset in [1, 2, 3, 6, 1021] {
+            let error = device.fill_into(&parameter, &memory, offset).unwrap_err();
+            assert_error!(error, Error::UnalignedOffset { alignment: 4, .. }, "xavier_normal", "multiple of 4");
+        }
+        for offset in [772, 1024, 1 << 40, u64::MAX - 3] {
+            let error = device.fill_into(&parameter, &memory, offset).unwrap_err();
+            assert_error!(error, Error::BufferTooSmall { bytes: 256, size: 1024, .. }, "1024 bytes");
+        }
+        device.fill_into(&parameter, &memory, 768).unwrap();
+        let uniform = buffer(&device, 1024, BufferUsages::UNIFORM | BufferUsages::COPY_DST);
+        let error = device.fill_into(&parameter, &uniform, 0).unwrap_err();
+        assert_error!(error, Error::BufferUsage { missing: "STORAGE", .. }, "UNIFORM");
+        let unreadable = buffer(&device, 1024, BufferUsages::STORAGE);
+        let error = device.fill_into(&parameter, &unreadable, 0).unwrap().read().unwrap_err();
+        assert_error!(error, Error::BufferUsage { missing: "COPY_SRC", .. }, "COPY_SRC");
+        let error = device.fill(&parameter).unwrap().read_range(0..65).unwrap_err();
+        assert_error!(error, Error::Range { .. }, "0..65");
+        let error = device.fill(&parameter).unwrap().to_vec::<f16>().unwrap_err();
+        assert_error!(error, Error::DTypeMismatch { .. }, "F16");
+        assert_works(&device);
+    }
+
+    #[test]
+    fn a_buffer_of_another_device() {
+        let (Some(device), Some(other)) = (device(), device()) else { return };
+        let foreign = buffer(&other, 1024, BufferUsages::STORAGE);
+        let error = device.fill_into(&Parameter::xavier_normal([8, 8]), &foreign, 0).unwrap_err();
+        assert_error!(error, Error::Gpu { .. }, "xavier_normal", "evice");
+        assert_works(&device);
+        assert_works(&other);
+    }
+
+    #[test]
+    fn a_buffer_over_the_adapters_limit() {
+        let Some(device) = device() else { return };
+        let limit = device.wgpu_device().limits().max_buffer_size;
+        let rows = usize::try_from(limit / 4 / 1024 + 1).unwrap();
+        for shape in [[rows, 1024], [1 << 30, 1 << 30]] {
+            let error = GpuInit::xavier_normal(&device, shape).unwrap_err();
+            assert_error!(error, Error::BufferTooLarge { .. }, &limit.to_string(), "smaller dtype");
+        }
+        // Several at once: all or nothing.
+        let parameters = [Parameter::xavier_normal([8, 8]), Parameter::xavier_normal([rows, 1024])];
+        assert_error!(device.fill_all(&parameters).unwrap_err(), Error::BufferTooLarge { .. }, "bytes");
+        assert_works(&device);
+    }
+
+    #[test]
+    fn usages_that_a_buffer_cannot_have() {
+        let Some(device) = device() else { return };
+        let error = device.fill(&Parameter::xavier_normal([8, 8]).usages(BufferUsages::MAP_WRITE)).unwrap_err();
+        assert_error!(error, Error::Gpu { .. }, "xavier_normal", "MAP_WRITE");
+        assert_works(&device);
+    }
+
+    #[test]
+    fn a_lost_device() {
+        let Some(device) = device() else { return };
+        let tensor = GpuInit::xavier_normal(&device, [8, 8]).unwrap();
+        device.wgpu_device().destroy();
+        assert_error!(
+            GpuInit::xavier_normal(&device, [8, 8]).unwrap_err(),
+            Error::DeviceLost { .. },
+            "lost",
+            "open a new Device"
+        );
+        assert_error!(tensor.read().unwrap_err(), Error::DeviceLost { .. }, "read");
+        assert_error!(tensor.stats().unwrap_err(), Error::DeviceLost { .. }, "stats");
+        assert_error!(tensor.fingerprint().unwrap_err(), Error::DeviceLost { .. }, "fingerprint");
+        device.wait().unwrap();
+        assert_works(&crate::gpu::device().unwrap());
+    }
+
+    /// Memory that ends: this test runs itself again where the address space is limited.
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn out_of_memory() {
+        if device().is_none() {
+            return;
+        }
+        let status = std::process::Command::new("sh")
+            .args([
+                "-c",
+                "ulimit -v 3000000; exec \"$0\" --exact on_a_device::out_of_memory_in_a_limited_process --ignored --nocapture",
+            ])
+            .arg(std::env::current_exe().unwrap())
+            .output()
+            .unwrap();
+        let text = format!("{}{}", String::from_utf8_lossy(&status.stdout), String::from_utf8_lossy(&status.stderr));
+        assert!(status.status.success() && text.contains("1 passed"), "{text}");
+    }
+
+    #[test]
+    #[ignore = "runs in a process of its own, started by out_of_memory"]
+    fn out_of_memory_in_a_limited_process() {
+        let Some(device) = device() else { return };
+        let limit = device.wgpu_device().limits().max_buffer_size.min(1 << 29);
+        let parameter = Parameter::xavier_normal([limit as usize / 1024 / 4, 1024]);
+        let mut tensors = Vec::new();
+        let error = loop {
+            assert!(tensors.len() < 100, "memory never ended");
+            match device.fill(&parameter) {
+                Ok(tensor) => tensors.push(tensor),
+                Err(error) => break error,
+            }
+        };
+        println!("after {} tensors: {error}", tensors.len());
+        assert_error!(error, Error::OutOfMemory { .. }, "xavier_normal", "free buffers");
+        tensors.clear();
+        device.wait().unwrap();
+        assert_works(&device);
+    }
+}

@@ -1,0 +1,330 @@
+//! The GPU's bits are the CPU's: around every boundary, in every window, at every offset, by both multiplications.
+#![cfg(feature = "gpu")]
+
+#[path = "common/gpu.rs"]
+mod gpu;
+
+use std::ops::Range;
+
+use gpu_init::half::{bf16, f16};
+use gpu_init::wgpu::{self, BufferUsages};
+use gpu_init::{Cpu, DType, Device, DeviceOptions, Initializer, Layout, Multiply, Parameter, Stats, Tensor};
+
+const INITIALIZERS: [Initializer; 4] = [
+    Initializer::XAVIER_NORMAL,
+    Initializer::XavierUniform { gain: 3.0, mean: -0.25 },
+    Initializer::Normal { mean: 0.5, std: 0.02 },
+    Initializer::Constant { value: 0.3 },
+];
+
+/// A device for each multiplication that the adapter has.
+fn devices() -> Vec<Device> {
+    let Some(device) = gpu::device() else { return Vec::new() };
+    let limbs = Device::open(&DeviceOptions { multiply: Some(Multiply::Limbs), ..Default::default() }).unwrap();
+    if device.multiply() == Multiply::Limbs { vec![limbs] } else { vec![device, limbs] }
+}
+
+fn buffer(device: &Device, size: u64) -> wgpu::Buffer {
+    let usage = BufferUsages::STORAGE | BufferUsages::COPY_SRC | BufferUsages::COPY_DST;
+    let descriptor = wgpu::BufferDescriptor { label: None, size, usage, mapped_at_creation: false };
+    device.wgpu_device().create_buffer(&descriptor)
+}
+
+/// A whole tensor and all that is computed from it.
+fn assert_same(device: &Device, parameter: &Parameter) {
+    let tensor = device.fill(parameter).unwrap();
+    let expected = Cpu::new().fill(parameter).unwrap();
+    assert_eq!(tensor.read().unwrap().as_bytes(), expected.as_bytes(), "{parameter:?}");
+    assert_eq!(tensor.fingerprint().unwrap(), expected.fingerprint(), "{parameter:?}");
+    assert_eq!(tensor.stats().unwrap(), expected.stats(), "{parameter:?}");
+}
+
+#[test]
+fn every_length_around_a_boundary() {
+    for device in devices() {
+        let boundaries = [64, 256, 1024, 4096, 16384, 32768];
+        let lengths = (1..40).chain(boundaries.into_iter().flat_map(|n| [n - 3, n - 1, n, n + 1, n + 2]));
+        for len in lengths {
+            for (dtype, initializer) in DType::ALL.into_iter().zip(INITIALIZERS.iter().cycle().skip(len % 4)) {
+                assert_same(&device, &Parameter::new([len, 1], *initializer).dtype(dtype).name("boundary"));
+            }
+        }
+    }
+}
+
+#[test]
+fn every_initializer_type_and_layout() {
+    for device in devices() {
+        for dtype in DType::ALL {
+            for initializer in INITIALIZERS {
+                for layout in [Layout::OutInKernel, Layout::KernelInOut] {
+                    let parameter =
+                        Parameter::new([13, 7, 3, 5], initializer).dtype(dtype).layout(layout).seed(u64::MAX);
+                    assert_same(&device, &parameter.name("every"));
+                }
+            }
+        }
+    }
+}
+
+/// Ranges at and beyond the places where an index outgrows a word: nothing before them is allocated.
+#[test]
+fn ranges_past_2_to_the_32_34_and_40() {
+    for device in devices() {
+        for start in [1u64 << 32, 1 << 34, 1 << 40, (1 << 42) - 300] {
+            for Range { start, end } in
+                [start - 130..start + 131, start - 1..start, start..start + 1, start + 2..start + 259]
+            {
+                for dtype in DType::ALL {
+                    let shape = [1 << 21, (1 << 21) + 1];
+                    let parameter = Parameter::xavier_uniform(shape).gain(1000.0).dtype(dtype).name("huge");
+                    assert_same(&device, &parameter.elements(start..end));
+                    let normal = Parameter::xavier_normal(shape).gain(1000.0).dtype(dtype).stream(u64::MAX);
+                    assert_same(&device, &normal.elements(start..end));
+                }
+            }
+        }
+    }
+}
+
+/// A range is that part of the whole, wherever in a block it starts.
+#[test]
+fn ranges_are_parts_of_the_whole() {
+    for device in devices() {
+        for dtype in DType::ALL {
+            let whole = Parameter::xavier_normal([40, 50]).dtype(dtype).name("parts");
+            let all = device.fill(&whole).unwrap().read().unwrap();
+            for start in 0..9 {
+                for len in [1, 2, 3, 4, 5, 7, 8, 9, 16, 31, 1000] {
+                    let part = device.fill(&whole.clone().elements(start..start + len)).unwrap().read().unwrap();
+                    assert_eq!(part, all.slice(start..start + len).unwrap(), "{dtype} from {start}, {len}");
+                }
+            }
+        }
+    }
+}
+
+/// The caller's memory: the tensor's bytes at any offset, and no byte more.
+#[test]
+fn only_the_tensors_own_bytes_are_written() {
+    for device in devices() {
+        let size = 4096;
+        let background: Vec<u8> = (0..size).map(|i| (i * 7 + 13) as u8).collect();
+        for offset in [0, 4, 8, 12, 16, 252, 256, 260, 1024] {
+            for len in [1, 2, 3, 8, 9, 97, 100] {
+                for dtype in DType::ALL {
+                    let memory = buffer(&device, size as u64);
+                    device.wgpu_queue().write_buffer(&memory, 0, &background);
+                    let parameter =
+                        Parameter::new([len], Initializer::Uniform { low: 1.0, high: 2.0 }).dtype(dtype).name("own");
+                    let tensor = device.fill_into(&parameter, &memory, offset).unwrap();
+                    let cpu = Cpu::new().fill(&parameter).unwrap();
+                    assert_eq!(tensor.read().unwrap(), cpu);
+                    assert_eq!(tensor.fingerprint().unwrap(), cpu.fingerprint());
+                    assert_eq!(tensor.stats().unwrap(), cpu.stats());
+                    let mut expected = background.clone();
+                    expected[offset as usize..][..cpu.as_bytes().len()].copy_from_slice(cpu.as_bytes());
+                    // The same memory seen as a whole.
+                    let all = Parameter::new([size / 4], Initializer::ZEROS);
+                    let view = whole_buffer(&device, &memory, &all);
+                    assert_eq!(view, expected, "{dtype} x {len} at {offset}");
+                }
+            }
+        }
+    }
+}
+
+/// The bytes of a buffer.
+fn whole_buffer(device: &Device, memory: &wgpu::Buffer, all: &Parameter) -> Vec<u8> {
+    let copy = device.fill(all).unwrap();
+    let mut encoder = device.wgpu_device().create_command_encoder(&Default::default());
+    encoder.copy_buffer_to_buffer(memory, 0, copy.buffer(), 0, memory.size());
+    device.wgpu_queue().submit([encoder.finish()]);
+    copy.read().unwrap().as_bytes().to_vec()
+}
+
+/// A device with limits so low that a small tensor needs many windows and two dimensions of workgroups.
+fn narrow_device(limits: impl FnOnce(&mut wgpu::Limits)) -> Option<Device> {
+    gpu::device()?;
+    let adapters = pollster::block_on(gpu_init::adapters());
+    let adapter = &adapters[gpu_init::best_adapter(&adapters)?];
+    let mut required_limits = adapter.limits();
+    limits(&mut required_limits);
+    let descriptor = wgpu::DeviceDescriptor { required_limits, ..Default::default() };
+    let (device, queue) = pollster::block_on(adapter.request_device(&descriptor)).unwrap();
+    Some(Device::from_wgpu(device, queue).unwrap())
+}
+
+#[test]
+fn windows_of_a_small_binding_limit() {
+    let Some(device) = narrow_device(|limits| limits.max_storage_buffer_binding_size = 1 << 20) else { return };
+    assert_eq!(device.wgpu_device().limits().max_storage_buffer_binding_size, 1 << 20);
+    for dtype in DType::ALL {
+        let parameter = Parameter::xavier_normal([1111, 1237]).dtype(dtype).name("windows");
+        assert_same(&device, &parameter);
+        assert_same(&device, &parameter.elements(3..1_000_003));
+    }
+    let memory = buffer(&device, 6 << 20);
+    let parameter = Parameter::xavier_uniform([1111, 1237]).name("windows at an offset");
+    let tensor = device.fill_into(&parameter, &memory, 4 * 123).unwrap();
+    let expected = Cpu::new().fill(&parameter).unwrap();
+    assert_eq!(tensor.fingerprint().unwrap(), expected.fingerprint());
+    assert_eq!(tensor.stats().unwrap(), expected.stats());
+    assert_eq!(tensor.read().unwrap(), expected);
+}
+
+#[test]
+fn workgroups_in_two_dimensions() {
+    let Some(device) = narrow_device(|limits| limits.max_compute_workgroups_per_dimension = 7) else { return };
+    for dtype in DType::ALL {
+        // 7 workgroups of 256 entries are 28,672 bytes; this is not a multiple of it.
+        let parameter = Parameter::xavier_normal([200, 250]).dtype(dtype).name("dimensions");
+        assert_same(&device, &parameter);
+        assert_same(&device, &parameter.elements(1..49_000));
+    }
+}
+
+/// The default limits of WebGPU, without a feature: what a browser gives.
+#[test]
+fn the_default_limits_are_enough() {
+    let Some(device) = narrow_device(|limits| *limits = wgpu::Limits::default()) else { return };
+    assert_eq!(device.multiply(), Multiply::Limbs);
+    assert_same(&device, &Parameter::xavier_normal([333, 777]).name("default limits"));
+}
+
+/// Larger than a binding, with the device's own limits: 128 MiB on llvmpipe, 2 GiB on a GPU. Other software
+/// drivers take larger bindings than they can fill in a test's time.
+#[test]
+fn a_tensor_larger_than_a_binding() {
+    let Some(device) = gpu::device() else { return };
+    let limits = device.wgpu_device().limits();
+    let software = device.wgpu_device().adapter_info().device_type == wgpu::DeviceType::Cpu;
+    let most = if software { 130 << 20 } else { limits.max_buffer_size };
+    let bytes = (limits.max_storage_buffer_binding_size + (1 << 20)).min(most);
+    let parameter = Parameter::xavier_normal([bytes as usize / 2 / 1024 - 1, 1024]).dtype(DType::BF16).name("large");
+    let tensor = device.fill(&parameter).unwrap();
+    let expected = Cpu::new().fill(&parameter).unwrap();
+    assert_eq!(tensor.fingerprint().unwrap(), expected.fingerprint());
+    assert_eq!(tensor.stats().unwrap(), expected.stats());
+    let edge = (limits.max_storage_buffer_binding_size / 2).min(tensor.len() / 2);
+    for at in [0, edge - 1000, tensor.len() - 2000] {
+        assert_eq!(tensor.read_range(at..at + 2000).unwrap(), expected.slice(at..at + 2000).unwrap());
+    }
+}
+
+/// Several fills in an encoder of the caller's run when, and only when, the caller submits it.
+#[test]
+fn fills_are_recorded_into_the_callers_encoder() {
+    for device in devices() {
+        let memory = buffer(&device, 4096);
+        let mut encoder = device.wgpu_device().create_command_encoder(&Default::default());
+        let a = Parameter::xavier_normal([10, 10]).name("a");
+        let b = Parameter::xavier_uniform([30, 10]).name("b").dtype(DType::F16);
+        let a_tensor = device.record(&a, &mut encoder, &memory, 0).unwrap();
+        let b_tensor = device.record(&b, &mut encoder, &memory, 400).unwrap();
+        assert!(a_tensor.read().unwrap().to_f32().iter().all(|&value| value == 0.0), "nothing was submitted yet");
+        device.wgpu_queue().submit([encoder.finish()]);
+        assert_eq!(a_tensor.read().unwrap(), Cpu::new().fill(&a).unwrap());
+        assert_eq!(b_tensor.read().unwrap(), Cpu::new().fill(&b).unwrap());
+    }
+}
+
+/// Unnamed calls count the same streams on both, and no two repeat weights.
+#[test]
+fn unnamed_calls_take_the_next_stream() {
+    for device in devices() {
+        let (device, cpu) = (device.with_seed(42), Cpu::with_seed(42));
+        let mut seen: Vec<Vec<f32>> = Vec::new();
+        for shape in [[64, 64], [64, 64], [32, 64]] {
+            let tensor = gpu_init::GpuInit::xavier_normal(&device, shape).unwrap();
+            let mut host = vec![0f32; shape[0] * shape[1]];
+            gpu_init::CpuInit::xavier_normal(&cpu, shape, &mut host).unwrap();
+            let values = tensor.to_vec::<f32>().unwrap();
+            assert_eq!(values, host);
+            assert!(seen.iter().all(|earlier| earlier[..16] != values[..16]));
+            seen.push(values);
+        }
+        let many = vec![Parameter::xavier_uniform([5, 5]); 3];
+        for tensor in device.fill_all(&many).unwrap() {
+            assert_eq!(tensor.read().unwrap(), cpu.fill(&many[0]).unwrap());
+        }
+    }
+}
+
+/// Statistics and fingerprints of what no initializer makes: NaN, infinities, signed zeros, extremes.
+#[test]
+fn reductions_agree_on_any_values() {
+    for device in devices() {
+        let special = [
+            f32::NAN,
+            f32::INFINITY,
+            f32::NEG_INFINITY,
+            -0.0,
+            0.0,
+            1e30,
+            -1e30,
+            1e-30,
+            65504.0,
+            -1.5,
+            2f32.powi(-24),
+            3.0,
+        ];
+        for (len, pick) in [(1, 1), (12, 1), (12, 7), (5000, 5), (40_000, 11)] {
+            let values: Vec<f32> = (0..len).map(|i| special[i * pick % special.len()]).collect();
+            check_reductions(&device, &values);
+            check_reductions(&device, &values.iter().map(|&value| f16::from_f32(value)).collect::<Vec<_>>());
+            check_reductions(&device, &values.iter().map(|&value| bf16::from_f32(value)).collect::<Vec<_>>());
+        }
+        check_reductions(&device, &[f32::NAN; 3]);
+        check_reductions(&device, &(0..70_000).map(|i| 1e6 + i as f32).collect::<Vec<_>>());
+        // Every f16.
+        check_reductions(&device, &(0..=u16::MAX).map(f16::from_bits).collect::<Vec<_>>());
+    }
+}
+
+fn check_reductions<T: gpu_init::Element>(device: &Device, values: &[T]) {
+    let parameter = Parameter::new([values.len()], Initializer::ONES).dtype(T::DTYPE);
+    let tensor: Tensor = device.fill(&parameter).unwrap();
+    let mut bytes: Vec<u8> =
+        values.iter().flat_map(|value| value.bits().to_le_bytes()[..size_of::<T>()].to_vec()).collect();
+    bytes.resize(bytes.len().next_multiple_of(4), 0);
+    device.wgpu_queue().write_buffer(tensor.buffer(), 0, &bytes);
+    // NaN is not equal to itself; as text it is.
+    assert_eq!(format!("{:?}", tensor.stats().unwrap()), format!("{:?}", Stats::of(values)), "{values:?}");
+    assert_eq!(tensor.fingerprint().unwrap(), gpu_init::Fingerprint::of(0, values));
+}
+
+/// The futures end on any executor: nobody else polls the device here.
+#[test]
+fn reading_back_is_async_too() {
+    let Some(device) = gpu::device() else { return };
+    let parameter = Parameter::xavier_normal([100, 100]).name("async");
+    let expected = Cpu::new().fill(&parameter).unwrap();
+    let (values, stats, fingerprint) = pollster::block_on(async {
+        let device = Device::open_async(&DeviceOptions::default()).await?;
+        let tensor = device.fill(&parameter)?;
+        Ok::<_, gpu_init::Error>((
+            tensor.read_async().await?,
+            tensor.stats_async().await?,
+            tensor.fingerprint_async().await?,
+        ))
+    })
+    .unwrap();
+    assert_eq!((values, stats, fingerprint), (expected.clone(), expected.stats(), expected.fingerprint()));
+    drop(device);
+}
+
+/// The device may be shared by threads; each call's streams stay whole.
+#[test]
+fn threads_share_a_device() {
+    let Some(device) = gpu::device() else { return };
+    let expected: Vec<_> =
+        (0..8).map(|i| Cpu::new().fill(&Parameter::xavier_normal([64, 65]).stream(i)).unwrap()).collect();
+    let tensors = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..8)
+            .map(|_| scope.spawn(|| device.fill(&Parameter::xavier_normal([64, 65])).unwrap().read().unwrap()))
+            .collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
+    });
+    assert!(expected.iter().all(|values| tensors.contains(values)), "each stream was used once");
+}

@@ -1,4 +1,5 @@
-//! gpu-init
+#![doc = include_str!("../README.md")]
+#![doc = include_str!("stream.md")]
 #![deny(missing_docs, missing_debug_implementations)]
 
 mod cpu;

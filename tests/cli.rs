@@ -1,5 +1,4 @@
 //! The program as its users run it.
-#![cfg(feature = "cli")]
 
 #[path = "common/gpu.rs"]
 mod gpu;

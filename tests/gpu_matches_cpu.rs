@@ -1,5 +1,4 @@
 //! The GPU's bits are the CPU's: around every boundary, in every window, at every offset, by both multiplications.
-#![cfg(feature = "gpu")]
 
 #[path = "common/gpu.rs"]
 mod gpu;

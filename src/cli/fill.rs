@@ -127,6 +127,11 @@ fn parameter(args: &Args) -> Parameter {
     parameter
 }
 
+/// Seven digits, and zero as what it is.
+fn number(value: f64) -> String {
+    if value == 0.0 { "0".to_owned() } else { format!("{value:.6e}") }
+}
+
 struct Report<'a> {
     args: &'a Args,
     initializer: Initializer,
@@ -187,7 +192,7 @@ impl Report<'_> {
             ("min", stats.min, low, ">= "),
             ("max", stats.max, high, "<= "),
         ] {
-            text += &row(label, format!("{measured:>14.6e}  {:>14}", format!("{relation}{expected:.6e}")));
+            text += &row(label, format!("{:>14}  {:>14}", number(measured), format!("{relation}{}", number(expected))));
         }
         text += &row("NaN, inf", format!("{:>14}  {:>14}", format!("{}, {}", stats.nan, stats.infinite), "0, 0"));
         if self.law().std() > 0.0 {

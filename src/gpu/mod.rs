@@ -223,10 +223,18 @@ impl Device {
     /// # Errors
     /// Those of [`fill`](Self::fill), for the first parameter that has one; nothing is filled then.
     pub fn fill_all(&self, parameters: &[Parameter]) -> Result<Vec<Tensor>> {
-        for parameter in parameters {
-            parameter.resolve(0, 0)?;
-        }
-        let tensors = parameters.iter().map(|parameter| self.allocate(parameter)).collect::<Result<Vec<_>>>()?;
+        let wanted = parameters.iter().map(|parameter| parameter.resolve(0, 0)).collect::<Result<Vec<_>>>()?;
+        let buffers = wanted
+            .iter()
+            .zip(parameters)
+            .map(|(fill, parameter)| self.allocate(fill, parameter.usages))
+            .collect::<Result<Vec<_>>>()?;
+        // Streams are taken once there is memory for all.
+        let tensors = parameters
+            .iter()
+            .zip(buffers)
+            .map(|(parameter, buffer)| self.tensor(parameter, buffer, 0))
+            .collect::<Result<Vec<_>>>()?;
         let mut encoder = self.wgpu_device().create_command_encoder(&Default::default());
         self.record_tensors(&tensors, &mut encoder)?;
         self.submit("fill", encoder)?;
@@ -285,25 +293,21 @@ impl Device {
         offset: u64,
     ) -> Result<Tensor> {
         check_target(&parameter.resolve(0, 0)?, buffer, offset)?;
-        let tensor = Tensor {
-            device: self.clone(),
-            buffer: buffer.clone(),
-            offset,
-            shape: parameter.shape().clone(),
-            fill: self.streams.resolve(parameter)?,
-        };
+        let tensor = self.tensor(parameter, buffer.clone(), offset)?;
         self.record_tensors(std::slice::from_ref(&tensor), encoder)?;
         Ok(tensor)
     }
 
+    /// Memory for a fill, in whole entries.
+    fn allocate(&self, fill: &Fill, usages: wgpu::BufferUsages) -> Result<wgpu::Buffer> {
+        let always = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
+        self.inner.context.buffer(fill.operation, fill.bytes().next_multiple_of(window::ENTRY), always | usages)
+    }
+
     /// A tensor whose elements are not there yet.
-    fn allocate(&self, parameter: &Parameter) -> Result<Tensor> {
-        let usages = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
-        let wanted = parameter.resolve(0, 0)?;
-        let size = wanted.bytes().next_multiple_of(window::ENTRY);
-        let buffer = self.inner.context.buffer(wanted.operation, size, usages | parameter.usages)?;
-        let fill = self.streams.resolve(parameter)?;
-        Ok(Tensor { device: self.clone(), buffer, offset: 0, shape: parameter.shape().clone(), fill })
+    fn tensor(&self, parameter: &Parameter, buffer: wgpu::Buffer, offset: u64) -> Result<Tensor> {
+        let (shape, fill) = (parameter.shape().clone(), self.streams.resolve(parameter)?);
+        Ok(Tensor { device: self.clone(), buffer, offset, shape, fill })
     }
 
     fn record_tensors(&self, tensors: &[Tensor], encoder: &mut wgpu::CommandEncoder) -> Result<()> {

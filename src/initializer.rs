@@ -251,8 +251,8 @@ impl FromStr for Initializer {
             }
         };
         let mut initializer = match name.to_ascii_lowercase().replace('-', "_").as_str() {
-            "xavier_normal" | "glorot_normal" => Self::XAVIER_NORMAL,
-            "xavier_uniform" | "glorot_uniform" => Self::XAVIER_UNIFORM,
+            "xavier_normal" => Self::XAVIER_NORMAL,
+            "xavier_uniform" => Self::XAVIER_UNIFORM,
             "normal" => Initializer::Normal { mean: 0.0, std: 1.0 },
             "uniform" => Initializer::Uniform { low: 0.0, high: 1.0 },
             "constant" => Initializer::Constant { value: f64::NAN },

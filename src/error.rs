@@ -253,6 +253,18 @@ pub enum Error {
         /// What it has.
         usage: String,
     },
+    /// The caller's progress function asked for the end.
+    #[error(
+        "{operation}: interrupted after {done} of {total} steps, so the tensor is not whole; fill it again to have it"
+    )]
+    Interrupted {
+        /// The initializer.
+        operation: &'static str,
+        /// Steps that were done.
+        done: u64,
+        /// All steps.
+        total: u64,
+    },
     /// The device is gone: destroyed, unplugged or reset by its driver.
     #[error("{operation}: device {adapter} is lost; open a new Device and fill again")]
     DeviceLost {

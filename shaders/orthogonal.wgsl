@@ -1,0 +1,338 @@
+// Haar-distributed orthogonal matrices as products of Householder reflections. Twin: src/orthogonal/cpu.rs, the
+// mathematics in src/orthogonal/mod.rs. A matrix is rows x columns, rows >= columns, row-major; the output may be
+// its transpose. Reflections come in blocks of BLOCK; a unit of `scratch` has one block of one matrix: rows of BLOCK
+// floats, first the GRAM, then the signs, then a row of the vectors for each row of the matrix.
+
+struct Params {
+    key: vec2<u32>,     // the seed: low, high
+    stream: vec2<u32>,  // counter words 2 and 3
+    rows: u32,
+    columns: u32,
+    quads: u32,         // Philox blocks of a reflection's vector
+    matrix: u32,        // first matrix in `scratch`
+    block: u32,         // first block of reflections there
+    blocks: u32,        // blocks of each matrix there
+    at: u32,            // block to apply
+    first: u32,         // first unit, panel or element of this dispatch
+    count: u32,         // how many of them
+    begin: u32,         // where the first element goes: word of the output
+    transposed: u32,    // 1 if the output is
+    scale: f32,         // of normals: 1.0; of elements: the gain
+    shift: f32,         // 0.0
+    one: f32,           // 1.0, see mul_add.wgsl
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read_write> scratch: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read_write> scratch_floats: array<f32>;
+@group(0) @binding(1) var<storage, read_write> out_words: array<u32>;
+@group(0) @binding(2) var<storage, read_write> matrices: array<f32>;
+
+const BLOCK: u32 = 16u;   // reflections applied at once
+const PARTS: u32 = 8u;    // sums that a sum over rows is made of
+const RUN: u32 = 16u;     // rows of a running sum
+const LANES: u32 = 256u;
+const COLUMNS: u32 = 32u; // columns of a panel, LANES / PARTS
+const SIGNS: u32 = 16u;   // row of a unit: after the GRAM
+const VECTORS: u32 = 17u; // row of a unit: after the signs
+
+var<workgroup> lane_sums: array<f32, 256>;
+var<workgroup> head: f32;
+var<workgroup> part_sums: array<vec4<f32>, 512>;  // of the upper half of the parts: COLUMNS * BLOCK / 4 each
+var<workgroup> weights: array<f32, 512>;          // BLOCK rows of COLUMNS
+
+fn group_index(group: vec3<u32>, groups: vec3<u32>) -> u32 {
+    return group.y * groups.x + group.x;
+}
+
+// Row `row` of a unit.
+fn unit_row(unit: u32, row: u32) -> u32 {
+    return unit * (VECTORS + params.rows) + row;
+}
+
+fn mul_add4(a: vec4<f32>, b: vec4<f32>, c: vec4<f32>) -> vec4<f32> {
+    return fma(a * b, vec4<f32>(params.one), c);
+}
+
+// 1/sqrt(s) of a positive normal number.
+fn inverse_sqrt(s: f32) -> f32 {
+    let guess = bitcast<f32>(SQRT_GUESS - (bitcast<u32>(s) >> 1u));
+    let h = mul_add(-(s * guess), guess, 1.0f);
+    var q = mul_add(SQRT_Q4, h, SQRT_Q3);
+    q = mul_add(q, h, SQRT_Q2);
+    q = mul_add(q, h, SQRT_Q1);
+    q = mul_add(q, h, 1.0f);
+    return guess * q;
+}
+
+// Stores entry `i` of the vector of reflection `k`, if there is one, and returns `sum` with its square.
+fn keep(base: u32, i: u32, k: u32, normal: f32, sum: f32) -> f32 {
+    if i >= params.rows {
+        return sum;
+    }
+    let x = select(0.0f, normal, i >= k && k < params.columns);
+    scratch_floats[base + i * BLOCK] = x;
+    if i == k {
+        head = x;
+    }
+    return mul_add(x, x, sum);
+}
+
+// The vectors of units `first` and on: a workgroup for each of a unit's reflections.
+@compute @workgroup_size(256)
+fn reflect(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let index = group_index(group, groups);
+    let inside = index < params.count * BLOCK;
+    let unit = params.first + index / BLOCK;
+    let q = index % BLOCK;
+    let first_row = (params.block + unit % params.blocks) * BLOCK;
+    let k = first_row + q;
+    let number = ((params.matrix + unit / params.blocks) * params.columns + k) * params.quads;
+    let base = unit_row(unit, VECTORS) * BLOCK + q;
+    let end = select(0u, params.rows, inside);
+
+    if lane == 0u {
+        head = 0.0f;
+    }
+    workgroupBarrier();
+    var sum = 0.0f;
+    for (var i = first_row + 4u * lane; i < end; i += 4u * LANES) {
+        let x = normal4(philox4x32(vec4<u32>(number + i / 4u, 0u, params.stream), params.key));
+        sum = keep(base, i, k, x.x, sum);
+        sum = keep(base, i + 1u, k, x.y, sum);
+        sum = keep(base, i + 2u, k, x.z, sum);
+        sum = keep(base, i + 3u, k, x.w, sum);
+    }
+    lane_sums[lane] = sum;
+    for (var half = LANES / 2u; half > 0u; half /= 2u) {
+        workgroupBarrier();
+        if lane < half {
+            lane_sums[lane] += lane_sums[lane + half];
+        }
+    }
+    workgroupBarrier();
+    let square = lane_sums[0];
+    let x = head;
+    let sign = select(1.0f, -1.0f, x < 0.0f);
+    // A vector of one entry, or of none that is not 0, needs no reflection.
+    let none = k + 1u >= params.rows || square == 0.0f;
+    let norm = square * inverse_sqrt(square);
+    let total = norm + abs(x);
+    let scale = select(inverse_sqrt(norm * total), 0.0f, none);
+    for (var i = first_row + 4u * lane; i < end; i += 4u * LANES) {
+        for (var j = i; j < min(i + 4u, params.rows); j++) {
+            let at = base + j * BLOCK;
+            if j == k {
+                scratch_floats[at] = select(total * scale * sign, 0.0f, none);
+            } else {
+                scratch_floats[at] = scratch_floats[at] * scale;
+            }
+        }
+    }
+    if inside && lane == 0u {
+        scratch_floats[unit_row(unit, SIGNS) * BLOCK + q] = select(-sign, sign, none);
+    }
+}
+
+// The products of the vectors of units `first` and on with each other: a workgroup for each unit, a lane for each pair.
+@compute @workgroup_size(256)
+fn gram(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let index = group_index(group, groups);
+    if index >= params.count {
+        return;
+    }
+    let unit = params.first + index;
+    let first_row = (params.block + unit % params.blocks) * BLOCK;
+    let vectors = unit_row(unit, VECTORS) * BLOCK;
+    let q = lane / BLOCK;
+    let l = lane % BLOCK;
+    var parts: array<f32, 8>;
+    for (var part = 0u; part < PARTS; part++) {
+        var sum = 0.0f;
+        for (var run = first_row + part * RUN; run < params.rows; run += PARTS * RUN) {
+            var s = 0.0f;
+            for (var i = run; i < min(run + RUN, params.rows); i++) {
+                s = mul_add(scratch_floats[vectors + i * BLOCK + q], scratch_floats[vectors + i * BLOCK + l], s);
+            }
+            sum += s;
+        }
+        parts[part] = sum;
+    }
+    for (var half = PARTS / 2u; half > 0u; half /= 2u) {
+        for (var part = 0u; part < half; part++) {
+            parts[part] += parts[part + half];
+        }
+    }
+    // On the diagonal 1 / (g / 2), where g / 2 is 1 but for rounding.
+    scratch_floats[unit_row(unit, 0u) * BLOCK + lane] = select(parts[0], mul_add(-0.5f, parts[0], 2.0f), q == l);
+}
+
+// Applies block `at`, its last reflection first, to the columns that it touches: a workgroup for a panel of columns
+// of a matrix, of which lane l has column l mod COLUMNS and the rows of part l / COLUMNS.
+@compute @workgroup_size(256)
+fn apply(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let index = group_index(group, groups);
+    if index >= params.count {
+        return;
+    }
+    let first_row = params.at * BLOCK;
+    let first_panel = first_row / COLUMNS;
+    let panels = (params.columns - 1u) / COLUMNS + 1u - first_panel;
+    let matrix = (params.first + index) / panels;
+    let lane_column = lane % COLUMNS;
+    let part = lane / COLUMNS;
+    let column = (first_panel + (params.first + index) % panels) * COLUMNS + lane_column;
+    let unit = matrix * params.blocks + params.at - params.block;
+    let gram_rows = unit_row(unit, 0u) * 4u;
+    let vectors = unit_row(unit, VECTORS) * 4u;
+    // Columns of earlier blocks are not touched. One that starts here is its sign at its own row.
+    let end = select(0u, params.rows, column >= first_row && column < params.columns);
+    let starts = column / BLOCK == params.at;
+    let sign = scratch[unit_row(unit, SIGNS) * 4u + (column % BLOCK) / 4u][column % 4u];
+    let base = (params.matrix + matrix) * params.rows * params.columns + column;
+
+    var sum0 = vec4<f32>(0.0f);
+    var sum1 = vec4<f32>(0.0f);
+    var sum2 = vec4<f32>(0.0f);
+    var sum3 = vec4<f32>(0.0f);
+    for (var run = first_row + part * RUN; run < end; run += PARTS * RUN) {
+        var s0 = vec4<f32>(0.0f);
+        var s1 = vec4<f32>(0.0f);
+        var s2 = vec4<f32>(0.0f);
+        var s3 = vec4<f32>(0.0f);
+        for (var i = run; i < min(run + RUN, end); i++) {
+            var entry = 0.0f;
+            if !starts {
+                entry = matrices[base + i * params.columns];
+            } else if i == column {
+                entry = sign;
+            }
+            let p = vec4<f32>(entry);
+            let v = vectors + i * 4u;
+            s0 = mul_add4(scratch[v], p, s0);
+            s1 = mul_add4(scratch[v + 1u], p, s1);
+            s2 = mul_add4(scratch[v + 2u], p, s2);
+            s3 = mul_add4(scratch[v + 3u], p, s3);
+        }
+        sum0 += s0;
+        sum1 += s1;
+        sum2 += s2;
+        sum3 += s3;
+    }
+    for (var half = PARTS / 2u; half > 0u; half /= 2u) {
+        if part >= half && part < 2u * half {
+            let at = ((part - half) * COLUMNS + lane_column) * 4u;
+            part_sums[at] = sum0;
+            part_sums[at + 1u] = sum1;
+            part_sums[at + 2u] = sum2;
+            part_sums[at + 3u] = sum3;
+        }
+        workgroupBarrier();
+        if part < half {
+            let at = lane * 4u;
+            sum0 += part_sums[at];
+            sum1 += part_sums[at + 1u];
+            sum2 += part_sums[at + 2u];
+            sum3 += part_sums[at + 3u];
+        }
+        workgroupBarrier();
+    }
+    if part == 0u {
+        for (var q = 0u; q < 4u; q++) {
+            weights[q * COLUMNS + lane] = sum0[q];
+            weights[(q + 4u) * COLUMNS + lane] = sum1[q];
+            weights[(q + 8u) * COLUMNS + lane] = sum2[q];
+            weights[(q + 12u) * COLUMNS + lane] = sum3[q];
+        }
+        for (var n = 1u; n <= BLOCK; n++) {
+            let q = BLOCK - n;
+            var w = weights[q * COLUMNS + lane];
+            for (var l = q + 1u; l < BLOCK; l++) {
+                w = mul_add(-scratch[gram_rows + q * 4u + l / 4u][l % 4u], weights[l * COLUMNS + lane], w);
+            }
+            weights[q * COLUMNS + lane] = w * scratch[gram_rows + q * 4u + q / 4u][q % 4u];
+        }
+    }
+    workgroupBarrier();
+    var w: array<vec4<f32>, 4>;
+    for (var q = 0u; q < 4u; q++) {
+        let at = q * 4u * COLUMNS + lane_column;
+        w[q] = vec4<f32>(weights[at], weights[at + COLUMNS], weights[at + 2u * COLUMNS], weights[at + 3u * COLUMNS]);
+    }
+    let w0 = w[0];
+    let w1 = w[1];
+    let w2 = w[2];
+    let w3 = w[3];
+    for (var run = first_row + part * RUN; run < end; run += PARTS * RUN) {
+        for (var i = run; i < min(run + RUN, end); i++) {
+            var entry = 0.0f;
+            if !starts {
+                entry = matrices[base + i * params.columns];
+            } else if i == column {
+                entry = sign;
+            }
+            let v = vectors + i * 4u;
+            var u = scratch[v] * w0;
+            u = mul_add4(scratch[v + 1u], w1, u);
+            u = mul_add4(scratch[v + 2u], w2, u);
+            u = mul_add4(scratch[v + 3u], w3, u);
+            matrices[base + i * params.columns] = entry - ((u.x + u.y) + (u.z + u.w));
+        }
+    }
+}
+
+// Element `i` of the output.
+fn element(i: u32) -> f32 {
+    var at = i;
+    if params.transposed == 1u {
+        // The output has `columns` rows of `rows` elements.
+        let size = params.rows * params.columns;
+        let within = i % size;
+        at = i - within + within % params.rows * params.columns + within / params.rows;
+    }
+    return matrices[at] * params.scale;
+}
+
+// Two values as the halves of a word, the first one low.
+fn pack(a: f32, b: f32) -> u32 {
+    if DTYPE == F16 {
+        return f16_bits(a) | (f16_bits(b) << 16u);
+    }
+    return bf16_bits(a) | (bf16_bits(b) << 16u);
+}
+
+// Elements `first` to `first` + `count` - 1 as words from `begin` on; memory beyond keeps what it holds.
+@compute @workgroup_size(256)
+fn finish(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let i = group_index(group, groups) * LANES + lane;
+    if DTYPE == F32 {
+        if i < params.count {
+            out_words[params.begin + i] = bitcast<u32>(element(params.first + i));
+        }
+    } else if 2u * i < params.count {
+        let first = params.first + 2u * i;
+        let entry = params.begin + i;
+        if 2u * i + 1u < params.count {
+            out_words[entry] = pack(element(first), element(first + 1u));
+        } else {
+            let word = pack(element(first), 0.0f);
+            out_words[entry] = (out_words[entry] & 0xffff0000u) | (word & 0xffffu);
+        }
+    }
+}

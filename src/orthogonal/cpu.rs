@@ -1,0 +1,326 @@
+//! The matrices on the host. Twin: `shaders/orthogonal.wgsl`.
+//!
+//! A panel of [`LANES`] columns is computed side by side in arrays, which the compiler turns into the vector
+//! instructions of the machine; a lane never sees another one, so what comes out does not depend on them.
+
+use std::ops::ControlFlow;
+
+use rayon::prelude::*;
+
+use super::{BLOCK, OPERATION, Orthogonal, PARTS, RUN, report};
+use crate::cpu::fill::fill;
+use crate::reduce::reduce_lanes;
+use crate::sample::{SQRT_GUESS, SQRT_Q1, SQRT_Q2, SQRT_Q3, SQRT_Q4, mul_add};
+use crate::{DType, Distribution, Element, Error, Fill, Result};
+
+/// Columns of a panel: the widest vectors hold 16 floats. Reflections of a block belong to the same columns.
+const LANES: usize = BLOCK;
+/// Rows times blocks applied between two reports of progress: about 1 GFLOP.
+const WAVE: u64 = 1 << 20;
+/// Elements of the matrices held at once, if there are several.
+const GROUP: usize = 1 << 20;
+
+/// An entry of each column of a panel, or of each reflection of a block.
+type Row = [f32; LANES];
+
+/// Reflections of a matrix, as many as a block has; beyond the last one they are the identity.
+struct Block {
+    /// Their first row, which has the first one's first entry.
+    first: usize,
+    /// Rows from `first` on of the vectors side by side.
+    vectors: Vec<Row>,
+    /// Products of the vectors with each other; on the diagonal what divides by half of it.
+    gram: [Row; BLOCK],
+    /// What the columns of Q of the same numbers are multiplied by.
+    signs: Row,
+}
+
+impl Orthogonal {
+    /// Writes all matrices, on all cores. `progress` hears how much is done, of how much, and can break off.
+    ///
+    /// # Errors
+    /// [`Error::Length`], [`Error::HostOutOfMemory`], and [`Error::Interrupted`] if `progress` broke off; what
+    /// `out` then holds is not specified.
+    pub(crate) fn fill<T: Element>(
+        &self,
+        seed: u64,
+        stream: u64,
+        out: &mut [T],
+        progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
+    ) -> Result<()> {
+        if self.elements() != out.len() as u128 {
+            let expected = self.elements().try_into().unwrap_or(u64::MAX);
+            return Err(Error::Length { operation: OPERATION, expected, actual: out.len() as u64 });
+        }
+        if out.is_empty() {
+            return Ok(());
+        }
+        let (height, blocks) = (self.height(), self.blocks());
+        let total = u64::from(self.batch) * (blocks * (blocks + 1) / 2) as u64;
+        let (mut done, mut heard) = (0, 0);
+        let per_matrix = self.rows as usize * self.cols as usize;
+        let matrices = (GROUP / (height * blocks * LANES)).max(1);
+        // Panels of a group of matrices: whole columns first, then their rows go where they belong.
+        let mut panels = zeroed_rows(matrices.min(self.batch as usize) * blocks * height)?;
+        for (group, out) in out.chunks_mut(matrices * per_matrix).enumerate() {
+            let count = out.len() / per_matrix;
+            let reflections = (0..count * blocks)
+                .into_par_iter()
+                .with_max_len(1.max(WAVE as usize / (64 * height * BLOCK)))
+                .map(|unit| self.block(seed, stream, (group * matrices + unit / blocks) as u64, unit % blocks))
+                .collect::<Result<Vec<Block>>>()?;
+            let panels = &mut panels[..count * blocks * height];
+            // The costliest panels first.
+            let mut work: Vec<_> = panels.chunks_exact_mut(height).enumerate().collect();
+            work.sort_by_key(|(unit, _)| std::cmp::Reverse(unit % blocks));
+            let mut work = &mut work[..];
+            while !work.is_empty() {
+                let cost = |unit: usize| (unit % blocks + 1) as u64;
+                let (mut wave, mut applied) = (0, 0);
+                while wave < work.len() && (wave == 0 || applied * (height as u64) < WAVE) {
+                    applied += cost(work[wave].0);
+                    wave += 1;
+                }
+                let (now, later) = work.split_at_mut(wave);
+                now.par_iter_mut().with_max_len((GROUP / 16 / height / LANES).max(1)).for_each(|(unit, panel)| {
+                    let (matrix, own) = (*unit / blocks * blocks, *unit % blocks);
+                    panel_detected(&reflections[matrix..=matrix + own], panel);
+                });
+                work = later;
+                done += applied;
+                if (done - heard) * height as u64 >= WAVE || done == total {
+                    heard = done;
+                    report(progress, done, total)?;
+                }
+            }
+            self.write(panels, out);
+        }
+        Ok(())
+    }
+
+    /// The reflections `index` BLOCK and on of a matrix.
+    fn block(&self, seed: u64, stream: u64, matrix: u64, index: usize) -> Result<Block> {
+        let (height, width, first) = (self.height(), self.width(), index * BLOCK);
+        let rows = height - first;
+        let mut block = Block { first, vectors: zeroed_rows(rows)?, gram: [[0.0; LANES]; BLOCK], signs: [1.0; LANES] };
+        let mut normals = vec![0f32; rows];
+        for q in 0..BLOCK.min(width - first) {
+            let number = matrix * width as u64 + (first + q) as u64;
+            let law = Fill {
+                operation: OPERATION,
+                distribution: Distribution::Normal { mean: 0.0, std: 1.0 },
+                dtype: DType::F32,
+                seed,
+                stream,
+                first: 4 * number * self.quads() as u64 + first as u64,
+                len: rows as u64,
+            };
+            fill(&law, &mut normals);
+            normals[..q].fill(0.0);
+            let (sign, scale, head) = reflection(&normals, q);
+            block.signs[q] = sign;
+            for (row, x) in block.vectors.iter_mut().zip(&normals) {
+                row[q] = x * scale;
+            }
+            block.vectors[q][q] = head;
+        }
+        gram_detected(&mut block);
+        Ok(block)
+    }
+
+    /// Puts whole panels where `out` has their elements.
+    fn write<T: Element>(&self, panels: &[Row], out: &mut [T]) {
+        let (height, blocks, rows, cols) = (self.height(), self.blocks(), self.rows as usize, self.cols as usize);
+        let transposed = self.transposed();
+        out.par_chunks_mut(cols).with_min_len((4096 / cols).max(1)).enumerate().for_each(|(row, out)| {
+            let panels = &panels[row / rows * blocks * height..];
+            let row = row % rows;
+            if transposed {
+                let panel = &panels[row / LANES * height..][..height];
+                for (element, entries) in out.iter_mut().zip(panel) {
+                    *element = T::round(entries[row % LANES] * self.gain);
+                }
+            } else {
+                for (i, out) in out.chunks_mut(LANES).enumerate() {
+                    for (element, p) in out.iter_mut().zip(&panels[i * height + row]) {
+                        *element = T::round(p * self.gain);
+                    }
+                }
+            }
+        });
+    }
+}
+
+/// A vector of zeros, or an error instead of an abort.
+fn zeroed_rows(len: usize) -> Result<Vec<Row>> {
+    let bytes = (len as u64).saturating_mul(size_of::<Row>() as u64);
+    bytemuck::try_zeroed_vec(len).map_err(|()| Error::HostOutOfMemory { operation: OPERATION, bytes })
+}
+
+/// 1/sqrt(s) of a positive normal number.
+#[inline(always)]
+fn inverse_sqrt(s: f32) -> f32 {
+    let guess = f32::from_bits(SQRT_GUESS.wrapping_sub(s.to_bits() >> 1));
+    let h = mul_add(-(s * guess), guess, 1.0);
+    let mut q = mul_add(SQRT_Q4, h, SQRT_Q3);
+    q = mul_add(q, h, SQRT_Q2);
+    q = mul_add(q, h, SQRT_Q1);
+    q = mul_add(q, h, 1.0);
+    guess * q
+}
+
+/// Of the reflection of the vector with entries `q` and on of `normals`, zeros before: the sign of its column,
+/// what its vector's entries are multiplied by, and what the first one becomes.
+fn reflection(normals: &[f32], q: usize) -> (f32, f32, f32) {
+    let mut sums = [0f32; crate::reduce::LANES];
+    for chunk in normals.chunks(4 * sums.len()) {
+        for (sum, quad) in sums.iter_mut().zip(chunk.chunks(4)) {
+            for &x in quad {
+                *sum = mul_add(x, x, *sum);
+            }
+        }
+    }
+    let square = reduce_lanes(sums, |a, b| a + b);
+    let x = normals[q];
+    let sign = if x < 0.0 { -1.0 } else { 1.0 };
+    // A vector of one entry, or of none that is not 0, needs no reflection.
+    if q + 1 == normals.len() || square == 0.0 {
+        return (sign, 0.0, 0.0);
+    }
+    let norm = square * inverse_sqrt(square);
+    let sum = norm + x.abs();
+    let scale = inverse_sqrt(norm * sum);
+    (-sign, scale, sum * scale * sign)
+}
+
+/// Adds the products of a run of rows to `sums`, row q being those of reflection q.
+#[inline(always)]
+fn run_products(vectors: &[Row], panel: &[Row], sums: &mut [Row; BLOCK]) {
+    for (q, sum) in sums.iter_mut().enumerate() {
+        let mut s = [0f32; LANES];
+        for (v, p) in vectors.iter().zip(panel) {
+            for lane in 0..LANES {
+                s[lane] = mul_add(v[q], p[lane], s[lane]);
+            }
+        }
+        for lane in 0..LANES {
+            sum[lane] += s[lane];
+        }
+    }
+}
+
+/// V' P, row q being the products of reflection q.
+#[inline(always)]
+fn products(vectors: &[Row], panel: &[Row]) -> [Row; BLOCK] {
+    let mut parts = [[[0f32; LANES]; BLOCK]; PARTS];
+    let ((v_runs, v_rest), (p_runs, p_rest)) = (vectors.as_chunks::<RUN>(), panel.as_chunks::<RUN>());
+    for (i, (v, p)) in v_runs.iter().zip(p_runs).enumerate() {
+        run_products(v, p, &mut parts[i % PARTS]);
+    }
+    run_products(v_rest, p_rest, &mut parts[v_runs.len() % PARTS]);
+    let mut half = PARTS / 2;
+    while half > 0 {
+        let (lower, upper) = parts.split_at_mut(half);
+        for (a, b) in lower.iter_mut().flatten().flatten().zip(upper.iter().flatten().flatten()) {
+            *a += b;
+        }
+        half /= 2;
+    }
+    parts[0]
+}
+
+/// P - V w.
+#[inline(always)]
+fn update(vectors: &[Row], weights: &[Row; BLOCK], panel: &mut [Row]) {
+    for (v, p) in vectors.iter().zip(panel) {
+        let mut u = [[0f32; LANES]; 4];
+        for c in 0..4 {
+            for lane in 0..LANES {
+                u[c][lane] = v[c] * weights[c][lane];
+            }
+        }
+        for q in 4..BLOCK {
+            for lane in 0..LANES {
+                u[q % 4][lane] = mul_add(v[q], weights[q][lane], u[q % 4][lane]);
+            }
+        }
+        for lane in 0..LANES {
+            p[lane] -= (u[0][lane] + u[1][lane]) + (u[2][lane] + u[3][lane]);
+        }
+    }
+}
+
+/// Applies a block's reflections, the last one first, to the rows of a panel from `block.first` on.
+#[inline(always)]
+fn apply(block: &Block, panel: &mut [Row]) {
+    let mut weights = products(&block.vectors, panel);
+    for q in (0..BLOCK).rev() {
+        let mut w = weights[q];
+        for l in q + 1..BLOCK {
+            for lane in 0..LANES {
+                w[lane] = mul_add(-block.gram[q][l], weights[l][lane], w[lane]);
+            }
+        }
+        weights[q] = w.map(|w| w * block.gram[q][q]);
+    }
+    update(&block.vectors, &weights, panel);
+}
+
+#[inline(always)]
+fn panel(blocks: &[Block], panel: &mut [Row]) {
+    panel.fill([0.0; LANES]);
+    if let Some(own) = blocks.last() {
+        // Lanes beyond the last column stay what they are and are never read.
+        for (lane, row) in panel[own.first..].iter_mut().take(LANES).enumerate() {
+            row[lane] = own.signs[lane];
+        }
+    }
+    for block in blocks.iter().rev() {
+        apply(block, &mut panel[block.first..]);
+    }
+}
+
+#[inline(always)]
+fn gram(block: &mut Block) {
+    block.gram = products(&block.vectors, &block.vectors);
+    for q in 0..BLOCK {
+        // 1 / (g / 2), where g / 2 is 1 but for rounding.
+        block.gram[q][q] = mul_add(-0.5, block.gram[q][q], 2.0);
+    }
+}
+
+/// Defines a function that calls another one compiled for the vectors that this machine has.
+macro_rules! detected {
+    ($name:ident, $work:ident($($argument:ident: $ty:ty),*)) => {
+        fn $name($($argument: $ty),*) {
+            #[cfg(target_arch = "x86_64")]
+            {
+                #[target_feature(enable = "avx512f,avx512bw,avx512cd,avx512dq,avx512vl")]
+                fn avx512($($argument: $ty),*) {
+                    $work($($argument),*);
+                }
+                #[target_feature(enable = "avx2")]
+                fn avx2($($argument: $ty),*) {
+                    $work($($argument),*);
+                }
+                let has_avx512 = is_x86_feature_detected!("avx512f")
+                    && is_x86_feature_detected!("avx512bw")
+                    && is_x86_feature_detected!("avx512cd")
+                    && is_x86_feature_detected!("avx512dq")
+                    && is_x86_feature_detected!("avx512vl");
+                if has_avx512 {
+                    // SAFETY: every feature that the function is compiled for was just detected.
+                    return unsafe { avx512($($argument),*) };
+                }
+                if is_x86_feature_detected!("avx2") {
+                    // SAFETY: as above.
+                    return unsafe { avx2($($argument),*) };
+                }
+            }
+            $work($($argument),*);
+        }
+    };
+}
+
+detected!(panel_detected, panel(blocks: &[Block], rows: &mut [Row]));
+detected!(gram_detected, gram(block: &mut Block));

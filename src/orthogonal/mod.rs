@@ -1,0 +1,87 @@
+//! Haar-distributed orthogonal matrices: Stewart's product of Householder reflections of Gaussian vectors.
+//! No QR is computed and every column is made by itself. Twin: `shaders/orthogonal.wgsl`.
+//!
+//! Q is m x n, m >= n, with orthonormal columns: column j is `H_0 H_1 ... H_j e_j` times a sign, where H_k is
+//! the reflection that takes a vector x_k of m - k normals, in rows k and below, to a multiple of e_k. The sign
+//! is that of the multiple, which makes Q the factor of a Gaussian matrix whose R has a positive diagonal:
+//! Haar's law (Stewart 1980, Mezzadri 2007).
+//!
+//! `H_k = I - v_k v_k' / (v_k' v_k / 2)`, v_k being scaled so that the divisor is 1 but for rounding. [`BLOCK`]
+//! reflections are applied at once (Joffrain et al. 2006, the UT transform): with V their vectors, s = V' p and
+//! G = V' V, the weights w solve the triangular system of the strict upper part of G and half its diagonal, and
+//! p becomes p - V w. So the rounded vectors' own G makes the product orthogonal, whatever rounding did to them.
+//!
+//! A sum over rows, counted from the block's first row, is one of [`PARTS`] sums, added pairwise, the upper half
+//! onto the lower. Part r has the runs of [`RUN`] rows with numbers r, r + PARTS..., each a running sum by itself. At
+//! 4096 rows no sum has more than 32 terms. Nothing is summed across columns, so it does not matter who computes
+//! which of them, or how many side by side.
+
+mod cpu;
+#[cfg(test)]
+mod tests;
+
+use std::ops::ControlFlow;
+
+use crate::{Error, Result};
+
+/// Reflections applied at once.
+pub(crate) const BLOCK: usize = 16;
+/// Sums that a sum over rows is made of.
+pub(crate) const PARTS: usize = 8;
+/// Rows of a running sum.
+pub(crate) const RUN: usize = 16;
+
+/// What errors call it.
+pub(crate) const OPERATION: &str = "orthogonal";
+
+/// `batch` matrices of `rows` x `cols`, row-major one after the other: orthonormal columns, or rows if those
+/// are fewer, times `gain`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Orthogonal {
+    /// Dimension 0 of the peer's tensor.
+    pub(crate) rows: u32,
+    /// The product of its other dimensions.
+    pub(crate) cols: u32,
+    pub(crate) batch: u32,
+    pub(crate) gain: f32,
+}
+
+impl Orthogonal {
+    /// Entries of a column of Q: m.
+    pub(crate) fn height(&self) -> usize {
+        self.rows.max(self.cols) as usize
+    }
+
+    /// Columns of Q: n, at most m.
+    pub(crate) fn width(&self) -> usize {
+        self.rows.min(self.cols) as usize
+    }
+
+    /// Whether the matrices are Q's transpose.
+    pub(crate) fn transposed(&self) -> bool {
+        self.rows < self.cols
+    }
+
+    /// Blocks of reflections of a matrix.
+    pub(crate) fn blocks(&self) -> usize {
+        self.width().div_ceil(BLOCK)
+    }
+
+    /// Philox blocks of a reflection's vector, which starts at one.
+    pub(crate) fn quads(&self) -> usize {
+        self.height().div_ceil(4)
+    }
+
+    /// Elements of all matrices, 0 if a dimension is.
+    pub(crate) fn elements(&self) -> u128 {
+        u128::from(self.rows) * u128::from(self.cols) * u128::from(self.batch)
+    }
+}
+
+/// Goes on, or says that the caller broke off.
+pub(crate) fn report(progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>, done: u64, total: u64) -> Result<()> {
+    match progress(done, total) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(()) => Err(Error::Interrupted { operation: OPERATION, done, total }),
+    }
+}

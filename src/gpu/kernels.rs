@@ -5,21 +5,28 @@ use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
 use super::context::Context;
+use super::orthogonal::OrthogonalEntry;
 use super::shader::{self, Multiply};
 use super::window::{FillEntry, FillKernel, WORKGROUP_SIZE};
 use crate::{DType, Result};
 
-/// The text of the three shaders.
+/// The text of the shaders.
 #[derive(Debug, Clone)]
 pub(crate) struct Sources {
     pub(crate) fill: String,
     pub(crate) fingerprint: String,
     pub(crate) stats: String,
+    pub(crate) orthogonal: String,
 }
 
 impl Sources {
     pub(crate) fn new(multiply: Multiply) -> Self {
-        Sources { fill: shader::fill(multiply), fingerprint: shader::fingerprint(multiply), stats: shader::stats() }
+        Sources {
+            fill: shader::fill(multiply),
+            fingerprint: shader::fingerprint(multiply),
+            stats: shader::stats(),
+            orthogonal: shader::orthogonal(multiply),
+        }
     }
 }
 
@@ -29,6 +36,7 @@ pub(crate) enum Kernel {
     Fill(FillKernel),
     Fingerprint(DType),
     Stats(DType),
+    Orthogonal(OrthogonalEntry),
 }
 
 /// A shader module and the layout of its bindings.
@@ -43,6 +51,7 @@ pub(crate) struct Kernels {
     fill: Shader,
     fingerprint: Shader,
     stats: Shader,
+    orthogonal: Shader,
     pipelines: Mutex<HashMap<Kernel, wgpu::ComputePipeline>>,
 }
 
@@ -71,10 +80,12 @@ impl Kernels {
     pub(crate) fn new(context: &Context, sources: &Sources) -> Result<Self> {
         let fill = [PARAMS, storage(false)];
         let reduce = [PARAMS, storage(true), storage(false)];
+        let orthogonal = [PARAMS, storage(false), storage(false)];
         Ok(Kernels {
             fill: Shader::new(context, &sources.fill, &fill)?,
             fingerprint: Shader::new(context, &sources.fingerprint, &reduce)?,
             stats: Shader::new(context, &sources.stats, &reduce)?,
+            orthogonal: Shader::new(context, &sources.orthogonal, &orthogonal)?,
             pipelines: Mutex::default(),
         })
     }
@@ -84,6 +95,7 @@ impl Kernels {
             Kernel::Fill(_) => &self.fill,
             Kernel::Fingerprint(_) => &self.fingerprint,
             Kernel::Stats(_) => &self.stats,
+            Kernel::Orthogonal(_) => &self.orthogonal,
         }
     }
 
@@ -104,6 +116,10 @@ impl Kernels {
             Kernel::Fill(FillKernel { entry: FillEntry::Words, dtype, .. }) => ("fill_words", dtype),
             Kernel::Fingerprint(dtype) => ("fingerprint", dtype),
             Kernel::Stats(dtype) => ("stats", dtype),
+            Kernel::Orthogonal(OrthogonalEntry::Reflect) => ("reflect", DType::F32),
+            Kernel::Orthogonal(OrthogonalEntry::Gram) => ("gram", DType::F32),
+            Kernel::Orthogonal(OrthogonalEntry::Apply) => ("apply", DType::F32),
+            Kernel::Orthogonal(OrthogonalEntry::Finish(dtype)) => ("finish", dtype),
         };
         let mut constants = vec![("DTYPE", f64::from(dtype as u32))];
         if let Kernel::Fill(FillKernel { transform, .. }) = kernel {

@@ -32,7 +32,7 @@ pub(crate) async fn read(
                 let _ = sender.send(result);
             });
         })?;
-        poll_in_background(context);
+        poll_in_background(context, None);
         match receiver.receive().await {
             Some(Ok(())) => {}
             Some(Err(_)) | None => return Err(context.lost(operation)),
@@ -47,13 +47,13 @@ pub(crate) async fn read(
 }
 
 /// Natively a callback is called only while someone polls; browsers poll by themselves. A thread that
-/// waits makes the futures work on any executor.
-fn poll_in_background(context: &Context) {
+/// waits for a submission, the last one unless told, makes the futures work on any executor.
+pub(super) fn poll_in_background(context: &Context, submission_index: Option<wgpu::SubmissionIndex>) {
     #[cfg(not(target_arch = "wasm32"))]
     {
         let device = context.device.clone();
-        std::thread::spawn(move || device.poll(wgpu::PollType::wait_indefinitely()));
+        std::thread::spawn(move || device.poll(wgpu::PollType::Wait { submission_index, timeout: None }));
     }
     #[cfg(target_arch = "wasm32")]
-    let _ = context;
+    let _ = (context, submission_index);
 }

@@ -9,6 +9,7 @@ const DTYPE: &str = include_str!("../../shaders/dtype.wgsl");
 const FILL: &str = include_str!("../../shaders/fill.wgsl");
 const REDUCE: &str = include_str!("../../shaders/reduce.wgsl");
 const FINGERPRINT: &str = include_str!("../../shaders/fingerprint.wgsl");
+const ORTHOGONAL: &str = include_str!("../../shaders/orthogonal.wgsl");
 const STATS: &str = include_str!("../../shaders/stats.wgsl");
 
 /// How a shader multiplies two words to 64 bits. Both ways give the same bits.
@@ -63,4 +64,9 @@ pub fn fingerprint(multiply: Multiply) -> String {
 /// ```
 pub fn stats() -> String {
     [MUL_ADD, DTYPE, REDUCE, STATS].join("\n")
+}
+
+/// The shader that makes orthogonal matrices: entry points `reflect`, `gram`, `apply` and `finish`.
+pub(crate) fn orthogonal(multiply: Multiply) -> String {
+    [multiply.source(), PHILOX, MUL_ADD, SAMPLE, DTYPE, ORTHOGONAL].join("\n")
 }

@@ -10,7 +10,7 @@ use crate::{DType, Distribution, Initializer, philox, reduce, sample};
 const SKIP: &str = "GPU_INIT_SKIP_GPU_TESTS";
 
 /// A wgpu device, or `None` if the skip was asked for by name.
-fn raw_device() -> Option<(wgpu::Device, wgpu::Queue)> {
+pub(super) fn raw_device() -> Option<(wgpu::Device, wgpu::Queue)> {
     match pollster::block_on(adapter::request("test", None)) {
         Ok(device) => Some(device),
         Err(error) if std::env::var_os(SKIP).is_some() => {
@@ -21,7 +21,7 @@ fn raw_device() -> Option<(wgpu::Device, wgpu::Queue)> {
     }
 }
 
-fn multiplies(device: &wgpu::Device) -> Vec<Multiply> {
+pub(super) fn multiplies(device: &wgpu::Device) -> Vec<Multiply> {
     let int64 = device.features().contains(wgpu::Features::SHADER_INT64);
     [Multiply::Limbs].into_iter().chain(int64.then_some(Multiply::Int64)).collect()
 }
@@ -137,10 +137,15 @@ fn parse(source: &str) -> naga::Module {
     naga::front::wgsl::parse_str(source).unwrap_or_else(|error| panic!("{}", error.emit_to_string(source)))
 }
 
+fn portable_shaders() -> [String; 4] {
+    let limbs = Multiply::Limbs;
+    [shader::fill(limbs), shader::fingerprint(limbs), shader::stats(), shader::orthogonal(limbs)]
+}
+
 /// What `gpu-init shader` prints needs nothing that WebGPU does not have.
 #[test]
 fn portable_shaders_are_valid_webgpu() {
-    for source in [shader::fill(Multiply::Limbs), shader::fingerprint(Multiply::Limbs), shader::stats()] {
+    for source in portable_shaders() {
         let capabilities = naga::valid::Capabilities::empty();
         let mut validator = naga::valid::Validator::new(naga::valid::ValidationFlags::all(), capabilities);
         validator.validate(&parse(&source)).unwrap();
@@ -194,16 +199,25 @@ fn shaders_and_rust_share_their_constants() {
         ("CONSTANT", window::Transform::Constant as u32),
     ];
     let reduce = [("LANES", reduce::LANES as u32), ("CHUNK", reduce::CHUNK as u32)];
+    let orthogonal = {
+        use crate::orthogonal::{BLOCK, COLUMNS, PARTS, RUN, SIGNS, VECTORS};
+        let twins = [("BLOCK", BLOCK), ("COLUMNS", COLUMNS), ("PARTS", PARTS)];
+        twins
+            .into_iter()
+            .chain([("RUN", RUN), ("SIGNS", SIGNS), ("VECTORS", VECTORS)])
+            .map(|(name, n)| (name, n as u32))
+    };
     let twins: HashMap<String, u32> = philox
         .into_iter()
         .chain(sample)
         .chain(dtype)
         .chain(transform)
         .chain(reduce)
+        .chain(orthogonal)
         .map(|(name, bits)| (name.to_owned(), bits))
         .collect();
     let mut seen = HashMap::new();
-    for source in [shader::fill(Multiply::Limbs), shader::fingerprint(Multiply::Limbs), shader::stats()] {
+    for source in portable_shaders() {
         seen.extend(constants(&parse(&source)));
     }
     assert_eq!(seen, twins);
@@ -232,6 +246,11 @@ fn shaders_and_rust_share_their_struct_layouts() {
         layout(&parse(&shader::fingerprint(Multiply::Limbs)), "Params"),
         (reduce, size_of::<ReduceParams>() as u32)
     );
+    type OrthogonalParams = super::orthogonal::OrthogonalParams;
+    let orthogonal = members!(OrthogonalParams: key stream rows columns quads matrix block blocks at first count begin
+        transposed scale shift one);
+    let source = shader::orthogonal(Multiply::Limbs);
+    assert_eq!(layout(&parse(&source), "Params"), (orthogonal, size_of::<OrthogonalParams>() as u32));
     type Chunk = crate::reduce::stats::Chunk;
     let chunk = members!(Chunk: finite nan infinite min max sum square);
     assert_eq!(layout(&stats, "Chunk"), (chunk, size_of::<Chunk>() as u32));

@@ -24,7 +24,7 @@ const GROUP: usize = 1 << 20;
 type Row = [f32; LANES];
 
 /// Reflections of a matrix, as many as a block has; beyond the last one they are the identity.
-struct Block {
+pub(super) struct Block {
     /// Their first row, which has the first one's first entry.
     first: usize,
     /// Rows from `first` on of the vectors side by side.
@@ -32,7 +32,7 @@ struct Block {
     /// Products of the vectors with each other; on the diagonal what divides by half of it.
     gram: [Row; BLOCK],
     /// What the columns of Q of the same numbers are multiplied by.
-    signs: Row,
+    pub(super) signs: Row,
 }
 
 impl Orthogonal {
@@ -99,7 +99,7 @@ impl Orthogonal {
     }
 
     /// The reflections `index` BLOCK and on of a matrix.
-    fn block(&self, seed: u64, stream: u64, matrix: u64, index: usize) -> Result<Block> {
+    pub(super) fn block(&self, seed: u64, stream: u64, matrix: u64, index: usize) -> Result<Block> {
         let (height, width, first) = (self.height(), self.width(), index * BLOCK);
         let rows = height - first;
         let mut block = Block { first, vectors: zeroed_rows(rows)?, gram: [[0.0; LANES]; BLOCK], signs: [1.0; LANES] };

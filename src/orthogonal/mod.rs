@@ -31,6 +31,16 @@ pub(crate) const PARTS: usize = 8;
 /// Rows of a running sum.
 pub(crate) const RUN: usize = 16;
 
+/// Columns of a panel on a GPU, of 256 lanes for PARTS sums. On a CPU it is what vectors hold.
+#[cfg(feature = "gpu")]
+pub(crate) const COLUMNS: usize = 32;
+/// The signs' row of a unit of a GPU's scratch memory: after the products of a block's vectors.
+#[cfg(all(feature = "gpu", test))]
+pub(crate) const SIGNS: usize = BLOCK;
+/// The vectors' first row of a unit.
+#[cfg(feature = "gpu")]
+pub(crate) const VECTORS: usize = BLOCK + 1;
+
 /// What errors call it.
 pub(crate) const OPERATION: &str = "orthogonal";
 

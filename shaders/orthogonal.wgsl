@@ -1,6 +1,6 @@
 // Haar-distributed orthogonal matrices as products of Householder reflections. Twin: src/orthogonal/cpu.rs, the
-// mathematics in src/orthogonal/mod.rs. A matrix is rows x columns, rows >= columns, row-major; the output may be
-// its transpose. Reflections come in blocks of BLOCK; a unit of `scratch` has one block of one matrix: rows of BLOCK
+// mathematics in src/orthogonal/mod.rs. A matrix is rows x columns, rows >= columns, in panels of COLUMNS columns
+// (the last one of what is left), each row-major; the output is row-major, and may be the transpose. Reflections come in blocks of BLOCK; a unit of `scratch` has one block of one matrix: rows of BLOCK
 // floats, first the GRAM, then the signs, then a row of the vectors for each row of the matrix.
 
 struct Params {
@@ -48,6 +48,11 @@ fn group_index(group: vec3<u32>, groups: vec3<u32>) -> u32 {
 // Row `row` of a unit.
 fn unit_row(unit: u32, row: u32) -> u32 {
     return unit * (VECTORS + params.rows) + row;
+}
+
+// Columns of a panel of a matrix.
+fn panel_width(panel: u32) -> u32 {
+    return min(COLUMNS, params.columns - panel * COLUMNS);
 }
 
 fn mul_add4(a: vec4<f32>, b: vec4<f32>, c: vec4<f32>) -> vec4<f32> {
@@ -193,7 +198,8 @@ fn apply(
     let matrix = (params.first + index) / panels;
     let lane_column = lane % COLUMNS;
     let part = lane / COLUMNS;
-    let column = (first_panel + (params.first + index) % panels) * COLUMNS + lane_column;
+    let panel = first_panel + (params.first + index) % panels;
+    let column = panel * COLUMNS + lane_column;
     let unit = matrix * params.blocks + params.at - params.block;
     let gram_rows = unit_row(unit, 0u) * 4u;
     let vectors = unit_row(unit, VECTORS) * 4u;
@@ -201,7 +207,8 @@ fn apply(
     let end = select(0u, params.rows, column >= first_row && column < params.columns);
     let starts = column / BLOCK == params.at;
     let sign = scratch[unit_row(unit, SIGNS) * 4u + (column % BLOCK) / 4u][column % 4u];
-    let base = (params.matrix + matrix) * params.rows * params.columns + column;
+    let width = panel_width(panel);
+    let base = (params.matrix + matrix) * params.rows * params.columns + panel * COLUMNS * params.rows + lane_column;
 
     var sum0 = vec4<f32>(0.0f);
     var sum1 = vec4<f32>(0.0f);
@@ -215,7 +222,7 @@ fn apply(
         for (var i = run; i < min(run + RUN, end); i++) {
             var entry = 0.0f;
             if !starts {
-                entry = matrices[base + i * params.columns];
+                entry = matrices[base + i * width];
             } else if i == column {
                 entry = sign;
             }
@@ -279,7 +286,7 @@ fn apply(
         for (var i = run; i < min(run + RUN, end); i++) {
             var entry = 0.0f;
             if !starts {
-                entry = matrices[base + i * params.columns];
+                entry = matrices[base + i * width];
             } else if i == column {
                 entry = sign;
             }
@@ -288,20 +295,23 @@ fn apply(
             u = mul_add4(scratch[v + 1u], w1, u);
             u = mul_add4(scratch[v + 2u], w2, u);
             u = mul_add4(scratch[v + 3u], w3, u);
-            matrices[base + i * params.columns] = entry - ((u.x + u.y) + (u.z + u.w));
+            matrices[base + i * width] = entry - ((u.x + u.y) + (u.z + u.w));
         }
     }
 }
 
 // Element `i` of the output.
 fn element(i: u32) -> f32 {
-    var at = i;
+    let size = params.rows * params.columns;
+    let within = i % size;
+    var row = within / params.columns;
+    var column = within % params.columns;
     if params.transposed == 1u {
-        // The output has `columns` rows of `rows` elements.
-        let size = params.rows * params.columns;
-        let within = i % size;
-        at = i - within + within % params.rows * params.columns + within / params.rows;
+        row = within % params.rows;
+        column = within / params.rows;
     }
+    let panel = column / COLUMNS;
+    let at = i - within + panel * COLUMNS * params.rows + row * panel_width(panel) + column % COLUMNS;
     return matrices[at] * params.scale;
 }
 

@@ -32,14 +32,14 @@ const BLOCK: u32 = 16u;   // reflections applied at once
 const PARTS: u32 = 8u;    // sums that a sum over rows is made of
 const RUN: u32 = 16u;     // rows of a running sum
 const LANES: u32 = 256u;
-const COLUMNS: u32 = 32u; // columns of a panel, LANES / PARTS
+const COLUMNS: u32 = 32u; // columns of a panel: two for each of the 128 / PARTS lanes of a part
 const SIGNS: u32 = 16u;   // row of a unit: after the GRAM
 const VECTORS: u32 = 17u; // row of a unit: after the signs
 
 var<workgroup> lane_sums: array<f32, 256>;
 var<workgroup> head: f32;
-var<workgroup> part_sums: array<vec4<f32>, 512>;  // of the upper half of the parts: COLUMNS * BLOCK / 4 each
-var<workgroup> weights: array<f32, 512>;          // BLOCK rows of COLUMNS
+var<workgroup> part_sums: array<mat4x4<f32>, 64>;  // of the lanes of the upper half of the parts
+var<workgroup> weights: array<f32, 512>;           // BLOCK rows of COLUMNS
 
 fn group_index(group: vec3<u32>, groups: vec3<u32>) -> u32 {
     return group.y * groups.x + group.x;
@@ -180,9 +180,60 @@ fn gram(
     scratch_floats[unit_row(unit, 0u) * BLOCK + lane] = select(parts[0], mul_add(-0.5f, parts[0], 2.0f), q == l);
 }
 
+// Entry `i` of a column at `at` of `matrices`. One whose own block is the one to apply is its sign at its own row.
+fn entry(at: u32, i: u32, column: u32, sign: f32) -> f32 {
+    if column / BLOCK == params.at {
+        return select(0.0f, sign, i == column);
+    }
+    return matrices[at];
+}
+
+// The sum over the parts, in the lanes of part 0.
+fn sum_of_parts(own: mat4x4<f32>, lane: u32) -> mat4x4<f32> {
+    var sum = own;
+    for (var half = PARTS / 2u; half > 0u; half /= 2u) {
+        let lanes = half * BLOCK;
+        workgroupBarrier();
+        if lane >= lanes && lane < 2u * lanes {
+            part_sums[lane - lanes] = sum;
+        }
+        workgroupBarrier();
+        if lane < lanes {
+            sum += part_sums[lane];
+        }
+    }
+    return sum;
+}
+
+// The weights of the vectors in columns whose products with them are `sum`: row q of `weights`, at `at`.
+fn solve(gram_rows: u32, sum: mat4x4<f32>, at: u32) {
+    for (var i = 0u; i < 4u; i++) {
+        weights[i * COLUMNS + at] = sum[0][i];
+        weights[(i + 4u) * COLUMNS + at] = sum[1][i];
+        weights[(i + 8u) * COLUMNS + at] = sum[2][i];
+        weights[(i + 12u) * COLUMNS + at] = sum[3][i];
+    }
+    for (var n = 1u; n <= BLOCK; n++) {
+        let q = BLOCK - n;
+        var w = weights[q * COLUMNS + at];
+        for (var l = q + 1u; l < BLOCK; l++) {
+            w = mul_add(-scratch[gram_rows + q * 4u + l / 4u][l % 4u], weights[l * COLUMNS + at], w);
+        }
+        weights[q * COLUMNS + at] = w * scratch[gram_rows + q * 4u + q / 4u][q % 4u];
+    }
+}
+
+// Weights 4 i to 4 i + 3 of the column at `at`.
+fn weights4(i: u32, at: u32) -> vec4<f32> {
+    let first = 4u * i * COLUMNS + at;
+    return vec4<f32>(
+        weights[first], weights[first + COLUMNS], weights[first + 2u * COLUMNS], weights[first + 3u * COLUMNS],
+    );
+}
+
 // Applies block `at`, its last reflection first, to the columns that it touches: a workgroup for a panel of columns
-// of a matrix, of which lane l has column l mod COLUMNS and the rows of part l / COLUMNS.
-@compute @workgroup_size(256)
+// of a matrix, of which lane l has columns l mod BLOCK and BLOCK more, and the rows of part l / BLOCK.
+@compute @workgroup_size(128)
 fn apply(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
@@ -196,106 +247,86 @@ fn apply(
     let first_panel = first_row / COLUMNS;
     let panels = (params.columns - 1u) / COLUMNS + 1u - first_panel;
     let matrix = (params.first + index) / panels;
-    let lane_column = lane % COLUMNS;
-    let part = lane / COLUMNS;
     let panel = first_panel + (params.first + index) % panels;
-    let column = panel * COLUMNS + lane_column;
-    let unit = matrix * params.blocks + params.at - params.block;
-    let gram_rows = unit_row(unit, 0u) * 4u;
-    let vectors = unit_row(unit, VECTORS) * 4u;
-    // Columns of earlier blocks are not touched. One that starts here is its sign at its own row.
-    let end = select(0u, params.rows, column >= first_row && column < params.columns);
-    let starts = column / BLOCK == params.at;
-    let sign = scratch[unit_row(unit, SIGNS) * 4u + (column % BLOCK) / 4u][column % 4u];
     let width = panel_width(panel);
-    let base = (params.matrix + matrix) * params.rows * params.columns + panel * COLUMNS * params.rows + lane_column;
+    let part = lane / BLOCK;
+    let at_a = lane % BLOCK;
+    let at_b = at_a + BLOCK;
+    let a = panel * COLUMNS + at_a;
+    let b = panel * COLUMNS + at_b;
+    // Columns of earlier blocks are not touched.
+    let has_a = a >= first_row && a < params.columns;
+    let has_b = b < params.columns;
+    let base = (params.matrix + matrix) * params.rows * params.columns + panel * COLUMNS * params.rows + at_a;
+    let unit = matrix * params.blocks + params.at - params.block;
+    let vectors = unit_row(unit, VECTORS) * 4u;
+    let sign = scratch[unit_row(unit, SIGNS) * 4u + at_a / 4u][at_a % 4u];
 
-    var sum0 = vec4<f32>(0.0f);
-    var sum1 = vec4<f32>(0.0f);
-    var sum2 = vec4<f32>(0.0f);
-    var sum3 = vec4<f32>(0.0f);
-    for (var run = first_row + part * RUN; run < end; run += PARTS * RUN) {
-        var s0 = vec4<f32>(0.0f);
-        var s1 = vec4<f32>(0.0f);
-        var s2 = vec4<f32>(0.0f);
-        var s3 = vec4<f32>(0.0f);
-        for (var i = run; i < min(run + RUN, end); i++) {
-            var entry = 0.0f;
-            if !starts {
-                entry = matrices[base + i * width];
-            } else if i == column {
-                entry = sign;
+    var sum_a = mat4x4<f32>();
+    var sum_b = mat4x4<f32>();
+    for (var run = first_row + part * RUN; run < params.rows; run += PARTS * RUN) {
+        var s_a = mat4x4<f32>();
+        var s_b = mat4x4<f32>();
+        for (var i = run; i < min(run + RUN, params.rows); i++) {
+            let v0 = scratch[vectors + i * 4u];
+            let v1 = scratch[vectors + i * 4u + 1u];
+            let v2 = scratch[vectors + i * 4u + 2u];
+            let v3 = scratch[vectors + i * 4u + 3u];
+            if has_a {
+                let p = vec4<f32>(entry(base + i * width, i, a, sign));
+                s_a[0] = mul_add4(v0, p, s_a[0]);
+                s_a[1] = mul_add4(v1, p, s_a[1]);
+                s_a[2] = mul_add4(v2, p, s_a[2]);
+                s_a[3] = mul_add4(v3, p, s_a[3]);
             }
-            let p = vec4<f32>(entry);
-            let v = vectors + i * 4u;
-            s0 = mul_add4(scratch[v], p, s0);
-            s1 = mul_add4(scratch[v + 1u], p, s1);
-            s2 = mul_add4(scratch[v + 2u], p, s2);
-            s3 = mul_add4(scratch[v + 3u], p, s3);
+            if has_b {
+                let p = vec4<f32>(entry(base + i * width + BLOCK, i, b, sign));
+                s_b[0] = mul_add4(v0, p, s_b[0]);
+                s_b[1] = mul_add4(v1, p, s_b[1]);
+                s_b[2] = mul_add4(v2, p, s_b[2]);
+                s_b[3] = mul_add4(v3, p, s_b[3]);
+            }
         }
-        sum0 += s0;
-        sum1 += s1;
-        sum2 += s2;
-        sum3 += s3;
+        sum_a += s_a;
+        sum_b += s_b;
     }
-    for (var half = PARTS / 2u; half > 0u; half /= 2u) {
-        if part >= half && part < 2u * half {
-            let at = ((part - half) * COLUMNS + lane_column) * 4u;
-            part_sums[at] = sum0;
-            part_sums[at + 1u] = sum1;
-            part_sums[at + 2u] = sum2;
-            part_sums[at + 3u] = sum3;
-        }
-        workgroupBarrier();
-        if part < half {
-            let at = lane * 4u;
-            sum0 += part_sums[at];
-            sum1 += part_sums[at + 1u];
-            sum2 += part_sums[at + 2u];
-            sum3 += part_sums[at + 3u];
-        }
-        workgroupBarrier();
-    }
+    sum_a = sum_of_parts(sum_a, lane);
+    sum_b = sum_of_parts(sum_b, lane);
+    // Part 0 has the sums of columns a, and hands those of b to part 1.
     if part == 0u {
-        for (var q = 0u; q < 4u; q++) {
-            weights[q * COLUMNS + lane] = sum0[q];
-            weights[(q + 4u) * COLUMNS + lane] = sum1[q];
-            weights[(q + 8u) * COLUMNS + lane] = sum2[q];
-            weights[(q + 12u) * COLUMNS + lane] = sum3[q];
-        }
-        for (var n = 1u; n <= BLOCK; n++) {
-            let q = BLOCK - n;
-            var w = weights[q * COLUMNS + lane];
-            for (var l = q + 1u; l < BLOCK; l++) {
-                w = mul_add(-scratch[gram_rows + q * 4u + l / 4u][l % 4u], weights[l * COLUMNS + lane], w);
-            }
-            weights[q * COLUMNS + lane] = w * scratch[gram_rows + q * 4u + q / 4u][q % 4u];
-        }
+        part_sums[lane] = sum_b;
     }
     workgroupBarrier();
-    var w: array<vec4<f32>, 4>;
-    for (var q = 0u; q < 4u; q++) {
-        let at = q * 4u * COLUMNS + lane_column;
-        w[q] = vec4<f32>(weights[at], weights[at + COLUMNS], weights[at + 2u * COLUMNS], weights[at + 3u * COLUMNS]);
+    if part == 0u {
+        solve(unit_row(unit, 0u) * 4u, sum_a, lane);
+    } else if part == 1u {
+        solve(unit_row(unit, 0u) * 4u, part_sums[lane - BLOCK], lane);
     }
-    let w0 = w[0];
-    let w1 = w[1];
-    let w2 = w[2];
-    let w3 = w[3];
-    for (var run = first_row + part * RUN; run < end; run += PARTS * RUN) {
-        for (var i = run; i < min(run + RUN, end); i++) {
-            var entry = 0.0f;
-            if !starts {
-                entry = matrices[base + i * width];
-            } else if i == column {
-                entry = sign;
+    workgroupBarrier();
+    let a0 = weights4(0u, at_a);
+    let a1 = weights4(1u, at_a);
+    let a2 = weights4(2u, at_a);
+    let a3 = weights4(3u, at_a);
+    let b0 = weights4(0u, at_b);
+    let b1 = weights4(1u, at_b);
+    let b2 = weights4(2u, at_b);
+    let b3 = weights4(3u, at_b);
+    for (var run = first_row + part * RUN; run < params.rows; run += PARTS * RUN) {
+        for (var i = run; i < min(run + RUN, params.rows); i++) {
+            let v0 = scratch[vectors + i * 4u];
+            let v1 = scratch[vectors + i * 4u + 1u];
+            let v2 = scratch[vectors + i * 4u + 2u];
+            let v3 = scratch[vectors + i * 4u + 3u];
+            if has_a {
+                let at = base + i * width;
+                let u = mul_add4(v3, a3, mul_add4(v2, a2, mul_add4(v1, a1, v0 * a0)));
+                matrices[at] = entry(at, i, a, sign) - ((u.x + u.y) + (u.z + u.w));
             }
-            let v = vectors + i * 4u;
-            var u = scratch[v] * w0;
-            u = mul_add4(scratch[v + 1u], w1, u);
-            u = mul_add4(scratch[v + 2u], w2, u);
-            u = mul_add4(scratch[v + 3u], w3, u);
-            matrices[base + i * width] = entry - ((u.x + u.y) + (u.z + u.w));
+            if has_b {
+                let at = base + i * width + BLOCK;
+                let u = mul_add4(v3, b3, mul_add4(v2, b2, mul_add4(v1, b1, v0 * b0)));
+                matrices[at] = entry(at, i, b, sign) - ((u.x + u.y) + (u.z + u.w));
+            }
         }
     }
 }

@@ -31,7 +31,7 @@ pub(crate) const PARTS: usize = 8;
 /// Rows of a running sum.
 pub(crate) const RUN: usize = 16;
 
-/// Columns of a panel on a GPU, of 256 lanes for PARTS sums. On a CPU it is what vectors hold.
+/// Columns of a panel on a GPU: two for each lane. On a CPU a panel has as many as vectors hold.
 #[cfg(feature = "gpu")]
 pub(crate) const COLUMNS: usize = 32;
 /// The signs' row of a unit of a GPU's scratch memory: after the products of a block's vectors.

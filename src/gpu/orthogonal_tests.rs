@@ -153,6 +153,95 @@ fn what_does_not_fit_is_an_error() {
     }
 }
 
+/// The largest entry of |Q'Q - 1|, or of |QQ' - 1|, computed on the device in f32 sums of sums of 32.
+fn defect(device: &Device, plan: Orthogonal) -> f32 {
+    const MAIN: &str = "
+        @group(0) @binding(0) var<storage, read_write> q: array<f32>;
+        @group(0) @binding(1) var<storage, read_write> largest: atomic<u32>;
+        override M: u32;
+        override N: u32;
+        override ROW: u32;
+        override COLUMN: u32;
+        @compute @workgroup_size(16, 16)
+        fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+            if id.x > id.y || id.y >= N { return; }
+            var sum = 0.0;
+            for (var run = 0u; run < M; run += 32u) {
+                var s = 0.0;
+                for (var i = run; i < min(run + 32u, M); i++) {
+                    s += q[i * ROW + id.x * COLUMN] * q[i * ROW + id.y * COLUMN];
+                }
+                sum += s;
+            }
+            atomicMax(&largest, bitcast<u32>(abs(sum - select(0.0, 1.0, id.x == id.y))));
+        }";
+    let context = &device.inner.context;
+    let (m, n) = (plan.height() as u32, plan.width() as u32);
+    let (row, column) = if plan.transposed() { (1, m) } else { (n, 1) };
+    let buffer = target(device, plan.elements() as u64 * 4);
+    let go_on = &mut |_, _| ControlFlow::Continue(());
+    pollster::block_on(fill(device, &plan, DType::F32, 42, 7, &buffer, 0, go_on)).unwrap();
+    let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC;
+    let largest = context.buffer_with("test", &[0; 4], usage).unwrap();
+    let pipeline = context.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+        label: None,
+        layout: None,
+        module: &context.device.create_shader_module(wgpu::ShaderModuleDescriptor {
+            label: None,
+            source: wgpu::ShaderSource::Wgsl(MAIN.into()),
+        }),
+        entry_point: Some("main"),
+        compilation_options: wgpu::PipelineCompilationOptions {
+            constants: &[("M", m.into()), ("N", n.into()), ("ROW", row.into()), ("COLUMN", column.into())],
+            ..Default::default()
+        },
+        cache: None,
+    });
+    let group = context.device.create_bind_group(&wgpu::BindGroupDescriptor {
+        label: None,
+        layout: &pipeline.get_bind_group_layout(0),
+        entries: &[
+            wgpu::BindGroupEntry { binding: 0, resource: buffer.as_entire_binding() },
+            wgpu::BindGroupEntry { binding: 1, resource: largest.as_entire_binding() },
+        ],
+    });
+    let mut encoder = context.device.create_command_encoder(&Default::default());
+    {
+        let mut pass = encoder.begin_compute_pass(&Default::default());
+        pass.set_pipeline(&pipeline);
+        pass.set_bind_group(0, &group, &[]);
+        pass.dispatch_workgroups(n.div_ceil(16), n.div_ceil(16), 1);
+    }
+    context.queue.submit([encoder.finish()]);
+    let mut bits = [0u32];
+    pollster::block_on(readback::read(context, "test", &largest, 0, bytemuck::cast_slice_mut(&mut bits))).unwrap();
+    f32::from_bits(bits[0])
+}
+
+fn check_defect(shapes: &[(u32, u32)]) {
+    let Some(device) = devices().pop() else { return };
+    for &(rows, cols) in shapes {
+        let defect = defect(&device, Orthogonal { rows, cols, batch: 1, gain: 1.0 });
+        println!("{rows} x {cols}: {defect:e}");
+        // The device's own sums round too, so zero would be no measurement.
+        assert!(defect > 1e-8 && defect <= 1e-5, "{rows} x {cols}: {defect:e}");
+        let doubled = self::defect(&device, Orthogonal { rows, cols, batch: 1, gain: 1.00001 });
+        assert!(doubled > 1.9e-5, "a gain of 1.00001 must show: {doubled:e}");
+    }
+}
+
+#[test]
+fn the_device_finds_its_matrices_orthogonal() {
+    check_defect(&[(64, 64), (300, 200), (128, 512)]);
+}
+
+/// `cargo test --release -- --ignored --nocapture the_device_finds_large`
+#[test]
+#[ignore = "minutes on llvmpipe"]
+fn the_device_finds_large_matrices_orthogonal() {
+    check_defect(&[(2048, 2048), (4096, 1024)]);
+}
+
 /// `cargo test --release -- --ignored --nocapture gpu_times`
 #[test]
 #[ignore = "a measurement"]

@@ -324,3 +324,24 @@ macro_rules! detected {
 
 detected!(panel_detected, panel(blocks: &[Block], rows: &mut [Row]));
 detected!(gram_detected, gram(block: &mut Block));
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What this machine's vectors give is what the plain compilation gives.
+    #[test]
+    fn every_compilation_gives_the_same_bits() {
+        let plan = Orthogonal { rows: 333, cols: 90, batch: 1, gain: 1.0 };
+        let blocks: Vec<_> = (0..plan.blocks()).map(|i| plan.block(1, 2, 0, i).unwrap()).collect();
+        let (mut plain, mut detected) = (zeroed_rows(333).unwrap(), zeroed_rows(333).unwrap());
+        panel(&blocks, &mut plain);
+        panel_detected(&blocks, &mut detected);
+        assert_eq!(plain, detected);
+        for mut block in blocks {
+            let of_detected = block.gram;
+            gram(&mut block);
+            assert_eq!(block.gram, of_detected);
+        }
+    }
+}

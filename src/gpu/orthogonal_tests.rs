@@ -72,7 +72,7 @@ fn matrices_have_the_bits_of_the_cpu() {
             (1030, 40, 1),
             (7, 3, 1001),
         ] {
-            for gain in [1.0, 1.4142135] {
+            for gain in [1.0, 0.7] {
                 let plan = Orthogonal { rows, cols, batch, gain };
                 compare::<f32>(&device, plan, 0);
                 compare::<f16>(&device, plan, 4);

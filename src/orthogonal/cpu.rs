@@ -255,13 +255,14 @@ fn update(vectors: &[Row], weights: &[Row; BLOCK], panel: &mut [Row]) {
 fn apply(block: &Block, panel: &mut [Row]) {
     let mut weights = products(&block.vectors, panel);
     for q in (0..BLOCK).rev() {
-        let mut w = weights[q];
-        for l in q + 1..BLOCK {
+        let (unsolved, solved) = weights.split_at_mut(q + 1);
+        let (w, gram) = (&mut unsolved[q], &block.gram[q]);
+        for (solved, g) in solved.iter().zip(&gram[q + 1..]) {
             for lane in 0..LANES {
-                w[lane] = mul_add(-block.gram[q][l], weights[l][lane], w[lane]);
+                w[lane] = mul_add(-g, solved[lane], w[lane]);
             }
         }
-        weights[q] = w.map(|w| w * block.gram[q][q]);
+        w.iter_mut().for_each(|w| *w *= gram[q]);
     }
     update(&block.vectors, &weights, panel);
 }

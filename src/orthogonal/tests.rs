@@ -213,9 +213,9 @@ fn gain_multiplies_and_types_round_once() {
     }
     // Rows are orthonormal if those are fewer: the transpose, from the same normals.
     let (tall, wide) = (on_cpu(plan(40, 30, 2), 3, 4), on_cpu(plan(30, 40, 2), 3, 4));
-    for e in 0..tall.len() {
+    for (e, &x) in tall.iter().enumerate() {
         let (matrix, i, j) = (e / 1200, e % 1200 / 30, e % 30);
-        assert_eq!(tall[e], wide[matrix * 1200 + j * 40 + i]);
+        assert_eq!(x, wide[matrix * 1200 + j * 40 + i]);
     }
 }
 

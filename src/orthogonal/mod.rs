@@ -16,6 +16,24 @@
 //! 4096 rows no sum has more than 32 terms. Nothing is summed across columns, so it does not matter who computes
 //! which of them, or how many side by side.
 
+//!
+//! Milliseconds for an n x n matrix with its normals, the least of several runs, on two cores of an AMD EPYC with
+//! AVX-512 that others used too: here, on llvmpipe 15.0.6 with its 256-bit vectors on the same cores, and by LAPACK
+//! (OpenBLAS, two threads), as geqrf and orgqr in f32, which is what torch.nn.init.orthogonal_ calls, and as
+//! numpy.linalg.qr, which computes in f64. `benches/orthogonal_qr.py` measures the last two and torch if it is there.
+//!
+//! |    n |   CPU | llvmpipe | LAPACK f32 | numpy f64 |
+//! |-----:|------:|---------:|-----------:|----------:|
+//! |   64 |  0.08 |      1.8 |       0.13 |      0.14 |
+//! |  128 |  0.15 |      4.2 |       0.72 |       1.1 |
+//! |  256 |  0.47 |       13 |        2.2 |       4.7 |
+//! |  512 |   2.0 |       59 |         12 |        28 |
+//! | 1024 |    12 |      338 |         80 |       123 |
+//! | 2048 |    83 |     2298 |        442 |       723 |
+//!
+//! A QR takes 4/3 n^3 operations for R and as many for Q; here are only the latter. llvmpipe has no vector load
+//! from a buffer, but gathers element by element.
+
 mod cpu;
 #[cfg(test)]
 mod tests;
@@ -53,6 +71,8 @@ pub(crate) struct Orthogonal {
     /// The product of its other dimensions.
     pub(crate) cols: u32,
     pub(crate) batch: u32,
+    /// The caller keeps it where no element becomes subnormal or infinite: entries are at most 1 and hardly ever
+    /// smaller than those of a normal of standard deviation 1 / sqrt(m).
     pub(crate) gain: f32,
 }
 

@@ -147,7 +147,7 @@ const SIGMAS: f64 = 5.0;
 #[test]
 fn small_matrices_have_haars_law() {
     for (rows, cols) in [(4, 4), (8, 8), (5, 5), (17, 17), (6, 3), (20, 2)] {
-        let plan = plan(rows, cols, if rows == 17 { 5_000 } else { 40_000 });
+        let plan = plan(rows, cols, if rows == 17 { 1_500 } else { 20_000 });
         let scores = scores(plan, &on_cpu(plan, 1, 2));
         println!("{rows} x {cols}: {scores:.2?}");
         for (name, z) in scores {
@@ -160,7 +160,7 @@ fn small_matrices_have_haars_law() {
 #[test]
 fn without_the_signs_the_law_is_another() {
     for n in [4, 8] {
-        let plan = plan(n, n, 40_000);
+        let plan = plan(n, n, 20_000);
         let mut q = on_cpu(plan, 1, 2);
         let n = n as usize;
         for (matrix, q) in q.chunks_mut(n * n).enumerate() {

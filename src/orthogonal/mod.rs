@@ -31,8 +31,7 @@
 //! | 1024 |    12 |      338 |         80 |       123 |
 //! | 2048 |    83 |     2298 |        442 |       723 |
 //!
-//! A QR takes 4/3 n^3 operations for R and as many for Q; here are only the latter. llvmpipe has no vector load
-//! from a buffer, but gathers element by element.
+//! A QR takes 4/3 n^3 operations for R and as many for Q; here are only the latter.
 
 mod cpu;
 #[cfg(test)]

@@ -10,7 +10,8 @@ struct Params {
     count: u32,         // elements to write
     scale: f32,
     shift: f32,
-    one: f32,           // 1.0, see mul_add.wgsl
+    one: f32,           // 1.0 and 0, see mul_add.wgsl
+    zero: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;

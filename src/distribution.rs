@@ -1,5 +1,5 @@
-//! What an initializer and a shape resolve to: a law with its numbers rounded to f32, proved to give
-//! only normal, finite values in the element type. What samples afterwards cannot fail.
+//! What an initializer and a shape resolve to: a distribution with its numbers rounded to f32, checked to need
+//! only normal, finite f32 numbers and to fit the element type. What samples afterwards cannot fail.
 
 use crate::initializer::finite;
 use crate::sample::Scaling;
@@ -8,9 +8,9 @@ use crate::{DType, Error, Result};
 /// The largest |z| of the normal: sqrt(2 ln 2^32), rounded up.
 pub(crate) const LARGEST_NORMAL: f64 = 6.660_44;
 
-// The smallest nonzero values are 1.6e-11 std for the normal and 2^-24 bound for the uniform; these
+// The smallest nonzero values are 1.0e-12 std for the normal and 2^-24 bound for the uniform; these
 // limits keep them, and all that is computed on the way, above 2^-126.
-const LEAST_STD: f64 = f64::from_bits((1023 - 90) << 52); // 2^-90
+const LEAST_STD: f64 = f64::from_bits((1023 - 86) << 52); // 2^-86
 const LEAST_BOUND: f64 = f64::from_bits((1023 - 102) << 52); // 2^-102
 /// value + mean cancels to no less than the last place of the mean.
 const LEAST_MEAN: f64 = f64::from_bits((1023 - 100) << 52); // 2^-100
@@ -79,8 +79,9 @@ impl Distribution {
 
     pub(crate) fn constant(operation: &'static str, value: f64, dtype: DType) -> Result<Self> {
         finite(operation, "value", value)?;
-        if value != 0.0 && value.abs() < f64::from(f32::MIN_POSITIVE) {
-            let least = f32::MIN_POSITIVE.into();
+        // f16 holds subnormal constants as well as it can, but not what would become zero.
+        let least = if dtype == DType::F16 { 2f64.powi(-24) } else { f32::MIN_POSITIVE.into() };
+        if value != 0.0 && value.abs() < least {
             return Err(Error::Subnormal { operation, option: "value", value, least, dtype });
         }
         in_range(operation, value.abs(), dtype)?;

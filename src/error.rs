@@ -63,7 +63,7 @@ pub enum Error {
     /// The scale is so small that values would be subnormal in `dtype`: devices flush those to zero.
     #[error(
         "{operation}: {option} = {value:e} would give subnormal values in {dtype}, which devices may flush to zero; \
-         it must be at least {least:e}: raise the gain or use a dtype with a larger exponent"
+         its magnitude must be at least {least:e}: use a larger one, or F32 instead of F16"
     )]
     Subnormal {
         /// The initializer.
@@ -80,7 +80,7 @@ pub enum Error {
     /// Values would overflow to infinity in `dtype`.
     #[error(
         "{operation}: values up to {largest:e} do not fit in {dtype}, whose largest is {limit:e}; \
-         lower the gain or use a dtype with a larger exponent"
+         use smaller ones, or F32 or BF16 instead of F16"
     )]
     Overflow {
         /// The initializer.
@@ -172,7 +172,7 @@ pub enum Error {
     },
     /// The driver's arithmetic gives other bits than the stream's, so its weights would be other weights.
     #[error(
-        "{operation}: adapter {adapter} breaks the arithmetic of the stream: {what}, element {index} is {actual:#010x}, not {expected:#010x}; \
+        "{operation}: adapter {adapter} breaks the arithmetic of the stream: {what} is {actual}, not {expected}; \
          update its driver, choose another adapter or the CPU path, and please report this"
     )]
     WrongBits {
@@ -180,14 +180,12 @@ pub enum Error {
         operation: &'static str,
         /// The adapter's name and driver.
         adapter: String,
-        /// Which kernel: `normal F32`...
+        /// The kernel and the first element that differs: `normal F32, element 7`.
         what: String,
-        /// The first element that differs.
-        index: u64,
         /// Its bits on the CPU.
-        expected: u32,
+        expected: String,
         /// Its bits on the device.
-        actual: u32,
+        actual: String,
     },
     /// A buffer larger than the adapter allows.
     #[error(
@@ -244,14 +242,15 @@ pub enum Error {
         needed: u64,
     },
     /// The buffer was not made for this use.
-    #[error("{operation}: the buffer lacks usage {missing} (it has {usage}); create it with that usage too")]
+    #[cfg(feature = "gpu")]
+    #[error("{operation}: the buffer lacks usage {missing:?} (it has {usage:?}); create it with that usage too")]
     BufferUsage {
         /// The call.
         operation: &'static str,
         /// The usage that is missing.
-        missing: &'static str,
+        missing: wgpu::BufferUsages,
         /// What it has.
-        usage: String,
+        usage: wgpu::BufferUsages,
     },
     /// The device is gone: destroyed, unplugged or reset by its driver.
     #[error("{operation}: device {adapter} is lost; open a new Device and fill again")]
@@ -262,7 +261,7 @@ pub enum Error {
         adapter: String,
     },
     /// The device refused something for a reason that has no variant of its own.
-    #[error("{operation}: the device reports: {message}")]
+    #[error("{operation}: the device refuses: {message}; check the buffers, usages and limits that it was given")]
     Gpu {
         /// The call.
         operation: &'static str,

@@ -2,6 +2,10 @@
 #![doc = include_str!("stream.md")]
 #![deny(missing_docs, missing_debug_implementations)]
 
+// Files that unit and integration tests share name the crate from outside.
+#[cfg(test)]
+extern crate self as gpu_init;
+
 mod cpu;
 mod distribution;
 mod dtype;

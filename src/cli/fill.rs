@@ -33,13 +33,13 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// The parameter's name, such as layers.0.q_proj.weight, which decides its stream.
-    #[arg(long, conflicts_with = "stream")]
+    #[arg(long, conflicts_with = "stream", allow_hyphen_values = true)]
     name: Option<String>,
     /// The stream by its number.
     #[arg(long, default_value_t = 0)]
     stream: u64,
     /// Multiplies the standard deviation of xavier-normal and xavier-uniform.
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     gain: Option<f64>,
     /// Added to every value.
     #[arg(long, allow_negative_numbers = true)]
@@ -148,7 +148,7 @@ impl Report<'_> {
     }
 
     fn disagreement(&self) -> Option<String> {
-        self.stats.disagreement(&self.law(), self.fill.dtype)
+        self.stats.disagreement(&self.fill)
     }
 
     fn json(&self) -> serde_json::Value {
@@ -173,7 +173,8 @@ impl Report<'_> {
             "expected": { "mean": self.law().mean(), "std": self.law().std(), "min": low, "max": high },
             "agrees": self.disagreement().is_none(),
             "fingerprint": self.fingerprint.to_string(),
-            "out": self.args.out,
+            "name": self.args.name,
+            "out": self.args.out.as_ref().map(|path| path.display().to_string()),
         })
     }
 

@@ -10,7 +10,7 @@ use super::window::{FillEntry, FillKernel, WORKGROUP_SIZE};
 use crate::{DType, Result};
 
 /// The text of the three shaders.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Sources {
     pub(crate) fill: String,
     pub(crate) fingerprint: String,

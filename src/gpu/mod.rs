@@ -84,7 +84,7 @@ impl Device {
         Self::open(&DeviceOptions::default())
     }
 
-    /// Opens an adapter. A block is filled by every kernel and compared with the CPU path first.
+    /// Opens an adapter. Every kernel first runs on a block, whose outcome is compared with the CPU path's.
     ///
     /// # Errors
     /// [`Error::NoAdapter`], [`Error::NoSuchAdapter`], [`Error::UnfitAdapter`] if it lacks something,
@@ -150,12 +150,16 @@ impl Device {
         if limits.max_storage_buffer_binding_size < 1 << 20 || limits.max_storage_buffers_per_shader_stage < 2 {
             return unfit("its limits allow no two storage buffers of 1 MiB");
         }
+        if limits.max_compute_workgroups_per_dimension == 0 {
+            return unfit("its limits allow no workgroups");
+        }
         if multiply == Multiply::Int64 && !context.device.features().contains(wgpu::Features::SHADER_INT64) {
             return unfit("it was opened without the feature SHADER_INT64, which Multiply::Int64 needs");
         }
         let kernels = Kernels::new(&context, sources)?;
-        probe::probe(&context, &kernels, OPEN).await?;
-        Ok(Device { inner: Arc::new(Inner { context, kernels, multiply }), streams: Streams::default() })
+        let device = Device { inner: Arc::new(Inner { context, kernels, multiply }), streams: Streams::default() };
+        probe::probe(&device, OPEN).await?;
+        Ok(device)
     }
 
     /// The same device with a seed of its own, its streams counted from 0.
@@ -261,8 +265,9 @@ impl Device {
     ///
     /// # Errors
     /// Those of [`Parameter::resolve`], [`Error::UnalignedOffset`] if the offset is not a multiple of 4,
-    /// [`Error::BufferUsage`] if the buffer lacks STORAGE, [`Error::BufferTooSmall`],
-    /// [`Error::DeviceLost`], [`Error::Gpu`] if the buffer is another device's. Nothing is written then.
+    /// [`Error::BufferUsage`] if the buffer lacks STORAGE, [`Error::BufferTooSmall`], [`Error::DeviceLost`],
+    /// [`Error::Gpu`] if the buffer is another device's of the same [`wgpu::Instance`]. Nothing is written then.
+    /// (wgpu cannot tell the buffers of different instances apart: never pass one across.)
     pub fn fill_into(&self, parameter: &Parameter, buffer: &wgpu::Buffer, offset: u64) -> Result<Tensor> {
         let mut encoder = self.wgpu_device().create_command_encoder(&Default::default());
         let tensor = self.record(parameter, &mut encoder, buffer, offset)?;
@@ -343,8 +348,8 @@ impl Device {
     /// [`Error::DeviceLost`].
     pub fn wait(&self) -> Result<()> {
         let context = &self.inner.context;
-        context.device.poll(wgpu::PollType::wait_indefinitely()).map_err(|_| context.lost("wait"))?;
-        Ok(())
+        let polled = context.device.poll(wgpu::PollType::wait_indefinitely());
+        if polled.is_err() || context.is_lost() { Err(context.lost("wait")) } else { Ok(()) }
     }
 }
 
@@ -369,13 +374,16 @@ fn check_target(fill: &Fill, buffer: &wgpu::Buffer, offset: u64) -> Result<()> {
     if !offset.is_multiple_of(alignment) {
         return Err(Error::UnalignedOffset { operation, offset, alignment });
     }
-    if !buffer.usage().contains(wgpu::BufferUsages::STORAGE) {
-        return Err(Error::BufferUsage { operation, missing: "STORAGE", usage: format!("{:?}", buffer.usage()) });
-    }
+    check_usage(operation, buffer, wgpu::BufferUsages::STORAGE)?;
     let (bytes, size) = (fill.bytes(), buffer.size());
     let needed = offset.saturating_add(bytes.next_multiple_of(alignment));
     if needed > size {
         return Err(Error::BufferTooSmall { operation, bytes, offset, size, needed });
     }
     Ok(())
+}
+
+fn check_usage(operation: &'static str, buffer: &wgpu::Buffer, needed: wgpu::BufferUsages) -> Result<()> {
+    let usage = buffer.usage();
+    if usage.contains(needed) { Ok(()) } else { Err(Error::BufferUsage { operation, missing: needed, usage }) }
 }

@@ -1,6 +1,6 @@
 //! The one error of the crate: every variant names the operation, the values and what to do instead.
 
-use crate::{DType, Shape};
+use crate::{DType, Layout, Shape};
 
 /// What can go wrong, with the values that were wrong and the remedy.
 ///
@@ -47,6 +47,18 @@ pub enum Error {
         operation: &'static str,
         /// The shape asked for.
         shape: Shape,
+    },
+    /// The layout does not fit the shape: an axis that it lacks, or groups that do not divide the outputs.
+    #[error(
+        "{operation}: shape {shape} cannot be read as {layout:?}; name axes that it has, or groups that divide its first dimension"
+    )]
+    Layout {
+        /// The initializer.
+        operation: &'static str,
+        /// The shape asked for.
+        shape: Shape,
+        /// How it was to be read.
+        layout: Layout,
     },
     /// An option of an initializer is not a number it can take.
     #[error("{operation}: {option} = {value:?} is out of range; it must be {expected}")]

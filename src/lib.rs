@@ -31,7 +31,7 @@ pub use host_tensor::HostTensor;
 pub use init::CpuInit;
 #[cfg(feature = "gpu")]
 pub use init::GpuInit;
-pub use initializer::{Initializer, Layout, ParseInitializerError};
+pub use initializer::{FanMode, Initializer, Layout, Nonlinearity, ParseInitializerError, VarianceLaw, calculate_gain};
 pub use parameter::{Fill, Parameter, stream_of};
 pub use philox::Philox4x32;
 pub use reduce::{Fingerprint, Stats};

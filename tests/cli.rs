@@ -170,9 +170,8 @@ fn coarse_types_agree_with_theory() {
         ("normal(mean=0.5,std=0.001)", "bf16"),
         ("constant(val=0.3)", "bf16"),
     ] {
-        let init = init.replace("val=", "value=");
         let report =
-            json(&["fill", "--shape", "1024x1024", "--init", &init, "--dtype", dtype, "--device", "cpu", "--json"]);
+            json(&["fill", "--shape", "1024x1024", "--init", init, "--dtype", dtype, "--device", "cpu", "--json"]);
         assert_eq!(report["agrees"], true, "{report}");
     }
 }

@@ -61,12 +61,12 @@ fn options() {
         Error::InvalidOption { option: "mean", .. },
         "NaN"
     );
-    let backwards = Initializer::Uniform { low: 1.0, high: 0.5 };
+    let backwards = Initializer::Uniform { a: 1.0, b: 0.5 };
     assert_error!(
         refusal(&Parameter::new([3], backwards)),
-        Error::InvalidOption { option: "high", .. },
+        Error::InvalidOption { option: "b", .. },
         "0.5",
-        "not below low"
+        "not below a"
     );
     let normal = |std| Parameter::new([3], Initializer::Normal { mean: 0.0, std });
     assert_error!(refusal(&normal(-0.5)), Error::InvalidOption { option: "std", .. }, "-0.5");
@@ -75,8 +75,8 @@ fn options() {
         Error::InvalidOption { option: "gain", .. },
         "constant"
     );
-    let infinite = Initializer::Constant { value: f64::INFINITY };
-    assert_error!(refusal(&Parameter::new([3], infinite)), Error::InvalidOption { option: "value", .. }, "inf");
+    let infinite = Initializer::Constant { val: f64::INFINITY };
+    assert_error!(refusal(&Parameter::new([3], infinite)), Error::InvalidOption { option: "val", .. }, "inf");
 }
 
 #[test]
@@ -105,12 +105,12 @@ fn values_out_of_the_types_range() {
         "1e-35"
     );
     assert_error!(
-        refusal(&Parameter::new([3], Initializer::Constant { value: 1e5 }).dtype(DType::F16)),
+        refusal(&Parameter::new([3], Initializer::Constant { val: 1e5 }).dtype(DType::F16)),
         Error::Overflow { .. },
         "F16"
     );
     assert_error!(
-        refusal(&Parameter::new([3], Initializer::Constant { value: 1e-40 })),
+        refusal(&Parameter::new([3], Initializer::Constant { val: 1e-40 })),
         Error::Subnormal { .. },
         "value"
     );

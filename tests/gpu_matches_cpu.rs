@@ -13,7 +13,7 @@ const INITIALIZERS: [Initializer; 4] = [
     Initializer::XAVIER_NORMAL,
     Initializer::XavierUniform { gain: 3.0, mean: -0.25 },
     Initializer::Normal { mean: 0.5, std: 0.02 },
-    Initializer::Constant { value: 0.3 },
+    Initializer::Constant { val: 0.3 },
 ];
 
 /// A device for each multiplication that the adapter has.
@@ -115,7 +115,7 @@ fn only_the_tensors_own_bytes_are_written() {
                     let memory = buffer(&device, size as u64);
                     device.wgpu_queue().write_buffer(&memory, 0, &background);
                     let parameter =
-                        Parameter::new([len], Initializer::Uniform { low: 1.0, high: 2.0 }).dtype(dtype).name("own");
+                        Parameter::new([len], Initializer::Uniform { a: 1.0, b: 2.0 }).dtype(dtype).name("own");
                     let tensor = device.fill_into(&parameter, &memory, offset).unwrap();
                     let cpu = Cpu::new().fill(&parameter).unwrap();
                     assert_eq!(tensor.read().unwrap(), cpu);

@@ -16,12 +16,12 @@ xavier_normal(gain=2, mean=0.5) BF16 3e99 3d78 3f47 3eec 3e35 3f6a 3e44 3ef9 592
 normal(std=0.02) F32 bc8cc852 bd19d039 3cc1e138 bb5a3243 bce27633 3d10a4fa bcd83036 ba96673f d0ece3323df3d36e
 normal(std=0.02) F16 a466 a8cf 260f 9ad2 a714 2885 a6c2 94b3 5e83ed6016dd2f0f
 normal(std=0.02) BF16 bc8d bd1a 3cc2 bb5a bce2 3d11 bcd8 ba96 56f3284374b033c8
-uniform(low=-3) F32 c021a26e 3f3317ca bf854947 bfd5d271 c02b47a0 be113c18 bfa9f7bb 3d90e290 5434aa767bb1049d
-uniform(low=-3) F16 c10d 3999 bc2a beaf c15a b08a bd50 2c87 e99c20a4c536aaba
-uniform(low=-3) BF16 c022 3f33 bf85 bfd6 c02b be11 bfaa 3d91 8c5734aa60984b96
-constant(value=0.3) F32 3e99999a 3e99999a 3e99999a 3e99999a 3e99999a 3e99999a 3e99999a 3e99999a 21b40b0622ab31e8
-constant(value=0.3) F16 34cd 34cd 34cd 34cd 34cd 34cd 34cd 34cd 02d9ba001ddcb64e
-constant(value=0.3) BF16 3e9a 3e9a 3e9a 3e9a 3e9a 3e9a 3e9a 3e9a b68dd7266a7c480b
+uniform(a=-3) F32 c021a26e 3f3317ca bf854947 bfd5d271 c02b47a0 be113c18 bfa9f7bb 3d90e290 5434aa767bb1049d
+uniform(a=-3) F16 c10d 3999 bc2a beaf c15a b08a bd50 2c87 e99c20a4c536aaba
+uniform(a=-3) BF16 c022 3f33 bf85 bfd6 c02b be11 bfaa 3d91 8c5734aa60984b96
+constant(val=0.3) F32 3e99999a 3e99999a 3e99999a 3e99999a 3e99999a 3e99999a 3e99999a 3e99999a 21b40b0622ab31e8
+constant(val=0.3) F16 34cd 34cd 34cd 34cd 34cd 34cd 34cd 34cd 02d9ba001ddcb64e
+constant(val=0.3) BF16 3e9a 3e9a 3e9a 3e9a 3e9a 3e9a 3e9a 3e9a b68dd7266a7c480b
 ";
 
 #[test]
@@ -32,8 +32,8 @@ fn pinned_values() {
         "xavier_uniform",
         "xavier_normal(gain=2, mean=0.5)",
         "normal(std=0.02)",
-        "uniform(low=-3)",
-        "constant(value=0.3)",
+        "uniform(a=-3)",
+        "constant(val=0.3)",
     ] {
         for dtype in DType::ALL {
             let initializer: Initializer = text.parse().unwrap();

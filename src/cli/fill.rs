@@ -19,8 +19,8 @@ const SAMPLE: u64 = 1 << 16;
 /// Fill one tensor and print its statistics and fingerprint.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// What to fill with: xavier-normal, xavier-uniform, "normal(std=0.02)", "uniform(low=-1,high=1)",
-    /// "constant(value=0.1)", zeros, ones.
+    /// What to fill with: xavier-normal, kaiming-uniform, glorot-normal, zeros, pytorch-linear... with options as
+    /// in "kaiming_normal(mode=fan_out, nonlinearity=relu)" or "uniform(a=-1, b=1)".
     #[arg(long, default_value = "xavier-normal")]
     init: Initializer,
     /// Dimensions, outermost first: 4096x11008.
@@ -68,6 +68,8 @@ enum LayoutArg {
     /// (kernel..., in, out), JAX's too
     #[value(alias = "jax")]
     Keras,
+    /// (in, out, kernel...): a transposed convolution by what its axes are
+    Transposed,
 }
 
 fn parse_shape(text: &str) -> Result<Shape, String> {
@@ -113,6 +115,7 @@ fn parameter(args: &Args) -> Parameter {
     let layout = match args.layout {
         LayoutArg::Pytorch => Layout::OutInKernel,
         LayoutArg::Keras => Layout::KernelInOut,
+        LayoutArg::Transposed => Layout::InOutKernel,
     };
     let mut parameter = Parameter::new(&args.shape, args.init).dtype(args.dtype).layout(layout).stream(args.stream);
     if let Some(name) = &args.name {

@@ -84,6 +84,20 @@ pub enum Initializer {
         /// The upper end, not below `low`.
         high: f64,
     },
+    /// N(mean, std^2) given that it is within a to b, which are absolute: `torch.nn.init.trunc_normal_`.
+    ///
+    /// No value is outside, none is drawn again, and the bounds may be anywhere: in a tail, infinite, or so far
+    /// away that they change nothing.
+    TruncatedNormal {
+        /// The mean before the truncation; it may be outside the bounds.
+        mean: f64,
+        /// The standard deviation before the truncation: finite, above 0.
+        std: f64,
+        /// The lower bound, or -infinity.
+        a: f64,
+        /// The upper bound, above `a`, or infinity.
+        b: f64,
+    },
     /// One value everywhere.
     Constant {
         /// The value.
@@ -112,6 +126,7 @@ impl Initializer {
             Initializer::XavierUniform { .. } => "xavier_uniform",
             Initializer::Normal { .. } => "normal",
             Initializer::Uniform { .. } => "uniform",
+            Initializer::TruncatedNormal { .. } => "truncated_normal",
             Initializer::Constant { .. } => "constant",
         }
     }
@@ -130,7 +145,7 @@ impl Initializer {
     /// [`Error::TooFewDims`] where fans are needed and the shape has fewer than two dimensions,
     /// [`Error::ZeroSized`], [`Error::SizeOverflow`], [`Error::InvalidOption`] for an option that is not
     /// finite or out of its range, [`Error::Subnormal`] and [`Error::Overflow`] if `dtype` cannot hold
-    /// the values.
+    /// the values, [`Error::NoValueBetween`] if it has none within the bounds.
     pub fn distribution(&self, shape: &Shape, layout: Layout, dtype: DType) -> Result<Distribution> {
         let operation = self.name();
         shape.elements(operation)?;
@@ -156,19 +171,25 @@ impl Initializer {
                 }
                 Distribution::uniform(operation, low / 2.0 + high / 2.0, high / 2.0 - low / 2.0, dtype)
             }
+            Initializer::TruncatedNormal { mean, std, a, b } => {
+                Distribution::truncated_normal(operation, mean, std, a, b, dtype)
+            }
             Initializer::Constant { value } => Distribution::constant(operation, value, dtype),
         }
     }
 
     /// The options: name, value, default.
-    fn options(&self) -> [Option<(&'static str, f64, f64)>; 2] {
+    fn options(&self) -> [Option<(&'static str, f64, f64)>; 4] {
         match *self {
             Initializer::XavierNormal { gain, mean } | Initializer::XavierUniform { gain, mean } => {
-                [Some(("gain", gain, 1.0)), Some(("mean", mean, 0.0))]
+                [Some(("gain", gain, 1.0)), Some(("mean", mean, 0.0)), None, None]
             }
-            Initializer::Normal { mean, std } => [Some(("mean", mean, 0.0)), Some(("std", std, 1.0))],
-            Initializer::Uniform { low, high } => [Some(("low", low, 0.0)), Some(("high", high, 1.0))],
-            Initializer::Constant { value } => [Some(("value", value, f64::NAN)), None],
+            Initializer::Normal { mean, std } => [Some(("mean", mean, 0.0)), Some(("std", std, 1.0)), None, None],
+            Initializer::Uniform { low, high } => [Some(("low", low, 0.0)), Some(("high", high, 1.0)), None, None],
+            Initializer::TruncatedNormal { mean, std, a, b } => {
+                [Some(("mean", mean, 0.0)), Some(("std", std, 1.0)), Some(("a", a, -2.0)), Some(("b", b, 2.0))]
+            }
+            Initializer::Constant { value } => [Some(("value", value, f64::NAN)), None, None, None],
         }
     }
 
@@ -179,10 +200,13 @@ impl Initializer {
             (
                 Initializer::XavierNormal { mean, .. }
                 | Initializer::XavierUniform { mean, .. }
-                | Initializer::Normal { mean, .. },
+                | Initializer::Normal { mean, .. }
+                | Initializer::TruncatedNormal { mean, .. },
                 "mean",
             ) => Some(mean),
-            (Initializer::Normal { std, .. }, "std") => Some(std),
+            (Initializer::Normal { std, .. } | Initializer::TruncatedNormal { std, .. }, "std") => Some(std),
+            (Initializer::TruncatedNormal { a, .. }, "a") => Some(a),
+            (Initializer::TruncatedNormal { b, .. }, "b") => Some(b),
             (Initializer::Uniform { low, .. }, "low") => Some(low),
             (Initializer::Uniform { high, .. }, "high") => Some(high),
             (Initializer::Constant { value }, "value") => Some(value),
@@ -255,12 +279,14 @@ impl FromStr for Initializer {
             "xavier_uniform" => Self::XAVIER_UNIFORM,
             "normal" => Initializer::Normal { mean: 0.0, std: 1.0 },
             "uniform" => Initializer::Uniform { low: 0.0, high: 1.0 },
+            "truncated_normal" => Initializer::TruncatedNormal { mean: 0.0, std: 1.0, a: -2.0, b: 2.0 },
             "constant" => Initializer::Constant { value: f64::NAN },
             "zeros" => Self::ZEROS,
             "ones" => Self::ONES,
             _ => {
                 return Err(fail(format!(
-                    "there is no {name:?}; use xavier_normal, xavier_uniform, normal, uniform, constant, zeros or ones"
+                    "there is no {name:?}; use xavier_normal, xavier_uniform, normal, uniform, truncated_normal, \
+                     constant, zeros or ones"
                 )));
             }
         };

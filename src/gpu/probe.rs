@@ -4,6 +4,7 @@
 use super::context::Context;
 use super::kernels::Kernels;
 use super::record::record;
+use super::table::Tables;
 use super::window::WindowLimits;
 use super::{fill_dispatches, readback};
 use crate::{DType, Distribution, Error, Fill, HostTensor, Result};
@@ -15,21 +16,27 @@ const STRIDE: u64 = 4 * ELEMENTS;
 
 /// The blocks: each element type and transform from a block's start (entry point `fill`) and from inside
 /// one (`fill_words`), beyond 2^32 elements.
-fn fills(operation: &'static str) -> Vec<Fill> {
+fn fills(operation: &'static str) -> Result<Vec<Fill>> {
     let mut fills = Vec::new();
     for dtype in DType::ALL {
+        let mut distributions = Vec::new();
         for (mean, spread) in laws(dtype) {
-            for distribution in
-                [Distribution::Normal { mean, std: spread }, Distribution::Uniform { mean, bound: spread }]
-            {
-                for (first, len) in [(1 << 40, ELEMENTS), ((1 << 40) + 1, 511)] {
-                    let (seed, stream) = (0x0123_4567_89ab_cdef, 0xfedc_ba98_7654_3210);
-                    fills.push(Fill { operation, distribution, dtype, seed, stream, first, len });
-                }
+            distributions.push(Distribution::Normal { mean, std: spread });
+            distributions.push(Distribution::Uniform { mean, bound: spread });
+        }
+        // A law with most of its table, and one whose bounds the type cannot hold: values are kept within them.
+        let (std, step) = (1.0 / 8192.0, 2.0 * dtype.rounding());
+        for (std, low, high) in [(std, -0.7 * std, 8.0 * std), (1.0, 1.0 + 0.3 * step, 1.0 + 2.7 * step)] {
+            distributions.push(Distribution::truncated_normal(operation, 0.0, std, low, high, dtype)?);
+        }
+        for distribution in distributions {
+            for (first, len) in [(1 << 40, ELEMENTS), ((1 << 40) + 1, 511)] {
+                let (seed, stream) = (0x0123_4567_89ab_cdef, 0xfedc_ba98_7654_3210);
+                fills.push(Fill { operation, distribution, dtype, seed, stream, first, len });
             }
         }
     }
-    fills
+    Ok(fills)
 }
 
 /// Means and spreads: one that f16 holds as normal and subnormal numbers, then means half way between two
@@ -47,13 +54,17 @@ fn laws(dtype: DType) -> Vec<(f32, f32)> {
 
 /// Fills the blocks on the device and compares them with the CPU's.
 pub(crate) async fn probe(context: &Context, kernels: &Kernels, operation: &'static str) -> Result<()> {
-    let fills = fills(operation);
+    let fills = fills(operation)?;
     let limits = WindowLimits::of(&context.device.limits());
     let mut bytes = vec![0; STRIDE as usize * fills.len()];
     let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC;
     let buffer = context.buffer(operation, bytes.len() as u64, usage)?;
-    let dispatches: Vec<_> =
-        fills.iter().zip(0..).flat_map(|(fill, i)| fill_dispatches(fill, &buffer, i * STRIDE, limits)).collect();
+    let tables = Tables::new(context, kernels, operation, fills.iter())?;
+    let dispatches: Vec<_> = fills
+        .iter()
+        .zip(0..)
+        .flat_map(|(fill, i)| fill_dispatches(fill, &tables, &buffer, i * STRIDE, limits))
+        .collect();
     let mut encoder = context.device.create_command_encoder(&Default::default());
     record(context, kernels, operation, &mut encoder, &dispatches)?;
     context.checked(operation, 0, || context.queue.submit([encoder.finish()]))?;
@@ -70,7 +81,12 @@ fn compare(context: &Context, fill: &Fill, expected: &[u8], actual: &[u8]) -> Re
         expected.chunks(size).zip(actual.chunks(size)).zip(0..).find(|((expected, actual), _)| expected != actual);
     let Some(((expected, actual), i)) = differing else { return Ok(()) };
     let bits = |bytes: &[u8]| bytes.iter().rev().fold(0, |bits, &byte| bits << 8 | u32::from(byte));
-    let name = if matches!(fill.distribution, Distribution::Normal { .. }) { "normal" } else { "uniform" };
+    let name = match fill.distribution {
+        Distribution::Normal { .. } => "normal",
+        Distribution::Uniform { .. } => "uniform",
+        Distribution::Truncated { .. } => "truncated",
+        Distribution::Constant { .. } => "constant",
+    };
     Err(Error::WrongBits {
         operation: fill.operation,
         adapter: context.adapter.clone(),

@@ -58,6 +58,7 @@ pub(crate) enum Transform {
     Normal = 0,
     Uniform = 1,
     Constant = 2,
+    Truncated = 3,
 }
 
 impl From<Distribution> for Transform {
@@ -66,6 +67,7 @@ impl From<Distribution> for Transform {
             Distribution::Normal { .. } => Transform::Normal,
             Distribution::Uniform { .. } => Transform::Uniform,
             Distribution::Constant { .. } => Transform::Constant,
+            Distribution::Truncated { .. } => Transform::Truncated,
         }
     }
 }
@@ -82,6 +84,8 @@ pub(crate) struct FillParams {
     pub(crate) scale: f32,
     pub(crate) shift: f32,
     pub(crate) one: f32,
+    pub(crate) low: f32,
+    pub(crate) high: f32,
     /// The uniform address space rounds a struct up to its alignment of 8.
     pub(crate) padding: u32,
 }
@@ -119,6 +123,10 @@ fn cut(
 ) {
     let size = fill.dtype.size();
     let scaling = fill.distribution.scaling();
+    let (low, high) = match fill.distribution {
+        Distribution::Truncated { least, largest, .. } => (least, largest),
+        _ => (0.0, 0.0),
+    };
     let mut start = range.start;
     while start < range.end {
         let at = offset + start * size;
@@ -140,6 +148,8 @@ fn cut(
                 scale: scaling.scale,
                 shift: scaling.shift,
                 one: 1.0,
+                low,
+                high,
                 padding: 0,
             },
             offset: base,

@@ -101,11 +101,19 @@ impl Stats {
         // One rounding to the element type; its step near zero is that of the smallest subnormal.
         let rounding =
             dtype.rounding() * low.abs().max(high.abs()) + if dtype == DType::F16 { 2f64.powi(-25) } else { 0.0 };
-        let mean_error =
-            SIGMAS * std / n.sqrt() + rounding / n.sqrt() + f64::from(f32::EPSILON) * (std + law.mean().abs());
+        // Where a density ends at a bound all is rounded to one side: in mean a step times the part of the law
+        // that a step is.
+        let one_sided = match law {
+            Distribution::Truncated { .. } => 2.0 * rounding * (rounding / std).min(1.0),
+            _ => 0.0,
+        };
+        let mean_error = SIGMAS * std / n.sqrt()
+            + rounding / n.sqrt()
+            + one_sided
+            + f64::from(f32::EPSILON) * (std + law.mean().abs());
         // The deviation of n values has no mean error to speak of only for larger n; below, Gauss is no guide.
         let spread = SIGMAS * ((kurtosis - 1.0).max(0.0) / (4.0 * n)).sqrt() + 2.0 / n;
-        let std_error = std * (spread + f64::from(f32::EPSILON)) + rounding / n.sqrt().min(8.0);
+        let std_error = std * (spread + f64::from(f32::EPSILON)) + rounding / n.sqrt().min(8.0) + one_sided;
         let exact = matches!(law, Distribution::Constant { .. });
         if exact && (self.min != self.max || (self.min - law.mean()).abs() > rounding) {
             Some(format!("values {}..{}, expected {} everywhere", self.min, self.max, law.mean()))

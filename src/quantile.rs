@@ -235,6 +235,17 @@ fn relative(z: f64, distance: f64) -> f64 {
     exp(-distance * (z + 0.5 * distance))
 }
 
+/// 1 / n! for n from 0.
+const INVERSE_FACTORIALS: [f64; 14] = {
+    let (mut inverses, mut factorial, mut n) = ([1.0; 14], 1.0, 1);
+    while n < 14 {
+        factorial *= n as f64;
+        inverses[n] = 1.0 / factorial;
+        n += 1;
+    }
+    inverses
+};
+
 /// e^x for x from -700 to 700, to about one last place: 2^k e^r with |r| at most ln(2) / 2, by Taylor's series.
 fn exp(x: f64) -> f64 {
     // ln 2 in two parts, the first of so few bits that its products with k are exact.
@@ -242,7 +253,7 @@ fn exp(x: f64) -> f64 {
     const LN_2_LOW: f64 = f64::from_bits(0x3dea39ef35793c76);
     let k = (x * std::f64::consts::LOG2_E).round();
     let r = (x - k * LN_2_HIGH) - k * LN_2_LOW;
-    let series = (1..=13).rev().fold(1.0, |sum, n| 1.0 + r * sum / f64::from(n));
+    let series = INVERSE_FACTORIALS.iter().rev().fold(0.0, |sum, inverse| inverse + r * sum);
     series * f64::from_bits(((1023 + k as i64) as u64) << 52)
 }
 

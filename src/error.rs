@@ -80,7 +80,7 @@ pub enum Error {
     Subnormal {
         /// The initializer.
         operation: &'static str,
-        /// `std`, `bound` or `mean`.
+        /// `std`, `bound` or `mean`; `std within the bounds` of a truncated law.
         option: &'static str,
         /// Its value.
         value: f64,
@@ -101,6 +101,21 @@ pub enum Error {
         largest: f64,
         /// The largest finite value of the element type.
         limit: f64,
+        /// The element type.
+        dtype: DType,
+    },
+    /// The bounds of a truncated law are so near to each other that `dtype` has no value between them.
+    #[error(
+        "{operation}: {dtype} has no value between the bounds {low:?} and {high:?}; \
+         move them apart or use a dtype with more digits"
+    )]
+    NoValueBetween {
+        /// The initializer.
+        operation: &'static str,
+        /// The lower bound.
+        low: f64,
+        /// The upper bound.
+        high: f64,
         /// The element type.
         dtype: DType,
     },

@@ -17,9 +17,11 @@ mod init;
 mod initializer;
 mod parameter;
 mod philox;
+mod quantile;
 mod reduce;
 mod sample;
 mod shape;
+mod truncated;
 
 pub use cpu::Cpu;
 pub use distribution::Distribution;

@@ -22,6 +22,15 @@ uniform(a=-3) BF16 c022 3f33 bf85 bfd6 c02b be11 bfaa 3d91 8c5734aa60984b96
 constant(val=0.3) F32 3e99999a 3e99999a 3e99999a 3e99999a 3e99999a 3e99999a 3e99999a 3e99999a 21b40b0622ab31e8
 constant(val=0.3) F16 34cd 34cd 34cd 34cd 34cd 34cd 34cd 34cd 02d9ba001ddcb64e
 constant(val=0.3) BF16 3e9a 3e9a 3e9a 3e9a 3e9a 3e9a 3e9a 3e9a b68dd7266a7c480b
+truncated_normal(std=0.02) F32 bcc1a60f 3b783b25 ba07b388 bc0e005e bce52d66 3c818ed7 bb879d46 3c4b1ac1 f3562a9722df67cc
+truncated_normal(std=0.02) F16 a60d 1bc2 903e a070 a729 240c 9c3d 2259 93997df25b6b5f2f
+truncated_normal(std=0.02) BF16 bcc2 3b78 ba08 bc0e bce5 3c82 bb88 3c4b 4e9e6245ac66691b
+truncated_normal(mean=0.1, a=-0.3, b=0.2) F32 be738f26 bc08783c bd4ed38a be03fd2c be83cf19 3dc237a2 bdb0404d 3d8cf07c 52a7c5a1b959bd61
+truncated_normal(mean=0.1, a=-0.3, b=0.2) F16 b39c a044 aa77 b020 b41e 2e12 ad82 2c68 e0e635908e45700b
+truncated_normal(mean=0.1, a=-0.3, b=0.2) BF16 be74 bc08 bd4f be04 be84 3dc2 bdb0 3d8d 14950bc6eb2692cf
+truncated_normal(a=5, b=6) F32 40a0c640 40a52c93 40a414e3 40a276ed 40a084a2 40a92c96 40a34b0b 40a7e45b 1a5b25942c26eee0
+truncated_normal(a=5, b=6) F16 4506 4529 4521 4514 4504 4549 451a 453f 0c3043646dba85ee
+truncated_normal(a=5, b=6) BF16 40a1 40a5 40a4 40a2 40a1 40a9 40a3 40a8 c51108869c561fc0
 ";
 
 #[test]
@@ -34,6 +43,9 @@ fn pinned_values() {
         "normal(std=0.02)",
         "uniform(a=-3)",
         "constant(val=0.3)",
+        "truncated_normal(std=0.02)",
+        "truncated_normal(mean=0.1, a=-0.3, b=0.2)",
+        "truncated_normal(a=5, b=6)",
     ] {
         for dtype in DType::ALL {
             let initializer: Initializer = text.parse().unwrap();

@@ -44,6 +44,8 @@ pub(crate) struct Kernels {
     fingerprint: Shader,
     stats: Shader,
     pipelines: Mutex<HashMap<Kernel, wgpu::ComputePipeline>>,
+    /// What fills without a table bind in its place: the shader names one, whatever it computes.
+    pub(super) no_table: wgpu::Buffer,
 }
 
 impl fmt::Debug for Kernels {
@@ -69,13 +71,14 @@ const fn storage(read_only: bool) -> wgpu::BindingType {
 
 impl Kernels {
     pub(crate) fn new(context: &Context, sources: &Sources) -> Result<Self> {
-        let fill = [PARAMS, storage(false)];
+        let fill = [PARAMS, storage(false), storage(true)];
         let reduce = [PARAMS, storage(true), storage(false)];
         Ok(Kernels {
             fill: Shader::new(context, &sources.fill, &fill)?,
             fingerprint: Shader::new(context, &sources.fingerprint, &reduce)?,
             stats: Shader::new(context, &sources.stats, &reduce)?,
             pipelines: Mutex::default(),
+            no_table: context.buffer("compile a shader", 16, wgpu::BufferUsages::STORAGE)?,
         })
     }
 

@@ -8,6 +8,7 @@ mod readback;
 mod record;
 mod reduce;
 pub mod shader;
+mod table;
 mod tensor;
 mod window;
 
@@ -23,6 +24,7 @@ pub use tensor::Tensor;
 use context::Context;
 use kernels::{Kernel, Kernels, Sources};
 use record::{Dispatch, binding, record};
+use table::Tables;
 use window::{FillParams, WindowLimits, windows};
 
 use crate::cpu::Streams;
@@ -318,11 +320,12 @@ impl Device {
     fn record_tensors(&self, tensors: &[Tensor], encoder: &mut wgpu::CommandEncoder) -> Result<()> {
         let Inner { context, kernels, .. } = &*self.inner;
         let limits = WindowLimits::of(&context.device.limits());
+        let operation = tensors.first().map_or("fill", |tensor| tensor.fill.operation);
+        let tables = Tables::new(context, kernels, operation, tensors.iter().map(|tensor| &tensor.fill))?;
         let dispatches: Vec<_> = tensors
             .iter()
-            .flat_map(|tensor| fill_dispatches(&tensor.fill, &tensor.buffer, tensor.offset, limits))
+            .flat_map(|tensor| fill_dispatches(&tensor.fill, &tables, &tensor.buffer, tensor.offset, limits))
             .collect();
-        let operation = tensors.first().map_or("fill", |tensor| tensor.fill.operation);
         record(context, kernels, operation, encoder, &dispatches)
     }
 
@@ -356,14 +359,16 @@ impl Device {
 /// The dispatches that write `fill` at `offset` of `buffer`.
 fn fill_dispatches<'a>(
     fill: &Fill,
+    tables: &'a Tables,
     buffer: &'a wgpu::Buffer,
     offset: u64,
     limits: WindowLimits,
 ) -> impl Iterator<Item = Dispatch<'a, FillParams>> {
+    let table = tables.binding(&fill.distribution);
     windows(fill, offset, limits).into_iter().map(move |window| Dispatch {
         kernel: Kernel::Fill(window.kernel),
         params: window.params,
-        buffers: vec![binding(buffer, window.offset, window.size)],
+        buffers: vec![binding(buffer, window.offset, window.size), table.clone()],
         grid: window.grid,
     })
 }

@@ -12,23 +12,28 @@ const STRIDE: u64 = 4 * ELEMENTS;
 
 /// The blocks: each element type and distribution from a block's start (entry point `fill`) and from inside
 /// one (`fill_words`), beyond 2^32 elements.
-fn fills(operation: &'static str) -> Vec<Fill> {
+fn fills(operation: &'static str) -> Result<Vec<Fill>> {
     let mut fills = Vec::new();
     for dtype in DType::ALL {
+        let mut distributions = Vec::new();
         for (mean, spread) in means_and_spreads(dtype) {
-            for distribution in [
-                Distribution::Normal { mean, std: spread },
-                Distribution::Uniform { mean, bound: spread },
-                Distribution::Constant { value: mean },
-            ] {
-                for (first, len) in [(1 << 40, ELEMENTS), ((1 << 40) + 1, 511)] {
-                    let (seed, stream) = (0x0123_4567_89ab_cdef, 0xfedc_ba98_7654_3210);
-                    fills.push(Fill { operation, distribution, dtype, seed, stream, first, len });
-                }
+            distributions.push(Distribution::Normal { mean, std: spread });
+            distributions.push(Distribution::Uniform { mean, bound: spread });
+            distributions.push(Distribution::Constant { value: mean });
+        }
+        // One with most of its table, and one whose bounds the type cannot hold: values are kept within them.
+        let (std, step) = (1.0 / 8192.0, 2.0 * dtype.rounding());
+        for (std, low, high) in [(std, -0.7 * std, 8.0 * std), (1.0, 1.0 + 0.3 * step, 1.0 + 2.7 * step)] {
+            distributions.push(Distribution::truncated_normal(operation, 0.0, std, low, high, dtype)?);
+        }
+        for distribution in distributions {
+            for (first, len) in [(1 << 40, ELEMENTS), ((1 << 40) + 1, 511)] {
+                let (seed, stream) = (0x0123_4567_89ab_cdef, 0xfedc_ba98_7654_3210);
+                fills.push(Fill { operation, distribution, dtype, seed, stream, first, len });
             }
         }
     }
-    fills
+    Ok(fills)
 }
 
 /// A spread that f16 holds as normal and subnormal numbers, then means half way between two values of the
@@ -46,7 +51,7 @@ fn means_and_spreads(dtype: DType) -> Vec<(f32, f32)> {
 /// Fills the blocks on the device, reduces some of them there, and compares all with the CPU's.
 pub(crate) async fn probe(device: &Device, operation: &'static str) -> Result<()> {
     let context = &device.inner.context;
-    let fills = fills(operation);
+    let fills = fills(operation)?;
     let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC;
     let buffer = context.buffer(operation, STRIDE * fills.len() as u64, usage)?;
     let tensors: Vec<_> = (0..)
@@ -84,6 +89,7 @@ fn compare(context: &Context, fill: &Fill, expected: &[u8], actual: &[u8]) -> Re
     let name = match fill.distribution {
         Distribution::Normal { .. } => "normal",
         Distribution::Uniform { .. } => "uniform",
+        Distribution::Truncated { .. } => "truncated",
         Distribution::Constant { .. } => "constant",
     };
     check(context, fill.operation, format!("{name} {}, element {index}", fill.dtype), bits(expected), bits(actual))

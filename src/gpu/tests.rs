@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::window::{FillEntry, Window};
 use super::*;
 use crate::philox::tests::known_answers;
-use crate::{DType, Distribution, Initializer, philox, reduce, sample};
+use crate::{DType, Distribution, Initializer, philox, reduce, sample, truncated};
 use wgpu::naga;
 
 #[path = "../../tests/common/skip.rs"]
@@ -121,6 +121,12 @@ fn a_driver_that_breaks_the_arithmetic_is_refused() {
         ("0x7fffu + ((bits >> 16u) & 1u)", "0x8000u", "normal BF16"),
         // Flushing the subnormal numbers of f16.
         ("let subnormal = bitcast<u32>", "let subnormal = 0u & bitcast<u32>", "normal F16"),
+        // A comparison with a bound that is left out.
+        ("value < params.low", "false", "truncated F32"),
+        ("value > params.high", "false", "truncated F32"),
+        // A place in a cubic that loses its last bit, and a cubic that is not the word's.
+        ("bits & 0xfffffu", "bits & 0xffffeu", "truncated F32"),
+        ("- SEGMENT_ONE + upper", "- SEGMENT_ONE + upper + u32(bits < 0x4d000000u)", "truncated F32"),
         // A wrong sign only where a slice starts inside a block.
         ("let next = values(block_index(i + 1u));", "let next = -values(block_index(i + 1u));", "normal F16"),
         // A constant that is rounded by itself.
@@ -207,13 +213,16 @@ fn shaders_and_rust_share_their_constants() {
         ("NORMAL", window::Transform::Normal as u32),
         ("UNIFORM", window::Transform::Uniform as u32),
         ("CONSTANT", window::Transform::Constant as u32),
+        ("TRUNCATED", window::Transform::Truncated as u32),
     ];
+    let truncated = [("SIDE", truncated::SIDE as u32), ("SEGMENT_ONE", truncated::SEGMENT_ONE)];
     let reduce = [("LANES", reduce::LANES as u32), ("CHUNK", reduce::CHUNK as u32)];
     let twins: HashMap<String, u32> = philox
         .into_iter()
         .chain(sample)
         .chain(dtype)
         .chain(transform)
+        .chain(truncated)
         .chain(reduce)
         .map(|(name, bits)| (name.to_owned(), bits))
         .collect();
@@ -237,7 +246,7 @@ fn shaders_and_rust_share_their_struct_layouts() {
     macro_rules! members {
         ($ty:ty: $($member:ident)*) => { vec![$((stringify!($member).to_owned(), offset_of!($ty, $member) as u32)),*] };
     }
-    let fill = members!(FillParams: key stream first begin count scale shift one zero);
+    let fill = members!(FillParams: key stream first begin count scale shift one zero low high);
     assert_eq!(layout(&parse(&shader::fill(Multiply::Limbs)), "Params"), (fill, size_of::<FillParams>() as u32));
     type ReduceParams = super::reduce::ReduceParams;
     let reduce = members!(ReduceParams: first begin count one zero);

@@ -59,6 +59,7 @@ pub(crate) enum Transform {
     Normal = 0,
     Uniform = 1,
     Constant = 2,
+    Truncated = 3,
 }
 
 impl From<Distribution> for Transform {
@@ -67,6 +68,7 @@ impl From<Distribution> for Transform {
             Distribution::Normal { .. } => Transform::Normal,
             Distribution::Uniform { .. } => Transform::Uniform,
             Distribution::Constant { .. } => Transform::Constant,
+            Distribution::Truncated { .. } => Transform::Truncated,
         }
     }
 }
@@ -84,6 +86,8 @@ pub(crate) struct FillParams {
     pub(crate) shift: f32,
     pub(crate) one: f32,
     pub(crate) zero: u32,
+    pub(crate) low: f32,
+    pub(crate) high: f32,
 }
 
 /// One dispatch: a kernel, its params and the part of the buffer that it is bound to.
@@ -119,6 +123,10 @@ fn cut(
 ) {
     let size = fill.dtype.size();
     let scaling = fill.distribution.scaling();
+    let (low, high) = match fill.distribution {
+        Distribution::Truncated { least, largest, .. } => (least, largest),
+        _ => (0.0, 0.0),
+    };
     let mut start = range.start;
     while start < range.end {
         let at = offset + start * size;
@@ -141,6 +149,8 @@ fn cut(
                 shift: scaling.shift,
                 one: 1.0,
                 zero: 0,
+                low,
+                high,
             },
             offset: base,
             size: (offset + end * size).next_multiple_of(unit) - base,

@@ -145,6 +145,32 @@ pub enum Initializer {
         /// The upper end, not below `a`.
         b: f64,
     },
+    /// N(mean, std^2) given that it is within a to b, which are absolute: `torch.nn.init.trunc_normal_`.
+    ///
+    /// No value is outside, none is drawn again, and the bounds may be anywhere: in a tail, infinite, or so far
+    /// away that they change nothing.
+    TruncatedNormal {
+        /// The mean before the truncation; it may be outside the bounds.
+        mean: f64,
+        /// The standard deviation before the truncation: finite, above 0.
+        std: f64,
+        /// The lower bound, or -infinity.
+        a: f64,
+        /// The upper bound, above `a`, or infinity.
+        b: f64,
+    },
+    /// The same with its bounds in standard deviations from the mean: `jax.nn.initializers.truncated_normal`,
+    /// `keras.initializers.TruncatedNormal`.
+    TruncatedNormalSigma {
+        /// The mean before the truncation.
+        mean: f64,
+        /// The standard deviation before the truncation, not corrected for it: finite, above 0.
+        std: f64,
+        /// The lower bound over std, or -infinity.
+        lower: f64,
+        /// The upper bound over std, above `lower`, or infinity.
+        upper: f64,
+    },
     /// One value everywhere.
     Constant {
         /// The value.
@@ -154,7 +180,7 @@ pub enum Initializer {
 
 impl Initializer {
     /// Every scheme, with its default options. `constant` has none: its value must be told.
-    pub const ALL: [Self; 14] = {
+    pub const ALL: [Self; 16] = {
         let (a, mode, nonlinearity) = (0.0, FanMode::FanIn, Nonlinearity::LeakyRelu);
         [
             Initializer::VarianceScaling { scale: 1.0, mode, distribution: VarianceLaw::TruncatedNormal },
@@ -170,6 +196,8 @@ impl Initializer {
             Initializer::LecunUniform,
             Initializer::Normal { mean: 0.0, std: 1.0 },
             Initializer::Uniform { a: 0.0, b: 1.0 },
+            Initializer::TruncatedNormal { mean: 0.0, std: 1.0, a: -2.0, b: 2.0 },
+            Initializer::TruncatedNormalSigma { mean: 0.0, std: 1.0, lower: -2.0, upper: 2.0 },
             Initializer::Constant { val: f64::NAN },
         ]
     };
@@ -202,6 +230,8 @@ impl Initializer {
             Initializer::LecunUniform => "lecun_uniform",
             Initializer::Normal { .. } => "normal",
             Initializer::Uniform { .. } => "uniform",
+            Initializer::TruncatedNormal { .. } => "truncated_normal",
+            Initializer::TruncatedNormalSigma { .. } => "truncated_normal_sigma",
             Initializer::Constant { .. } => "constant",
         }
     }
@@ -220,7 +250,7 @@ impl Initializer {
     /// [`Error::TooFewDims`] where fans are needed and the shape has fewer than two dimensions,
     /// [`Error::Layout`], [`Error::ZeroSized`], [`Error::SizeOverflow`], [`Error::InvalidOption`] for an
     /// option that is not finite or out of its range, [`Error::Subnormal`] and [`Error::Overflow`] if `dtype`
-    /// cannot hold the values.
+    /// cannot hold the values, [`Error::NoValueBetween`] if it has none within the bounds.
     pub fn distribution(&self, shape: &Shape, layout: &Layout, dtype: DType) -> Result<Distribution> {
         let operation = self.name();
         shape.elements(operation)?;
@@ -258,6 +288,12 @@ impl Initializer {
             Initializer::Uniform { a, b } => {
                 Distribution::uniform(operation, a / 2.0 + b / 2.0, b / 2.0 - a / 2.0, dtype)
             }
+            Initializer::TruncatedNormal { mean, std, a, b } => {
+                Distribution::truncated_normal(operation, mean, std, a, b, dtype)
+            }
+            Initializer::TruncatedNormalSigma { mean, std, lower, upper } => {
+                Distribution::truncated_normal(operation, mean, std, mean + lower * std, mean + upper * std, dtype)
+            }
             Initializer::Constant { val } => Distribution::constant(operation, val, dtype),
         }
     }
@@ -274,6 +310,15 @@ impl Initializer {
         };
         let finite = |option, value| check(option, value, true, "a finite number");
         let not_negative = |option, value| check(option, value, value >= 0.0, "a finite number not below 0");
+        let bounded = |lower: &'static str, upper: &'static str, mean, std, low: f64, high: f64| {
+            let invalid = |option, value, expected| Err(Error::InvalidOption { operation, option, value, expected });
+            finite("mean", mean)?;
+            check("std", std, std > 0.0, "a finite number above 0")?;
+            if low.is_nan() {
+                return invalid(lower, low, "a number below the upper bound, or -inf");
+            }
+            if high > low { Ok(()) } else { invalid(upper, high, "a number above the lower bound, or inf") }
+        };
         match *self {
             Initializer::VarianceScaling { scale, .. } => check("scale", scale, scale > 0.0, "a finite number above 0"),
             Initializer::XavierNormal { gain, mean } | Initializer::XavierUniform { gain, mean } => {
@@ -282,6 +327,10 @@ impl Initializer {
             Initializer::KaimingNormal { a, .. } | Initializer::KaimingUniform { a, .. } => finite("a", a),
             Initializer::Normal { mean, std } => finite("mean", mean).and(not_negative("std", std)),
             Initializer::Uniform { a, b } => finite("a", a).and(check("b", b, b >= a, "a finite number not below a")),
+            Initializer::TruncatedNormal { mean, std, a, b } => bounded("a", "b", mean, std, a, b),
+            Initializer::TruncatedNormalSigma { mean, std, lower, upper } => {
+                bounded("lower", "upper", mean, std, lower, upper)
+            }
             Initializer::Constant { val } => finite("val", val),
             Initializer::GlorotNormal
             | Initializer::GlorotUniform
@@ -313,6 +362,20 @@ impl Initializer {
             ],
             Initializer::Normal { mean, std } => vec![("mean", Slot::Number(mean)), ("std", Slot::Number(std))],
             Initializer::Uniform { a, b } => vec![("a", Slot::Number(a)), ("b", Slot::Number(b))],
+            Initializer::TruncatedNormal { mean, std, a, b } => {
+                vec![
+                    ("mean", Slot::Number(mean)),
+                    ("std", Slot::Number(std)),
+                    ("a", Slot::Number(a)),
+                    ("b", Slot::Number(b)),
+                ]
+            }
+            Initializer::TruncatedNormalSigma { mean, std, lower, upper } => vec![
+                ("mean", Slot::Number(mean)),
+                ("std", Slot::Number(std)),
+                ("lower", Slot::Number(lower)),
+                ("upper", Slot::Number(upper)),
+            ],
             Initializer::Constant { val } => vec![("val", Slot::Number(val))],
             Initializer::GlorotNormal
             | Initializer::GlorotUniform

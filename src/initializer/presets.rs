@@ -6,7 +6,7 @@ use super::{FanMode, Initializer, VarianceLaw};
 const SQRT_5: f64 = 2.23606797749979;
 
 /// Text names of the peers' defaults. Each is an initializer of this crate with other options.
-pub(super) const PRESETS: [(&str, Initializer); 10] = [
+pub(super) const PRESETS: [(&str, Initializer); 11] = [
     // torch.nn.Linear, Conv1d to Conv3d and their transposed kinds; burn's Linear and Conv.
     ("pytorch_linear", PYTORCH),
     ("pytorch_conv", PYTORCH),
@@ -16,6 +16,7 @@ pub(super) const PRESETS: [(&str, Initializer); 10] = [
     ("keras_conv", Initializer::GlorotUniform),
     ("keras_random_normal", Initializer::Normal { mean: 0.0, std: 0.05 }),
     ("keras_random_uniform", KERAS_UNIFORM),
+    ("keras_truncated_normal", Initializer::TruncatedNormalSigma { mean: 0.0, std: 0.05, lower: -2.0, upper: 2.0 }),
     ("keras_embedding", KERAS_UNIFORM),
     // flax.linen.Dense and Conv: lecun_normal; Embed: variance_scaling(1, fan_in, normal, out_axis=0), whose
     // fan_in is the last axis.

@@ -114,7 +114,13 @@ impl Stats {
         }
         let inside = self.min >= low - half_step(low) && self.max <= high + half_step(high);
         // All values of a tensor may be rounded the same way where the mean is large beside the deviation.
-        let rounding = half_step(mean) + f64::from(f32::EPSILON) * (std + mean.abs());
+        let mut rounding = half_step(mean) + f64::from(f32::EPSILON) * (std + mean.abs());
+        if let Distribution::Truncated { .. } = distribution {
+            // Where a density ends at a bound all is rounded to one side: in mean a step times the part of the
+            // distribution that a step is.
+            let step = 2.0 * half_step(low.abs().max(high.abs()));
+            rounding += step * (step / std).min(1.0);
+        }
         let mean_error = SIGMAS * std / n.sqrt() + rounding;
         let spread = SIGMAS * ((kurtosis - 1.0) / (4.0 * n)).sqrt() + 2.0 / n + dtype.rounding().powi(2);
         let std_error = std * spread + rounding;

@@ -10,7 +10,10 @@ struct Params {
     count: u32,         // elements to write
     scale: f32,
     shift: f32,
-    one: f32,           // 1.0, see mul_add.wgsl
+    one: f32,           // 1.0 and 0, see mul_add.wgsl
+    zero: u32,
+    low: f32,           // no value of a truncated distribution is below
+    high: f32,          // or above
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -20,6 +23,7 @@ struct Params {
 const NORMAL: u32 = 0u;
 const UNIFORM: u32 = 1u;
 const CONSTANT: u32 = 2u;
+const TRUNCATED: u32 = 3u;
 override DISTRIBUTION: u32 = NORMAL;
 
 override WORKGROUP_SIZE: u32 = 256u;
@@ -44,6 +48,9 @@ fn values(block: vec2<u32>) -> vec4<f32> {
     let words = philox4x32(vec4<u32>(block, params.stream), params.key);
     if DISTRIBUTION == UNIFORM {
         return uniform4(words);
+    }
+    if DISTRIBUTION == TRUNCATED {
+        return truncated4(words);
     }
     return normal4(words);
 }

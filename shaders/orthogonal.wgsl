@@ -19,7 +19,8 @@ struct Params {
     transposed: u32,    // 1 if the output is
     scale: f32,         // of normals: 1.0; of elements: the gain
     shift: f32,         // 0.0
-    one: f32,           // 1.0, see mul_add.wgsl
+    one: f32,           // 1.0 and 0, see mul_add.wgsl
+    zero: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -59,10 +60,14 @@ fn mul_add4(a: vec4<f32>, b: vec4<f32>, c: vec4<f32>) -> vec4<f32> {
     return fma(a * b, vec4<f32>(params.one), c);
 }
 
+fn keep4(v: vec4<f32>) -> vec4<f32> {
+    return bitcast<vec4<f32>>(bitcast<vec4<u32>>(v) ^ vec4<u32>(params.zero));
+}
+
 // 1/sqrt(s) of a positive normal number.
 fn inverse_sqrt(s: f32) -> f32 {
     let guess = bitcast<f32>(SQRT_GUESS - (bitcast<u32>(s) >> 1u));
-    let h = mul_add(-(s * guess), guess, 1.0f);
+    let h = mul_add(-keep(s * guess), guess, 1.0f);
     var q = mul_add(SQRT_Q4, h, SQRT_Q3);
     q = mul_add(q, h, SQRT_Q2);
     q = mul_add(q, h, SQRT_Q1);
@@ -71,7 +76,7 @@ fn inverse_sqrt(s: f32) -> f32 {
 }
 
 // Stores entry `i` of the vector of reflection `k`, if there is one, and returns `sum` with its square.
-fn keep(base: u32, i: u32, k: u32, normal: f32, sum: f32) -> f32 {
+fn take(base: u32, i: u32, k: u32, normal: f32, sum: f32) -> f32 {
     if i >= params.rows {
         return sum;
     }
@@ -107,10 +112,10 @@ fn reflect(
     var sum = 0.0f;
     for (var i = first_row + 4u * lane; i < end; i += 4u * LANES) {
         let x = normal4(philox4x32(vec4<u32>(number + i / 4u, 0u, params.stream), params.key));
-        sum = keep(base, i, k, x.x, sum);
-        sum = keep(base, i + 1u, k, x.y, sum);
-        sum = keep(base, i + 2u, k, x.z, sum);
-        sum = keep(base, i + 3u, k, x.w, sum);
+        sum = take(base, i, k, x.x, sum);
+        sum = take(base, i + 1u, k, x.y, sum);
+        sum = take(base, i + 2u, k, x.z, sum);
+        sum = take(base, i + 3u, k, x.w, sum);
     }
     lane_sums[lane] = sum;
     for (var half = LANES / 2u; half > 0u; half /= 2u) {
@@ -319,13 +324,13 @@ fn apply(
             let v3 = scratch[vectors + i * 4u + 3u];
             if has_a {
                 let at = base + i * width;
-                let u = mul_add4(v3, a3, mul_add4(v2, a2, mul_add4(v1, a1, v0 * a0)));
-                matrices[at] = entry(at, i, a, sign) - ((u.x + u.y) + (u.z + u.w));
+                let u = mul_add4(v3, a3, mul_add4(v2, a2, mul_add4(v1, a1, keep4(v0 * a0))));
+                matrices[at] = entry(at, i, a, sign) - keep(keep(u.x + u.y) + keep(u.z + u.w));
             }
             if has_b {
                 let at = base + i * width + BLOCK;
-                let u = mul_add4(v3, b3, mul_add4(v2, b2, mul_add4(v1, b1, v0 * b0)));
-                matrices[at] = entry(at, i, b, sign) - ((u.x + u.y) + (u.z + u.w));
+                let u = mul_add4(v3, b3, mul_add4(v2, b2, mul_add4(v1, b1, keep4(v0 * b0))));
+                matrices[at] = entry(at, i, b, sign) - keep(keep(u.x + u.y) + keep(u.z + u.w));
             }
         }
     }

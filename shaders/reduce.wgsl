@@ -4,7 +4,8 @@ struct Params {
     first: vec2<u32>,  // index of the first element to read, in the whole tensor: low, high
     begin: u32,        // where it is: word of the input array
     count: u32,        // elements to read
-    one: f32,          // 1.0, see mul_add.wgsl
+    one: f32,          // 1.0 and 0, see mul_add.wgsl
+    zero: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;

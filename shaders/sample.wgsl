@@ -1,22 +1,22 @@
 // Random words to values: every float operation of the stream. Twin: src/sample.rs.
 //
-// Only integers and + - * with each operation rounded by itself (mul_add.wgsl), so that every device
-// gives the same bits. A word is never converted to a float that would have to round it.
+// Only integers and + - * with each operation rounded by itself, in this order (mul_add.wgsl), so that every
+// device gives the same bits. A word is never converted to a float that would have to round it.
 
 // 1 - 2^-24: moves the mantissa grid 1 + k 2^-23 to the midpoints (2k + 1) 2^-24.
 const MIDPOINT: f32 = 0x1.fffffep-1f;
 
-// -2 ln(m 2^e) = e RADIUS_EXPONENT 2^23 + f P(f), where f = m - 1 and m is in [0.65, 1.3).
-const RADIUS_SPLIT: u32 = 0x3f266666u;
+// -2 ln(m 2^e) = e RADIUS_EXPONENT 2^23 + f P(f), where f = m - 1 and m is in [0.63, 1.26).
+const RADIUS_SPLIT: u32 = 0x3f2147aeu;
 const RADIUS_EXPONENT: f32 = -0x1.62e43p-23f;
-const RADIUS_P0: f32 = -0x1.000002p+1f;
-const RADIUS_P1: f32 = 0x1.fffe72p-1f;
-const RADIUS_P2: f32 = -0x1.555934p-1f;
-const RADIUS_P3: f32 = 0x1.007b4ap-1f;
-const RADIUS_P4: f32 = -0x1.97283p-2f;
-const RADIUS_P5: f32 = 0x1.4024cp-2f;
-const RADIUS_P6: f32 = -0x1.518c8cp-2f;
-const RADIUS_P7: f32 = 0x1.99d472p-2f;
+const RADIUS_P0: f32 = -0x1p+1f;
+const RADIUS_P1: f32 = 0x1.ffff9ep-1f;
+const RADIUS_P2: f32 = -0x1.554ddp-1f;
+const RADIUS_P3: f32 = 0x1.0064eap-1f;
+const RADIUS_P4: f32 = -0x1.9b785ap-2f;
+const RADIUS_P5: f32 = 0x1.3a522ap-2f;
+const RADIUS_P6: f32 = -0x1.24e6fp-2f;
+const RADIUS_P7: f32 = 0x1.fd3f12p-2f;
 
 // 1/sqrt(1 - h) for |h| < 0.07, which the integer guess at 1/sqrt(s) leaves.
 const SQRT_GUESS: u32 = 0x5f375a86u;
@@ -39,13 +39,16 @@ fn uniform_signed(word: u32) -> f32 {
     return f32(2 * i32(word >> 8u) + 1 - 0x1000000) * 0x1p-24f;
 }
 
-// sqrt(-2 ln u) with u = (word + 1) 2^-32 rounded to f32: in (0, 1], exact where it is below 2^-8.
+// sqrt(-2 ln u) with u = (word + 1) 2^-32, in (0, 1]: every bit of the word counts.
 fn radius(word: u32) -> f32 {
-    // The one addition that rounds; both its terms are exact.
-    let x = f32(i32(word >> 8u)) * 256.0f + f32(i32(word & 0xffu) + 1);
-    let bits = bitcast<u32>(x) - (RADIUS_SPLIT + 0x10000000u);
+    // Both are exact; their rounded sum only says which octave u is in.
+    let high = f32(i32(word >> 8u)) * 256.0f;
+    let low = f32(i32(word & 0xffu) + 1);
+    let bits = bitcast<u32>(high + low) - (RADIUS_SPLIT + 0x10000000u);
     let exponent = bits & 0xff800000u;
-    let f = bitcast<f32>((bits - exponent) + RADIUS_SPLIT) - 1.0f;
+    // (u 2^32 - 2^(e + 32)) 2^-(e + 32): the first difference is exact, the sum rounds, the scaling is exact.
+    let difference = keep(high - bitcast<f32>(exponent + 0x4f800000u));
+    let f = (difference + low) * bitcast<f32>(0x2f800000u - exponent);
     var p = mul_add(RADIUS_P7, f, RADIUS_P6);
     p = mul_add(p, f, RADIUS_P5);
     p = mul_add(p, f, RADIUS_P4);
@@ -53,22 +56,21 @@ fn radius(word: u32) -> f32 {
     p = mul_add(p, f, RADIUS_P2);
     p = mul_add(p, f, RADIUS_P1);
     p = mul_add(p, f, RADIUS_P0);
-    let s = mul_add(f32(bitcast<i32>(exponent)), RADIUS_EXPONENT, f * p * params.one);
+    let s = mul_add(f32(bitcast<i32>(exponent)), RADIUS_EXPONENT, keep(p * f));
     let guess = bitcast<f32>(SQRT_GUESS - (bitcast<u32>(s) >> 1u));
-    let w = s * guess;
+    let w = keep(s * guess);
     let h = mul_add(-w, guess, 1.0f);
     var q = mul_add(SQRT_Q4, h, SQRT_Q3);
     q = mul_add(q, h, SQRT_Q2);
     q = mul_add(q, h, SQRT_Q1);
-    q = mul_add(q, h, 1.0f);
-    return w * q;
+    return mul_add(w, keep(q * h), w);
 }
 
 // A point on the unit circle, cosine first. With t = (2 (word mod 2^23) + 1) 2^-24 the first octant's
 // (cos, sin)(pi/4 t) is swapped if bit 29 is set, then its first negated by bit 31, its second by bit 30.
 fn circle(word: u32) -> vec2<f32> {
     let t = bitcast<f32>(0x3f800000u | (word & 0x7fffffu)) - MIDPOINT;
-    let t2 = t * t;
+    let t2 = keep(t * t);
     var s = mul_add(SIN_S3, t2, SIN_S2);
     s = mul_add(s, t2, SIN_S1);
     s = mul_add(s, t2, SIN_S0);
@@ -84,7 +86,7 @@ fn circle(word: u32) -> vec2<f32> {
 
 // Two independent normals, mean `shift` and standard deviation `scale` (Box-Muller 1958).
 fn normal_pair(radius_word: u32, angle_word: u32) -> vec2<f32> {
-    let r = radius(radius_word) * params.scale;
+    let r = keep(radius(radius_word) * params.scale);
     let point = circle(angle_word);
     return vec2<f32>(mul_add(r, point.x, params.shift), mul_add(r, point.y, params.shift));
 }

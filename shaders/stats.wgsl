@@ -105,8 +105,8 @@ fn stats(
         let bits = element_f32(start + i);
         if (bits & 0x7fffffffu) < 0x7f800000u {
             let d = (bitcast<f32>(bits) - centre) * scale;
-            sum += d;
-            square = mul_add(d, d, square);
+            sum = keep(sum + d);
+            square = keep(mul_add(d, d, square));
         }
     }
     lane_sums[lane] = vec2<f32>(sum, square);

@@ -1,19 +1,22 @@
-//! What an initializer and a shape resolve to: a law with its numbers rounded to f32, proved to give
-//! only normal, finite values in the element type. What samples afterwards cannot fail.
+//! What an initializer and a shape resolve to: a distribution with its numbers rounded to f32, checked to need
+//! only normal, finite f32 numbers and to fit the element type. What samples afterwards cannot fail.
 
 use crate::initializer::finite;
+use crate::quantile::Truncated;
 use crate::sample::Scaling;
 use crate::{DType, Error, Result};
 
 /// The largest |z| of the normal: sqrt(2 ln 2^32), rounded up.
 pub(crate) const LARGEST_NORMAL: f64 = 6.660_44;
 
-// The smallest nonzero values are 1.6e-11 std for the normal and 2^-24 bound for the uniform; these
+// The smallest nonzero values are 1.0e-12 std for the normal and 2^-24 bound for the uniform; these
 // limits keep them, and all that is computed on the way, above 2^-126.
-const LEAST_STD: f64 = f64::from_bits((1023 - 90) << 52); // 2^-90
+const LEAST_STD: f64 = f64::from_bits((1023 - 86) << 52); // 2^-86
 const LEAST_BOUND: f64 = f64::from_bits((1023 - 102) << 52); // 2^-102
 /// value + mean cancels to no less than the last place of the mean.
 const LEAST_MEAN: f64 = f64::from_bits((1023 - 100) << 52); // 2^-100
+/// The table of a truncated normal holds nothing below 2^-80.
+const LEAST_TRUNCATED: f64 = f64::from_bits((1023 - 55) << 52); // 2^-55
 /// In f16 a spread below its smallest normal number would leave few values, or only zero.
 const LEAST_F16: f64 = f64::from_bits((1023 - 14) << 52); // 2^-14
 
@@ -24,7 +27,7 @@ const LEAST_F16: f64 = f64::from_bits((1023 - 14) << 52); // 2^-14
 /// ```
 /// use gpu_init::{DType, Initializer, Layout};
 ///
-/// let law = Initializer::XAVIER_UNIFORM.distribution(&[2, 4].into(), Layout::OutInKernel, DType::F32)?;
+/// let law = Initializer::XAVIER_UNIFORM.distribution(&[2, 4].into(), &Layout::OutInKernel, DType::F32)?;
 /// assert_eq!(law.mean(), 0.0);
 /// assert_eq!(law.bounds(), (-1.0, 1.0)); // sqrt(6 / (2 + 4))
 /// # Ok::<(), gpu_init::Error>(())
@@ -47,6 +50,23 @@ pub enum Distribution {
         mean: f32,
         /// Half the width, above 0.
         bound: f32,
+    },
+    /// N(mean, std^2) given that it is within `low` to `high`; the probability beyond the last value on either
+    /// side is 2^-33.
+    #[non_exhaustive]
+    Truncated {
+        /// The mean of the normal before it is truncated.
+        mean: f64,
+        /// The standard deviation of the normal before it is truncated, above 0.
+        std: f64,
+        /// The lower bound, or -infinity.
+        low: f64,
+        /// The upper bound, or infinity.
+        high: f64,
+        /// The least value of the element type that is not below `low`.
+        least: f32,
+        /// The largest value of the element type that is not above `high`.
+        largest: f32,
     },
     /// One value.
     #[non_exhaustive]
@@ -77,11 +97,46 @@ impl Distribution {
         Ok(Distribution::Uniform { mean, bound: bound as f32 })
     }
 
+    /// The bounds are absolute and may be infinite; the errors call them a and b.
+    pub(crate) fn truncated_normal(
+        operation: &'static str,
+        mean: f64,
+        std: f64,
+        low: f64,
+        high: f64,
+        dtype: DType,
+    ) -> Result<Self> {
+        finite(operation, "mean", mean)?;
+        if !(std.is_finite() && std > 0.0) {
+            let expected = "a finite number above 0";
+            return Err(Error::InvalidOption { operation, option: "std", value: std, expected });
+        }
+        if low.is_nan() {
+            return Err(Error::InvalidOption { operation, option: "a", value: low, expected: "a number below b" });
+        }
+        if high.is_nan() || high <= low {
+            return Err(Error::InvalidOption { operation, option: "b", value: high, expected: "a number above a" });
+        }
+        in_range(operation, mean.abs(), dtype)?;
+        at_least(operation, "std", std, LEAST_TRUNCATED, dtype)?;
+        let law = Truncated { mean, std, low, high };
+        let (lowest, highest) = law.bounds();
+        in_range(operation, lowest.abs().max(highest.abs()), dtype)?;
+        if f64::from(least_from(low.next_up(), dtype)) >= high {
+            return Err(Error::NoValueBetween { operation, low, high, dtype });
+        }
+        let [_, spread, _] = law.moments();
+        at_least(operation, "std within the bounds", spread, LEAST_TRUNCATED, dtype)?;
+        let (least, largest) = (least_from(low, dtype), 0.0 - least_from(-high, dtype));
+        Ok(Distribution::Truncated { mean, std, low, high, least, largest })
+    }
+
     pub(crate) fn constant(operation: &'static str, value: f64, dtype: DType) -> Result<Self> {
         finite(operation, "value", value)?;
-        if value != 0.0 && value.abs() < f64::from(f32::MIN_POSITIVE) {
-            let least = f32::MIN_POSITIVE.into();
-            return Err(Error::Subnormal { operation, option: "value", value, least, dtype });
+        // f16 holds subnormal constants as well as it can, but not what would become zero.
+        let least = if dtype == DType::F16 { 2f64.powi(-24) } else { f32::MIN_POSITIVE.into() };
+        if value != 0.0 && value.abs() < least {
+            return Err(Error::Subnormal { operation, option: "val", value, least, dtype });
         }
         in_range(operation, value.abs(), dtype)?;
         Ok(Distribution::Constant { value: value as f32 })
@@ -91,6 +146,7 @@ impl Distribution {
     pub fn mean(&self) -> f64 {
         match *self {
             Distribution::Normal { mean, .. } | Distribution::Uniform { mean, .. } => mean.into(),
+            Distribution::Truncated { mean, std, low, high, .. } => Truncated { mean, std, low, high }.moments()[0],
             Distribution::Constant { value } => value.into(),
         }
     }
@@ -100,6 +156,7 @@ impl Distribution {
         match *self {
             Distribution::Normal { std, .. } => std.into(),
             Distribution::Uniform { bound, .. } => f64::from(bound) / 3f64.sqrt(),
+            Distribution::Truncated { mean, std, low, high, .. } => Truncated { mean, std, low, high }.moments()[1],
             Distribution::Constant { .. } => 0.0,
         }
     }
@@ -109,6 +166,10 @@ impl Distribution {
         let reach = match *self {
             Distribution::Normal { std, .. } => LARGEST_NORMAL * f64::from(std),
             Distribution::Uniform { bound, .. } => bound.into(),
+            Distribution::Truncated { mean, std, low, high, least, largest } => {
+                let (lowest, highest) = Truncated { mean, std, low, high }.bounds();
+                return (lowest.max(least.into()), highest.min(largest.into()));
+            }
             Distribution::Constant { .. } => 0.0,
         };
         (self.mean() - reach, self.mean() + reach)
@@ -116,18 +177,20 @@ impl Distribution {
 
     /// E[(x - mean)^4] / std^4, which the sampling error of a standard deviation depends on; 0 for a constant.
     pub(crate) fn kurtosis(&self) -> f64 {
-        match self {
+        match *self {
             Distribution::Normal { .. } => 3.0,
             Distribution::Uniform { .. } => 1.8,
+            Distribution::Truncated { mean, std, low, high, .. } => Truncated { mean, std, low, high }.moments()[2],
             Distribution::Constant { .. } => 0.0,
         }
     }
 
-    /// What the shader multiplies by and adds.
+    /// What the shader multiplies by and adds; a truncated normal has it all in its table.
     pub(crate) fn scaling(&self) -> Scaling {
         match *self {
             Distribution::Normal { mean, std } => Scaling { scale: std, shift: mean },
             Distribution::Uniform { mean, bound } => Scaling { scale: bound, shift: mean },
+            Distribution::Truncated { .. } => Scaling { scale: 0.0, shift: 0.0 },
             Distribution::Constant { value } => Scaling { scale: 0.0, shift: value },
         }
     }
@@ -151,4 +214,28 @@ fn at_least(operation: &'static str, option: &'static str, value: f64, least: f6
 fn in_range(operation: &'static str, largest: f64, dtype: DType) -> Result<()> {
     let limit = dtype.max();
     if largest <= limit { Ok(()) } else { Err(Error::Overflow { operation, largest, limit, dtype }) }
+}
+
+/// The least value of the element type that is not below `bound`; no subnormal f32.
+fn least_from(bound: f64, dtype: DType) -> f32 {
+    let (digits, least) = match dtype {
+        DType::F32 => (24, f64::from(f32::MIN_POSITIVE)),
+        DType::F16 => (11, LEAST_F16),
+        DType::BF16 => (8, f64::from(f32::MIN_POSITIVE)),
+    };
+    let bound = bound.max(-dtype.max());
+    // The step of the type at the bound: the power of two not above it, or that of the subnormal numbers.
+    let octave = f64::from_bits(bound.abs().max(least).to_bits() & 0x7ff << 52);
+    let step = octave * f64::from_bits((1024 - digits) << 52);
+    let value = (bound / step).ceil() * step;
+    let subnormal = dtype != DType::F16 && value.abs() < least;
+    // Adding 0 makes a zero positive.
+    (if !subnormal {
+        value
+    } else if value > 0.0 {
+        least
+    } else {
+        0.0
+    }) as f32
+        + 0.0
 }

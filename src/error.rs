@@ -1,6 +1,6 @@
 //! The one error of the crate: every variant names the operation, the values and what to do instead.
 
-use crate::{DType, Shape};
+use crate::{DType, Layout, Shape};
 
 /// What can go wrong, with the values that were wrong and the remedy.
 ///
@@ -48,6 +48,18 @@ pub enum Error {
         /// The shape asked for.
         shape: Shape,
     },
+    /// The layout does not fit the shape: an axis that it lacks, or groups that do not divide the outputs.
+    #[error(
+        "{operation}: shape {shape} cannot be read as {layout:?}; name axes that it has, or groups that divide its first dimension"
+    )]
+    Layout {
+        /// The initializer.
+        operation: &'static str,
+        /// The shape asked for.
+        shape: Shape,
+        /// How it was to be read.
+        layout: Layout,
+    },
     /// An option of an initializer is not a number it can take.
     #[error("{operation}: {option} = {value:?} is out of range; it must be {expected}")]
     InvalidOption {
@@ -63,12 +75,12 @@ pub enum Error {
     /// The scale is so small that values would be subnormal in `dtype`: devices flush those to zero.
     #[error(
         "{operation}: {option} = {value:e} would give subnormal values in {dtype}, which devices may flush to zero; \
-         it must be at least {least:e}: raise the gain or use a dtype with a larger exponent"
+         its magnitude must be at least {least:e}: use a larger one, or F32 instead of F16"
     )]
     Subnormal {
         /// The initializer.
         operation: &'static str,
-        /// `std`, `bound` or `mean`.
+        /// `std`, `bound` or `mean`; `std within the bounds` of a truncated law.
         option: &'static str,
         /// Its value.
         value: f64,
@@ -80,7 +92,7 @@ pub enum Error {
     /// Values would overflow to infinity in `dtype`.
     #[error(
         "{operation}: values up to {largest:e} do not fit in {dtype}, whose largest is {limit:e}; \
-         lower the gain or use a dtype with a larger exponent"
+         use smaller ones, or F32 or BF16 instead of F16"
     )]
     Overflow {
         /// The initializer.
@@ -89,6 +101,21 @@ pub enum Error {
         largest: f64,
         /// The largest finite value of the element type.
         limit: f64,
+        /// The element type.
+        dtype: DType,
+    },
+    /// The bounds of a truncated law are so near to each other that `dtype` has no value between them.
+    #[error(
+        "{operation}: {dtype} has no value between the bounds {low:?} and {high:?}; \
+         move them apart or use a dtype with more digits"
+    )]
+    NoValueBetween {
+        /// The initializer.
+        operation: &'static str,
+        /// The lower bound.
+        low: f64,
+        /// The upper bound.
+        high: f64,
         /// The element type.
         dtype: DType,
     },
@@ -172,7 +199,7 @@ pub enum Error {
     },
     /// The driver's arithmetic gives other bits than the stream's, so its weights would be other weights.
     #[error(
-        "{operation}: adapter {adapter} breaks the arithmetic of the stream: {what}, element {index} is {actual:#010x}, not {expected:#010x}; \
+        "{operation}: adapter {adapter} breaks the arithmetic of the stream: {what} is {actual}, not {expected}; \
          update its driver, choose another adapter or the CPU path, and please report this"
     )]
     WrongBits {
@@ -180,14 +207,12 @@ pub enum Error {
         operation: &'static str,
         /// The adapter's name and driver.
         adapter: String,
-        /// Which kernel: `normal F32`...
+        /// The kernel and the first element that differs: `normal F32, element 7`.
         what: String,
-        /// The first element that differs.
-        index: u64,
         /// Its bits on the CPU.
-        expected: u32,
+        expected: String,
         /// Its bits on the device.
-        actual: u32,
+        actual: String,
     },
     /// A buffer larger than the adapter allows.
     #[error(
@@ -244,14 +269,15 @@ pub enum Error {
         needed: u64,
     },
     /// The buffer was not made for this use.
-    #[error("{operation}: the buffer lacks usage {missing} (it has {usage}); create it with that usage too")]
+    #[cfg(feature = "gpu")]
+    #[error("{operation}: the buffer lacks usage {missing:?} (it has {usage:?}); create it with that usage too")]
     BufferUsage {
         /// The call.
         operation: &'static str,
         /// The usage that is missing.
-        missing: &'static str,
+        missing: wgpu::BufferUsages,
         /// What it has.
-        usage: String,
+        usage: wgpu::BufferUsages,
     },
     /// The caller's progress function asked for the end.
     #[error(
@@ -274,7 +300,7 @@ pub enum Error {
         adapter: String,
     },
     /// The device refused something for a reason that has no variant of its own.
-    #[error("{operation}: the device reports: {message}")]
+    #[error("{operation}: the device refuses: {message}; check the buffers, usages and limits that it was given")]
     Gpu {
         /// The call.
         operation: &'static str,

@@ -90,6 +90,22 @@ impl HostTensor {
         (T::DTYPE == self.dtype()).then(|| bytemuck::cast_slice(self.as_bytes()))
     }
 
+    /// The elements as a vector, if `T` is their type.
+    ///
+    /// ```
+    /// use gpu_init::{Cpu, Parameter};
+    ///
+    /// let weights: Vec<f32> = Cpu::new().fill(&Parameter::xavier_normal([3, 5]))?.into_vec().unwrap();
+    /// assert_eq!(weights.len(), 15);
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    pub fn into_vec<T: Element>(self) -> Option<Vec<T>> {
+        if T::DTYPE != self.dtype() {
+            return None;
+        }
+        with_values!(self.data, values => bytemuck::try_cast_vec(values).ok())
+    }
+
     /// The elements' bytes in the machine's order (little-endian on all that wgpu runs on).
     pub fn as_bytes(&self) -> &[u8] {
         with_values!(&self.data, values => bytemuck::cast_slice(values))

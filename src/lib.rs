@@ -2,6 +2,10 @@
 #![doc = include_str!("stream.md")]
 #![deny(missing_docs, missing_debug_implementations)]
 
+// Files that unit and integration tests share name the crate from outside.
+#[cfg(test)]
+extern crate self as gpu_init;
+
 mod cpu;
 mod distribution;
 mod dtype;
@@ -11,13 +15,14 @@ mod gpu;
 mod host_tensor;
 mod init;
 mod initializer;
-#[cfg_attr(not(test), expect(dead_code, reason = "no initializer calls it yet"))]
 mod orthogonal;
 mod parameter;
 mod philox;
+mod quantile;
 mod reduce;
 mod sample;
 mod shape;
+mod truncated;
 
 pub use cpu::Cpu;
 pub use distribution::Distribution;
@@ -29,7 +34,8 @@ pub use host_tensor::HostTensor;
 pub use init::CpuInit;
 #[cfg(feature = "gpu")]
 pub use init::GpuInit;
-pub use initializer::{Initializer, Layout, ParseInitializerError};
+pub use initializer::{FanMode, Initializer, Layout, Nonlinearity, ParseInitializerError, VarianceLaw, calculate_gain};
+pub use orthogonal::Orthogonal;
 pub use parameter::{Fill, Parameter, stream_of};
 pub use philox::Philox4x32;
 pub use reduce::{Fingerprint, Stats};

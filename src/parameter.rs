@@ -82,9 +82,8 @@ impl Parameter {
     }
 
     fn option(mut self, option: &'static str, value: f64) -> Self {
-        match self.initializer.option_mut(option) {
-            Some(slot) => *slot = value,
-            None => self.stray_option = Some((option, value)),
+        if !self.initializer.set_number(option, value) {
+            self.stray_option = Some((option, value));
         }
         self
     }
@@ -192,7 +191,7 @@ impl Parameter {
             return Err(Error::InvalidOption { operation, option, value, expected });
         }
         let dtype = self.dtype.unwrap_or_default();
-        let distribution = self.initializer.distribution(&self.shape, self.layout, dtype)?;
+        let distribution = self.initializer.distribution(&self.shape, &self.layout, dtype)?;
         let elements = self.shape.elements(operation)?;
         let Range { start, end } = self.elements.clone().unwrap_or(0..elements);
         if start >= end || end > elements {

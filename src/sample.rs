@@ -5,17 +5,17 @@
 /// 1 - 2^-24: moves the mantissa grid 1 + k 2^-23 to the midpoints (2k + 1) 2^-24.
 pub(crate) const MIDPOINT: f32 = f32::from_bits(0x3f7fffff);
 
-// -2 ln(m 2^e) = e RADIUS_EXPONENT 2^23 + f P(f), where f = m - 1 and m is in [0.65, 1.3).
-pub(crate) const RADIUS_SPLIT: u32 = 0x3f266666;
+// -2 ln(m 2^e) = e RADIUS_EXPONENT 2^23 + f P(f), where f = m - 1 and m is in [0.63, 1.26).
+pub(crate) const RADIUS_SPLIT: u32 = 0x3f2147ae;
 pub(crate) const RADIUS_EXPONENT: f32 = f32::from_bits(0xb4317218);
-pub(crate) const RADIUS_P0: f32 = f32::from_bits(0xc0000001);
-pub(crate) const RADIUS_P1: f32 = f32::from_bits(0x3f7fff39);
-pub(crate) const RADIUS_P2: f32 = f32::from_bits(0xbf2aac9a);
-pub(crate) const RADIUS_P3: f32 = f32::from_bits(0x3f003da5);
-pub(crate) const RADIUS_P4: f32 = f32::from_bits(0xbecb9418);
-pub(crate) const RADIUS_P5: f32 = f32::from_bits(0x3ea01260);
-pub(crate) const RADIUS_P6: f32 = f32::from_bits(0xbea8c646);
-pub(crate) const RADIUS_P7: f32 = f32::from_bits(0x3eccea39);
+pub(crate) const RADIUS_P0: f32 = f32::from_bits(0xc0000000);
+pub(crate) const RADIUS_P1: f32 = f32::from_bits(0x3f7fffcf);
+pub(crate) const RADIUS_P2: f32 = f32::from_bits(0xbf2aa6e8);
+pub(crate) const RADIUS_P3: f32 = f32::from_bits(0x3f003275);
+pub(crate) const RADIUS_P4: f32 = f32::from_bits(0xbecdbc2d);
+pub(crate) const RADIUS_P5: f32 = f32::from_bits(0x3e9d2915);
+pub(crate) const RADIUS_P6: f32 = f32::from_bits(0xbe927378);
+pub(crate) const RADIUS_P7: f32 = f32::from_bits(0x3efe9f89);
 
 // 1/sqrt(1 - h) for |h| < 0.07, which the integer guess at 1/sqrt(s) leaves.
 pub(crate) const SQRT_GUESS: u32 = 0x5f375a86;
@@ -45,20 +45,28 @@ pub(crate) fn mul_add(a: f32, b: f32, c: f32) -> f32 {
     a * b + c
 }
 
+#[inline(always)]
+pub(crate) fn keep(v: f32) -> f32 {
+    v
+}
+
 /// Uniform on (-1, 1): an odd multiple of 2^-24, symmetric, ends open. Bits 8 to 31 of the word.
 #[inline(always)]
 pub(crate) fn uniform_signed(word: u32) -> f32 {
     (2 * (word >> 8) as i32 + 1 - 0x1000000) as f32 * f32::from_bits(0x33800000)
 }
 
-/// sqrt(-2 ln u) with u = (word + 1) 2^-32 rounded to f32: in (0, 1], exact where it is below 2^-8.
+/// sqrt(-2 ln u) with u = (word + 1) 2^-32, in (0, 1]: every bit of the word counts.
 #[inline(always)]
 pub(crate) fn radius(word: u32) -> f32 {
-    // The one addition that rounds; both its terms are exact.
-    let x = (word >> 8) as i32 as f32 * 256.0 + ((word & 0xff) as i32 + 1) as f32;
-    let bits = x.to_bits().wrapping_sub(RADIUS_SPLIT + 0x10000000);
+    // Both are exact; their rounded sum only says which octave u is in.
+    let high = (word >> 8) as i32 as f32 * 256.0;
+    let low = ((word & 0xff) as i32 + 1) as f32;
+    let bits = (high + low).to_bits().wrapping_sub(RADIUS_SPLIT + 0x10000000);
     let exponent = bits & 0xff800000;
-    let f = f32::from_bits((bits - exponent).wrapping_add(RADIUS_SPLIT)) - 1.0;
+    // (u 2^32 - 2^(e + 32)) 2^-(e + 32): the first difference is exact, the sum rounds, the scaling is exact.
+    let difference = keep(high - f32::from_bits(exponent.wrapping_add(0x4f800000)));
+    let f = (difference + low) * f32::from_bits(0x2f800000u32.wrapping_sub(exponent));
     let mut p = mul_add(RADIUS_P7, f, RADIUS_P6);
     p = mul_add(p, f, RADIUS_P5);
     p = mul_add(p, f, RADIUS_P4);
@@ -66,15 +74,14 @@ pub(crate) fn radius(word: u32) -> f32 {
     p = mul_add(p, f, RADIUS_P2);
     p = mul_add(p, f, RADIUS_P1);
     p = mul_add(p, f, RADIUS_P0);
-    let s = mul_add(exponent as i32 as f32, RADIUS_EXPONENT, f * p);
+    let s = mul_add(exponent as i32 as f32, RADIUS_EXPONENT, keep(p * f));
     let guess = f32::from_bits(SQRT_GUESS.wrapping_sub(s.to_bits() >> 1));
-    let w = s * guess;
+    let w = keep(s * guess);
     let h = mul_add(-w, guess, 1.0);
     let mut q = mul_add(SQRT_Q4, h, SQRT_Q3);
     q = mul_add(q, h, SQRT_Q2);
     q = mul_add(q, h, SQRT_Q1);
-    q = mul_add(q, h, 1.0);
-    w * q
+    mul_add(w, keep(q * h), w)
 }
 
 /// A point on the unit circle, cosine first. With t = (2 (word mod 2^23) + 1) 2^-24 the first octant's
@@ -82,7 +89,7 @@ pub(crate) fn radius(word: u32) -> f32 {
 #[inline(always)]
 pub(crate) fn circle(word: u32) -> [f32; 2] {
     let t = f32::from_bits(0x3f800000 | (word & 0x7fffff)) - MIDPOINT;
-    let t2 = t * t;
+    let t2 = keep(t * t);
     let mut s = mul_add(SIN_S3, t2, SIN_S2);
     s = mul_add(s, t2, SIN_S1);
     s = mul_add(s, t2, SIN_S0);
@@ -99,7 +106,7 @@ pub(crate) fn circle(word: u32) -> [f32; 2] {
 /// Two independent normals, mean `shift` and standard deviation `scale` (Box-Muller 1958).
 #[inline(always)]
 pub(crate) fn normal_pair(params: Scaling, radius_word: u32, angle_word: u32) -> [f32; 2] {
-    let r = radius(radius_word) * params.scale;
+    let r = keep(radius(radius_word) * params.scale);
     let point = circle(angle_word);
     [mul_add(r, point[0], params.shift), mul_add(r, point[1], params.shift)]
 }

@@ -9,9 +9,8 @@ use super::*;
 const BOUND: f64 = 1.0 / (1 << 21) as f64;
 
 fn exact_radius(word: u32) -> f64 {
-    // (word + 1) 2^-32 is exact in f64; as f32 it is rounded once, to nearest even.
-    let u = f64::from(((f64::from(word) + 1.0) / 4294967296.0) as f32);
-    (-2.0 * u.ln()).sqrt()
+    // 1 - u = (2^32 - 1 - word) 2^-32 is exact in f64, and ln_1p keeps it where u is near 1.
+    (-2.0 * (-f64::from(!word) / 4294967296.0).ln_1p()).sqrt()
 }
 
 /// (cosine, sine) of the angle that a word stands for.
@@ -86,9 +85,10 @@ fn normal_is_within_the_bound_of_box_muller_everywhere() {
 #[test]
 fn radius_takes_its_stated_extremes() {
     assert!((6.6604..6.66044).contains(&radius(0)), "sqrt(2 ln 2^32), the largest");
-    assert_eq!(radius(u32::MAX), 0.0, "u rounds to 1");
-    assert!(radius(u32::MAX - 256) > 0.0);
+    assert_eq!(radius(u32::MAX), 0.0, "u is 1");
+    assert!((2.15e-5..2.16e-5).contains(&radius(u32::MAX - 1)), "sqrt(2^-31), the smallest but zero");
     assert!((0..256).all(|word| radius(word) != radius(word + 1)), "every bit counts in the tail");
+    assert!((0..256).all(|i| radius(u32::MAX - i) < radius(u32::MAX - i - 1)), "and near zero");
 }
 
 #[test]

@@ -33,22 +33,17 @@ fn json(args: &[&str]) -> Value {
     serde_json::from_str(&text).unwrap()
 }
 
-/// The last line on standard error of a command that fails without a panic.
-fn fail(args: &[&str]) -> String {
+/// What a command that fails says: one line on standard error, and no panic.
+fn complaint(args: &[&str]) -> String {
     let output = run(args);
     let errors = String::from_utf8(output.stderr).unwrap();
     assert!(!output.status.success(), "{args:?} succeeded");
     assert!(output.status.code().is_some_and(|code| code == 1 || code == 2), "{args:?}: {:?}", output.status);
     assert!(!errors.contains("panicked"), "{errors}");
-    // Mesa has a line of its own on machines without a desktop.
-    errors.lines().filter(|line| !line.contains("XDG_RUNTIME_DIR")).collect::<Vec<_>>().join("\n")
-}
-
-/// An error of the program's own: one line.
-fn complaint(args: &[&str]) -> String {
-    let line = fail(args);
-    assert!(line.starts_with("gpu-init: error: ") && line.lines().count() == 1, "{line}");
-    line
+    // Mesa has lines of its own on machines without a desktop.
+    let lines: Vec<&str> = errors.lines().filter(|line| !line.contains("XDG_RUNTIME_DIR")).collect();
+    assert!(lines.len() == 1 && lines[0].starts_with("gpu-init: error: "), "{args:?}: {errors}");
+    lines[0].to_owned()
 }
 
 /// The devices to run on: the CPU, and `auto` unless its skip was asked for.
@@ -145,6 +140,42 @@ fn fill_saves_npy() {
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3 * devices().len(), "no temporary file is left");
 }
 
+/// Links, pipes and devices are not replaced by a file, and names need not be text.
+#[test]
+#[cfg(unix)]
+fn fill_writes_only_regular_files() {
+    use std::os::unix::ffi::OsStrExt;
+    let folder = tempfile::tempdir().unwrap();
+    let (link, target) = (folder.path().join("link.npy"), folder.path().join("target.npy"));
+    fs::write(&target, "kept").unwrap();
+    std::os::unix::fs::symlink(&target, &link).unwrap();
+    for path in [link.to_str().unwrap(), "/dev/null"] {
+        assert!(
+            complaint(&["fill", "--shape", "3x3", "--device", "cpu", "--out", path, "--force"])
+                .contains("not a regular file")
+        );
+    }
+    assert_eq!(fs::read(&target).unwrap(), b"kept");
+    let odd = folder.path().join(std::ffi::OsStr::from_bytes(b"\xff.npy"));
+    let output = command(&["fill", "--shape", "3x3", "--device", "cpu", "--json", "--out"]).arg(&odd).output().unwrap();
+    assert!(output.status.success() && odd.exists(), "{output:?}");
+}
+
+/// Where the element type is coarse beside the spread, the rounded tensor is still what was asked for.
+#[test]
+fn coarse_types_agree_with_theory() {
+    for (init, dtype) in [
+        ("normal(mean=1,std=0.02)", "bf16"),
+        ("normal(mean=1000.3,std=0.01)", "f16"),
+        ("normal(mean=0.5,std=0.001)", "bf16"),
+        ("constant(val=0.3)", "bf16"),
+    ] {
+        let report =
+            json(&["fill", "--shape", "1024x1024", "--init", init, "--dtype", dtype, "--device", "cpu", "--json"]);
+        assert_eq!(report["agrees"], true, "{report}");
+    }
+}
+
 #[test]
 fn fill_refuses_bad_input() {
     for (args, part) in [
@@ -166,7 +197,8 @@ fn fill_refuses_bad_input() {
         assert!(complaint(args).contains(part), "{args:?}: {}", complaint(args));
     }
     for (args, part) in [
-        (&["fill"][..], "--shape"),
+        (&["fill", "--shape", "3x3", "--gain", "-1"][..], "not below 0"),
+        (&["fill"], "--shape"),
         (&["fill", "--shape", "3y3"], "4096x11008"),
         (&["fill", "--shape", "3x99999999999999999999"], "too large"),
         (&["fill", "--shape", "3x3", "--dtype", "i8"], "f32, f16 or bf16"),
@@ -175,7 +207,7 @@ fn fill_refuses_bad_input() {
         (&["fill", "--shape", "3x3", "--force"], "--out"),
         (&["nothing"], "nothing"),
     ] {
-        assert!(fail(args).contains(part), "{args:?}: {}", fail(args));
+        assert!(complaint(args).contains(part), "{args:?}: {}", complaint(args));
     }
 }
 

@@ -9,11 +9,14 @@ use gpu_init::half::{bf16, f16};
 use gpu_init::wgpu::{self, BufferUsages};
 use gpu_init::{Cpu, DType, Device, DeviceOptions, Initializer, Layout, Multiply, Parameter, Stats, Tensor};
 
-const INITIALIZERS: [Initializer; 4] = [
+const INITIALIZERS: [Initializer; 7] = [
     Initializer::XAVIER_NORMAL,
     Initializer::XavierUniform { gain: 3.0, mean: -0.25 },
     Initializer::Normal { mean: 0.5, std: 0.02 },
-    Initializer::Constant { value: 0.3 },
+    Initializer::Constant { val: 0.3 },
+    Initializer::TruncatedNormal { mean: 0.0, std: 1.0, a: -2.0, b: 2.0 },
+    Initializer::TruncatedNormal { mean: 0.1, std: 0.02, a: 0.2, b: 0.22 },
+    Initializer::TruncatedNormal { mean: 1.0, std: 0.5, a: f64::NEG_INFINITY, b: 1.1 },
 ];
 
 /// A device for each multiplication that the adapter has.
@@ -115,7 +118,7 @@ fn only_the_tensors_own_bytes_are_written() {
                     let memory = buffer(&device, size as u64);
                     device.wgpu_queue().write_buffer(&memory, 0, &background);
                     let parameter =
-                        Parameter::new([len], Initializer::Uniform { low: 1.0, high: 2.0 }).dtype(dtype).name("own");
+                        Parameter::new([len], Initializer::Uniform { a: 1.0, b: 2.0 }).dtype(dtype).name("own");
                     let tensor = device.fill_into(&parameter, &memory, offset).unwrap();
                     let cpu = Cpu::new().fill(&parameter).unwrap();
                     assert_eq!(tensor.read().unwrap(), cpu);
@@ -225,6 +228,51 @@ fn fills_are_recorded_into_the_callers_encoder() {
         device.wgpu_queue().submit([encoder.finish()]);
         assert_eq!(a_tensor.read().unwrap(), Cpu::new().fill(&a).unwrap());
         assert_eq!(b_tensor.read().unwrap(), Cpu::new().fill(&b).unwrap());
+    }
+}
+
+/// Tables of different laws, and fills without one, share a recording.
+#[test]
+fn truncated_normals_of_many_laws_in_one_submission() {
+    for device in devices() {
+        let laws = [(-2.0, 2.0), (5.0, 6.0), (-2.0, 2.0), (0.0, f64::INFINITY), (-31.0, -30.0)];
+        let mut parameters: Vec<Parameter> = laws
+            .into_iter()
+            .zip(DType::ALL.into_iter().cycle())
+            .map(|((a, b), dtype)| {
+                Parameter::new([77, 31], Initializer::TruncatedNormal { mean: 0.0, std: 1.0, a, b }).dtype(dtype)
+            })
+            .collect();
+        parameters.insert(2, Parameter::xavier_normal([50, 60]));
+        let (device, cpu) = (device.with_seed(1), Cpu::with_seed(1));
+        for (tensor, parameter) in device.fill_all(&parameters).unwrap().iter().zip(&parameters) {
+            let expected = cpu.fill(parameter).unwrap();
+            assert_eq!(tensor.read().unwrap(), expected, "{parameter:?}");
+            assert_eq!(tensor.stats().unwrap().disagreement(tensor.fill()), None);
+        }
+    }
+}
+
+/// Past the places where an index outgrows a word, and at offsets of a buffer where no entry starts.
+#[test]
+fn truncated_normals_at_any_range_and_offset() {
+    for device in devices() {
+        let memory = buffer(&device, 8192);
+        let initializer = Initializer::TruncatedNormal { mean: 0.1, std: 0.2, a: -0.3, b: 0.25 };
+        for dtype in DType::ALL {
+            for start in [0u64, 1, 2, 3, (1 << 32) - 130, (1 << 34) - 3, (1 << 40) + 1] {
+                for len in [1, 2, 261, 1024] {
+                    let parameter = Parameter::new([1 << 21, 1 << 20], initializer).dtype(dtype).name("any");
+                    let parameter = parameter.elements(start..start + len);
+                    assert_same(&device, &parameter);
+                    let expected = Cpu::new().fill(&parameter).unwrap();
+                    for offset in [4, 12, 256, 1000] {
+                        let tensor = device.fill_into(&parameter, &memory, offset).unwrap();
+                        assert_eq!(tensor.read().unwrap(), expected, "{dtype} {start} {len} {offset}");
+                    }
+                }
+            }
+        }
     }
 }
 

@@ -19,8 +19,8 @@ const SAMPLE: u64 = 1 << 16;
 /// Fill one tensor and print its statistics and fingerprint.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// What to fill with: xavier-normal, xavier-uniform, "normal(std=0.02)", "uniform(low=-1,high=1)",
-    /// "constant(value=0.1)", zeros, ones.
+    /// What to fill with: xavier-normal, kaiming-uniform, glorot-normal, zeros, pytorch-linear... with options as
+    /// in "kaiming_normal(mode=fan_out, nonlinearity=relu)" or "uniform(a=-1, b=1)".
     #[arg(long, default_value = "xavier-normal")]
     init: Initializer,
     /// Dimensions, outermost first: 4096x11008.
@@ -33,13 +33,13 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// The parameter's name, such as layers.0.q_proj.weight, which decides its stream.
-    #[arg(long, conflicts_with = "stream")]
+    #[arg(long, conflicts_with = "stream", allow_hyphen_values = true)]
     name: Option<String>,
     /// The stream by its number.
     #[arg(long, default_value_t = 0)]
     stream: u64,
     /// Multiplies the standard deviation of xavier-normal and xavier-uniform.
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     gain: Option<f64>,
     /// Added to every value.
     #[arg(long, allow_negative_numbers = true)]
@@ -68,6 +68,8 @@ enum LayoutArg {
     /// (kernel..., in, out), JAX's too
     #[value(alias = "jax")]
     Keras,
+    /// (in, out, kernel...): a transposed convolution by what its axes are
+    Transposed,
 }
 
 fn parse_shape(text: &str) -> Result<Shape, String> {
@@ -113,6 +115,7 @@ fn parameter(args: &Args) -> Parameter {
     let layout = match args.layout {
         LayoutArg::Pytorch => Layout::OutInKernel,
         LayoutArg::Keras => Layout::KernelInOut,
+        LayoutArg::Transposed => Layout::InOutKernel,
     };
     let mut parameter = Parameter::new(&args.shape, args.init).dtype(args.dtype).layout(layout).stream(args.stream);
     if let Some(name) = &args.name {
@@ -148,7 +151,7 @@ impl Report<'_> {
     }
 
     fn disagreement(&self) -> Option<String> {
-        self.stats.disagreement(&self.law(), self.fill.dtype)
+        self.stats.disagreement(&self.fill)
     }
 
     fn json(&self) -> serde_json::Value {
@@ -173,7 +176,8 @@ impl Report<'_> {
             "expected": { "mean": self.law().mean(), "std": self.law().std(), "min": low, "max": high },
             "agrees": self.disagreement().is_none(),
             "fingerprint": self.fingerprint.to_string(),
-            "out": self.args.out,
+            "name": self.args.name,
+            "out": self.args.out.as_ref().map(|path| path.display().to_string()),
         })
     }
 

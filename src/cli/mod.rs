@@ -13,6 +13,7 @@ mod tensor_list;
 
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
 /// Weight initialization straight into GPU memory, the same bits on every device.
@@ -34,7 +35,16 @@ enum Command {
 
 /// Runs the command line: 0 if all went well, 1 for an error, 2 for a command line that cannot be read.
 pub(crate) fn main() -> ExitCode {
-    let result = match Cli::parse().command {
+    let command = match Cli::try_parse() {
+        Ok(cli) => cli.command,
+        Err(error) if error.use_stderr() && error.kind() != ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            output::complain(&one_line(&error.to_string()));
+            return ExitCode::from(2);
+        }
+        // Help and version.
+        Err(error) => error.exit(),
+    };
+    let result = match command {
         Command::Devices(args) => devices::run(&args),
         Command::Fill(args) => fill::run(&args),
         Command::Model(args) => model::run(&args),
@@ -48,4 +58,10 @@ pub(crate) fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// clap's complaint without its usage, which `--help` has.
+fn one_line(error: &str) -> String {
+    let end = error.find("\n\nUsage:").or_else(|| error.find("\n\nFor more")).unwrap_or(error.len());
+    format!("{}; --help shows the usage", error[..end].trim())
 }

@@ -4,12 +4,12 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::{Context, bail};
-use gpu_init::{DType, Distribution, Fingerprint, Initializer, Parameter, Stats, stream_of};
+use gpu_init::{DType, Fill, Fingerprint, Initializer, Parameter, Stats, stream_of};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use super::backend::{Backend, Choice};
-use super::output::{binary_bytes, gb_per_s, grouped, print, print_json, row};
+use super::output::{binary_bytes, gb_per_s, grouped, print, print_json, printable, row};
 use super::tensor_list::{Entry, TensorList};
 
 /// Bytes filled between two steps of the progress bar.
@@ -42,15 +42,12 @@ struct Planned {
     name: String,
     parameter: Parameter,
     initializer: Initializer,
-    law: Distribution,
-    dtype: DType,
-    elements: u64,
-    bytes: u64,
+    fill: Fill,
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let list = TensorList::read(&args.file)?;
-    let architecture = list.architecture.unwrap_or_else(|| "model".to_owned());
+    let architecture = printable(&list.architecture.unwrap_or_else(|| "model".to_owned()));
     let plan = list.tensors.into_iter().map(|entry| planned(entry, args)).collect::<anyhow::Result<Vec<_>>>()?;
     let total = |of: fn(&Planned) -> u64| {
         plan.iter()
@@ -58,7 +55,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
             .try_fold(0u64, u64::checked_add)
             .context("the model's size overflows 64 bits; check its shapes")
     };
-    let (elements, bytes) = (total(|tensor| tensor.elements)?, total(|tensor| tensor.bytes)?);
+    let (elements, bytes) = (total(|tensor| tensor.fill.len)?, total(|tensor| tensor.fill.bytes())?);
 
     let backend = Backend::open(args.device, args.seed)?;
     let progress = ProgressBar::new(bytes).with_style(ProgressStyle::with_template(
@@ -71,7 +68,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         let start = Instant::now();
         tensors.extend(backend.fill_all(&parameters)?);
         seconds += start.elapsed().as_secs_f64();
-        progress.inc(batch.iter().map(|tensor| tensor.bytes).sum());
+        progress.inc(batch.iter().map(|tensor| tensor.fill.bytes()).sum());
     }
     progress.reset();
     progress.set_message("checking");
@@ -79,12 +76,12 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let start = Instant::now();
     for (planned, tensor) in plan.iter().zip(&tensors) {
         let part = tensor.stats()?;
-        if let Some(reason) = part.disagreement(&planned.law, planned.dtype) {
+        if let Some(reason) = part.disagreement(&planned.fill) {
             disagreements.push(format!("{}: {reason}", planned.name));
         }
         stats = Some(stats.map_or(part, |stats| stats.join(&part)));
         fingerprint += tensor.fingerprint()?.in_model(stream_of(&planned.name));
-        progress.inc(planned.bytes);
+        progress.inc(planned.fill.bytes());
     }
     let check_seconds = start.elapsed().as_secs_f64();
     progress.finish_and_clear();
@@ -118,7 +115,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         text += &row("tensors", plan.len());
         for (initializer, rule) in RULES {
             let same: Vec<_> = plan.iter().filter(|tensor| tensor.initializer == initializer).collect();
-            let elements = same.iter().map(|tensor| tensor.elements).sum();
+            let elements = same.iter().map(|tensor| tensor.fill.len).sum();
             text += &row(
                 "",
                 format!("{:>5} {:<14} {:>14}  {rule}", same.len(), initializer.to_string(), grouped(elements)),
@@ -163,8 +160,7 @@ fn planned(entry: Entry, args: &Args) -> anyhow::Result<Planned> {
     let dtype = args.dtype.unwrap_or(dtype);
     let parameter = Parameter::new(shape, initializer).name(&name).dtype(dtype);
     let fill = parameter.resolve(args.seed, 0).with_context(|| format!("tensor {name:?}"))?;
-    let (law, elements, bytes) = (fill.distribution, fill.len, fill.bytes());
-    Ok(Planned { name, parameter, initializer, law, dtype, elements, bytes })
+    Ok(Planned { name, parameter, initializer, fill })
 }
 
 /// Whether a vector of that name scales a normalization: its weight, gamma or scale, where the name speaks of
@@ -191,7 +187,7 @@ fn is_norm_weight(name: &str) -> bool {
 fn batches(plan: &[Planned]) -> impl Iterator<Item = &[Planned]> {
     let mut bytes = 0;
     plan.chunk_by(move |tensor, _| {
-        bytes += tensor.bytes;
+        bytes += tensor.fill.bytes();
         let together = bytes < BATCH;
         if !together {
             bytes = 0;

@@ -18,6 +18,10 @@ pub(crate) fn check(path: &Path, force: bool) -> anyhow::Result<()> {
     if path.is_dir() {
         bail!("cannot write {}: it is a folder; name a file in it", path.display());
     }
+    // What is written beside its place and moved there would replace a link, pipe or device, not write to it.
+    if path.symlink_metadata().is_ok_and(|metadata| !metadata.is_file()) {
+        bail!("cannot write {}: it is not a regular file; name one", path.display());
+    }
     if path.exists() && !force {
         bail!("{} exists; name another file, or pass --force to replace it", path.display());
     }

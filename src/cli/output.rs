@@ -18,8 +18,14 @@ pub(crate) fn print_json(value: &serde_json::Value) -> anyhow::Result<()> {
 
 /// One line to standard error; there is nobody left to tell if that fails.
 pub(crate) fn complain(line: &str) {
-    let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
-    let _ = writeln!(io::stderr(), "gpu-init: {line}");
+    let _ = writeln!(io::stderr(), "gpu-init: {}", printable(line));
+}
+
+/// On one line and without control characters: names and texts of files may hold anything.
+pub(crate) fn printable(text: &str) -> String {
+    let words: Vec<&str> =
+        text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()).collect();
+    words.join(" ")
 }
 
 /// A labelled line of a report.

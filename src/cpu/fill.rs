@@ -6,7 +6,9 @@
 use rayon::prelude::*;
 
 use crate::philox::{philox4x32, words};
+use crate::quantile::Truncated as Law;
 use crate::sample::{Scaling, normal4, uniform4};
+use crate::truncated::{Table, cubic, entry, segment, truncated4};
 use crate::{Distribution, Element, Fill};
 
 /// Blocks computed side by side: the widest vectors hold 16 words.
@@ -23,24 +25,83 @@ struct Params {
 }
 
 /// How a block becomes values: the shader's `DISTRIBUTION`.
-trait Transform: Send + Sync {
-    fn values(params: Params, block: [u32; 2]) -> [f32; 4];
+trait Transform: Copy + Send + Sync {
+    fn values(self, params: Params, block: [u32; 2]) -> [f32; 4];
+
+    /// Those of blocks side by side: columns of the first, second, third and fourth values.
+    #[inline(always)]
+    fn lanes(self, params: Params, block: [u32; 2]) -> [[f32; LANES]; 4] {
+        let mut values = [[0f32; LANES]; 4];
+        for lane in 0..LANES {
+            let block = block_index(block, lane as u32);
+            for (column, value) in values.iter_mut().zip(self.values(params, block)) {
+                column[lane] = value;
+            }
+        }
+        values
+    }
 }
 
+#[derive(Clone, Copy)]
 struct Normal;
+#[derive(Clone, Copy)]
 struct Uniform;
+#[derive(Clone, Copy)]
+struct Truncated<'a> {
+    table: &'a Table,
+    low: f32,
+    high: f32,
+}
 
 impl Transform for Normal {
     #[inline(always)]
-    fn values(params: Params, block: [u32; 2]) -> [f32; 4] {
+    fn values(self, params: Params, block: [u32; 2]) -> [f32; 4] {
         normal4(params.scaling, block_words(params, block))
     }
 }
 
 impl Transform for Uniform {
     #[inline(always)]
-    fn values(params: Params, block: [u32; 2]) -> [f32; 4] {
+    fn values(self, params: Params, block: [u32; 2]) -> [f32; 4] {
         uniform4(params.scaling, block_words(params, block))
+    }
+}
+
+impl Transform for Truncated<'_> {
+    #[inline(always)]
+    fn values(self, params: Params, block: [u32; 2]) -> [f32; 4] {
+        truncated4(self.table, self.low, self.high, block_words(params, block))
+    }
+
+    /// Step by step, so that all but the look-up becomes vector instructions.
+    #[inline(always)]
+    fn lanes(self, params: Params, block: [u32; 2]) -> [[f32; LANES]; 4] {
+        let mut words = [[0u32; LANES]; 4];
+        for lane in 0..LANES {
+            for (column, word) in words.iter_mut().zip(block_words(params, block_index(block, lane as u32))) {
+                column[lane] = word;
+            }
+        }
+        let mut values = [[0f32; LANES]; 4];
+        for (words, values) in words.iter().zip(&mut values) {
+            let (mut indices, mut places) = ([0u32; LANES], [0f32; LANES]);
+            for lane in 0..LANES {
+                (indices[lane], places[lane]) = segment(words[lane]);
+            }
+            let mut entries = [[0f32; LANES]; 4];
+            for lane in 0..LANES {
+                let [c0, c1, c2, c3] = entry(self.table, indices[lane]);
+                entries[0][lane] = c0;
+                entries[1][lane] = c1;
+                entries[2][lane] = c2;
+                entries[3][lane] = c3;
+            }
+            for lane in 0..LANES {
+                let entry = [entries[0][lane], entries[1][lane], entries[2][lane], entries[3][lane]];
+                values[lane] = cubic(self.low, self.high, entry, places[lane]);
+            }
+        }
+        values
     }
 }
 
@@ -61,8 +122,12 @@ pub(crate) fn fill<T: Element>(fill: &Fill, out: &mut [T]) {
     debug_assert_eq!(fill.len, out.len() as u64);
     let params = Params { key: words(fill.seed), stream: words(fill.stream), scaling: fill.distribution.scaling() };
     match fill.distribution {
-        Distribution::Normal { .. } => ranges::<T, Normal>(params, fill.first, out),
-        Distribution::Uniform { .. } => ranges::<T, Uniform>(params, fill.first, out),
+        Distribution::Normal { .. } => ranges(Normal, params, fill.first, out),
+        Distribution::Uniform { .. } => ranges(Uniform, params, fill.first, out),
+        Distribution::Truncated { mean, std, low, high, least, largest } => {
+            let table = Law { mean, std, low, high }.table();
+            ranges(Truncated { table: &table, low: least, high: largest }, params, fill.first, out);
+        }
         Distribution::Constant { value } => {
             let value = T::round(value);
             out.par_chunks_mut(TASK).for_each(|part| part.fill(value));
@@ -71,39 +136,40 @@ pub(crate) fn fill<T: Element>(fill: &Fill, out: &mut [T]) {
 }
 
 /// Splits the range at block boundaries into one unit of work after another.
-fn ranges<T: Element, S: Transform>(params: Params, first: u64, out: &mut [T]) {
+fn ranges<T: Element, S: Transform>(transform: S, params: Params, first: u64, out: &mut [T]) {
     let lead = ((4 - first % 4) % 4).min(out.len() as u64);
     let (head, body) = out.split_at_mut(lead as usize);
-    range::<T, S>(params, first, head);
+    range(transform, params, first, head);
     let first = first + lead;
-    body.par_chunks_mut(TASK).enumerate().for_each(|(i, part)| range::<T, S>(params, first + (i * TASK) as u64, part));
+    let parts = body.par_chunks_mut(TASK).enumerate();
+    parts.for_each(|(i, part)| range(transform, params, first + (i * TASK) as u64, part));
 }
 
 /// Any range: whole lanes from a block's start, the rest element by element.
-fn range<T: Element, S: Transform>(params: Params, first: u64, out: &mut [T]) {
+fn range<T: Element, S: Transform>(transform: S, params: Params, first: u64, out: &mut [T]) {
     let mut done = 0;
     if first.is_multiple_of(4) {
         let (lanes, _) = out.as_chunks_mut();
         done = 4 * LANES * lanes.len();
-        blocks_detected::<T, S>(params, first / 4, lanes);
+        blocks_detected(transform, params, first / 4, lanes);
     }
     let rest = first + done as u64;
     for (element, index) in out[done..].iter_mut().zip(rest..) {
-        *element = T::round(S::values(params, words(index / 4))[(index % 4) as usize]);
+        *element = T::round(transform.values(params, words(index / 4))[(index % 4) as usize]);
     }
 }
 
 /// [`blocks`] compiled for the vectors that this machine has.
-fn blocks_detected<T: Element, S: Transform>(params: Params, first: u64, out: &mut [[T; 4 * LANES]]) {
+fn blocks_detected<T: Element, S: Transform>(transform: S, params: Params, first: u64, out: &mut [[T; 4 * LANES]]) {
     #[cfg(target_arch = "x86_64")]
     {
         #[target_feature(enable = "avx512f,avx512bw,avx512cd,avx512dq,avx512vl")]
-        fn avx512<T: Element, S: Transform>(params: Params, first: u64, out: &mut [[T; 4 * LANES]]) {
-            blocks::<T, S>(params, first, out);
+        fn avx512<T: Element, S: Transform>(transform: S, params: Params, first: u64, out: &mut [[T; 4 * LANES]]) {
+            blocks(transform, params, first, out);
         }
         #[target_feature(enable = "avx2")]
-        fn avx2<T: Element, S: Transform>(params: Params, first: u64, out: &mut [[T; 4 * LANES]]) {
-            blocks::<T, S>(params, first, out);
+        fn avx2<T: Element, S: Transform>(transform: S, params: Params, first: u64, out: &mut [[T; 4 * LANES]]) {
+            blocks(transform, params, first, out);
         }
         let has_avx512 = is_x86_feature_detected!("avx512f")
             && is_x86_feature_detected!("avx512bw")
@@ -112,27 +178,21 @@ fn blocks_detected<T: Element, S: Transform>(params: Params, first: u64, out: &m
             && is_x86_feature_detected!("avx512vl");
         if has_avx512 {
             // SAFETY: every feature that the function is compiled for was just detected.
-            return unsafe { avx512::<T, S>(params, first, out) };
+            return unsafe { avx512(transform, params, first, out) };
         }
         if is_x86_feature_detected!("avx2") {
             // SAFETY: as above.
-            return unsafe { avx2::<T, S>(params, first, out) };
+            return unsafe { avx2(transform, params, first, out) };
         }
     }
-    blocks::<T, S>(params, first, out);
+    blocks(transform, params, first, out);
 }
 
 #[inline(always)]
-fn blocks<T: Element, S: Transform>(params: Params, first: u64, out: &mut [[T; 4 * LANES]]) {
+fn blocks<T: Element, S: Transform>(transform: S, params: Params, first: u64, out: &mut [[T; 4 * LANES]]) {
     for (part, block) in out.iter_mut().zip((first..).step_by(LANES)) {
         let block = words(block);
-        let mut values = [[0f32; LANES]; 4];
-        for lane in 0..LANES {
-            let block = block_index(block, lane as u32);
-            for (column, value) in values.iter_mut().zip(S::values(params, block)) {
-                column[lane] = value;
-            }
-        }
+        let values = transform.lanes(params, block);
         for (i, element) in part.iter_mut().enumerate() {
             *element = T::round(values[i % 4][i / 4]);
         }

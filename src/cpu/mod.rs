@@ -19,7 +19,7 @@ impl Streams {
         Streams { seed, next: Arc::default() }
     }
 
-    /// Resolves a parameter; the next stream is taken only once nothing can fail any more.
+    /// Resolves a parameter; one that is not valid takes no stream.
     pub(crate) fn resolve(&self, parameter: &Parameter) -> Result<Fill> {
         let mut fill = parameter.resolve(self.seed, 0)?;
         if !parameter.has_stream() {
@@ -101,8 +101,8 @@ impl Cpu {
 }
 
 /// A vector of zeros, or an error instead of an abort.
-pub(crate) fn zeroed<T: Element>(operation: &'static str, len: u64) -> Result<Vec<T>> {
-    let bytes = len.saturating_mul(T::DTYPE.size());
+pub(crate) fn zeroed<T: bytemuck::Zeroable>(operation: &'static str, len: u64) -> Result<Vec<T>> {
+    let bytes = len.saturating_mul(size_of::<T>() as u64);
     usize::try_from(len)
         .ok()
         .and_then(|len| bytemuck::try_zeroed_vec(len).ok())

@@ -2,9 +2,6 @@
 
 use crate::{Error, Result};
 
-/// Features that a device is opened with where the adapter has them.
-const WANTED: wgpu::Features = wgpu::Features::SHADER_INT64.union(wgpu::Features::TIMESTAMP_QUERY);
-
 /// Backends with compute shaders, unless `WGPU_BACKEND` names others.
 fn backends() -> wgpu::Backends {
     wgpu::Backends::PRIMARY.with_env()
@@ -52,15 +49,15 @@ pub(super) async fn request(operation: &'static str, index: Option<usize>) -> Re
     let adapters = adapters().await;
     let count = adapters.len();
     let index = match index {
-        Some(index) if index >= count => return Err(Error::NoSuchAdapter { operation, index, count }),
-        Some(index) => index,
-        None => best_adapter(&adapters)
+        Some(index) if count > 0 && index >= count => return Err(Error::NoSuchAdapter { operation, index, count }),
+        Some(index) if count > 0 => index,
+        _ => best_adapter(&adapters)
             .ok_or_else(|| Error::NoAdapter { operation, backends: format!("asked {:?}", backends()) })?,
     };
     let adapter = &adapters[index];
     let descriptor = wgpu::DeviceDescriptor {
         label: Some("gpu-init"),
-        required_features: adapter.features() & WANTED,
+        required_features: adapter.features() & wgpu::Features::SHADER_INT64,
         required_limits: adapter.limits(),
         ..Default::default()
     };

@@ -34,8 +34,13 @@ impl Context {
                 Err(Error::OutOfMemory { operation, bytes, adapter: self.adapter.clone() })
             }
             Some(_) if self.is_lost() => Err(self.lost(operation)),
-            Some(error) => Err(Error::Gpu { operation, message: error.to_string().trim().to_owned() }),
+            Some(error) => Err(self.refused(operation, &error.to_string())),
         }
+    }
+
+    /// What the device said, on one line.
+    pub(crate) fn refused(&self, operation: &'static str, message: &str) -> Error {
+        Error::Gpu { operation, message: message.split_whitespace().collect::<Vec<_>>().join(" ") }
     }
 
     pub(crate) fn lost(&self, operation: &'static str) -> Error {
@@ -74,7 +79,7 @@ impl Context {
 
     /// A lost device cannot map a buffer. Error scopes do not report the loss, and the callback for it
     /// belongs to the device's owner.
-    fn is_lost(&self) -> bool {
+    pub(crate) fn is_lost(&self) -> bool {
         let scope = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
         let buffer = self.mapped_buffer(&[0; 4], wgpu::BufferUsages::COPY_SRC);
         drop(scope);

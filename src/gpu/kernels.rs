@@ -11,7 +11,7 @@ use super::window::{FillEntry, FillKernel, WORKGROUP_SIZE};
 use crate::{DType, Result};
 
 /// The text of the shaders.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Sources {
     pub(crate) fill: String,
     pub(crate) fingerprint: String,
@@ -53,6 +53,8 @@ pub(crate) struct Kernels {
     stats: Shader,
     orthogonal: Shader,
     pipelines: Mutex<HashMap<Kernel, wgpu::ComputePipeline>>,
+    /// What fills without a table bind in its place: the shader names one, whatever it computes.
+    pub(super) no_table: wgpu::Buffer,
 }
 
 impl fmt::Debug for Kernels {
@@ -78,7 +80,7 @@ const fn storage(read_only: bool) -> wgpu::BindingType {
 
 impl Kernels {
     pub(crate) fn new(context: &Context, sources: &Sources) -> Result<Self> {
-        let fill = [PARAMS, storage(false)];
+        let fill = [PARAMS, storage(false), storage(true)];
         let reduce = [PARAMS, storage(true), storage(false)];
         let orthogonal = [PARAMS, storage(false), storage(false)];
         Ok(Kernels {
@@ -87,6 +89,7 @@ impl Kernels {
             stats: Shader::new(context, &sources.stats, &reduce)?,
             orthogonal: Shader::new(context, &sources.orthogonal, &orthogonal)?,
             pipelines: Mutex::default(),
+            no_table: context.buffer("compile a shader", 16, wgpu::BufferUsages::STORAGE)?,
         })
     }
 

@@ -3,19 +3,20 @@
 mod adapter;
 mod context;
 mod kernels;
-#[cfg_attr(not(test), expect(dead_code, reason = "no initializer calls it yet"))]
 mod orthogonal;
 mod probe;
 mod readback;
 mod record;
 mod reduce;
 pub mod shader;
+mod table;
 mod tensor;
 mod window;
 
 #[cfg(test)]
 mod tests;
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 pub use adapter::{adapters, best_adapter};
@@ -25,10 +26,11 @@ pub use tensor::Tensor;
 use context::Context;
 use kernels::{Kernel, Kernels, Sources};
 use record::{Dispatch, binding, record};
+use table::Tables;
 use window::{FillParams, WindowLimits, windows};
 
 use crate::cpu::Streams;
-use crate::{Error, Fill, Parameter, Result};
+use crate::{DType, Error, Fill, Orthogonal, Parameter, Result};
 
 /// How to open a [`Device`].
 ///
@@ -86,7 +88,7 @@ impl Device {
         Self::open(&DeviceOptions::default())
     }
 
-    /// Opens an adapter. A block is filled by every kernel and compared with the CPU path first.
+    /// Opens an adapter. Every kernel first runs on a block, whose outcome is compared with the CPU path's.
     ///
     /// # Errors
     /// [`Error::NoAdapter`], [`Error::NoSuchAdapter`], [`Error::UnfitAdapter`] if it lacks something,
@@ -152,12 +154,16 @@ impl Device {
         if limits.max_storage_buffer_binding_size < 1 << 20 || limits.max_storage_buffers_per_shader_stage < 2 {
             return unfit("its limits allow no two storage buffers of 1 MiB");
         }
+        if limits.max_compute_workgroups_per_dimension == 0 {
+            return unfit("its limits allow no workgroups");
+        }
         if multiply == Multiply::Int64 && !context.device.features().contains(wgpu::Features::SHADER_INT64) {
             return unfit("it was opened without the feature SHADER_INT64, which Multiply::Int64 needs");
         }
         let kernels = Kernels::new(&context, sources)?;
-        probe::probe(&context, &kernels, OPEN).await?;
-        Ok(Device { inner: Arc::new(Inner { context, kernels, multiply }), streams: Streams::default() })
+        let device = Device { inner: Arc::new(Inner { context, kernels, multiply }), streams: Streams::default() };
+        probe::probe(&device, OPEN).await?;
+        Ok(device)
     }
 
     /// The same device with a seed of its own, its streams counted from 0.
@@ -263,8 +269,9 @@ impl Device {
     ///
     /// # Errors
     /// Those of [`Parameter::resolve`], [`Error::UnalignedOffset`] if the offset is not a multiple of 4,
-    /// [`Error::BufferUsage`] if the buffer lacks STORAGE, [`Error::BufferTooSmall`],
-    /// [`Error::DeviceLost`], [`Error::Gpu`] if the buffer is another device's. Nothing is written then.
+    /// [`Error::BufferUsage`] if the buffer lacks STORAGE, [`Error::BufferTooSmall`], [`Error::DeviceLost`],
+    /// [`Error::Gpu`] if the buffer is another device's of the same [`wgpu::Instance`]. Nothing is written then.
+    /// (wgpu cannot tell the buffers of different instances apart: never pass one across.)
     pub fn fill_into(&self, parameter: &Parameter, buffer: &wgpu::Buffer, offset: u64) -> Result<Tensor> {
         let mut encoder = self.wgpu_device().create_command_encoder(&Default::default());
         let tensor = self.record(parameter, &mut encoder, buffer, offset)?;
@@ -300,6 +307,44 @@ impl Device {
         Ok(tensor)
     }
 
+    /// Writes orthogonal matrices at byte `offset` of a buffer of the caller's, and waits until they are there.
+    /// `progress` hears how much is done, of how much, and can break off. The work goes to the device in
+    /// dispatches and submissions of bounded size, so that no watchdog takes it for a hang.
+    ///
+    /// ```no_run
+    /// use std::ops::ControlFlow;
+    ///
+    /// use gpu_init::{DType, Device, Initializer, Orthogonal, Parameter};
+    ///
+    /// let device = Device::new()?;
+    /// let memory = device.fill(&Parameter::new([2048, 2048], Initializer::ZEROS))?;
+    /// let plan = Orthogonal::new([2048, 2048], 1.0)?;
+    /// let stream = gpu_init::stream_of("layers.0.recurrent.weight");
+    /// device.fill_orthogonal(&plan, DType::F32, 42, stream, memory.buffer(), 0, &mut |done, total| {
+    ///     eprintln!("{done} of {total}");
+    ///     ControlFlow::Continue(())
+    /// })?;
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::UnalignedOffset`], [`Error::BufferUsage`], [`Error::BufferTooSmall`], [`Error::BufferTooLarge`] if
+    /// the matrices as f32 are more than a binding may have, [`Error::OutOfMemory`], [`Error::DeviceLost`], and
+    /// [`Error::Interrupted`] if `progress` broke off: the buffer is as it was then.
+    #[expect(clippy::too_many_arguments, reason = "a request and a place")]
+    pub fn fill_orthogonal(
+        &self,
+        plan: &Orthogonal,
+        dtype: DType,
+        seed: u64,
+        stream: u64,
+        buffer: &wgpu::Buffer,
+        offset: u64,
+        progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
+    ) -> Result<()> {
+        pollster::block_on(orthogonal::fill(self, plan, dtype, seed, stream, buffer, offset, progress))
+    }
+
     /// Memory for a fill, in whole entries.
     fn allocate(&self, fill: &Fill, usages: wgpu::BufferUsages) -> Result<wgpu::Buffer> {
         let always = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
@@ -315,11 +360,12 @@ impl Device {
     fn record_tensors(&self, tensors: &[Tensor], encoder: &mut wgpu::CommandEncoder) -> Result<()> {
         let Inner { context, kernels, .. } = &*self.inner;
         let limits = WindowLimits::of(&context.device.limits());
+        let operation = tensors.first().map_or("fill", |tensor| tensor.fill.operation);
+        let tables = Tables::new(context, kernels, operation, tensors.iter().map(|tensor| &tensor.fill))?;
         let dispatches: Vec<_> = tensors
             .iter()
-            .flat_map(|tensor| fill_dispatches(&tensor.fill, &tensor.buffer, tensor.offset, limits))
+            .flat_map(|tensor| fill_dispatches(&tensor.fill, &tables, &tensor.buffer, tensor.offset, limits))
             .collect();
-        let operation = tensors.first().map_or("fill", |tensor| tensor.fill.operation);
         record(context, kernels, operation, encoder, &dispatches)
     }
 
@@ -345,22 +391,24 @@ impl Device {
     /// [`Error::DeviceLost`].
     pub fn wait(&self) -> Result<()> {
         let context = &self.inner.context;
-        context.device.poll(wgpu::PollType::wait_indefinitely()).map_err(|_| context.lost("wait"))?;
-        Ok(())
+        let polled = context.device.poll(wgpu::PollType::wait_indefinitely());
+        if polled.is_err() || context.is_lost() { Err(context.lost("wait")) } else { Ok(()) }
     }
 }
 
 /// The dispatches that write `fill` at `offset` of `buffer`.
 fn fill_dispatches<'a>(
     fill: &Fill,
+    tables: &'a Tables,
     buffer: &'a wgpu::Buffer,
     offset: u64,
     limits: WindowLimits,
 ) -> impl Iterator<Item = Dispatch<'a, FillParams>> {
+    let table = tables.binding(&fill.distribution);
     windows(fill, offset, limits).into_iter().map(move |window| Dispatch {
         kernel: Kernel::Fill(window.kernel),
         params: window.params,
-        buffers: vec![binding(buffer, window.offset, window.size)],
+        buffers: vec![binding(buffer, window.offset, window.size), table.clone()],
         grid: window.grid,
     })
 }
@@ -371,13 +419,16 @@ fn check_target(fill: &Fill, buffer: &wgpu::Buffer, offset: u64) -> Result<()> {
     if !offset.is_multiple_of(alignment) {
         return Err(Error::UnalignedOffset { operation, offset, alignment });
     }
-    if !buffer.usage().contains(wgpu::BufferUsages::STORAGE) {
-        return Err(Error::BufferUsage { operation, missing: "STORAGE", usage: format!("{:?}", buffer.usage()) });
-    }
+    check_usage(operation, buffer, wgpu::BufferUsages::STORAGE)?;
     let (bytes, size) = (fill.bytes(), buffer.size());
     let needed = offset.saturating_add(bytes.next_multiple_of(alignment));
     if needed > size {
         return Err(Error::BufferTooSmall { operation, bytes, offset, size, needed });
     }
     Ok(())
+}
+
+fn check_usage(operation: &'static str, buffer: &wgpu::Buffer, needed: wgpu::BufferUsages) -> Result<()> {
+    let usage = buffer.usage();
+    if usage.contains(needed) { Ok(()) } else { Err(Error::BufferUsage { operation, missing: needed, usage }) }
 }

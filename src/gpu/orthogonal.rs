@@ -70,6 +70,9 @@ pub(crate) struct OrthogonalParams {
     pub(crate) scale: f32,
     pub(crate) shift: f32,
     pub(crate) one: f32,
+    pub(crate) zero: u32,
+    /// The uniform address space rounds a struct up to its alignment of 8.
+    pub(crate) padding: u32,
 }
 
 /// Dispatches on their way to the device, at most two submissions of them at a time.

@@ -1,41 +1,44 @@
-//! Trust in a driver, before any weights are made with it: every kernel that computes fills a block, and
-//! the CPU path says what must be in it.
+//! Trust in a driver, before any weights are made with it: every kernel runs on a block, and the CPU path
+//! says what must come out.
 
 use super::context::Context;
-use super::kernels::Kernels;
-use super::record::record;
-use super::window::WindowLimits;
-use super::{fill_dispatches, readback};
-use crate::{DType, Distribution, Error, Fill, HostTensor, Result};
+use super::{Device, Tensor};
+use crate::{DType, Distribution, Error, Fill, HostTensor, Result, Shape};
 
 /// Elements of a block: enough that the rare paths of the radius and of the rounding are taken.
 const ELEMENTS: u64 = 4096;
 /// A block's place in the buffer.
 const STRIDE: u64 = 4 * ELEMENTS;
 
-/// The blocks: each element type and transform from a block's start (entry point `fill`) and from inside
+/// The blocks: each element type and distribution from a block's start (entry point `fill`) and from inside
 /// one (`fill_words`), beyond 2^32 elements.
-fn fills(operation: &'static str) -> Vec<Fill> {
+fn fills(operation: &'static str) -> Result<Vec<Fill>> {
     let mut fills = Vec::new();
     for dtype in DType::ALL {
-        for (mean, spread) in laws(dtype) {
-            for distribution in
-                [Distribution::Normal { mean, std: spread }, Distribution::Uniform { mean, bound: spread }]
-            {
-                for (first, len) in [(1 << 40, ELEMENTS), ((1 << 40) + 1, 511)] {
-                    let (seed, stream) = (0x0123_4567_89ab_cdef, 0xfedc_ba98_7654_3210);
-                    fills.push(Fill { operation, distribution, dtype, seed, stream, first, len });
-                }
+        let mut distributions = Vec::new();
+        for (mean, spread) in means_and_spreads(dtype) {
+            distributions.push(Distribution::Normal { mean, std: spread });
+            distributions.push(Distribution::Uniform { mean, bound: spread });
+            distributions.push(Distribution::Constant { value: mean });
+        }
+        // One with most of its table, and one whose bounds the type cannot hold: values are kept within them.
+        let (std, step) = (1.0 / 8192.0, 2.0 * dtype.rounding());
+        for (std, low, high) in [(std, -0.7 * std, 8.0 * std), (1.0, 1.0 + 0.3 * step, 1.0 + 2.7 * step)] {
+            distributions.push(Distribution::truncated_normal(operation, 0.0, std, low, high, dtype)?);
+        }
+        for distribution in distributions {
+            for (first, len) in [(1 << 40, ELEMENTS), ((1 << 40) + 1, 511)] {
+                let (seed, stream) = (0x0123_4567_89ab_cdef, 0xfedc_ba98_7654_3210);
+                fills.push(Fill { operation, distribution, dtype, seed, stream, first, len });
             }
         }
     }
-    fills
+    Ok(fills)
 }
 
-/// Means and spreads: one that f16 holds as normal and subnormal numbers, then means half way between two
-/// values of the type, with a spread that vanishes beside them: random values hardly ever show how ties are
-/// rounded.
-fn laws(dtype: DType) -> Vec<(f32, f32)> {
+/// A spread that f16 holds as normal and subnormal numbers, then means half way between two values of the
+/// type, with a spread that vanishes beside them: random values hardly ever show how ties are rounded.
+fn means_and_spreads(dtype: DType) -> Vec<(f32, f32)> {
     let ties: &[f32] = match dtype {
         DType::F32 => &[],
         DType::F16 => &[1.0 + 0.5 / 1024.0, 1.0 + 1.5 / 1024.0, 1.5 / 16777216.0, 2.5 / 16777216.0],
@@ -45,38 +48,56 @@ fn laws(dtype: DType) -> Vec<(f32, f32)> {
     std::iter::once(spread).chain(ties.iter().map(|&tie| (tie, 1e-20))).collect()
 }
 
-/// Fills the blocks on the device and compares them with the CPU's.
-pub(crate) async fn probe(context: &Context, kernels: &Kernels, operation: &'static str) -> Result<()> {
-    let fills = fills(operation);
-    let limits = WindowLimits::of(&context.device.limits());
-    let mut bytes = vec![0; STRIDE as usize * fills.len()];
+/// Fills the blocks on the device, reduces some of them there, and compares all with the CPU's.
+pub(crate) async fn probe(device: &Device, operation: &'static str) -> Result<()> {
+    let context = &device.inner.context;
+    let fills = fills(operation)?;
     let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC;
-    let buffer = context.buffer(operation, bytes.len() as u64, usage)?;
-    let dispatches: Vec<_> =
-        fills.iter().zip(0..).flat_map(|(fill, i)| fill_dispatches(fill, &buffer, i * STRIDE, limits)).collect();
+    let buffer = context.buffer(operation, STRIDE * fills.len() as u64, usage)?;
+    let tensors: Vec<_> = (0..)
+        .zip(fills)
+        .map(|(i, fill)| {
+            let (device, buffer, shape) = (device.clone(), buffer.clone(), Shape::from([fill.len as usize]));
+            Tensor { device, buffer, offset: i * STRIDE, shape, fill }
+        })
+        .collect();
     let mut encoder = context.device.create_command_encoder(&Default::default());
-    record(context, kernels, operation, &mut encoder, &dispatches)?;
-    context.checked(operation, 0, || context.queue.submit([encoder.finish()]))?;
-    readback::read(context, operation, &buffer, 0, &mut bytes).await?;
-    for (fill, actual) in fills.iter().zip(bytes.chunks(STRIDE as usize)) {
-        compare(context, fill, HostTensor::filled(*fill)?.as_bytes(), actual)?;
+    device.record_tensors(&tensors, &mut encoder)?;
+    device.submit(operation, encoder)?;
+    let mut bytes = vec![0; buffer.size() as usize];
+    super::readback::read(context, operation, &buffer, 0, &mut bytes).await?;
+    for (tensor, actual) in tensors.iter().zip(bytes.chunks(STRIDE as usize)) {
+        compare(context, &tensor.fill, HostTensor::filled(tensor.fill)?.as_bytes(), actual)?;
+    }
+    for dtype in DType::ALL {
+        let Some(tensor) = tensors.iter().find(|tensor| tensor.dtype() == dtype) else { continue };
+        let expected = HostTensor::filled(tensor.fill)?;
+        let (sum, stats) = (tensor.fingerprint_async().await?, tensor.stats_async().await?);
+        check(context, operation, format!("fingerprint {dtype}"), expected.fingerprint().to_string(), sum.to_string())?;
+        check(context, operation, format!("stats {dtype}"), format!("{:?}", expected.stats()), format!("{stats:?}"))?;
     }
     Ok(())
 }
 
 fn compare(context: &Context, fill: &Fill, expected: &[u8], actual: &[u8]) -> Result<()> {
     let size = fill.dtype.size() as usize;
-    let differing =
-        expected.chunks(size).zip(actual.chunks(size)).zip(0..).find(|((expected, actual), _)| expected != actual);
-    let Some(((expected, actual), i)) = differing else { return Ok(()) };
-    let bits = |bytes: &[u8]| bytes.iter().rev().fold(0, |bits, &byte| bits << 8 | u32::from(byte));
-    let name = if matches!(fill.distribution, Distribution::Normal { .. }) { "normal" } else { "uniform" };
-    Err(Error::WrongBits {
-        operation: fill.operation,
-        adapter: context.adapter.clone(),
-        what: format!("{name} {}", fill.dtype),
-        index: fill.first + i,
-        expected: bits(expected),
-        actual: bits(actual),
-    })
+    let mut pairs = expected.chunks(size).zip(actual.chunks(size)).zip(fill.first..);
+    let Some(((expected, actual), index)) = pairs.find(|((expected, actual), _)| expected != actual) else {
+        return Ok(());
+    };
+    let bits = |bytes: &[u8]| bytes.iter().rev().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let name = match fill.distribution {
+        Distribution::Normal { .. } => "normal",
+        Distribution::Uniform { .. } => "uniform",
+        Distribution::Truncated { .. } => "truncated",
+        Distribution::Constant { .. } => "constant",
+    };
+    check(context, fill.operation, format!("{name} {}, element {index}", fill.dtype), bits(expected), bits(actual))
+}
+
+fn check(context: &Context, operation: &'static str, what: String, expected: String, actual: String) -> Result<()> {
+    if expected == actual {
+        return Ok(());
+    }
+    Err(Error::WrongBits { operation, adapter: context.adapter.clone(), what, expected, actual })
 }

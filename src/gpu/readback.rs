@@ -3,7 +3,7 @@
 use futures_intrusive::channel::shared::oneshot_channel;
 
 use super::context::Context;
-use crate::{Error, Result};
+use crate::Result;
 
 /// Most bytes in flight: a large tensor comes through a small staging buffer, piece by piece.
 const STAGING: u64 = 64 << 20;
@@ -35,10 +35,12 @@ pub(crate) async fn read(
         poll_in_background(context, None);
         match receiver.receive().await {
             Some(Ok(())) => {}
-            Some(Err(_)) | None => return Err(context.lost(operation)),
+            _ if context.is_lost() => return Err(context.lost(operation)),
+            Some(Err(error)) => return Err(context.refused(operation, &error.to_string())),
+            None => return Err(context.refused(operation, "the mapping was given up")),
         }
         let mapped =
-            staging.get_mapped_range(..size).map_err(|error| Error::Gpu { operation, message: error.to_string() })?;
+            staging.get_mapped_range(..size).map_err(|error| context.refused(operation, &error.to_string()))?;
         out.copy_from_slice(&mapped);
         drop(mapped);
         staging.unmap();
@@ -52,7 +54,12 @@ pub(super) fn poll_in_background(context: &Context, submission_index: Option<wgp
     #[cfg(not(target_arch = "wasm32"))]
     {
         let device = context.device.clone();
-        std::thread::spawn(move || device.poll(wgpu::PollType::Wait { submission_index, timeout: None }));
+        let poll =
+            move || device.poll(wgpu::PollType::Wait { submission_index: submission_index.clone(), timeout: None });
+        if std::thread::Builder::new().spawn(poll.clone()).is_err() {
+            // No thread can be had: wait here. What went wrong, the callback says.
+            let _ = poll();
+        }
     }
     #[cfg(target_arch = "wasm32")]
     let _ = (context, submission_index);

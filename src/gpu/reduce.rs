@@ -5,11 +5,11 @@ use bytemuck::{Pod, Zeroable};
 use super::kernels::Kernel;
 use super::record::{Dispatch, binding, record};
 use super::window::WindowLimits;
-use super::{Device, Tensor, readback};
+use super::{Device, Tensor, check_usage, readback};
+use crate::Result;
 use crate::philox::words;
 use crate::reduce::stats::Chunk;
 use crate::reduce::{CHUNK, Fingerprint, Stats};
-use crate::{Error, Result};
 
 /// `Params` in `reduce.wgsl`.
 #[repr(C)]
@@ -19,8 +19,7 @@ pub(crate) struct ReduceParams {
     pub(crate) begin: u32,
     pub(crate) count: u32,
     pub(crate) one: f32,
-    /// The uniform address space rounds a struct up to its alignment of 8.
-    pub(crate) padding: u32,
+    pub(crate) zero: u32,
 }
 
 pub(crate) async fn fingerprint(tensor: &Tensor) -> Result<Fingerprint> {
@@ -37,10 +36,7 @@ pub(crate) async fn stats(tensor: &Tensor) -> Result<Stats> {
 async fn chunks<T: Pod>(tensor: &Tensor, operation: &'static str, kernel: Kernel) -> Result<Vec<T>> {
     let Device { inner, .. } = tensor.device();
     let context = &inner.context;
-    if !tensor.buffer().usage().contains(wgpu::BufferUsages::STORAGE) {
-        let usage = format!("{:?}", tensor.buffer().usage());
-        return Err(Error::BufferUsage { operation, missing: "STORAGE", usage });
-    }
+    check_usage(operation, tensor.buffer(), wgpu::BufferUsages::STORAGE)?;
     let limits = WindowLimits::of(&context.device.limits());
     let size = tensor.dtype().size();
     // Windows of whole chunks, so that chunks do not depend on the device's limits.
@@ -62,7 +58,7 @@ async fn chunks<T: Pod>(tensor: &Tensor, operation: &'static str, kernel: Kernel
                 begin: ((at - base) / 4) as u32,
                 count: count as u32,
                 one: 1.0,
-                padding: 0,
+                zero: 0,
             },
             buffers: vec![
                 binding(tensor.buffer(), base, (at + count * size).next_multiple_of(4) - base),

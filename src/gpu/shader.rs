@@ -6,6 +6,7 @@ const PHILOX: &str = include_str!("../../shaders/philox.wgsl");
 const MUL_ADD: &str = include_str!("../../shaders/mul_add.wgsl");
 const SAMPLE: &str = include_str!("../../shaders/sample.wgsl");
 const DTYPE: &str = include_str!("../../shaders/dtype.wgsl");
+const TRUNCATED: &str = include_str!("../../shaders/truncated.wgsl");
 const FILL: &str = include_str!("../../shaders/fill.wgsl");
 const REDUCE: &str = include_str!("../../shaders/reduce.wgsl");
 const FINGERPRINT: &str = include_str!("../../shaders/fingerprint.wgsl");
@@ -44,7 +45,7 @@ impl Multiply {
 /// assert!(wgsl.contains("fn fill_words("));
 /// ```
 pub fn fill(multiply: Multiply) -> String {
-    [multiply.source(), PHILOX, MUL_ADD, SAMPLE, DTYPE, FILL].join("\n")
+    [multiply.source(), PHILOX, MUL_ADD, SAMPLE, DTYPE, TRUNCATED, FILL].join("\n")
 }
 
 /// The shader that computes the fingerprint: entry point `fingerprint`.

@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use super::{Device, readback, reduce};
+use super::{Device, check_usage, readback, reduce};
+use crate::cpu::zeroed;
 use crate::{DType, Distribution, Element, Error, Fill, Fingerprint, HostTensor, Result, Shape, Stats};
 
 /// A tensor, or a range of one, in a buffer of GPU memory.
@@ -16,7 +17,7 @@ use crate::{DType, Distribution, Element, Error, Fill, Fingerprint, HostTensor, 
 /// let device = Device::new()?;
 /// let weights = GpuInit::xavier_normal(&device, [4096, 11008])?;
 /// println!("{} {} {}", weights.shape(), weights.dtype(), weights.fingerprint()?);
-/// assert!(weights.stats()?.disagreement(&weights.distribution(), weights.dtype()).is_none());
+/// assert!(weights.stats()?.disagreement(weights.fill()).is_none());
 /// # Ok::<(), gpu_init::Error>(())
 /// ```
 #[derive(Debug, Clone)]
@@ -37,6 +38,23 @@ impl Tensor {
     /// Byte offset of the first element in the buffer; 0 unless the caller owns the buffer.
     pub fn offset(&self) -> u64 {
         self.offset
+    }
+
+    /// Bytes of the elements; the buffer may be larger.
+    pub fn bytes(&self) -> u64 {
+        self.fill.bytes()
+    }
+
+    /// The elements' part of the buffer, for a bind group. Its size is rounded up to whole words.
+    ///
+    /// ```no_run
+    /// # use gpu_init::{Device, GpuInit, wgpu};
+    /// let weights = GpuInit::xavier_normal(&Device::new()?, [64, 64])?;
+    /// let entry = wgpu::BindGroupEntry { binding: 0, resource: wgpu::BindingResource::Buffer(weights.binding()) };
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    pub fn binding(&self) -> wgpu::BufferBinding<'_> {
+        super::record::binding(&self.buffer, self.offset, self.bytes().next_multiple_of(4))
     }
 
     /// The buffer by itself.
@@ -167,13 +185,7 @@ impl Tensor {
         if start >= end || end > self.len() {
             return Err(Error::Range { operation, start, end, shape: self.shape.clone(), elements: self.len() });
         }
-        if !self.buffer.usage().contains(wgpu::BufferUsages::COPY_SRC) {
-            return Err(Error::BufferUsage {
-                operation,
-                missing: "COPY_SRC",
-                usage: format!("{:?}", self.buffer.usage()),
-            });
-        }
+        check_usage(operation, &self.buffer, wgpu::BufferUsages::COPY_SRC)?;
         let part = Fill { operation, first: self.first() + start, len: end - start, ..self.fill };
         let mut tensor = HostTensor::zeroed(&part)?;
         let (from, size) = (self.offset + start * self.dtype().size(), part.bytes());
@@ -182,7 +194,7 @@ impl Tensor {
             readback::read(context, operation, &self.buffer, from, tensor.as_bytes_mut()).await?;
         } else {
             // Copies are of whole words.
-            let mut words = vec![0; (before + size as usize).next_multiple_of(4)];
+            let mut words: Vec<u8> = zeroed(operation, (before as u64 + size).next_multiple_of(4))?;
             readback::read(context, operation, &self.buffer, from - before as u64, &mut words).await?;
             tensor.as_bytes_mut().copy_from_slice(&words[before..before + size as usize]);
         }
@@ -203,7 +215,6 @@ impl Tensor {
         if T::DTYPE != self.dtype() {
             return Err(Error::DTypeMismatch { operation: "read", expected: self.dtype(), actual: T::DTYPE });
         }
-        let tensor = self.read()?;
-        Ok(tensor.as_slice().unwrap_or_default().to_vec())
+        Ok(self.read()?.into_vec().unwrap_or_default())
     }
 }

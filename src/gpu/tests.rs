@@ -5,20 +5,15 @@ use std::collections::HashMap;
 use super::window::{FillEntry, Window};
 use super::*;
 use crate::philox::tests::known_answers;
-use crate::{DType, Distribution, Initializer, philox, reduce, sample};
+use crate::{DType, Distribution, Initializer, philox, reduce, sample, truncated};
+use wgpu::naga;
 
-const SKIP: &str = "GPU_INIT_SKIP_GPU_TESTS";
+#[path = "../../tests/common/skip.rs"]
+mod skip;
 
-/// A wgpu device, or `None` if the skip was asked for by name.
+/// A wgpu device, or `None` if there is no adapter and the skip was asked for.
 pub(super) fn raw_device() -> Option<(wgpu::Device, wgpu::Queue)> {
-    match pollster::block_on(adapter::request("test", None)) {
-        Ok(device) => Some(device),
-        Err(error) if std::env::var_os(SKIP).is_some() => {
-            eprintln!("skipped because {SKIP} is set: {error}");
-            None
-        }
-        Err(error) => panic!("{error}; set {SKIP}=1 to skip the tests that need an adapter"),
-    }
+    skip::or_skip(pollster::block_on(adapter::request("test", None)))
 }
 
 pub(super) fn multiplies(device: &wgpu::Device) -> Vec<Multiply> {
@@ -44,8 +39,12 @@ fn known_answers_on_the_device() {
         }";
     for multiply in multiplies(&context.device) {
         let source = shader::fill(multiply).split("const F32").next().unwrap().to_owned();
-        let source =
-            source.replace("params.one", "1.0").replace("params.scale", "1.0").replace("params.shift", "0.0") + MAIN;
+        let source = source
+            .replace("params.one", "1.0")
+            .replace("params.zero", "0u")
+            .replace("params.scale", "1.0")
+            .replace("params.shift", "0.0")
+            + MAIN;
         let (four, two) = (known_answers("philox4x32"), known_answers("philox2x32"));
         let mut rows: Vec<u32> = four.iter().flat_map(|row| [&row[..6], &[0; 4]].concat()).collect();
         rows.extend(two.iter().flat_map(|row| [&row[..3], &[0; 7]].concat()));
@@ -89,8 +88,14 @@ fn known_answers_on_the_device() {
 fn open_broken(from: &str, to: &str) -> Option<Result<Device>> {
     let (device, queue) = raw_device()?;
     let sources = Sources::new(Multiply::Limbs);
-    let broken = Sources { fill: sources.fill.replace(from, to), ..sources.clone() };
-    assert_ne!(broken.fill, sources.fill, "{from} is no longer in the shader");
+    let replace = |source: &String| source.replace(from, to);
+    let broken = Sources {
+        fill: replace(&sources.fill),
+        fingerprint: replace(&sources.fingerprint),
+        stats: replace(&sources.stats),
+        orthogonal: replace(&sources.orthogonal),
+    };
+    assert_ne!(broken, sources, "{from} is no longer in the shaders");
     Some(pollster::block_on(Device::with_sources(device, queue, Multiply::Limbs, &broken)))
 }
 
@@ -98,22 +103,39 @@ fn open_broken(from: &str, to: &str) -> Option<Result<Device>> {
 #[test]
 fn a_driver_that_breaks_the_arithmetic_is_refused() {
     for (from, to, what) in [
-        // One rounding less, as a fused multiply-add has.
+        // A fused multiply-add: the product's own error (Dekker 1971) is not lost.
         (
             "return fma(a * b, params.one, c);",
-            "return bitcast<f32>(bitcast<u32>(fma(a * b, params.one, c)) + u32(a == 0.5) + u32(b > 0.3 && b < 0.31));",
+            "let p = a * b;
+            let x = keep(a * 4097.0); let ah = keep(x - keep(x - a)); let al = a - ah;
+            let y = keep(b * 4097.0); let bh = keep(y - keep(y - b)); let bl = b - bh;
+            let e = keep(keep(keep(keep(ah * bh) - p) + keep(ah * bl)) + keep(al * bh)) + keep(al * bl);
+            let s = keep(p + c); let z = keep(s - p);
+            return s + keep(keep(keep(p - keep(s - z)) + keep(c - z)) + e);",
             "normal F32",
         ),
         // The built-in square root instead of our own.
-        ("return w * q;", "return sqrt(s);", "normal F32"),
+        ("return mul_add(w, keep(q * h), w);", "return sqrt(s);", "normal F32"),
         // A multiplication that loses a carry.
         ("(middle >> 16u) + (carry >> 16u)", "(middle >> 16u)", "normal F32"),
         // Rounding halves up instead of to even.
         ("0x7fffu + ((bits >> 16u) & 1u)", "0x8000u", "normal BF16"),
         // Flushing the subnormal numbers of f16.
         ("let subnormal = bitcast<u32>", "let subnormal = 0u & bitcast<u32>", "normal F16"),
+        // A comparison with a bound that is left out.
+        ("value < params.low", "false", "truncated F32"),
+        ("value > params.high", "false", "truncated F32"),
+        // A place in a cubic that loses its last bit, and a cubic that is not the word's.
+        ("bits & 0xfffffu", "bits & 0xffffeu", "truncated F32"),
+        ("- SEGMENT_ONE + upper", "- SEGMENT_ONE + upper + u32(bits < 0x4d000000u)", "truncated F32"),
         // A wrong sign only where a slice starts inside a block.
         ("let next = values(block_index(i + 1u));", "let next = -values(block_index(i + 1u));", "normal F16"),
+        // A constant that is rounded by itself.
+        ("return vec4<f32>(params.shift);", "return vec4<f32>(params.shift * 1.001);", "constant F16"),
+        // Reductions that lose a carry or a lane.
+        ("a.y + b.y + u32(low < a.x)", "a.y + b.y", "fingerprint F32"),
+        ("for (var half = LANES / 2u; half > 0u;", "for (var half = LANES / 2u; half > 1u;", "fingerprint F32"),
+        ("low = min(low, ordered_key(bits));", "low = min(low, bits);", "stats F32"),
     ] {
         let Some(opened) = open_broken(from, to) else { return };
         match opened {
@@ -197,7 +219,9 @@ fn shaders_and_rust_share_their_constants() {
         ("NORMAL", window::Transform::Normal as u32),
         ("UNIFORM", window::Transform::Uniform as u32),
         ("CONSTANT", window::Transform::Constant as u32),
+        ("TRUNCATED", window::Transform::Truncated as u32),
     ];
+    let truncated = [("SIDE", truncated::SIDE as u32), ("SEGMENT_ONE", truncated::SEGMENT_ONE)];
     let reduce = [("LANES", reduce::LANES as u32), ("CHUNK", reduce::CHUNK as u32)];
     let orthogonal = {
         use crate::orthogonal::{BLOCK, COLUMNS, PARTS, RUN, SIGNS, VECTORS};
@@ -212,6 +236,7 @@ fn shaders_and_rust_share_their_constants() {
         .chain(sample)
         .chain(dtype)
         .chain(transform)
+        .chain(truncated)
         .chain(reduce)
         .chain(orthogonal)
         .map(|(name, bits)| (name.to_owned(), bits))
@@ -236,10 +261,10 @@ fn shaders_and_rust_share_their_struct_layouts() {
     macro_rules! members {
         ($ty:ty: $($member:ident)*) => { vec![$((stringify!($member).to_owned(), offset_of!($ty, $member) as u32)),*] };
     }
-    let fill = members!(FillParams: key stream first begin count scale shift one);
+    let fill = members!(FillParams: key stream first begin count scale shift one zero low high);
     assert_eq!(layout(&parse(&shader::fill(Multiply::Limbs)), "Params"), (fill, size_of::<FillParams>() as u32));
     type ReduceParams = super::reduce::ReduceParams;
-    let reduce = members!(ReduceParams: first begin count one);
+    let reduce = members!(ReduceParams: first begin count one zero);
     let stats = parse(&shader::stats());
     assert_eq!(layout(&stats, "Params"), (reduce.clone(), size_of::<ReduceParams>() as u32));
     assert_eq!(
@@ -248,7 +273,7 @@ fn shaders_and_rust_share_their_struct_layouts() {
     );
     type OrthogonalParams = super::orthogonal::OrthogonalParams;
     let orthogonal = members!(OrthogonalParams: key stream rows columns quads matrix block blocks at first count begin
-        transposed scale shift one);
+        transposed scale shift one zero);
     let source = shader::orthogonal(Multiply::Limbs);
     assert_eq!(layout(&parse(&source), "Params"), (orthogonal, size_of::<OrthogonalParams>() as u32));
     type Chunk = crate::reduce::stats::Chunk;

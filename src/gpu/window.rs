@@ -22,7 +22,8 @@ pub(crate) struct WindowLimits {
 impl WindowLimits {
     pub(crate) fn of(limits: &wgpu::Limits) -> Self {
         WindowLimits {
-            binding: limits.max_storage_buffer_binding_size.min(limits.max_buffer_size) & !255,
+            // Above 2 GiB sizes and indices inside drivers and shaders have been seen to wrap.
+            binding: limits.max_storage_buffer_binding_size.min(limits.max_buffer_size).min(1 << 31) & !255,
             alignment: u64::from(limits.min_storage_buffer_offset_alignment).max(ENTRY),
             groups: limits.max_compute_workgroups_per_dimension,
         }
@@ -58,6 +59,7 @@ pub(crate) enum Transform {
     Normal = 0,
     Uniform = 1,
     Constant = 2,
+    Truncated = 3,
 }
 
 impl From<Distribution> for Transform {
@@ -66,6 +68,7 @@ impl From<Distribution> for Transform {
             Distribution::Normal { .. } => Transform::Normal,
             Distribution::Uniform { .. } => Transform::Uniform,
             Distribution::Constant { .. } => Transform::Constant,
+            Distribution::Truncated { .. } => Transform::Truncated,
         }
     }
 }
@@ -82,8 +85,9 @@ pub(crate) struct FillParams {
     pub(crate) scale: f32,
     pub(crate) shift: f32,
     pub(crate) one: f32,
-    /// The uniform address space rounds a struct up to its alignment of 8.
-    pub(crate) padding: u32,
+    pub(crate) zero: u32,
+    pub(crate) low: f32,
+    pub(crate) high: f32,
 }
 
 /// One dispatch: a kernel, its params and the part of the buffer that it is bound to.
@@ -119,6 +123,10 @@ fn cut(
 ) {
     let size = fill.dtype.size();
     let scaling = fill.distribution.scaling();
+    let (low, high) = match fill.distribution {
+        Distribution::Truncated { least, largest, .. } => (least, largest),
+        _ => (0.0, 0.0),
+    };
     let mut start = range.start;
     while start < range.end {
         let at = offset + start * size;
@@ -140,7 +148,9 @@ fn cut(
                 scale: scaling.scale,
                 shift: scaling.shift,
                 one: 1.0,
-                padding: 0,
+                zero: 0,
+                low,
+                high,
             },
             offset: base,
             size: (offset + end * size).next_multiple_of(unit) - base,

@@ -36,12 +36,14 @@ pub(super) struct Block {
 }
 
 impl Orthogonal {
-    /// Writes all matrices, on all cores. `progress` hears how much is done, of how much, and can break off.
+    /// Writes all matrices, on all cores, with the bits of
+    /// [`Device::fill_orthogonal`](crate::Device::fill_orthogonal). `progress` hears how much is done, of how
+    /// much, and can break off.
     ///
     /// # Errors
     /// [`Error::Length`], [`Error::HostOutOfMemory`], and [`Error::Interrupted`] if `progress` broke off; what
     /// `out` then holds is not specified.
-    pub(crate) fn fill<T: Element>(
+    pub fn fill<T: Element>(
         &self,
         seed: u64,
         stream: u64,

@@ -39,7 +39,7 @@ mod tests;
 
 use std::ops::ControlFlow;
 
-use crate::{Error, Result};
+use crate::{Error, Result, Shape};
 
 /// Reflections applied at once.
 pub(crate) const BLOCK: usize = 16;
@@ -61,21 +61,62 @@ pub(crate) const VECTORS: usize = BLOCK + 1;
 /// What errors call it.
 pub(crate) const OPERATION: &str = "orthogonal";
 
-/// `batch` matrices of `rows` x `cols`, row-major one after the other: orthonormal columns, or rows if those
-/// are fewer, times `gain`.
+/// A request for Haar-distributed matrices: orthonormal columns, or rows if those are fewer, times a gain
+/// (Saxe et al. 2013, `torch.nn.init.orthogonal_`).
+///
+/// ```
+/// use std::ops::ControlFlow;
+///
+/// use gpu_init::Orthogonal;
+///
+/// let mut q = vec![0f32; 64 * 32];
+/// Orthogonal::new([64, 32], 1.0)?.fill(42, gpu_init::stream_of("w"), &mut q, &mut |_, _| ControlFlow::Continue(()))?;
+/// let norm: f32 = q.iter().step_by(32).map(|entry| entry * entry).sum();
+/// assert!((norm - 1.0).abs() < 1e-5);
+/// # Ok::<(), gpu_init::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Orthogonal {
+pub struct Orthogonal {
     /// Dimension 0 of the peer's tensor.
     pub(crate) rows: u32,
     /// The product of its other dimensions.
     pub(crate) cols: u32,
     pub(crate) batch: u32,
-    /// The caller keeps it where no element becomes subnormal or infinite: entries are at most 1 and hardly ever
-    /// smaller than those of a normal of standard deviation 1 / sqrt(m).
     pub(crate) gain: f32,
 }
 
 impl Orthogonal {
+    /// A matrix of `shape`'s dimension 0 by the product of the others, as PyTorch flattens it.
+    ///
+    /// # Errors
+    /// [`Error::TooFewDims`], [`Error::ZeroSized`], [`Error::SizeOverflow`] if a side does not fit in 32 bits,
+    /// [`Error::InvalidOption`] for a gain outside 1e-20 to 1e30.
+    pub fn new(shape: impl Into<Shape>, gain: f64) -> Result<Self> {
+        let (shape, operation) = (shape.into(), OPERATION);
+        let elements = shape.elements(operation)?;
+        let &[rows, _, ..] = shape.dims() else { return Err(Error::TooFewDims { operation, shape }) };
+        if !(1e-20..=1e30).contains(&gain) {
+            let expected = "from 1e-20 to 1e30";
+            return Err(Error::InvalidOption { operation, option: "gain", value: gain, expected });
+        }
+        match (rows.try_into(), (elements / rows as u64).try_into()) {
+            (Ok(rows), Ok(cols)) => Ok(Orthogonal { rows, cols, batch: 1, gain: gain as f32 }),
+            _ => Err(Error::SizeOverflow { operation, shape }),
+        }
+    }
+
+    /// So many independent matrices, one after the other.
+    ///
+    /// ```
+    /// use gpu_init::Orthogonal;
+    ///
+    /// let heads = Orthogonal::new([64, 64], 1.0)?.batch(12);
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    pub fn batch(self, batch: u32) -> Self {
+        Orthogonal { batch, ..self }
+    }
+
     /// Entries of a column of Q: m.
     pub(crate) fn height(&self) -> usize {
         self.rows.max(self.cols) as usize

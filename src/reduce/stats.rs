@@ -7,8 +7,8 @@ use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
 
 use super::{CHUNK, LANES, reduce_lanes};
-use crate::sample::mul_add;
-use crate::{DType, Distribution, Element};
+use crate::sample::{keep, mul_add};
+use crate::{DType, Distribution, Element, Fill};
 
 /// Statistics of a tensor's elements. Mean, deviation and range are those of the finite ones.
 ///
@@ -40,6 +40,8 @@ pub struct Stats {
 
 /// Sampling errors that count as agreement: a false alarm in 10^9 tensors or fewer.
 const SIGMAS: f64 = 6.5;
+/// Elements from which on the deviation's sampling error is nearly normal.
+const FEWEST: f64 = 64.0;
 
 impl Stats {
     /// Of elements on the host, on all cores.
@@ -78,42 +80,55 @@ impl Stats {
         }
     }
 
-    /// What is wrong with these statistics for elements drawn from `law` and stored as `dtype`, or `None`.
+    /// What is wrong with these statistics for the elements of `fill`, or `None`.
     ///
-    /// Mean and deviation may be 6.5 of their own sampling errors away and the range must be inside the
-    /// law's bounds; constants must be exact.
+    /// Every element must be there and finite, mean and deviation may be 6.5 of their own sampling errors and
+    /// one rounding away, the range must be inside the distribution's bounds, and constants must be exact.
     ///
     /// ```
-    /// use gpu_init::{Cpu, DType, Initializer, Layout, Parameter};
+    /// use gpu_init::{Cpu, Parameter};
     ///
+    /// let normal = Parameter::xavier_normal([300, 100]).resolve(0, 0)?;
+    /// let uniform = Parameter::xavier_uniform([300, 100]).resolve(0, 0)?;
     /// let stats = Cpu::new().fill(&Parameter::xavier_normal([300, 100]))?.stats();
-    /// let law = |initializer: Initializer| initializer.distribution(&[300, 100].into(), Layout::OutInKernel, DType::F32);
-    /// assert_eq!(stats.disagreement(&law(Initializer::XAVIER_NORMAL)?, DType::F32), None);
-    /// assert!(stats.disagreement(&law(Initializer::XAVIER_UNIFORM)?, DType::F32).is_some());
+    /// assert_eq!(stats.disagreement(&normal), None);
+    /// assert!(stats.disagreement(&uniform).unwrap().contains("expected within"));
     /// # Ok::<(), gpu_init::Error>(())
     /// ```
-    pub fn disagreement(&self, law: &Distribution, dtype: DType) -> Option<String> {
-        if self.nan + self.infinite > 0 {
-            return Some(format!("{} NaN and {} infinite elements", self.nan, self.infinite));
+    pub fn disagreement(&self, fill: &Fill) -> Option<String> {
+        let Fill { distribution, dtype, len, .. } = *fill;
+        if (self.count, self.nan, self.infinite) != (len, 0, 0) {
+            let Stats { count, nan, infinite, .. } = self;
+            return Some(format!("{count} elements, {nan} NaN, {infinite} infinite; expected {len}, 0, 0"));
         }
-        let (n, std, kurtosis) = (self.count as f64, law.std(), law.kurtosis());
-        let (low, high) = law.bounds();
-        // One rounding to the element type; its step near zero is that of the smallest subnormal.
-        let rounding =
-            dtype.rounding() * low.abs().max(high.abs()) + if dtype == DType::F16 { 2f64.powi(-25) } else { 0.0 };
-        let mean_error =
-            SIGMAS * std / n.sqrt() + rounding / n.sqrt() + f64::from(f32::EPSILON) * (std + law.mean().abs());
-        // The deviation of n values has no mean error to speak of only for larger n; below, Gauss is no guide.
-        let spread = SIGMAS * ((kurtosis - 1.0).max(0.0) / (4.0 * n)).sqrt() + 2.0 / n;
-        let std_error = std * (spread + f64::from(f32::EPSILON)) + rounding / n.sqrt().min(8.0);
-        let exact = matches!(law, Distribution::Constant { .. });
-        if exact && (self.min != self.max || (self.min - law.mean()).abs() > rounding) {
-            Some(format!("values {}..{}, expected {} everywhere", self.min, self.max, law.mean()))
-        } else if self.min < low - rounding || self.max > high + rounding {
+        let (n, mean, std, kurtosis) = (len as f64, distribution.mean(), distribution.std(), distribution.kurtosis());
+        let (low, high) = distribution.bounds();
+        // Half a step of the element type at a value; near zero it is that of the smallest subnormal.
+        let half_step =
+            |value: f64| dtype.rounding() * value.abs() + if dtype == DType::F16 { 2f64.powi(-25) } else { 0.0 };
+        // NaN is close to nothing.
+        let close = |actual: f64, expected: f64, error: f64| (actual - expected).abs() <= error;
+        if let Distribution::Constant { .. } = distribution {
+            let exact = self.min == self.max && close(self.min, mean, half_step(mean));
+            return (!exact).then(|| format!("values {}..{}, expected {mean} everywhere", self.min, self.max));
+        }
+        let inside = self.min >= low - half_step(low) && self.max <= high + half_step(high);
+        // All values of a tensor may be rounded the same way where the mean is large beside the deviation.
+        let mut rounding = half_step(mean) + f64::from(f32::EPSILON) * (std + mean.abs());
+        if let Distribution::Truncated { .. } = distribution {
+            // Where a density ends at a bound all is rounded to one side: in mean a step times the part of the
+            // distribution that a step is.
+            let step = 2.0 * half_step(low.abs().max(high.abs()));
+            rounding += step * (step / std).min(1.0);
+        }
+        let mean_error = SIGMAS * std / n.sqrt() + rounding;
+        let spread = SIGMAS * ((kurtosis - 1.0) / (4.0 * n)).sqrt() + 2.0 / n + dtype.rounding().powi(2);
+        let std_error = std * spread + rounding;
+        if !inside {
             Some(format!("values {}..{}, expected within {low}..{high}", self.min, self.max))
-        } else if !exact && (self.mean - law.mean()).abs() > mean_error {
-            Some(format!("mean {}, expected {} within {mean_error:.2e}", self.mean, law.mean()))
-        } else if !exact && n >= 64.0 && (self.std - std).abs() > std_error {
+        } else if !close(self.mean, mean, mean_error) {
+            Some(format!("mean {}, expected {mean} within {mean_error:.2e}", self.mean))
+        } else if n >= FEWEST && !close(self.std, std, std_error) {
             Some(format!("std {}, expected {std} within {std_error:.2e}", self.std))
         } else {
             None
@@ -193,8 +208,8 @@ impl Chunk {
             let (value, sum) = (element.widen(), &mut sums[i % LANES]);
             if value.is_finite() {
                 let d = (value - centre) * scale;
-                sum[0] += d;
-                sum[1] = mul_add(d, d, sum[1]);
+                sum[0] = keep(sum[0] + d);
+                sum[1] = keep(mul_add(d, d, sum[1]));
             }
         }
         let [sum, square] = reduce_lanes(sums, |a, b| [a[0] + b[0], a[1] + b[1]]);

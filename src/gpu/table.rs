@@ -1,0 +1,53 @@
+//! The tables of truncated normals in device memory: one buffer for all of a recording's fills.
+
+use super::context::Context;
+use super::kernels::Kernels;
+use super::record::binding;
+use crate::quantile::Truncated;
+use crate::truncated::Table;
+use crate::{Distribution, Fill, Result};
+
+/// A table's place: bindings start at multiples of 256 on every device.
+const STRIDE: usize = size_of::<Table>().next_multiple_of(256);
+
+#[derive(Debug)]
+pub(super) struct Tables {
+    /// Each law once, in the order of their tables.
+    laws: Vec<Distribution>,
+    buffer: wgpu::Buffer,
+}
+
+impl Tables {
+    /// Those that `fills` need.
+    pub(super) fn new<'a>(
+        context: &Context,
+        kernels: &Kernels,
+        operation: &'static str,
+        fills: impl Iterator<Item = &'a Fill>,
+    ) -> Result<Self> {
+        let (mut laws, mut contents) = (Vec::new(), Vec::new());
+        for &Fill { distribution, .. } in fills {
+            if let Distribution::Truncated { mean, std, low, high, .. } = distribution
+                && !laws.contains(&distribution)
+            {
+                contents.extend_from_slice(bytemuck::cast_slice(&*Truncated { mean, std, low, high }.table()));
+                laws.push(distribution);
+                contents.resize(STRIDE * laws.len(), 0);
+            }
+        }
+        let buffer = if laws.is_empty() {
+            kernels.no_table.clone()
+        } else {
+            context.buffer_with(operation, &contents, wgpu::BufferUsages::STORAGE)?
+        };
+        Ok(Tables { laws, buffer })
+    }
+
+    /// What the shader's `table` is bound to for a law: its table, or anything if it needs none.
+    pub(super) fn binding(&self, law: &Distribution) -> wgpu::BufferBinding<'_> {
+        match self.laws.iter().position(|other| other == law) {
+            Some(i) => binding(&self.buffer, (i * STRIDE) as u64, size_of::<Table>() as u64),
+            None => binding(&self.buffer, 0, self.buffer.size()),
+        }
+    }
+}

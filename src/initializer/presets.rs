@@ -1,0 +1,50 @@
+//! What a user would migrate from: the defaults of the peers' layers, by name.
+
+use super::{FanMode, Initializer, VarianceLaw};
+
+/// sqrt 5, the slope that PyTorch's layers pass to kaiming_uniform: their bound becomes 1 / sqrt(fan_in).
+const SQRT_5: f64 = 2.23606797749979;
+
+/// Text names of the peers' defaults. Each is an initializer of this crate with other options.
+pub(super) const PRESETS: [(&str, Initializer); 11] = [
+    // torch.nn.Linear, Conv1d to Conv3d and their transposed kinds; burn's Linear and Conv.
+    ("pytorch_linear", PYTORCH),
+    ("pytorch_conv", PYTORCH),
+    ("pytorch_embedding", Initializer::Normal { mean: 0.0, std: 1.0 }),
+    // keras.layers.Dense, Conv1D...: glorot_uniform; keras.initializers with their defaults.
+    ("keras_dense", Initializer::GlorotUniform),
+    ("keras_conv", Initializer::GlorotUniform),
+    ("keras_random_normal", Initializer::Normal { mean: 0.0, std: 0.05 }),
+    ("keras_random_uniform", KERAS_UNIFORM),
+    ("keras_truncated_normal", Initializer::TruncatedNormalSigma { mean: 0.0, std: 0.05, lower: -2.0, upper: 2.0 }),
+    ("keras_embedding", KERAS_UNIFORM),
+    // flax.linen.Dense and Conv: lecun_normal; Embed: variance_scaling(1, fan_in, normal, out_axis=0), whose
+    // fan_in is the last axis.
+    ("flax_dense", Initializer::LecunNormal),
+    (
+        "flax_embed",
+        Initializer::VarianceScaling { scale: 1.0, mode: FanMode::FanOut, distribution: VarianceLaw::Normal },
+    ),
+];
+
+const PYTORCH: Initializer =
+    Initializer::KaimingUniform { a: SQRT_5, mode: FanMode::FanIn, nonlinearity: super::Nonlinearity::LeakyRelu };
+
+const KERAS_UNIFORM: Initializer = Initializer::Uniform { a: -0.05, b: 0.05 };
+
+impl Initializer {
+    /// PyTorch's default for the bias of a Linear or Conv whose weight has this fan_in:
+    /// U(-1/sqrt(fan_in), 1/sqrt(fan_in)).
+    ///
+    /// ```
+    /// use gpu_init::{Cpu, Initializer, Parameter};
+    ///
+    /// let bias = Cpu::new().fill(&Parameter::new([3072], Initializer::pytorch_bias(768)))?;
+    /// assert!(bias.stats().max <= 1.0 / 768f64.sqrt());
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    pub fn pytorch_bias(fan_in: u64) -> Self {
+        let bound = 1.0 / (fan_in as f64).sqrt();
+        Initializer::Uniform { a: -bound, b: bound }
+    }
+}

@@ -1,0 +1,167 @@
+//! Initializers as text: `kaiming_normal(mode=fan_out, nonlinearity=relu)`, both ways.
+
+use std::fmt;
+use std::str::FromStr;
+
+use strum::VariantNames;
+
+use super::{FanMode, Initializer, Nonlinearity, VarianceLaw, presets};
+
+/// An option of an initializer, to be shown or set.
+pub(super) enum Slot<'a> {
+    Number(&'a mut f64),
+    Mode(&'a mut FanMode),
+    Law(&'a mut VarianceLaw),
+    Nonlinearity(&'a mut Nonlinearity),
+}
+
+impl Slot<'_> {
+    fn set(&mut self, text: &str) -> Result<(), String> {
+        let name = snake_case(text);
+        match self {
+            Slot::Number(slot) => set(*slot, text, "a number"),
+            Slot::Mode(slot) => set(*slot, &name, &FanMode::VARIANTS.join(", ")),
+            Slot::Law(slot) => set(*slot, &name, &VarianceLaw::VARIANTS.join(", ")),
+            Slot::Nonlinearity(slot) => set(*slot, &name, &Nonlinearity::VARIANTS.join(", ")),
+        }
+    }
+}
+
+/// Names may be written with hyphens and in capitals.
+fn snake_case(name: &str) -> String {
+    name.to_ascii_lowercase().replace('-', "_")
+}
+
+fn set<T: FromStr>(slot: &mut T, text: &str, expected: &str) -> Result<(), String> {
+    *slot = text.parse().map_err(|_| format!("{text:?} is not {expected}"))?;
+    Ok(())
+}
+
+impl fmt::Display for Slot<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Slot::Number(value) => value.fmt(f),
+            Slot::Mode(value) => value.fmt(f),
+            Slot::Law(value) => value.fmt(f),
+            Slot::Nonlinearity(value) => value.fmt(f),
+        }
+    }
+}
+
+/// The name and, in parentheses, the options that differ from their defaults.
+impl fmt::Display for Initializer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some((name, _)) = CONSTANTS.iter().find(|(_, constant)| constant == self) {
+            return f.write_str(name);
+        }
+        f.write_str(self.name())?;
+        let (mut shown, mut default) = (*self, *self);
+        if let Some(found) = Initializer::ALL.iter().find(|initializer| initializer.name() == self.name()) {
+            default = *found;
+        }
+        let options: Vec<String> = shown
+            .options_mut()
+            .iter()
+            .zip(default.options_mut())
+            .map(|((option, value), (_, default))| (option, value.to_string(), default.to_string()))
+            .filter(|(_, value, default)| value != default)
+            .map(|(option, value, _)| format!("{option}={value}"))
+            .collect();
+        if options.is_empty() { Ok(()) } else { write!(f, "({})", options.join(", ")) }
+    }
+}
+
+/// Constants that have names of their own.
+const CONSTANTS: [(&str, Initializer); 2] = [("zeros", Initializer::ZEROS), ("ones", Initializer::ONES)];
+
+/// The text is no initializer.
+///
+/// ```
+/// let error = "xavier_normal(gian=2)".parse::<gpu_init::Initializer>().unwrap_err();
+/// assert_eq!(
+///     error.to_string(),
+///     "cannot read initializer \"xavier_normal(gian=2)\": xavier_normal has no option \"gian\"; it has gain, mean"
+/// );
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("cannot read initializer {text:?}: {reason}")]
+pub struct ParseInitializerError {
+    text: String,
+    reason: String,
+}
+
+/// Every option is checked.
+impl FromStr for Initializer {
+    type Err = ParseInitializerError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        parse(text).map_err(|reason| ParseInitializerError { text: text.to_owned(), reason })
+    }
+}
+
+fn parse(text: &str) -> Result<Initializer, String> {
+    let (name, options) = match text.trim().split_once('(') {
+        None => (text.trim(), ""),
+        Some((name, rest)) => (name.trim(), rest.strip_suffix(')').ok_or("the closing parenthesis is missing")?),
+    };
+    let name = snake_case(name);
+    let mut initializer =
+        named(&name).ok_or_else(|| format!("there is no {name:?}; use one of {}", all_names().join(", ")))?;
+    let mut seen = Vec::new();
+    for option in options.split(',').map(str::trim).filter(|option| !option.is_empty()) {
+        let (key, value) =
+            option.split_once('=').ok_or_else(|| format!("{option:?} is not of the form option=value"))?;
+        let (key, value) = (key.trim(), value.trim());
+        if seen.contains(&key) {
+            return Err(format!("{key} comes twice"));
+        }
+        seen.push(key);
+        let mut slots = initializer.options_mut();
+        match slots.iter_mut().find(|(option, _)| *option == key) {
+            Some((_, slot)) => slot.set(value).map_err(|reason| format!("{key}: {reason}"))?,
+            None => {
+                let names: Vec<_> = slots.iter().map(|(option, _)| *option).collect();
+                let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+                return Err(format!("{name} has no option {key:?}; it has {names}"));
+            }
+        }
+    }
+    initializer.validate().map_err(|error| error.to_string())?;
+    Ok(initializer)
+}
+
+/// A scheme with its defaults, a constant or a preset.
+fn named(name: &str) -> Option<Initializer> {
+    let scheme = Initializer::ALL.into_iter().find(|initializer| initializer.name() == name);
+    scheme.or_else(|| {
+        CONSTANTS.iter().chain(&presets::PRESETS).find(|(known, _)| *known == name).map(|(_, found)| *found)
+    })
+}
+
+fn all_names() -> Vec<&'static str> {
+    let schemes = Initializer::ALL.iter().map(|initializer| initializer.name());
+    schemes.chain(CONSTANTS.iter().chain(&presets::PRESETS).map(|(name, _)| *name)).collect()
+}
+
+#[cfg(feature = "serde")]
+mod serde_text {
+    use serde::de::{Deserialize, Deserializer, Error};
+    use serde::ser::{Serialize, Serializer};
+
+    use super::Initializer;
+
+    /// As its text.
+    impl Serialize for Initializer {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            serializer.collect_str(self)
+        }
+    }
+
+    /// From its text.
+    impl<'de> Deserialize<'de> for Initializer {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+            text.parse().map_err(D::Error::custom)
+        }
+    }
+}

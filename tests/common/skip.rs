@@ -1,0 +1,15 @@
+//! The declared skip of tests that need an adapter.
+
+/// What a test opened, or `None` if there is no adapter and `GPU_INIT_SKIP_GPU_TESTS=1` asks for the skip.
+pub fn or_skip<T>(opened: Result<T, gpu_init::Error>) -> Option<T> {
+    match opened {
+        Ok(opened) => Some(opened),
+        Err(error @ gpu_init::Error::NoAdapter { .. })
+            if std::env::var("GPU_INIT_SKIP_GPU_TESTS").is_ok_and(|value| value == "1") =>
+        {
+            eprintln!("skipped because GPU_INIT_SKIP_GPU_TESTS=1: {error}");
+            None
+        }
+        Err(error) => panic!("{error}\nGPU_INIT_SKIP_GPU_TESTS=1 skips the tests that need an adapter"),
+    }
+}

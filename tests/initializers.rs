@@ -1,0 +1,185 @@
+//! Initializers as data: text and serde both ways, options checked, fans and scales by the peers' rules.
+
+use gpu_init::{
+    Cpu, DType, Distribution, Error, FanMode, Initializer, Layout, Nonlinearity, Parameter, Shape, VarianceLaw,
+    calculate_gain,
+};
+
+fn read(text: &str) -> Initializer {
+    text.parse().unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Some initializers with every option changed.
+fn changed() -> Vec<Initializer> {
+    let (mode, nonlinearity) = (FanMode::FanGeoAvg, Nonlinearity::ConvTranspose2d);
+    vec![
+        Initializer::VarianceScaling { scale: 0.1, mode, distribution: VarianceLaw::Uniform },
+        Initializer::XavierNormal { gain: 5.0 / 3.0, mean: -1e-3 },
+        Initializer::XavierUniform { gain: 1e10, mean: 0.25 },
+        Initializer::KaimingNormal { a: 0.2, mode, nonlinearity },
+        Initializer::KaimingUniform { a: -3.0, mode: FanMode::FanOut, nonlinearity: Nonlinearity::Selu },
+        Initializer::Normal { mean: 1.0 / 3.0, std: 0.02 },
+        Initializer::Uniform { a: -3.5, b: -0.1 },
+        Initializer::Constant { val: -0.1 },
+    ]
+}
+
+#[test]
+fn text_goes_both_ways() {
+    let defaults = Initializer::ALL.into_iter().filter(|initializer| initializer.name() != "constant");
+    for initializer in defaults.chain(changed()).chain([Initializer::ZEROS, Initializer::ONES]) {
+        let text = initializer.to_string();
+        assert_eq!(read(&text), initializer, "{text}");
+        assert_eq!(
+            read(&format!(" {} ", text.to_uppercase().replace('_', "-").to_lowercase().replace('=', " = "))),
+            initializer
+        );
+        let json = serde_json::to_string(&initializer).unwrap();
+        assert_eq!(json, format!("{text:?}"));
+        assert_eq!(serde_json::from_str::<Initializer>(&json).unwrap(), initializer);
+    }
+    assert_eq!(read("zeros()"), Initializer::ZEROS);
+    assert_eq!(Initializer::ZEROS.to_string(), "zeros");
+    assert_eq!(Initializer::XAVIER_NORMAL.to_string(), "xavier_normal");
+}
+
+#[test]
+fn text_that_cannot_be_read_says_why() {
+    for (text, part) in [
+        ("", "xavier_normal, "),
+        ("glorot", "glorot_normal"),
+        ("normal(", "parenthesis"),
+        ("normal(std)", "option=value"),
+        ("normal(std=x)", "not a number"),
+        ("normal(std=1,std=2)", "twice"),
+        ("normal(std=-1)", "not below 0"),
+        ("normal(std=nan)", "not below 0"),
+        ("normal(std=inf)", "std"),
+        ("normal(low=1)", "it has mean, std"),
+        ("glorot_normal(gain=2)", "it has none"),
+        ("uniform(a=2)", "not below a"),
+        ("constant", "val"),
+        ("xavier_normal(gain=-1)", "gain"),
+        ("variance_scaling(scale=0)", "above 0"),
+        ("kaiming_normal(mode=fan)", "fan_in, fan_out"),
+        ("kaiming_normal(nonlinearity=gelu)", "leaky_relu"),
+        ("variance_scaling(distribution=cauchy)", "truncated_normal"),
+    ] {
+        let error = text.parse::<Initializer>().unwrap_err().to_string();
+        assert!(error.contains(part) && !error.contains('\n'), "{text}: {error}");
+        assert!(serde_json::from_str::<Initializer>(&format!("{text:?}")).is_err());
+    }
+}
+
+/// The peers' defaults, by the peers' names.
+#[test]
+fn presets_are_the_peers_defaults() {
+    let law =
+        |text: &str, shape: &[usize], layout| read(text).distribution(&shape.into(), &layout, DType::F32).unwrap();
+    let (pytorch, keras) = (Layout::OutInKernel, Layout::KernelInOut);
+    // torch.nn.Linear(768, 3072) and Conv2d(64, 128, 3): U(+-1/sqrt(fan_in)).
+    assert_eq!(law("pytorch_linear", &[3072, 768], pytorch.clone()).bounds().1 as f32, (1.0 / 768f64.sqrt()) as f32);
+    assert_eq!(law("pytorch-conv", &[128, 64, 3, 3], pytorch).bounds().1 as f32, (1.0 / 576f64.sqrt()) as f32);
+    assert_eq!(Initializer::pytorch_bias(576), Initializer::Uniform { a: -1.0 / 24.0, b: 1.0 / 24.0 });
+    // keras.layers.Dense: U(+-sqrt(6 / (fan_in + fan_out))).
+    assert_eq!(law("keras_dense", &[30, 20], keras.clone()).bounds().1 as f32, (6.0f64 / 50.0).sqrt() as f32);
+    assert_eq!(law("keras_embedding", &[30, 20], keras.clone()).bounds().1 as f32, 0.05);
+    // flax.linen.Embed(1000, 64): N(0, 1/64).
+    assert_eq!(law("flax_embed", &[1000, 64], keras).std(), 0.125);
+}
+
+/// std by hand for every mode, on a convolution and in both orders of axes.
+#[test]
+fn scales_follow_the_peers_formulas() {
+    let (fan_in, fan_out) = (3.0 * 49.0, 64.0 * 49.0);
+    let std = |text: &str| {
+        let stds = [
+            (&[64, 3, 7, 7], Layout::OutInKernel),
+            (&[7, 7, 3, 64], Layout::KernelInOut),
+            (&[3, 64, 7, 7], Layout::InOutKernel),
+        ]
+        .map(|(shape, layout)| read(text).distribution(&Shape::from(*shape), &layout, DType::F32).unwrap().std());
+        assert_eq!(stds, [stds[0]; 3], "{text}");
+        stds[0]
+    };
+    for (text, expected) in [
+        ("xavier_normal", (2.0f64 / (fan_in + fan_out)).sqrt()),
+        ("xavier_uniform(gain=2)", 2.0 * (2.0f64 / (fan_in + fan_out)).sqrt()),
+        ("kaiming_normal", (2.0f64 / fan_in).sqrt()),
+        ("kaiming_normal(mode=fan_out, nonlinearity=relu)", (2.0f64 / fan_out).sqrt()),
+        ("kaiming_uniform(a=0.5)", (2.0f64 / 1.25 / fan_in).sqrt()),
+        ("kaiming_uniform(a=0.5, nonlinearity=relu)", (2.0f64 / fan_in).sqrt()),
+        ("kaiming_normal(nonlinearity=tanh)", 5.0 / 3.0 / fan_in.sqrt()),
+        ("kaiming_normal(mode=fan_avg, nonlinearity=linear)", (2.0f64 / (fan_in + fan_out)).sqrt()),
+        ("he_uniform", (2.0f64 / fan_in).sqrt()),
+        ("lecun_uniform", (1.0f64 / fan_in).sqrt()),
+        ("glorot_uniform", (2.0f64 / (fan_in + fan_out)).sqrt()),
+        ("he_normal", (2.0f64 / fan_in).sqrt()),
+        ("lecun_normal", (1.0f64 / fan_in).sqrt()),
+        ("glorot_normal", (2.0f64 / (fan_in + fan_out)).sqrt()),
+        ("variance_scaling(scale=3, mode=fan_geo_avg, distribution=normal)", (3.0 / (fan_in * fan_out).sqrt()).sqrt()),
+        ("variance_scaling(scale=3, mode=fan_out, distribution=uniform)", (3.0f64 / fan_out).sqrt()),
+        ("variance_scaling", (1.0f64 / fan_in).sqrt()),
+    ] {
+        assert!((std(text) / expected - 1.0).abs() < 1e-6, "{text}: {} is not {expected}", std(text));
+    }
+}
+
+/// Keras' and JAX's normals end at two standard deviations of the untruncated normal; PyTorch's do not.
+#[test]
+fn the_peers_normals_are_theirs() {
+    let reach = |text: &str| {
+        let law = read(text).distribution(&[300, 100].into(), &Layout::OutInKernel, DType::F32).unwrap();
+        law.bounds().1 / law.std()
+    };
+    for text in ["glorot_normal", "he_normal", "lecun_normal", "variance_scaling"] {
+        assert!((reach(text) / (2.0 / 0.879_625_661) - 1.0).abs() < 1e-5, "{text}: {}", reach(text));
+    }
+    for text in ["xavier_normal", "kaiming_normal", "normal"] {
+        assert!(reach(text) > 6.66, "{text}");
+    }
+}
+
+#[test]
+fn gains_are_pytorchs() {
+    use Nonlinearity::*;
+    let unit = [Linear, Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d, Sigmoid];
+    assert!(unit.into_iter().all(|nonlinearity| calculate_gain(nonlinearity, None) == 1.0));
+    assert_eq!(calculate_gain(Tanh, None), 5.0 / 3.0);
+    assert_eq!(calculate_gain(Relu, Some(3.0)), 2f64.sqrt());
+    assert_eq!(calculate_gain(LeakyRelu, None), (2.0f64 / (1.0 + 1e-4)).sqrt());
+    assert_eq!(calculate_gain(Selu, None), 0.75);
+}
+
+#[test]
+fn layouts_that_do_not_fit_are_errors() {
+    let fill = |shape: &[usize], layout: Layout| Parameter::xavier_normal(shape).layout(layout).resolve(0, 0);
+    let axes =
+        |input: &[isize], output: &[isize]| Layout::Axes { input: input.into(), output: output.into(), batch: vec![] };
+    for layout in [Layout::Grouped { groups: 0 }, Layout::Grouped { groups: 5 }, axes(&[3], &[0]), axes(&[0], &[-4])] {
+        let error = fill(&[4, 6, 3], layout).unwrap_err();
+        assert!(matches!(error, Error::Layout { .. }), "{error:?}");
+        assert!(error.to_string().contains("[4, 6, 3]"), "{error}");
+    }
+    assert!(matches!(fill(&[4], axes(&[0], &[0])), Err(Error::TooFewDims { .. })));
+    let same = fill(&[4, 6, 3], axes(&[1], &[0])).unwrap();
+    assert_eq!(same, fill(&[4, 6, 3], Layout::OutInKernel).unwrap());
+    assert!(matches!(same.distribution, Distribution::Normal { .. }));
+}
+
+/// Every scheme fills, with the statistics of its law, in every type.
+#[test]
+fn every_scheme_has_its_law() {
+    for initializer in
+        Initializer::ALL.into_iter().filter(|initializer| initializer.name() != "constant").chain(changed())
+    {
+        for dtype in DType::ALL {
+            let mut parameter = Parameter::new([256, 16, 3, 3], initializer).dtype(dtype).name("law");
+            if matches!(initializer, Initializer::XavierUniform { gain, .. } if gain > 1e9) {
+                parameter = parameter.gain(100.0);
+            }
+            let stats = Cpu::new().fill(&parameter).unwrap().stats();
+            assert_eq!(stats.disagreement(&parameter.resolve(0, 0).unwrap()), None, "{initializer} {dtype}");
+        }
+    }
+}

@@ -5,6 +5,7 @@
 
 use rayon::prelude::*;
 
+use super::vectors::{Vectorize, vectorized};
 use crate::philox::{philox4x32, words};
 use crate::quantile::Truncated as Law;
 use crate::sample::{Scaling, normal4, uniform4};
@@ -151,7 +152,7 @@ fn range<T: Element, S: Transform>(transform: S, params: Params, first: u64, out
     if first.is_multiple_of(4) {
         let (lanes, _) = out.as_chunks_mut();
         done = 4 * LANES * lanes.len();
-        blocks_detected(transform, params, first / 4, lanes);
+        vectorized(Blocks { transform, params, first: first / 4, out: lanes });
     }
     let rest = first + done as u64;
     for (element, index) in out[done..].iter_mut().zip(rest..) {
@@ -159,42 +160,22 @@ fn range<T: Element, S: Transform>(transform: S, params: Params, first: u64, out
     }
 }
 
-/// [`blocks`] compiled for the vectors that this machine has.
-fn blocks_detected<T: Element, S: Transform>(transform: S, params: Params, first: u64, out: &mut [[T; 4 * LANES]]) {
-    #[cfg(target_arch = "x86_64")]
-    {
-        #[target_feature(enable = "avx512f,avx512bw,avx512cd,avx512dq,avx512vl")]
-        fn avx512<T: Element, S: Transform>(transform: S, params: Params, first: u64, out: &mut [[T; 4 * LANES]]) {
-            blocks(transform, params, first, out);
-        }
-        #[target_feature(enable = "avx2")]
-        fn avx2<T: Element, S: Transform>(transform: S, params: Params, first: u64, out: &mut [[T; 4 * LANES]]) {
-            blocks(transform, params, first, out);
-        }
-        let has_avx512 = is_x86_feature_detected!("avx512f")
-            && is_x86_feature_detected!("avx512bw")
-            && is_x86_feature_detected!("avx512cd")
-            && is_x86_feature_detected!("avx512dq")
-            && is_x86_feature_detected!("avx512vl");
-        if has_avx512 {
-            // SAFETY: every feature that the function is compiled for was just detected.
-            return unsafe { avx512(transform, params, first, out) };
-        }
-        if is_x86_feature_detected!("avx2") {
-            // SAFETY: as above.
-            return unsafe { avx2(transform, params, first, out) };
-        }
-    }
-    blocks(transform, params, first, out);
+/// Whole lanes of blocks from block `first` on.
+struct Blocks<'a, T, S> {
+    transform: S,
+    params: Params,
+    first: u64,
+    out: &'a mut [[T; 4 * LANES]],
 }
 
-#[inline(always)]
-fn blocks<T: Element, S: Transform>(transform: S, params: Params, first: u64, out: &mut [[T; 4 * LANES]]) {
-    for (part, block) in out.iter_mut().zip((first..).step_by(LANES)) {
-        let block = words(block);
-        let values = transform.lanes(params, block);
-        for (i, element) in part.iter_mut().enumerate() {
-            *element = T::round(values[i % 4][i / 4]);
+impl<T: Element, S: Transform> Vectorize for Blocks<'_, T, S> {
+    #[inline(always)]
+    fn run(self) {
+        for (part, block) in self.out.iter_mut().zip((self.first..).step_by(LANES)) {
+            let values = self.transform.lanes(self.params, words(block));
+            for (i, element) in part.iter_mut().enumerate() {
+                *element = T::round(values[i % 4][i / 4]);
+            }
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The CPU path: the same calls and the same bits as on a GPU, on all cores, with no adapter.
 
 pub(crate) mod fill;
+pub(crate) mod vectors;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -9,6 +9,7 @@ use rayon::prelude::*;
 
 use super::{BLOCK, OPERATION, Orthogonal, PARTS, RUN, report};
 use crate::cpu::fill::fill;
+use crate::cpu::vectors::{Vectorize, vectorized};
 use crate::reduce::reduce_lanes;
 use crate::sample::{SQRT_GUESS, SQRT_Q1, SQRT_Q2, SQRT_Q3, SQRT_Q4, mul_add};
 use crate::{DType, Distribution, Element, Error, Fill, Result};
@@ -86,7 +87,7 @@ impl Orthogonal {
                 let (now, later) = work.split_at_mut(wave);
                 now.par_iter_mut().with_max_len((GROUP / 16 / height / LANES).max(1)).for_each(|(unit, panel)| {
                     let (matrix, own) = (*unit / blocks * blocks, *unit % blocks);
-                    panel_detected(&reflections[matrix..=matrix + own], panel);
+                    vectorized(Panel { blocks: &reflections[matrix..=matrix + own], rows: panel });
                 });
                 work = later;
                 done += applied;
@@ -126,7 +127,7 @@ impl Orthogonal {
             }
             block.vectors[q][q] = head;
         }
-        gram_detected(&mut block);
+        vectorized(Gram(&mut block));
         Ok(block)
     }
 
@@ -292,41 +293,28 @@ fn gram(block: &mut Block) {
     }
 }
 
-/// Defines a function that calls another one compiled for the vectors that this machine has.
-macro_rules! detected {
-    ($name:ident, $work:ident($($argument:ident: $ty:ty),*)) => {
-        fn $name($($argument: $ty),*) {
-            #[cfg(target_arch = "x86_64")]
-            {
-                #[target_feature(enable = "avx512f,avx512bw,avx512cd,avx512dq,avx512vl")]
-                fn avx512($($argument: $ty),*) {
-                    $work($($argument),*);
-                }
-                #[target_feature(enable = "avx2")]
-                fn avx2($($argument: $ty),*) {
-                    $work($($argument),*);
-                }
-                let has_avx512 = is_x86_feature_detected!("avx512f")
-                    && is_x86_feature_detected!("avx512bw")
-                    && is_x86_feature_detected!("avx512cd")
-                    && is_x86_feature_detected!("avx512dq")
-                    && is_x86_feature_detected!("avx512vl");
-                if has_avx512 {
-                    // SAFETY: every feature that the function is compiled for was just detected.
-                    return unsafe { avx512($($argument),*) };
-                }
-                if is_x86_feature_detected!("avx2") {
-                    // SAFETY: as above.
-                    return unsafe { avx2($($argument),*) };
-                }
-            }
-            $work($($argument),*);
-        }
-    };
+/// [`panel`] as work.
+struct Panel<'a> {
+    blocks: &'a [Block],
+    rows: &'a mut [Row],
 }
 
-detected!(panel_detected, panel(blocks: &[Block], rows: &mut [Row]));
-detected!(gram_detected, gram(block: &mut Block));
+impl Vectorize for Panel<'_> {
+    #[inline(always)]
+    fn run(self) {
+        panel(self.blocks, self.rows);
+    }
+}
+
+/// [`gram`] as work.
+struct Gram<'a>(&'a mut Block);
+
+impl Vectorize for Gram<'_> {
+    #[inline(always)]
+    fn run(self) {
+        gram(self.0);
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -339,7 +327,7 @@ mod tests {
         let blocks: Vec<_> = (0..plan.blocks()).map(|i| plan.block(1, 2, 0, i).unwrap()).collect();
         let (mut plain, mut detected) = (zeroed_rows(333).unwrap(), zeroed_rows(333).unwrap());
         panel(&blocks, &mut plain);
-        panel_detected(&blocks, &mut detected);
+        vectorized(Panel { blocks: &blocks, rows: &mut detected });
         assert_eq!(plain, detected);
         for mut block in blocks {
             let of_detected = block.gram;

@@ -55,14 +55,6 @@ fn values(block: vec2<u32>) -> vec4<f32> {
     return normal4(words);
 }
 
-// Two values as the halves of a word, the first one low.
-fn pack(a: f32, b: f32) -> u32 {
-    if DTYPE == F16 {
-        return f16_bits(a) | (f16_bits(b) << 16u);
-    }
-    return bf16_bits(a) | (bf16_bits(b) << 16u);
-}
-
 // Whole 16-byte entries that start at a block: `first` is a multiple of 4, `count` of an entry's elements.
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn fill(

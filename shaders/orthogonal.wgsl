@@ -351,14 +351,6 @@ fn element(i: u32) -> f32 {
     return matrices[at] * params.scale;
 }
 
-// Two values as the halves of a word, the first one low.
-fn pack(a: f32, b: f32) -> u32 {
-    if DTYPE == F16 {
-        return f16_bits(a) | (f16_bits(b) << 16u);
-    }
-    return bf16_bits(a) | (bf16_bits(b) << 16u);
-}
-
 // Elements `first` to `first` + `count` - 1 as words from `begin` on; memory beyond keeps what it holds.
 @compute @workgroup_size(256)
 fn finish(

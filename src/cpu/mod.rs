@@ -20,13 +20,15 @@ impl Streams {
         Streams { seed, next: Arc::default() }
     }
 
-    /// Resolves a parameter; one that is not valid takes no stream.
+    /// Resolves a parameter with this seed. No stream is taken yet: the call may still fail.
     pub(crate) fn resolve(&self, parameter: &Parameter) -> Result<Fill> {
-        let mut fill = parameter.resolve(self.seed, 0)?;
-        if !parameter.has_stream() {
-            fill.stream = self.next.fetch_add(1, Ordering::Relaxed);
-        }
-        Ok(fill)
+        parameter.resolve(self.seed, 0)
+    }
+
+    /// Takes the next stream for a resolved parameter that names none.
+    pub(crate) fn take(&self, parameter: &Parameter, fill: Fill) -> Fill {
+        let stream = if parameter.has_stream() { fill.stream } else { self.next.fetch_add(1, Ordering::Relaxed) };
+        Fill { stream, ..fill }
     }
 }
 
@@ -66,7 +68,8 @@ impl Cpu {
     /// # Errors
     /// Those of [`Parameter::resolve`], and [`Error::HostOutOfMemory`].
     pub fn fill(&self, parameter: &Parameter) -> Result<HostTensor> {
-        HostTensor::filled(self.streams.resolve(parameter)?)
+        let fill = self.streams.resolve(parameter)?;
+        HostTensor::filled(self.streams.take(parameter, fill))
     }
 
     /// Fills the caller's slice, which must be as long as the parameter (or its range).
@@ -91,12 +94,12 @@ impl Cpu {
             return Err(Error::DTypeMismatch { operation, expected, actual: T::DTYPE });
         }
         let parameter = parameter.clone().dtype(T::DTYPE);
-        let expected = parameter.resolve(0, 0)?.len;
-        let actual = out.len() as u64;
+        let fill = self.streams.resolve(&parameter)?;
+        let (expected, actual) = (fill.len, out.len() as u64);
         if expected != actual {
             return Err(Error::Length { operation, expected, actual });
         }
-        fill::fill(&self.streams.resolve(&parameter)?, out);
+        fill::fill(&self.streams.take(&parameter, fill), out);
         Ok(())
     }
 }

@@ -231,18 +231,19 @@ impl Device {
     /// # Errors
     /// Those of [`fill`](Self::fill), for the first parameter that has one; nothing is filled then.
     pub fn fill_all(&self, parameters: &[Parameter]) -> Result<Vec<Tensor>> {
-        let wanted = parameters.iter().map(|parameter| parameter.resolve(0, 0)).collect::<Result<Vec<_>>>()?;
-        let buffers = wanted
+        let fills = parameters.iter().map(|parameter| self.streams.resolve(parameter)).collect::<Result<Vec<_>>>()?;
+        let buffers = fills
             .iter()
             .zip(parameters)
             .map(|(fill, parameter)| self.allocate(fill, parameter.usages))
             .collect::<Result<Vec<_>>>()?;
         // Streams are taken once there is memory for all.
-        let tensors = parameters
+        let tensors: Vec<_> = parameters
             .iter()
+            .zip(fills)
             .zip(buffers)
-            .map(|(parameter, buffer)| self.tensor(parameter, buffer, 0))
-            .collect::<Result<Vec<_>>>()?;
+            .map(|((parameter, fill), buffer)| self.tensor(parameter, fill, buffer, 0))
+            .collect();
         let mut encoder = self.wgpu_device().create_command_encoder(&Default::default());
         self.record_tensors(&tensors, &mut encoder)?;
         self.submit("fill", encoder)?;
@@ -301,8 +302,9 @@ impl Device {
         buffer: &wgpu::Buffer,
         offset: u64,
     ) -> Result<Tensor> {
-        check_target(&parameter.resolve(0, 0)?, buffer, offset)?;
-        let tensor = self.tensor(parameter, buffer.clone(), offset)?;
+        let fill = self.streams.resolve(parameter)?;
+        check_target(&fill, buffer, offset)?;
+        let tensor = self.tensor(parameter, fill, buffer.clone(), offset);
         self.record_tensors(std::slice::from_ref(&tensor), encoder)?;
         Ok(tensor)
     }
@@ -352,9 +354,9 @@ impl Device {
     }
 
     /// A tensor whose elements are not there yet.
-    fn tensor(&self, parameter: &Parameter, buffer: wgpu::Buffer, offset: u64) -> Result<Tensor> {
-        let (shape, fill) = (parameter.shape().clone(), self.streams.resolve(parameter)?);
-        Ok(Tensor { device: self.clone(), buffer, offset, shape, fill })
+    fn tensor(&self, parameter: &Parameter, fill: Fill, buffer: wgpu::Buffer, offset: u64) -> Tensor {
+        let (shape, fill) = (parameter.shape().clone(), self.streams.take(parameter, fill));
+        Tensor { device: self.clone(), buffer, offset, shape, fill }
     }
 
     fn record_tensors(&self, tensors: &[Tensor], encoder: &mut wgpu::CommandEncoder) -> Result<()> {

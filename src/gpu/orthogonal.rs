@@ -271,8 +271,7 @@ pub(crate) async fn fill(
     }
     let mut encoder = context.device.create_command_encoder(&Default::default());
     record(context, &inner.kernels, OPERATION, &mut encoder, &finish)?;
-    context.checked(OPERATION, 0, || context.queue.submit([encoder.finish()]))?;
-    Ok(())
+    device.submit(OPERATION, encoder)
 }
 
 #[cfg(test)]

@@ -68,7 +68,7 @@ async fn chunks<T: Pod>(tensor: &Tensor, operation: &'static str, kernel: Kernel
         };
         let mut encoder = context.device.create_command_encoder(&Default::default());
         record(context, &inner.kernels, operation, &mut encoder, &[dispatch])?;
-        context.checked(operation, 0, || context.queue.submit([encoder.finish()]))?;
+        tensor.device().submit(operation, encoder)?;
         let mut part = vec![T::zeroed(); chunks];
         readback::read(context, operation, &output, 0, bytemuck::cast_slice_mut(&mut part)).await?;
         results.extend(part);

@@ -5,6 +5,7 @@ const MUL_WIDE_LIMBS: &str = include_str!("../../shaders/mul_wide_limbs.wgsl");
 const PHILOX: &str = include_str!("../../shaders/philox.wgsl");
 const MUL_ADD: &str = include_str!("../../shaders/mul_add.wgsl");
 const SAMPLE: &str = include_str!("../../shaders/sample.wgsl");
+const PACK: &str = include_str!("../../shaders/pack.wgsl");
 const DTYPE: &str = include_str!("../../shaders/dtype.wgsl");
 const TRUNCATED: &str = include_str!("../../shaders/truncated.wgsl");
 const FILL: &str = include_str!("../../shaders/fill.wgsl");
@@ -45,7 +46,7 @@ impl Multiply {
 /// assert!(wgsl.contains("fn fill_words("));
 /// ```
 pub fn fill(multiply: Multiply) -> String {
-    [multiply.source(), PHILOX, MUL_ADD, SAMPLE, DTYPE, TRUNCATED, FILL].join("\n")
+    [multiply.source(), PHILOX, MUL_ADD, SAMPLE, DTYPE, PACK, TRUNCATED, FILL].join("\n")
 }
 
 /// The shader that computes the fingerprint: entry point `fingerprint`.
@@ -69,5 +70,5 @@ pub fn stats() -> String {
 
 /// The shader that makes orthogonal matrices: entry points `reflect`, `gram`, `apply` and `finish`.
 pub(crate) fn orthogonal(multiply: Multiply) -> String {
-    [multiply.source(), PHILOX, MUL_ADD, SAMPLE, DTYPE, ORTHOGONAL].join("\n")
+    [multiply.source(), PHILOX, MUL_ADD, SAMPLE, DTYPE, PACK, ORTHOGONAL].join("\n")
 }

@@ -323,11 +323,9 @@ proptest::proptest! {
 #[test]
 fn a_failed_call_takes_no_stream() {
     let streams = Streams::default();
-    assert!(streams.resolve(&Parameter::xavier_normal([3])).is_err());
-    assert_eq!(streams.resolve(&Parameter::xavier_normal([3, 3])).unwrap().stream, 0);
-    assert_eq!(
-        streams.resolve(&Parameter::new([3], Initializer::ZEROS).name("b")).unwrap().stream,
-        crate::stream_of("b")
-    );
-    assert_eq!(streams.resolve(&Parameter::xavier_normal([3, 3])).unwrap().stream, 1);
+    let next = |parameter: &Parameter| streams.resolve(parameter).map(|fill| streams.take(parameter, fill));
+    assert!(next(&Parameter::xavier_normal([3])).is_err());
+    assert_eq!(next(&Parameter::xavier_normal([3, 3])).unwrap().stream, 0);
+    assert_eq!(next(&Parameter::new([3], Initializer::ZEROS).name("b")).unwrap().stream, crate::stream_of("b"));
+    assert_eq!(next(&Parameter::xavier_normal([3, 3])).unwrap().stream, 1);
 }

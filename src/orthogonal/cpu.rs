@@ -10,6 +10,7 @@ use rayon::prelude::*;
 use super::{BLOCK, OPERATION, Orthogonal, PARTS, RUN, report};
 use crate::cpu::fill::fill;
 use crate::cpu::vectors::{Vectorize, vectorized};
+use crate::cpu::zeroed;
 use crate::reduce::reduce_lanes;
 use crate::sample::{SQRT_GUESS, SQRT_Q1, SQRT_Q2, SQRT_Q3, SQRT_Q4, mul_add};
 use crate::{DType, Distribution, Element, Error, Fill, Result};
@@ -64,7 +65,7 @@ impl Orthogonal {
         let per_matrix = self.rows as usize * self.cols as usize;
         let matrices = (GROUP / (height * blocks * LANES)).max(1);
         // Panels of a group of matrices: whole columns first, then their rows go where they belong.
-        let mut panels = zeroed_rows(matrices.min(self.batch as usize) * blocks * height)?;
+        let mut panels: Vec<Row> = zeroed(OPERATION, (matrices.min(self.batch as usize) * blocks * height) as u64)?;
         for (group, out) in out.chunks_mut(matrices * per_matrix).enumerate() {
             let count = out.len() / per_matrix;
             let reflections = (0..count * blocks)
@@ -105,7 +106,8 @@ impl Orthogonal {
     pub(super) fn block(&self, seed: u64, stream: u64, matrix: u64, index: usize) -> Result<Block> {
         let (height, width, first) = (self.height(), self.width(), index * BLOCK);
         let rows = height - first;
-        let mut block = Block { first, vectors: zeroed_rows(rows)?, gram: [[0.0; LANES]; BLOCK], signs: [1.0; LANES] };
+        let mut block =
+            Block { first, vectors: zeroed(OPERATION, rows as u64)?, gram: [[0.0; LANES]; BLOCK], signs: [1.0; LANES] };
         let mut normals = vec![0f32; rows];
         for q in 0..BLOCK.min(width - first) {
             let number = matrix * width as u64 + (first + q) as u64;
@@ -152,12 +154,6 @@ impl Orthogonal {
             }
         });
     }
-}
-
-/// A vector of zeros, or an error instead of an abort.
-fn zeroed_rows(len: usize) -> Result<Vec<Row>> {
-    let bytes = (len as u64).saturating_mul(size_of::<Row>() as u64);
-    bytemuck::try_zeroed_vec(len).map_err(|()| Error::HostOutOfMemory { operation: OPERATION, bytes })
 }
 
 /// 1/sqrt(s) of a positive normal number.
@@ -325,7 +321,7 @@ mod tests {
     fn every_compilation_gives_the_same_bits() {
         let plan = Orthogonal { rows: 333, cols: 90, batch: 1, gain: 1.0 };
         let blocks: Vec<_> = (0..plan.blocks()).map(|i| plan.block(1, 2, 0, i).unwrap()).collect();
-        let (mut plain, mut detected) = (zeroed_rows(333).unwrap(), zeroed_rows(333).unwrap());
+        let (mut plain, mut detected) = (vec![[0f32; LANES]; 333], vec![[0f32; LANES]; 333]);
         panel(&blocks, &mut plain);
         vectorized(Panel { blocks: &blocks, rows: &mut detected });
         assert_eq!(plain, detected);

@@ -6,6 +6,7 @@ use crate::initializer::Law;
 use crate::orthogonal::Orthogonal;
 use crate::quantile::Truncated;
 use crate::sample::Scaling;
+use crate::slice::Elements;
 use crate::sparse::Sparse;
 use crate::{DType, Error, Result};
 
@@ -220,13 +221,13 @@ impl Distribution {
             Distribution::Orthogonal { orthogonal, .. } => orthogonal.elements(),
             _ => 1,
         };
-        self.moments(0, elements)
+        self.moments(&Elements { first: 0, len: elements, runs: None })
     }
 
-    /// Those of `len` elements from `first` on.
-    pub(crate) fn moments(&self, first: u64, len: u64) -> Moments {
+    /// Those of some elements.
+    pub(crate) fn moments(&self, elements: &Elements) -> Moments {
         // The part of the elements that are not zero by their place.
-        let part = |places: u64| places as f64 / len as f64;
+        let part = |places: u64| places as f64 / elements.len as f64;
         let (mean, std, kurtosis) = match *self {
             Distribution::Normal { mean, std } => (mean.into(), std.into(), 3.0),
             Distribution::Uniform { mean, bound } => (mean.into(), f64::from(bound) / 3f64.sqrt(), 1.8),
@@ -236,7 +237,7 @@ impl Distribution {
             }
             Distribution::Constant { value } => (value.into(), 0.0, 0.0),
             Distribution::Diagonal { value, diagonal } => {
-                let (value, part) = (f64::from(value), part(diagonal.places(first, len)));
+                let (value, part) = (f64::from(value), part(elements.sum_runs(|first, len| diagonal.places(first, len))));
                 (value * part, value.abs() * (part * (1.0 - part)).sqrt(), 0.0)
             }
             Distribution::Sparse { std, sparse } => {
@@ -244,7 +245,7 @@ impl Distribution {
                 (0.0, f64::from(std) * part.sqrt(), 3.0 / part)
             }
             Distribution::Orthogonal { gain, orthogonal } => {
-                let (part, height) = (part(orthogonal.places(first, len)), orthogonal.height() as f64);
+                let (part, height) = (part(elements.sum_runs(|first, len| orthogonal.places(first, len))), orthogonal.height() as f64);
                 let kurtosis = if part > 0.0 { 3.0 * height / (height + 2.0) / part } else { 0.0 };
                 (0.0, f64::from(gain).abs() * (part / height).sqrt(), kurtosis)
             }

@@ -58,6 +58,55 @@ pub enum Error {
         /// The shape asked for.
         shape: Shape,
     },
+    /// The shape lacks a dimension that is to be cut.
+    #[error("{operation}: shape {shape} has no dimension {dim} to cut; name one below {rank}")]
+    NoDimension {
+        /// The initializer.
+        operation: &'static str,
+        /// The shape asked for.
+        shape: Shape,
+        /// The dimension to cut.
+        dim: usize,
+        /// How many it has.
+        rank: usize,
+    },
+    /// A slice or shard of a dimension is empty or not inside it.
+    #[error(
+        "{operation}: {start}..{end} of dimension {dim} of shape {shape} is empty or beyond its length here, {len}; \
+         give a range inside it, or let this rank leave the tensor out"
+    )]
+    Slice {
+        /// The initializer.
+        operation: &'static str,
+        /// The shape asked for.
+        shape: Shape,
+        /// The dimension to cut.
+        dim: usize,
+        /// First index asked for.
+        start: u64,
+        /// The index after the last one.
+        end: u64,
+        /// What there is to cut.
+        len: u64,
+    },
+    /// A rank that its world does not have.
+    #[error("{operation}: there is no rank {rank} among {world}; ranks count from 0")]
+    NoRank {
+        /// The initializer.
+        operation: &'static str,
+        /// The rank asked for.
+        rank: u64,
+        /// How many there are.
+        world: u64,
+    },
+    /// A slice along so many dimensions that its elements are scattered too much.
+    #[error("{operation}: shape {shape} is cut along too many dimensions; cut two of them at most")]
+    Scattered {
+        /// The initializer.
+        operation: &'static str,
+        /// The shape asked for.
+        shape: Shape,
+    },
     /// The layout does not fit the shape: an axis that it lacks, or groups that do not divide the outputs.
     #[error(
         "{operation}: shape {shape} cannot be read as {layout:?}; name axes that it has, or groups that divide its first dimension"

@@ -6,6 +6,7 @@ use half::{bf16, f16};
 
 use crate::cpu::{fill, zeroed};
 use crate::progress::Progress;
+use crate::slice::Elements;
 use crate::{DType, Element, Error, Fill, Fingerprint, Result, Stats};
 
 /// A tensor, or a range of one, in host memory: made by [`Cpu::fill`](crate::Cpu::fill) or read back from a GPU.
@@ -20,7 +21,7 @@ use crate::{DType, Element, Error, Fill, Fingerprint, Result, Stats};
 #[derive(Debug, Clone, PartialEq)]
 pub struct HostTensor {
     data: Data,
-    first: u64,
+    elements: Elements,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -55,7 +56,7 @@ impl HostTensor {
             DType::F16 => Data::F16(zeroed(fill.operation, fill.len)?),
             DType::BF16 => Data::BF16(zeroed(fill.operation, fill.len)?),
         };
-        Ok(HostTensor { data, first: fill.first })
+        Ok(HostTensor { data, elements: fill.elements() })
     }
 
     /// The element type.
@@ -83,7 +84,7 @@ impl HostTensor {
     /// # Ok::<(), gpu_init::Error>(())
     /// ```
     pub fn first(&self) -> u64 {
-        self.first
+        self.elements.first
     }
 
     /// The elements, if `T` is their type.
@@ -152,7 +153,7 @@ impl HostTensor {
             Data::F16(values) => Data::F16(values[start as usize..end as usize].to_vec()),
             Data::BF16(values) => Data::BF16(values[start as usize..end as usize].to_vec()),
         };
-        Ok(HostTensor { data, first: self.first + start })
+        Ok(HostTensor { data, elements: self.elements.part(start, end - start) })
     }
 
     /// Statistics, on all cores.
@@ -162,6 +163,6 @@ impl HostTensor {
 
     /// The fingerprint, on all cores.
     pub fn fingerprint(&self) -> Fingerprint {
-        with_values!(&self.data, values => Fingerprint::of(self.first, values))
+        with_values!(&self.data, values => Fingerprint::of_elements(&self.elements, values))
     }
 }

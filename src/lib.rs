@@ -24,6 +24,7 @@ mod quantile;
 mod reduce;
 mod sample;
 mod shape;
+mod slice;
 mod sparse;
 mod truncated;
 
@@ -44,6 +45,7 @@ pub use parameter::{Fill, Parameter, stream_of};
 pub use philox::Philox4x32;
 pub use reduce::{Fingerprint, Stats};
 pub use shape::Shape;
+pub use slice::Shard;
 pub use sparse::Sparse;
 
 #[cfg(feature = "gpu")]

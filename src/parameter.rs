@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use sha2::{Digest, Sha256};
 
-use crate::{DType, Distribution, Error, Initializer, Layout, Result, Shape};
+use crate::slice::{Cut, Runs, cut};
+use crate::{DType, Distribution, Error, Initializer, Layout, Result, Shape, Shard};
 
 /// A parameter of a model: what [`Device::fill`](crate::Device::fill) and [`Cpu::fill`](crate::Cpu::fill) take.
 ///
@@ -33,6 +34,7 @@ pub struct Parameter {
     dtype: Option<DType>,
     seed: Option<u64>,
     stream: Option<u64>,
+    cuts: Vec<Cut>,
     elements: Option<Range<u64>>,
     #[cfg(feature = "gpu")]
     pub(crate) usages: wgpu::BufferUsages,
@@ -57,6 +59,7 @@ impl Parameter {
             dtype: None,
             seed: None,
             stream: None,
+            cuts: Vec::new(),
             elements: None,
             #[cfg(feature = "gpu")]
             usages: wgpu::BufferUsages::empty(),
@@ -138,7 +141,73 @@ impl Parameter {
         Parameter { stream: Some(stream), ..self }
     }
 
-    /// Only these elements of the row-major tensor, with the bits they have in the whole.
+    /// Only these indices of a dimension, with the bits they have in the whole. A second slice counts from where the first
+    /// one starts; at most two dimensions can be cut.
+    ///
+    /// ```
+    /// use gpu_init::{Cpu, Parameter};
+    ///
+    /// let whole = Parameter::xavier_normal([4, 6]).name("w");
+    /// let columns = Cpu::new().fill(&whole.clone().slice(1, 2..4))?.to_f32();
+    /// assert_eq!(columns[..2], Cpu::new().fill(&whole)?.to_f32()[2..4]);
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    pub fn slice(mut self, dim: usize, range: Range<u64>) -> Self {
+        self.cuts.push(Cut::Range { dim, range });
+        self
+    }
+
+    /// Only one process' part, with the bits it has in the whole. Shards nest, along two dimensions or one.
+    ///
+    /// ```
+    /// use gpu_init::{Cpu, Parameter, Shard};
+    ///
+    /// let whole = Parameter::xavier_normal([10, 6]).name("w");
+    /// let shard = |rank| Cpu::new().fill(&whole.clone().shard(Shard { dim: 1, rank, world: 4 }));
+    /// let fingerprints: gpu_init::Fingerprint = (0..3).map(|rank| shard(rank).unwrap().fingerprint()).sum();
+    /// assert_eq!(fingerprints, Cpu::new().fill(&whole)?.fingerprint());
+    /// assert!(shard(3).is_err()); // six columns are three parts of two
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    pub fn shard(mut self, shard: Shard) -> Self {
+        self.cuts.push(Cut::Shard(shard));
+        self
+    }
+
+    /// The shape of what is left by slices and shards.
+    ///
+    /// ```
+    /// use gpu_init::{Parameter, Shard};
+    ///
+    /// let shard = Parameter::xavier_normal([10, 6]).shard(Shard { dim: 0, rank: 2, world: 4 });
+    /// assert_eq!(shard.local_shape()?.dims(), [3, 6]);
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::NoDimension`], [`Error::NoRank`], [`Error::Slice`] if nothing is left.
+    pub fn local_shape(&self) -> Result<Shape> {
+        let ranges = self.local_ranges()?;
+        Ok(ranges.iter().map(|range| (range.end - range.start) as usize).collect::<Vec<_>>().into())
+    }
+
+    /// The indices of each dimension that are left by slices and shards.
+    ///
+    /// ```
+    /// use gpu_init::{Parameter, Shard};
+    ///
+    /// let shard = Parameter::xavier_normal([10, 6]).shard(Shard { dim: 0, rank: 3, world: 4 });
+    /// assert_eq!(shard.local_ranges()?, [9..10, 0..6]);
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`local_shape`](Self::local_shape).
+    pub fn local_ranges(&self) -> Result<Vec<Range<u64>>> {
+        cut(self.initializer.name(), &self.shape, &self.cuts)
+    }
+
+    /// Only these elements of the row-major tensor, or of its slice, with the bits they have in the whole.
     ///
     /// ```
     /// use gpu_init::{Cpu, Parameter};
@@ -197,8 +266,8 @@ impl Parameter {
     /// ```
     ///
     /// # Errors
-    /// Those of [`Initializer::distribution`], and [`Error::Range`] if the elements asked for are none
-    /// or not all in the tensor.
+    /// Those of [`Initializer::distribution`] and of [`local_shape`](Self::local_shape), [`Error::Scattered`], and
+    /// [`Error::Range`] if the elements asked for are none or not all in the tensor.
     pub fn resolve(&self, seed: u64, stream: u64) -> Result<Fill> {
         let operation = self.initializer.name();
         if let Some((option, value)) = self.stray_option {
@@ -212,20 +281,23 @@ impl Parameter {
         let dtype = self.dtype.unwrap_or_default();
         let law = self.initializer.law(&self.shape, &self.layout)?.scaled(self.scale);
         let distribution = Distribution::new(operation, law, dtype)?;
-        let elements = self.shape.elements(operation)?;
+        self.shape.elements(operation)?;
+        let (runs, elements) = Runs::of_box(operation, &self.shape, &self.local_ranges()?)?;
         let Range { start, end } = self.elements.clone().unwrap_or(0..elements);
         if start >= end || end > elements {
             return Err(Error::Range { operation, start, end, shape: self.shape.clone(), elements });
         }
-        Ok(Fill {
+        let slice = Fill {
             operation,
             distribution,
             dtype,
             seed: self.seed.unwrap_or(seed),
             stream: self.stream.unwrap_or(stream),
-            first: start,
-            len: end - start,
-        })
+            first: runs.origin,
+            len: elements,
+            runs: Some(runs),
+        };
+        Ok(slice.of(slice.elements().part(start, end - start)))
     }
 }
 
@@ -259,9 +331,22 @@ pub struct Fill {
     pub first: u64,
     /// Number of elements, at least 1.
     pub len: u64,
+    /// Where they are, if they do not follow one another in the whole tensor.
+    pub(crate) runs: Option<Runs>,
 }
 
 impl Fill {
+    /// Index in the whole tensor of element `n` of these.
+    ///
+    /// ```
+    /// let column = gpu_init::Parameter::xavier_normal([3, 5]).slice(1, 2..3).resolve(0, 0)?;
+    /// assert_eq!([0, 1, 2].map(|n| column.index(n)), [2, 7, 12]);
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    pub fn index(&self, n: u64) -> u64 {
+        self.elements().index(n)
+    }
+
     /// Bytes of the elements.
     ///
     /// ```

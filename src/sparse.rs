@@ -56,31 +56,32 @@ impl Sparse {
         self.rows.div_ceil(4)
     }
 
-    /// Zeros out of those of `fill`'s elements that are in `out`.
+    /// Zeros those of `fill`'s elements, which `out` has, that are to be.
     pub(crate) fn clear<T: Element>(&self, fill: &Fill, out: &mut [T]) -> Result<()> {
         let columns = u64::from(self.columns);
-        let (first_row, end_row) = (fill.first / columns, (fill.first + fill.len).div_ceil(columns));
+        let (first_row, end_row) = (fill.first / columns, fill.index(fill.len - 1) / columns + 1);
         let rows = (end_row - first_row) as usize;
         let mut masks: Vec<u16> = zeroed(fill.operation, rows as u64 * columns.div_ceil(LANES as u64))?;
         masks.par_chunks_mut(rows).enumerate().for_each(|(group, masks)| {
             let first_column = (group * LANES) as u32;
             vectorized(Selection { sparse: *self, fill, first_column, first_row: first_row as u32, masks });
         });
-        // The tail of a row that is begun, whole rows, the head of the last one.
-        let lead = ((columns - fill.first % columns) % columns).min(fill.len) as usize;
-        let (head, body) = out.split_at_mut(lead);
-        let clear = |row: u64, column: u64, part: &mut [T]| {
-            for (element, column) in part.iter_mut().zip(column as usize..) {
-                let mask = masks[column / LANES * rows + (row - first_row) as usize];
-                if mask >> (column % LANES) & 1 == 1 {
-                    *element = T::round(0.0);
+        fill.elements().for_each_run(out, |first, run| {
+            let row_end = (columns - first % columns) as usize;
+            let (head, body) = run.split_at_mut(row_end.min(run.len()));
+            let clear = |row: u64, column: u64, part: &mut [T]| {
+                for (element, column) in part.iter_mut().zip(column as usize..) {
+                    let mask = masks[column / LANES * rows + (row - first_row) as usize];
+                    if mask >> (column % LANES) & 1 == 1 {
+                        *element = T::round(0.0);
+                    }
                 }
-            }
-        };
-        clear(first_row, fill.first % columns, head);
-        let row = (fill.first + lead as u64) / columns;
-        let parts = body.par_chunks_mut(columns as usize).with_min_len((4096 / columns as usize).max(1));
-        parts.enumerate().for_each(|(i, part)| clear(row + i as u64, 0, part));
+            };
+            let row = first / columns;
+            clear(row, first % columns, head);
+            let parts = body.par_chunks_mut(columns as usize).with_min_len((4096 / columns as usize).max(1));
+            parts.enumerate().for_each(|(i, part)| clear(row + 1 + i as u64, 0, part));
+        });
         Ok(())
     }
 }

@@ -134,7 +134,9 @@ pub(crate) fn fill<T: Element>(fill: &Fill, out: &mut [T], progress: &mut Progre
     let mut silent = Progress::silent();
     elements(base, fill, out, if base == fill.distribution { progress } else { &mut silent })?;
     match fill.distribution {
-        Distribution::Diagonal { value, diagonal } => diagonal.put(fill.first, value, out),
+        Distribution::Diagonal { value, diagonal } => {
+            fill.elements().for_each_run(out, |first, part| diagonal.put(first, value, part));
+        }
         Distribution::Sparse { sparse, .. } => sparse.clear(fill, out)?,
         Distribution::Orthogonal { gain, orthogonal } => return orthogonal.put(fill, gain, out, progress),
         _ => return Ok(()),
@@ -150,19 +152,24 @@ fn elements<T: Element>(law: Distribution, fill: &Fill, out: &mut [T], progress:
         _ => None,
     };
     let most = if progress.is_silent() { usize::MAX } else { REPORT };
-    for (part, first) in out.chunks_mut(most).zip((fill.first..).step_by(most)) {
+    for (part, start) in out.chunks_mut(most).zip((0..).step_by(most)) {
+        let len = part.len() as u64;
+        let places = fill.elements().part(start, len);
         match (law, &table) {
-            (Distribution::Normal { .. }, _) => ranges(Normal, params, first, part),
-            (Distribution::Uniform { .. }, _) => ranges(Uniform, params, first, part),
+            (Distribution::Normal { .. }, _) => places.for_each_run(part, |first, run| ranges(Normal, params, first, run)),
+            (Distribution::Uniform { .. }, _) => {
+                places.for_each_run(part, |first, run| ranges(Uniform, params, first, run));
+            }
             (Distribution::Truncated { least, largest, .. }, Some(table)) => {
-                ranges(Truncated { table, low: least, high: largest }, params, first, part);
+                let transform = Truncated { table, low: least, high: largest };
+                places.for_each_run(part, |first, run| ranges(transform, params, first, run));
             }
             _ => {
                 let value = T::round(law.scaling().shift);
                 part.par_chunks_mut(TASK).for_each(|part| part.fill(value));
             }
         }
-        progress.add(part.len() as u64)?;
+        progress.add(len)?;
     }
     Ok(())
 }
@@ -173,11 +180,14 @@ fn ranges<T: Element, S: Transform>(transform: S, params: Params, first: u64, ou
     let (head, body) = out.split_at_mut(lead as usize);
     range(transform, params, first, head);
     let first = first + lead;
+    if body.len() <= TASK {
+        return range(transform, params, first, body);
+    }
     let parts = body.par_chunks_mut(TASK).enumerate();
     parts.for_each(|(i, part)| range(transform, params, first + (i * TASK) as u64, part));
 }
 
-/// Any range: whole lanes from a block's start, the rest element by element.
+/// Any range: whole lanes from a block's start, the rest block by block.
 fn range<T: Element, S: Transform>(transform: S, params: Params, first: u64, out: &mut [T]) {
     let mut done = 0;
     if first.is_multiple_of(4) {
@@ -185,9 +195,16 @@ fn range<T: Element, S: Transform>(transform: S, params: Params, first: u64, out
         done = 4 * LANES * lanes.len();
         vectorized(Blocks { transform, params, first: first / 4, out: lanes });
     }
-    let rest = first + done as u64;
-    for (element, index) in out[done..].iter_mut().zip(rest..) {
-        *element = T::round(transform.values(params, words(index / 4))[(index % 4) as usize]);
+    let mut index = first + done as u64;
+    let mut rest = &mut out[done..];
+    while !rest.is_empty() {
+        let values = &transform.values(params, words(index / 4))[(index % 4) as usize..];
+        let (elements, later) = rest.split_at_mut(values.len().min(rest.len()));
+        for (element, &value) in elements.iter_mut().zip(values) {
+            *element = T::round(value);
+        }
+        index += elements.len() as u64;
+        rest = later;
     }
 }
 

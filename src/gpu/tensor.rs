@@ -186,7 +186,7 @@ impl Tensor {
             return Err(Error::Range { operation, start, end, shape: self.shape.clone(), elements: self.len() });
         }
         check_usage(operation, &self.buffer, wgpu::BufferUsages::COPY_SRC)?;
-        let part = Fill { operation, first: self.first() + start, len: end - start, ..self.fill };
+        let part = Fill { operation, ..self.fill.of(self.fill.elements().part(start, end - start)) };
         let mut tensor = HostTensor::zeroed(&part)?;
         let (from, size) = (self.offset + start * self.dtype().size(), part.bytes());
         let (before, context) = ((from % 4) as usize, &self.device.inner.context);

@@ -45,7 +45,9 @@ impl Orthogonal {
     /// [`Error::HostOutOfMemory`](crate::Error::HostOutOfMemory), and [`Error::Interrupted`](crate::Error::Interrupted)
     /// if `progress` broke off; what `out` then holds is not specified.
     pub(crate) fn put<T: Element>(&self, law: &Fill, gain: f32, out: &mut [T], progress: &mut Progress) -> Result<()> {
-        let wanted = self.rows_of(law.first, law.len);
+        // What lies between runs is made, too, and left out.
+        let between = law.index(law.len - 1) + 1 - law.first;
+        let wanted = self.rows_of(law.first, between);
         if wanted.is_empty() {
             return progress.add(law.len);
         }
@@ -97,7 +99,9 @@ impl Orthogonal {
                 }
             }
             let part = group * rows..(group + count as u64) * rows;
-            self.write(law, gain, part, wanted_panels.clone(), panels, out);
+            law.elements().for_each_run(out, |first, run| {
+                self.write(first, gain, part.clone(), wanted_panels.clone(), panels, run);
+            });
         }
         Ok(())
     }
@@ -120,6 +124,7 @@ impl Orthogonal {
                 dtype: DType::F32,
                 first: 4 * number * self.quads() as u64 + first as u64,
                 len: rows as u64,
+                runs: None,
                 ..*law
             };
             fill(&law, &mut normals, &mut Progress::silent())?;
@@ -135,10 +140,11 @@ impl Orthogonal {
         Ok(block)
     }
 
-    /// Puts the entries of rows `part` of all matrices where `out` has them; `panels` are those of `indices` of each.
+    /// Puts the entries of rows `part` of all matrices where `out`, elements from `first` on, has them; `panels` are those
+    /// of `indices` of each.
     fn write<T: Element>(
         &self,
-        law: &Fill,
+        first: u64,
         gain: f32,
         part: Range<u64>,
         indices: Range<usize>,
@@ -166,9 +172,12 @@ impl Orthogonal {
                 columns.for_each(|column| set(column, panels[column / LANES * height + row][column % LANES]));
             }
         };
-        let begin = law.first.max((skip + part.start) * stride);
-        let end = (law.first + law.len).min((skip + part.end) * stride);
-        let out = &mut out[(begin - law.first) as usize..(end - law.first) as usize];
+        let begin = first.max((skip + part.start) * stride);
+        let end = (first + out.len() as u64).min((skip + part.end) * stride);
+        if begin >= end {
+            return;
+        }
+        let out = &mut out[(begin - first) as usize..(end - first) as usize];
         // The tail of a row that is begun, then whole rows and the head of the last one.
         let lead = ((stride - begin % stride) % stride).min(out.len() as u64);
         let (head, body) = out.split_at_mut(lead as usize);

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 
 use super::CHUNK;
 use crate::Element;
+use crate::slice::Elements;
 use crate::philox::{philox2x32, words};
 
 /// The sum mod 2^64 of Philox2x32-10 over the elements, counter (bits, index low), key index high.
@@ -39,12 +40,22 @@ impl Fingerprint {
     /// assert_ne!(Fingerprint::of(0, &[2.0f32, 1.0, 3.0]), whole);
     /// ```
     pub fn of<T: Element>(first: u64, elements: &[T]) -> Self {
-        let sum = elements
-            .par_chunks(CHUNK)
-            .enumerate()
-            .map(|(i, chunk)| chunk_sum(first.wrapping_add((i * CHUNK) as u64), chunk))
-            .reduce(|| 0, u64::wrapping_add);
-        Fingerprint(sum)
+        Self::of_elements(&Elements { first, len: elements.len() as u64, runs: None }, elements)
+    }
+
+    /// Of elements that are where `places` says.
+    pub(crate) fn of_elements<T: Element>(places: &Elements, elements: &[T]) -> Self {
+        let chunk_sum = |(i, mut chunk): (usize, &[T])| {
+            let (mut at, mut sum) = ((i * CHUNK) as u64, 0u64);
+            while !chunk.is_empty() {
+                let (run, rest) = chunk.split_at(chunk.len().min(places.run_from(at) as usize));
+                sum = sum.wrapping_add(run_sum(places.index(at), run));
+                at += run.len() as u64;
+                chunk = rest;
+            }
+            sum
+        };
+        Fingerprint(elements.par_chunks(CHUNK).enumerate().map(chunk_sum).reduce(|| 0, u64::wrapping_add))
     }
 
     /// As a part of a model's fingerprint: times the parameter's stream made odd. Still a sum, so
@@ -68,8 +79,8 @@ fn element_hash(bits: u32, index: u64) -> u64 {
     u64::from(hash[1]) << 32 | u64::from(hash[0])
 }
 
-fn chunk_sum<T: Element>(first: u64, chunk: &[T]) -> u64 {
-    chunk
+fn run_sum<T: Element>(first: u64, run: &[T]) -> u64 {
+    run
         .iter()
         .zip(0u64..)
         .fold(0, |sum, (element, i)| sum.wrapping_add(element_hash(element.bits(), first.wrapping_add(i))))

@@ -102,7 +102,7 @@ impl Stats {
             let Stats { count, nan, infinite, .. } = self;
             return Some(format!("{count} elements, {nan} NaN, {infinite} infinite; expected {len}, 0, 0"));
         }
-        let Moments { mean, std, kurtosis } = distribution.moments(fill.first, len);
+        let Moments { mean, std, kurtosis } = distribution.moments(&fill.elements());
         let n = len as f64;
         let (low, high) = distribution.bounds();
         // Half a step of the element type at a value; near zero it is that of the smallest subnormal.
@@ -118,7 +118,7 @@ impl Stats {
             // One value and zero, so the mean says how many there are: exactly for ones, whose sums are exact.
             let [low, high] = [low, high].map(|value| dtype.round(value as f32));
             let two = [self.min, self.max].iter().all(|&value| value == low || value == high);
-            let (counted, places) = (self.mean / (low + high) * n, diagonal.places(fill.first, len));
+            let (counted, places) = (self.mean / (low + high) * n, fill.elements().sum_runs(|first, len| diagonal.places(first, len)));
             let error = if low + high == 1.0 { 0.5 } else { 0.5 + 5e-7 * n };
             let exact = two && close(counted, places as f64, error);
             let value = low + high;

@@ -1,0 +1,247 @@
+//! Parts of a tensor: shards and slices along its dimensions, as runs of consecutive elements.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use crate::{Error, Fill, Result, Shape};
+
+/// One process' part of a dimension, as PyTorch's DTensor and `torch.chunk` divide it: parts of ceil(len / world), the
+/// last ones smaller or empty.
+///
+/// ```
+/// use gpu_init::Shard;
+///
+/// let parts: Vec<_> = (0..4).map(|rank| Shard { dim: 0, rank, world: 4 }.range(10)).collect();
+/// assert_eq!(parts, [0..3, 3..6, 6..9, 9..10]);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Shard {
+    /// The dimension that is divided.
+    pub dim: usize,
+    /// Which part: below `world`.
+    pub rank: u64,
+    /// How many parts.
+    pub world: u64,
+}
+
+impl Shard {
+    /// The part of a dimension of that length; empty where there are more parts than there is to divide.
+    pub fn range(&self, len: u64) -> Range<u64> {
+        let each = len.div_ceil(self.world.max(1));
+        let at = |rank: u64| rank.saturating_mul(each).min(len);
+        at(self.rank)..at(self.rank.saturating_add(1))
+    }
+}
+
+/// How a dimension is cut.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Cut {
+    Range { dim: usize, range: Range<u64> },
+    Shard(Shard),
+}
+
+/// The ranges of the dimensions that are left, one cut after the other.
+pub(crate) fn cut(operation: &'static str, shape: &Shape, cuts: &[Cut]) -> Result<Vec<Range<u64>>> {
+    let mut ranges: Vec<Range<u64>> = shape.dims().iter().map(|&dim| 0..dim as u64).collect();
+    for cut in cuts {
+        let dim = match *cut {
+            Cut::Range { dim, .. } | Cut::Shard(Shard { dim, .. }) => dim,
+        };
+        let rank = ranges.len();
+        let no_dim = || Error::NoDimension { operation, shape: shape.clone(), dim, rank };
+        let range = ranges.get_mut(dim).ok_or_else(no_dim)?;
+        let len = range.end - range.start;
+        let part = match cut {
+            Cut::Range { range, .. } => range.clone(),
+            Cut::Shard(shard) if shard.rank >= shard.world => {
+                let Shard { rank, world, .. } = *shard;
+                return Err(Error::NoRank { operation, rank, world });
+            }
+            Cut::Shard(shard) => shard.range(len),
+        };
+        let Range { start, end } = part;
+        if start >= end || end > len {
+            return Err(Error::Slice { operation, shape: shape.clone(), dim, start, end, len });
+        }
+        *range = range.start + start..range.start + end;
+    }
+    Ok(ranges)
+}
+
+/// Steps through a tensor: `count` of them, `stride` elements apart.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Steps {
+    pub(crate) count: u64,
+    pub(crate) stride: u64,
+}
+
+/// Elements of a tensor in their order: runs of consecutive ones, at two levels of steps.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Runs {
+    /// Index of the first element of the first run.
+    pub(crate) origin: u64,
+    /// Elements of a run.
+    pub(crate) run: u64,
+    pub(crate) inner: Steps,
+    pub(crate) outer: Steps,
+    /// Elements left out before the first one wanted.
+    pub(crate) skip: u64,
+}
+
+/// Shaders add two steps in 32 bits.
+const MOST: u64 = 1 << 31;
+
+impl Runs {
+    /// The elements of a box and how many they are.
+    pub(crate) fn of_box(operation: &'static str, shape: &Shape, ranges: &[Range<u64>]) -> Result<(Self, u64)> {
+        let (mut origin, mut stride) = (0, 1);
+        // From the innermost one on, those that go on where the one before ends as one.
+        let mut levels = vec![Steps { count: 1, stride: 1 }];
+        for (range, &dim) in ranges.iter().zip(shape.dims()).rev() {
+            let count = range.end - range.start;
+            origin += range.start * stride;
+            match levels.last_mut() {
+                _ if count == 1 => {}
+                Some(last) if last.count * last.stride == stride => last.count *= count,
+                _ => levels.push(Steps { count, stride }),
+            }
+            stride *= dim as u64;
+        }
+        let single = Steps { count: 1, stride: 0 };
+        let (run, inner, outer) = match levels[..] {
+            [run] => (run.count, single, single),
+            [run, inner] => (run.count, inner, single),
+            [run, inner, outer] => (run.count, inner, outer),
+            _ => (0, single, single),
+        };
+        if run == 0 || inner.count >= MOST || outer.count >= MOST {
+            return Err(Error::Scattered { operation, shape: shape.clone() });
+        }
+        let len = run * inner.count * outer.count;
+        Ok((Runs { origin, run, inner, outer, skip: 0 }, len))
+    }
+
+    /// Index in the whole tensor of element `n` of those wanted.
+    pub(crate) fn index(&self, n: u64) -> u64 {
+        let n = n + self.skip;
+        let (run, offset) = (n / self.run, n % self.run);
+        self.origin + run / self.inner.count * self.outer.stride + run % self.inner.count * self.inner.stride + offset
+    }
+}
+
+/// Some elements of a tensor.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Elements {
+    /// Index of the first one in the whole tensor.
+    pub(crate) first: u64,
+    pub(crate) len: u64,
+    /// Where they are, if they do not follow one another.
+    pub(crate) runs: Option<Runs>,
+}
+
+impl Elements {
+    /// Index in the whole tensor of element `n` of these.
+    pub(crate) fn index(&self, n: u64) -> u64 {
+        self.runs.map_or(self.first.wrapping_add(n), |runs| runs.index(n))
+    }
+
+    /// `len` of these from `start` on.
+    pub(crate) fn part(&self, start: u64, len: u64) -> Self {
+        let runs = self.runs.map(|runs| Runs { skip: runs.skip + start, ..runs });
+        // One run, or a part of one.
+        let runs = runs.filter(|runs| runs.skip % runs.run + len > runs.run);
+        Elements { first: self.index(start), len, runs }
+    }
+
+    /// How many are in the run that element `start` is in, from it on.
+    pub(crate) fn run_from(&self, start: u64) -> u64 {
+        let rest = self.len - start;
+        self.runs.map_or(rest, |runs| (runs.run - (runs.skip + start) % runs.run).min(rest))
+    }
+
+    /// The sum over all runs of what `count` says of a first index and a length.
+    pub(crate) fn sum_runs(&self, count: impl Fn(u64, u64) -> u64) -> u64 {
+        let (mut start, mut sum) = (0, 0);
+        while start < self.len {
+            let run = self.run_from(start);
+            sum += count(self.index(start), run);
+            start += run;
+        }
+        sum
+    }
+
+    /// Hands the first index of each run and what `out` has of it to `work`, on all cores.
+    pub(crate) fn for_each_run<T: Send>(&self, out: &mut [T], work: impl Fn(u64, &mut [T]) + Sync) {
+        let Some(runs) = self.runs else { return work(self.first, out) };
+        let lead = self.run_from(0);
+        let (head, body) = out.split_at_mut(lead as usize);
+        work(self.first, head);
+        let run = usize::try_from(runs.run).unwrap_or(usize::MAX);
+        let parts = body.par_chunks_mut(run).with_min_len((4096 / run).max(1));
+        parts.enumerate().for_each(|(i, part)| work(self.index(lead + (i * run) as u64), part));
+    }
+}
+
+impl Fill {
+    pub(crate) fn elements(&self) -> Elements {
+        Elements { first: self.first, len: self.len, runs: self.runs }
+    }
+
+    /// These elements instead.
+    pub(crate) fn of(&self, elements: Elements) -> Fill {
+        let Elements { first, len, runs } = elements;
+        Fill { first, len, runs, ..*self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Cpu, DType, Initializer, Parameter};
+
+    /// Every slice of two dimensions of a tensor of four against the elements of the whole.
+    #[test]
+    fn slices_are_those_of_the_whole() {
+        let dims = [3usize, 4, 5, 2];
+        for initializer in [Initializer::XAVIER_NORMAL, Initializer::XAVIER_UNIFORM, Initializer::ZEROS] {
+            let whole = Parameter::new(dims, initializer).name("w").dtype(DType::F16);
+            let all = Cpu::new().fill(&whole).unwrap().to_f32();
+            for (a, b) in [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3), (3, 3), (1, 1)] {
+                for a_range in [0..1, 1..dims[a] as u64, 0..2] {
+                    for b_range in [0..1, 0..2, 1..2] {
+                        let part = whole.clone().slice(a, a_range.clone()).slice(b, b_range.clone());
+                        if a == b && b_range.end > a_range.end - a_range.start {
+                            assert!(matches!(part.resolve(0, 0), Err(Error::Slice { .. })));
+                            continue;
+                        }
+                        let mut ranges: Vec<Range<u64>> = dims.iter().map(|&dim| 0..dim as u64).collect();
+                        for (dim, range) in [(a, a_range.clone()), (b, b_range)] {
+                            let start = ranges[dim].start;
+                            ranges[dim] = start + range.start..start + range.end;
+                        }
+                        let inside = |i: usize| {
+                            let mut rest = i;
+                            let mut at: Vec<u64> =
+                                dims.iter().rev().map(|dim| ((rest % dim) as u64, rest /= dim).0).collect();
+                            at.reverse();
+                            at.iter().zip(&ranges).all(|(at, range)| range.contains(at))
+                        };
+                        let expected: Vec<f32> = (0..all.len()).filter(|&i| inside(i)).map(|i| all[i]).collect();
+                        let filled = Cpu::new().fill(&part).unwrap();
+                        assert_eq!(filled.to_f32(), expected, "{part:?}");
+                        let mut sum = crate::Fingerprint::default();
+                        for start in (0..filled.len() as u64).step_by(7) {
+                            let end = (start + 7).min(filled.len() as u64);
+                            let piece = Cpu::new().fill(&part.clone().elements(start..end)).unwrap();
+                            assert_eq!(piece.to_f32(), expected[start as usize..end as usize]);
+                            assert_eq!(piece, filled.slice(start..end).unwrap());
+                            sum += piece.fingerprint();
+                        }
+                        assert_eq!(sum, filled.fingerprint());
+                    }
+                }
+            }
+        }
+    }
+}

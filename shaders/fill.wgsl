@@ -14,6 +14,13 @@ struct Params {
     zero: u32,
     low: f32,           // no value of a truncated distribution is below
     high: f32,          // or above
+    origin: vec2<u32>,  // of a slice, see slice.wgsl
+    inner_stride: vec2<u32>,
+    outer_stride: vec2<u32>,
+    inner_count: u32,
+    inner_first: u32,
+    run: u32,
+    skip: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -125,5 +132,45 @@ fn fill_words(
         let next = values(block_index(i + 1u));
         store_halves(offset + 1u, a.y, a.z);
         store_halves(offset + 3u, a.w, next.x);
+    }
+}
+
+// Element `n` of a slice is one of the four values of its block; `block` and `four` are those of the element before.
+fn slice_value(n: u32, block: ptr<function, vec2<u32>>, four: ptr<function, vec4<f32>>) -> f32 {
+    let index = slice_index(n);
+    let own = vec2<u32>((index.x >> 2u) | (index.y << 30u), index.y >> 2u);
+    if any(own != *block) {
+        *block = own;
+        *four = values(own);
+    }
+    return (*four)[index.x & 3u];
+}
+
+// A slice: elements that do not follow one another in the whole tensor, four for each invocation. `begin` counts words.
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn fill_slice(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let n = 4u * invocation(group, groups, local);
+    if n >= params.count {
+        return;
+    }
+    // No block has this index.
+    var block = vec2<u32>(0xffffffffu, 0xffffffffu);
+    var four = vec4<f32>(0.0f, 0.0f, 0.0f, 0.0f);
+    let a = slice_value(n, &block, &four);
+    let b = slice_value(n + 1u, &block, &four);
+    let c = slice_value(n + 2u, &block, &four);
+    let d = slice_value(n + 3u, &block, &four);
+    if DTYPE == F32 {
+        store_word(n, a);
+        store_word(n + 1u, b);
+        store_word(n + 2u, c);
+        store_word(n + 3u, d);
+    } else {
+        store_halves(n, a, b);
+        store_halves(n + 2u, c, d);
     }
 }

@@ -5,13 +5,11 @@
 
 var<workgroup> lane_sums: array<vec2<u32>, LANES>;
 
-fn add64(a: vec2<u32>, b: vec2<u32>) -> vec2<u32> {
-    let low = a.x + b.x;
-    return vec2<u32>(low, a.y + b.y + u32(low < a.x));
-}
-
 fn element_hash(i: u32) -> vec2<u32> {
-    let index = add64(params.first, vec2<u32>(i, 0u));
+    var index = add64(params.first, vec2<u32>(i, 0u));
+    if params.run > 0u {
+        index = slice_index(i);
+    }
     return philox2x32(vec2<u32>(element_bits(i), index.x), index.y);
 }
 

@@ -6,6 +6,13 @@ struct Params {
     count: u32,        // elements to read
     one: f32,          // 1.0 and 0, see mul_add.wgsl
     zero: u32,
+    origin: vec2<u32>,  // of a slice, see slice.wgsl; `run` is 0 if the elements follow one another
+    inner_stride: vec2<u32>,
+    outer_stride: vec2<u32>,
+    inner_count: u32,
+    inner_first: u32,
+    run: u32,
+    skip: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;

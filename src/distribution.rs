@@ -237,7 +237,8 @@ impl Distribution {
             }
             Distribution::Constant { value } => (value.into(), 0.0, 0.0),
             Distribution::Diagonal { value, diagonal } => {
-                let (value, part) = (f64::from(value), part(elements.sum_runs(|first, len| diagonal.places(first, len))));
+                let (value, part) =
+                    (f64::from(value), part(elements.sum_runs(|first, len| diagonal.places(first, len))));
                 (value * part, value.abs() * (part * (1.0 - part)).sqrt(), 0.0)
             }
             Distribution::Sparse { std, sparse } => {
@@ -245,8 +246,10 @@ impl Distribution {
                 (0.0, f64::from(std) * part.sqrt(), 3.0 / part)
             }
             Distribution::Orthogonal { gain, orthogonal } => {
-                let (part, height) = (part(elements.sum_runs(|first, len| orthogonal.places(first, len))), orthogonal.height() as f64);
-                let kurtosis = if part > 0.0 { 3.0 * height / (height + 2.0) / part } else { 0.0 };
+                let (part, height) =
+                    (part(elements.sum_runs(|first, len| orthogonal.places(first, len))), orthogonal.height() as f64);
+                // Of nothing but zeros any will do.
+                let kurtosis = if part > 0.0 { 3.0 * height / (height + 2.0) / part } else { 3.0 };
                 (0.0, f64::from(gain).abs() * (part / height).sqrt(), kurtosis)
             }
         };

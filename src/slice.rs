@@ -115,7 +115,7 @@ impl Runs {
             [run, inner, outer] => (run.count, inner, outer),
             _ => (0, single, single),
         };
-        if run == 0 || inner.count >= MOST || outer.count >= MOST {
+        if run == 0 || (inner.count > 1 && run >= MOST) || inner.count >= MOST || outer.count >= MOST {
             return Err(Error::Scattered { operation, shape: shape.clone() });
         }
         let len = run * inner.count * outer.count;

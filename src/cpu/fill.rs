@@ -156,7 +156,9 @@ fn elements<T: Element>(law: Distribution, fill: &Fill, out: &mut [T], progress:
         let len = part.len() as u64;
         let places = fill.elements().part(start, len);
         match (law, &table) {
-            (Distribution::Normal { .. }, _) => places.for_each_run(part, |first, run| ranges(Normal, params, first, run)),
+            (Distribution::Normal { .. }, _) => {
+                places.for_each_run(part, |first, run| ranges(Normal, params, first, run))
+            }
             (Distribution::Uniform { .. }, _) => {
                 places.for_each_run(part, |first, run| ranges(Uniform, params, first, run));
             }

@@ -16,6 +16,7 @@ pub(crate) struct Sources {
     pub(crate) fill: String,
     pub(crate) fingerprint: String,
     pub(crate) stats: String,
+    pub(crate) gather: String,
     pub(crate) diagonal: String,
     pub(crate) sparse: String,
     pub(crate) orthogonal: String,
@@ -27,6 +28,7 @@ impl Sources {
             fill: shader::fill(multiply),
             fingerprint: shader::fingerprint(multiply),
             stats: shader::stats(),
+            gather: shader::gather(multiply),
             diagonal: shader::diagonal(),
             sparse: shader::sparse(multiply),
             orthogonal: shader::orthogonal(multiply),
@@ -40,6 +42,7 @@ pub(crate) enum Kernel {
     Fill(FillKernel),
     Fingerprint(DType),
     Stats(DType),
+    Gather(DType),
     Diagonal(DType),
     Sparse(DType),
     Orthogonal(OrthogonalEntry),
@@ -51,6 +54,7 @@ enum File {
     Fill,
     Fingerprint,
     Stats,
+    Gather,
     Diagonal,
     Sparse,
     Orthogonal,
@@ -109,11 +113,12 @@ impl Kernels {
         if let Some(shader) = shaders.get(&file) {
             return Ok(shader.clone());
         }
-        let Sources { fill, fingerprint, stats, diagonal, sparse, orthogonal } = &self.sources;
+        let Sources { fill, fingerprint, stats, gather, diagonal, sparse, orthogonal } = &self.sources;
         let (source, bindings): (_, &[_]) = match file {
             File::Fill => (fill, &[PARAMS, storage(false), storage(true)]),
             File::Fingerprint => (fingerprint, &[PARAMS, storage(true), storage(false)]),
             File::Stats => (stats, &[PARAMS, storage(true), storage(false)]),
+            File::Gather => (gather, &[PARAMS, storage(false), storage(true)]),
             File::Diagonal => (diagonal, &[PARAMS, storage(false)]),
             File::Sparse => (sparse, &[PARAMS, storage(false), storage(false)]),
             File::Orthogonal => (orthogonal, &[PARAMS, storage(false), storage(false)]),
@@ -136,8 +141,10 @@ impl Kernels {
         let (file, entry_point, dtype) = match kernel {
             Kernel::Fill(FillKernel { entry: FillEntry::Entries, dtype, .. }) => (File::Fill, "fill", dtype),
             Kernel::Fill(FillKernel { entry: FillEntry::Words, dtype, .. }) => (File::Fill, "fill_words", dtype),
+            Kernel::Fill(FillKernel { entry: FillEntry::Slice, dtype, .. }) => (File::Fill, "fill_slice", dtype),
             Kernel::Fingerprint(dtype) => (File::Fingerprint, "fingerprint", dtype),
             Kernel::Stats(dtype) => (File::Stats, "stats", dtype),
+            Kernel::Gather(dtype) => (File::Gather, "gather", dtype),
             Kernel::Diagonal(dtype) => (File::Diagonal, "diagonal", dtype),
             Kernel::Sparse(dtype) => (File::Sparse, "sparse", dtype),
             Kernel::Orthogonal(OrthogonalEntry::Reflect) => (File::Orthogonal, "reflect", DType::F32),

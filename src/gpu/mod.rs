@@ -2,6 +2,7 @@
 
 mod adapter;
 mod context;
+mod gather;
 mod kernels;
 mod orthogonal;
 mod place;
@@ -435,8 +436,11 @@ fn add_fill(
     recorder: &mut Recorder,
 ) -> Result<()> {
     let limits = WindowLimits::of(&context.device.limits());
-    let table = tables.bound(&fill.distribution);
     let base = fill.distribution.base();
+    if fill.runs.is_some() && base != fill.distribution {
+        return gather::gathered(context, limits, fill, tables, buffer, offset, recorder);
+    }
+    let table = tables.bound(&fill.distribution);
     for window in windows(fill, offset, limits) {
         let dispatch = Dispatch {
             kernel: Kernel::Fill(window.kernel),

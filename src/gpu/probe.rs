@@ -31,7 +31,7 @@ fn fills(operation: &'static str) -> Result<Vec<Fill>> {
         for distribution in distributions {
             for (first, len) in [(1 << 40, ELEMENTS), ((1 << 40) + 1, 511)] {
                 let (seed, stream) = (0x0123_4567_89ab_cdef, 0xfedc_ba98_7654_3210);
-                fills.push(Fill { operation, distribution, dtype, seed, stream, first, len });
+                fills.push(Fill { operation, distribution, dtype, seed, stream, first, len, runs: None });
             }
         }
     }

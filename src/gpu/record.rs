@@ -131,6 +131,7 @@ pub(crate) struct Recorder<'a> {
     cost: u64,
     /// Elements that are done once the dispatches are.
     elements: u64,
+    is_muted: bool,
     in_flight: VecDeque<(wgpu::SubmissionIndex, u64)>,
     progress: Progress<'a>,
 }
@@ -165,18 +166,42 @@ impl<'a> Recorder<'a> {
         progress: Progress<'a>,
     ) -> Self {
         let (dispatches, in_flight) = (Vec::new(), VecDeque::new());
-        Recorder { context, kernels, operation, destination, dispatches, cost: 0, elements: 0, in_flight, progress }
+        Recorder {
+            context,
+            kernels,
+            operation,
+            destination,
+            dispatches,
+            cost: 0,
+            elements: 0,
+            is_muted: false,
+            in_flight,
+            progress,
+        }
     }
 
     /// Adds a dispatch that costs so much and completes so many elements.
     pub(crate) fn add(&mut self, dispatch: Dispatch, cost: u64, elements: u64) -> Result<()> {
         self.dispatches.push(dispatch);
         self.cost += cost;
-        self.elements += elements;
+        self.elements += if self.is_muted { 0 } else { elements };
         match self.destination {
             Destination::Queue { most } if self.cost >= most || self.dispatches.len() >= DISPATCHES => self.submit(),
             _ => Ok(()),
         }
+    }
+
+    /// So many elements are done once the dispatches are that were added last.
+    pub(crate) fn done(&mut self, elements: u64) {
+        self.elements += elements;
+    }
+
+    /// Adds what `work` adds, but no element is done by it.
+    pub(crate) fn muted(&mut self, work: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
+        let before = std::mem::replace(&mut self.is_muted, true);
+        let result = work(self);
+        self.is_muted = before;
+        result
     }
 
     /// Hands over what is left, and waits for all of it if someone listens.

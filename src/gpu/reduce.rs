@@ -4,7 +4,7 @@ use bytemuck::{Pod, Zeroable};
 
 use super::kernels::Kernel;
 use super::record::{Bound, Dispatch, Params, record};
-use super::window::WindowLimits;
+use super::window::{SliceParams, WindowLimits};
 use super::{Device, Tensor, check_usage, readback};
 use crate::Result;
 use crate::philox::words;
@@ -20,6 +20,7 @@ pub(crate) struct ReduceParams {
     pub(crate) count: u32,
     pub(crate) one: f32,
     pub(crate) zero: u32,
+    pub(crate) slice: SliceParams,
 }
 
 pub(crate) async fn fingerprint(tensor: &Tensor) -> Result<Fingerprint> {
@@ -59,6 +60,7 @@ async fn chunks<T: Pod>(tensor: &Tensor, operation: &'static str, kernel: Kernel
                 count: count as u32,
                 one: 1.0,
                 zero: 0,
+                slice: SliceParams::new(&tensor.fill().elements(), start),
             }),
             buffers: vec![
                 Bound::new(tensor.buffer(), base, (at + count * size).next_multiple_of(4) - base),

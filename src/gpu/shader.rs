@@ -9,6 +9,8 @@ const PACK: &str = include_str!("../../shaders/pack.wgsl");
 const DTYPE: &str = include_str!("../../shaders/dtype.wgsl");
 const TRUNCATED: &str = include_str!("../../shaders/truncated.wgsl");
 const FILL: &str = include_str!("../../shaders/fill.wgsl");
+const SLICE: &str = include_str!("../../shaders/slice.wgsl");
+const GATHER: &str = include_str!("../../shaders/gather.wgsl");
 const REDUCE: &str = include_str!("../../shaders/reduce.wgsl");
 const FINGERPRINT: &str = include_str!("../../shaders/fingerprint.wgsl");
 const DIAGONAL: &str = include_str!("../../shaders/diagonal.wgsl");
@@ -41,14 +43,14 @@ impl Multiply {
     }
 }
 
-/// The shader that fills: entry points `fill` and `fill_words`.
+/// The shader that fills: entry points `fill`, `fill_words` and `fill_slice`.
 ///
 /// ```
 /// let wgsl = gpu_init::shader::fill(gpu_init::Multiply::Limbs);
 /// assert!(wgsl.contains("fn fill_words("));
 /// ```
 pub fn fill(multiply: Multiply) -> String {
-    [multiply.source(), PHILOX, MUL_ADD, SAMPLE, DTYPE, PACK, TRUNCATED, FILL].join("\n")
+    [multiply.source(), PHILOX, MUL_ADD, SAMPLE, DTYPE, PACK, TRUNCATED, SLICE, FILL].join("\n")
 }
 
 /// The shader that computes the fingerprint: entry point `fingerprint`.
@@ -58,7 +60,7 @@ pub fn fill(multiply: Multiply) -> String {
 /// assert!(wgsl.contains("fn fingerprint("));
 /// ```
 pub fn fingerprint(multiply: Multiply) -> String {
-    [multiply.source(), PHILOX, DTYPE, REDUCE, FINGERPRINT].join("\n")
+    [multiply.source(), PHILOX, DTYPE, SLICE, REDUCE, FINGERPRINT].join("\n")
 }
 
 /// The shader that computes the statistics: entry point `stats`.
@@ -68,6 +70,11 @@ pub fn fingerprint(multiply: Multiply) -> String {
 /// ```
 pub fn stats() -> String {
     [MUL_ADD, DTYPE, REDUCE, STATS].join("\n")
+}
+
+/// The shader that copies the elements of a slice: entry point `gather`.
+pub(crate) fn gather(multiply: Multiply) -> String {
+    [multiply.source(), DTYPE, SLICE, GATHER].join("\n")
 }
 
 /// The shader that puts a value on diagonals: entry point `diagonal`.

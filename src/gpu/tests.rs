@@ -131,6 +131,7 @@ fn open_broken(from: &str, to: &str) -> Option<Result<Device>> {
         fill: replace(&sources.fill),
         fingerprint: replace(&sources.fingerprint),
         stats: replace(&sources.stats),
+        gather: replace(&sources.gather),
         diagonal: replace(&sources.diagonal),
         sparse: replace(&sources.sparse),
         orthogonal: replace(&sources.orthogonal),
@@ -199,9 +200,9 @@ fn parse(source: &str) -> naga::Module {
     naga::front::wgsl::parse_str(source).unwrap_or_else(|error| panic!("{}", error.emit_to_string(source)))
 }
 
-fn portable_shaders() -> [String; 6] {
-    let Sources { fill, fingerprint, stats, diagonal, sparse, orthogonal } = Sources::new(Multiply::Limbs);
-    [fill, fingerprint, stats, diagonal, sparse, orthogonal]
+fn portable_shaders() -> [String; 7] {
+    let Sources { fill, fingerprint, stats, gather, diagonal, sparse, orthogonal } = Sources::new(Multiply::Limbs);
+    [fill, fingerprint, stats, gather, diagonal, sparse, orthogonal]
 }
 
 /// What `gpu-init shader` prints needs nothing that WebGPU does not have.
@@ -302,10 +303,17 @@ fn shaders_and_rust_share_their_struct_layouts() {
     macro_rules! members {
         ($ty:ty: $($member:ident)*) => { vec![$((stringify!($member).to_owned(), offset_of!($ty, $member) as u32)),*] };
     }
-    let fill = members!(FillParams: key stream first begin count scale shift one zero low high);
+    use super::window::SliceParams;
+    let slice = |start: usize| -> Vec<(String, u32)> {
+        let members = members!(SliceParams: origin inner_stride outer_stride inner_count inner_first run skip);
+        members.into_iter().map(|(name, offset)| (name, offset + start as u32)).collect()
+    };
+    let mut fill = members!(FillParams: key stream first begin count scale shift one zero low high);
+    fill.extend(slice(offset_of!(FillParams, slice)));
     assert_eq!(layout(&parse(&shader::fill(Multiply::Limbs)), "Params"), (fill, size_of::<FillParams>() as u32));
     type ReduceParams = super::reduce::ReduceParams;
-    let reduce = members!(ReduceParams: first begin count one zero);
+    let mut reduce = members!(ReduceParams: first begin count one zero);
+    reduce.extend(slice(offset_of!(ReduceParams, slice)));
     let stats = parse(&shader::stats());
     assert_eq!(layout(&stats, "Params"), (reduce.clone(), size_of::<ReduceParams>() as u32));
     assert_eq!(
@@ -317,6 +325,10 @@ fn shaders_and_rust_share_their_struct_layouts() {
         block blocks at first count transposed width origin stride step here begin scale shift one zero);
     let source = shader::orthogonal(Multiply::Limbs);
     assert_eq!(layout(&parse(&source), "Params"), (orthogonal, size_of::<OrthogonalParams>() as u32));
+    use super::gather::GatherParams;
+    let mut gather = slice(0);
+    gather.extend(members!(GatherParams: first available source_begin count begin));
+    assert_eq!(layout(&parse(&shader::gather(Multiply::Limbs)), "Params").0, gather);
     use super::place::{DiagonalParams, SparseParams};
     let diagonal = members!(DiagonalParams: origin inner_first inner_count inner_stride outer_stride count bits);
     assert_eq!(layout(&parse(&shader::diagonal()), "Params"), (diagonal, size_of::<DiagonalParams>() as u32));
@@ -342,7 +354,7 @@ proptest::proptest! {
     ) {
         let first = first + (1 << 34) - 100;
         let distribution = Distribution::normal("test", 0.0, 1.0, dtype).unwrap();
-        let fill = Fill { operation: "test", distribution, dtype, seed: 1, stream: 2, first, len };
+        let fill = Fill { operation: "test", distribution, dtype, seed: 1, stream: 2, first, len, runs: None };
         let limits = WindowLimits { binding: binding * 4096, alignment, groups };
         let offset = offset * 4;
         let mut next = (offset, first);

@@ -2,6 +2,7 @@
 
 use super::context::Context;
 use crate::philox::words;
+use crate::slice::{Elements, Runs};
 use crate::{DType, Distribution, Error, Fill, Result};
 
 /// Invocations of a workgroup.
@@ -58,6 +59,8 @@ pub(crate) enum FillEntry {
     Entries,
     /// `fill_words`: any range.
     Words,
+    /// `fill_slice`: elements that do not follow one another.
+    Slice,
 }
 
 /// `DISTRIBUTION` in `fill.wgsl`.
@@ -97,6 +100,37 @@ pub(crate) struct FillParams {
     pub(crate) zero: u32,
     pub(crate) low: f32,
     pub(crate) high: f32,
+    pub(crate) slice: SliceParams,
+}
+
+/// What `slice.wgsl` expects of a shader's `Params`; all zero where elements follow one another.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+pub(crate) struct SliceParams {
+    pub(crate) origin: [u32; 2],
+    pub(crate) inner_stride: [u32; 2],
+    pub(crate) outer_stride: [u32; 2],
+    pub(crate) inner_count: u32,
+    pub(crate) inner_first: u32,
+    pub(crate) run: u32,
+    pub(crate) skip: u32,
+}
+
+impl SliceParams {
+    /// Of elements from `start` on.
+    pub(crate) fn new(elements: &Elements, start: u64) -> Self {
+        let Some(Runs { origin, run, inner, outer, skip }) = elements.runs else { return Self::default() };
+        let (step, skip) = ((skip + start) / run, (skip + start) % run);
+        SliceParams {
+            origin: words(origin + step / inner.count * outer.stride),
+            inner_stride: words(inner.stride),
+            outer_stride: words(outer.stride),
+            inner_count: inner.count as u32,
+            inner_first: (step % inner.count) as u32,
+            run: run as u32,
+            skip: skip as u32,
+        }
+    }
 }
 
 /// One dispatch: a kernel, its params and the part of the buffer that it is bound to.
@@ -148,6 +182,10 @@ pub(crate) fn windows(fill: &Fill, offset: u64, limits: WindowLimits) -> Vec<Win
     let aligned = offset.is_multiple_of(ENTRY) && fill.first.is_multiple_of(4);
     let whole = if aligned { fill.len - fill.len % per_entry } else { 0 };
     let mut windows = Vec::new();
+    if fill.runs.is_some() {
+        cut(fill, FillEntry::Slice, 0..fill.len, offset, limits, &mut windows);
+        return windows;
+    }
     cut(fill, FillEntry::Entries, 0..whole, offset, limits, &mut windows);
     cut(fill, FillEntry::Words, whole..fill.len, offset, limits, &mut windows);
     windows
@@ -178,6 +216,7 @@ fn cut(
         let (invocations, unit) = match entry {
             FillEntry::Entries => (count * size / ENTRY, ENTRY),
             FillEntry::Words => ((first % 4 + count).div_ceil(4), 4),
+            FillEntry::Slice => (count.div_ceil(4), 4),
         };
         windows.push(Window {
             kernel: FillKernel { entry, dtype: fill.dtype, transform: law.into() },
@@ -193,6 +232,7 @@ fn cut(
                 zero: 0,
                 low,
                 high,
+                slice: SliceParams::new(&fill.elements(), start),
             },
             offset: base,
             size: (offset + end * size).next_multiple_of(unit) - base,

@@ -7,8 +7,8 @@ use rayon::prelude::*;
 
 use super::CHUNK;
 use crate::Element;
-use crate::slice::Elements;
 use crate::philox::{philox2x32, words};
+use crate::slice::Elements;
 
 /// The sum mod 2^64 of Philox2x32-10 over the elements, counter (bits, index low), key index high.
 ///
@@ -80,8 +80,7 @@ fn element_hash(bits: u32, index: u64) -> u64 {
 }
 
 fn run_sum<T: Element>(first: u64, run: &[T]) -> u64 {
-    run
-        .iter()
+    run.iter()
         .zip(0u64..)
         .fold(0, |sum, (element, i)| sum.wrapping_add(element_hash(element.bits(), first.wrapping_add(i))))
 }

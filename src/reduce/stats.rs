@@ -118,7 +118,8 @@ impl Stats {
             // One value and zero, so the mean says how many there are: exactly for ones, whose sums are exact.
             let [low, high] = [low, high].map(|value| dtype.round(value as f32));
             let two = [self.min, self.max].iter().all(|&value| value == low || value == high);
-            let (counted, places) = (self.mean / (low + high) * n, fill.elements().sum_runs(|first, len| diagonal.places(first, len)));
+            let (counted, places) =
+                (self.mean / (low + high) * n, fill.elements().sum_runs(|first, len| diagonal.places(first, len)));
             let error = if low + high == 1.0 { 0.5 } else { 0.5 + 5e-7 * n };
             let exact = two && close(counted, places as f64, error);
             let value = low + high;

@@ -1,0 +1,92 @@
+//! Slices of what is not made element by element: the range they are in is made beside, and they are copied out of it.
+
+use bytemuck::{Pod, Zeroable};
+
+use super::context::Context;
+use super::kernels::Kernel;
+use super::record::{Bound, Dispatch, Params, Recorder};
+use super::table::Tables;
+use super::window::{SliceParams, WORKGROUP_SIZE, WindowLimits, pieces};
+use super::{CHEAP, add_fill};
+use crate::philox::words;
+use crate::slice::Elements;
+use crate::{Distribution, Fill, Result};
+
+/// Bytes made at a time, where a part costs no more than its share of the whole.
+const PART: u64 = 64 << 20;
+
+/// `Params` in `gather.wgsl`.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable)]
+pub(crate) struct GatherParams {
+    pub(crate) slice: SliceParams,
+    pub(crate) first: [u32; 2],
+    pub(crate) available: u32,
+    pub(crate) source_begin: u32,
+    pub(crate) count: u32,
+    pub(crate) begin: u32,
+}
+
+/// Adds the dispatches that write a slice at `offset` of `buffer`.
+pub(super) fn gathered(
+    context: &Context,
+    limits: WindowLimits,
+    fill: &Fill,
+    tables: &Tables,
+    buffer: &wgpu::Buffer,
+    offset: u64,
+    recorder: &mut Recorder,
+) -> Result<()> {
+    let (operation, size) = (fill.operation, fill.dtype.size());
+    let zeros = Fill {
+        distribution: Distribution::Constant { value: 0.0 },
+        ..fill.of(Elements { runs: None, ..fill.elements() })
+    };
+    recorder.muted(|recorder| add_fill(context, &zeros, tables, buffer, offset, recorder))?;
+    let end = fill.index(fill.len - 1) + 1;
+    // A matrix is made whole; a part of it would cost as much.
+    let each = match fill.distribution {
+        Distribution::Orthogonal { .. } => end - fill.first,
+        _ => PART / size,
+    };
+    let bytes = (each.min(end - fill.first) * size).next_multiple_of(16);
+    let memory = context.buffer(operation, bytes, wgpu::BufferUsages::STORAGE)?;
+    let mut done = 0;
+    for first in (fill.first..end).step_by(each as usize) {
+        let part = fill.of(Elements { first, len: each.min(end - first), runs: None });
+        recorder.muted(|recorder| add_fill(context, &part, tables, &memory, 0, recorder))?;
+        for source in pieces(&part, 0, limits) {
+            for piece in pieces(&zeros, offset, limits) {
+                let start = piece.first - zeros.first;
+                let params = GatherParams {
+                    slice: SliceParams::new(&fill.elements(), start),
+                    first: words(source.first),
+                    available: source.count,
+                    source_begin: source.begin,
+                    count: piece.count,
+                    begin: piece.begin,
+                };
+                let dispatch = Dispatch {
+                    kernel: Kernel::Gather(fill.dtype),
+                    params: Params::new(&params),
+                    buffers: vec![
+                        Bound::new(buffer, piece.offset, piece.size),
+                        Bound::new(&memory, source.offset, source.size),
+                    ],
+                    grid: limits.grid(piece.count.div_ceil(WORKGROUP_SIZE)),
+                };
+                recorder.add(dispatch, u64::from(piece.count) / CHEAP, 0)?;
+            }
+        }
+        // Elements done, in proportion.
+        let share = (u128::from(fill.len) * u128::from(part.first + part.len - fill.first)
+            / u128::from(end - fill.first)) as u64;
+        recorder.done(share - done);
+        done = share;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+#[path = "slice_tests.rs"]
+mod tests;

@@ -8,6 +8,7 @@ mod histogram;
 mod model;
 mod npy;
 mod output;
+mod place;
 mod shader;
 mod tensor_list;
 

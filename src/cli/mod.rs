@@ -2,6 +2,7 @@
 
 mod backend;
 mod bits;
+mod checkpoint;
 mod devices;
 mod fill;
 mod histogram;
@@ -10,7 +11,7 @@ mod npy;
 mod output;
 mod place;
 mod shader;
-mod tensor_list;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -30,6 +31,7 @@ enum Command {
     Devices(devices::Args),
     Fill(fill::Args),
     Model(model::Args),
+    Verify(verify::Args),
     Bits(bits::Args),
     Shader(shader::Args),
 }
@@ -49,6 +51,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Devices(args) => devices::run(&args),
         Command::Fill(args) => fill::run(&args),
         Command::Model(args) => model::run(&args),
+        Command::Verify(args) => verify::run(&args),
         Command::Bits(args) => bits::run(&args),
         Command::Shader(args) => shader::run(&args),
     };

@@ -12,6 +12,7 @@ use super::backend::{Backend, Choice, Filled};
 use super::histogram::histogram;
 use super::npy;
 use super::output::{binary_bytes, gb_per_s, grouped, print, print_json, row};
+use super::place::Place;
 use super::progress::{bar, listen_to_ctrl_c, listener};
 
 /// Values that the histogram shows.
@@ -88,8 +89,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let parameter = parameter(args);
     let initializer = parameter.initializer();
     let fill = parameter.resolve(args.seed, 0)?;
-    if let Some(path) = &args.out {
-        npy::check(path, args.force)?;
+    let place = args.out.as_deref().map(|path| Place::check(path, args.force)).transpose()?;
+    if let Some(place) = &place {
+        place.check_room(fill.bytes())?;
     }
     listen_to_ctrl_c()?;
     let backend = Backend::open(args.device, args.seed)?;
@@ -100,8 +102,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let tensor = tensors.into_iter().next().context("nothing was filled")?;
     let seconds = start.elapsed().as_secs_f64();
     let (stats, fingerprint) = (tensor.stats()?, tensor.fingerprint()?);
-    if let Some(path) = &args.out {
-        npy::save(path, args.force, args.shape.dims(), &tensor, args.dtype)?;
+    if let Some(place) = &place {
+        npy::save(place, args.shape.dims(), &tensor, args.dtype)?;
     }
     let report = Report { args, initializer, device: backend.name(), fill, seconds, stats, fingerprint };
     if args.json {

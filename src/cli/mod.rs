@@ -2,15 +2,17 @@
 
 mod backend;
 mod bits;
+mod checkpoint;
 mod devices;
 mod fill;
 mod histogram;
 mod model;
 mod npy;
 mod output;
+mod place;
 mod progress;
 mod shader;
-mod tensor_list;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -30,6 +32,7 @@ enum Command {
     Devices(devices::Args),
     Fill(fill::Args),
     Model(model::Args),
+    Verify(verify::Args),
     Bits(bits::Args),
     Shader(shader::Args),
 }
@@ -49,6 +52,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Devices(args) => devices::run(&args),
         Command::Fill(args) => fill::run(&args),
         Command::Model(args) => model::run(&args),
+        Command::Verify(args) => verify::run(&args),
         Command::Bits(args) => bits::run(&args),
         Command::Shader(args) => shader::run(&args),
     };

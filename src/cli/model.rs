@@ -1,16 +1,16 @@
 //! `gpu-init model`: every tensor of a model, allocated and filled in device memory, checked and fingerprinted.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, bail};
 use gpu_init::{DType, Fill, Fingerprint, Initializer, Parameter, Stats, stream_of};
 use serde_json::json;
 
-use super::backend::{Backend, Choice};
+use super::backend::{Backend, Choice, Filled};
+use super::checkpoint::{self, Entry, Files, Source, parse_size};
 use super::output::{binary_bytes, gb_per_s, grouped, print, print_json, printable, row};
 use super::progress::{bar, listen_to_ctrl_c, listener};
-use super::tensor_list::{Entry, TensorList};
 
 /// Bytes filled between two steps of the progress bar.
 const BATCH: u64 = 256 << 20;
@@ -21,7 +21,9 @@ const BATCH: u64 = 256 << 20;
 /// stream is its name's, so the weights depend on neither the order nor the device.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Tensor list in the form of a safetensors header: {"name": {"dtype": "F32", "shape": [768, 768]}, ...}.
+    /// A .safetensors file or a folder of shards, of which the headers are read, or a tensor list in the form of
+    /// such a header: {"name": {"dtype": "F32", "shape": [768, 768]}, ...}.
+    #[arg(value_name = "SOURCE")]
     file: PathBuf,
     /// The element type of all tensors, instead of the file's: f32, f16 or bf16.
     #[arg(long)]
@@ -32,6 +34,15 @@ pub(crate) struct Args {
     /// Where: auto, cpu or an adapter's number in `gpu-init devices`.
     #[arg(long, default_value = "auto")]
     device: Choice,
+    /// Save the model as a .safetensors file, or as shards in this folder.
+    #[arg(long, value_name = "FILE.safetensors|FOLDER")]
+    out: Option<PathBuf>,
+    /// Save it as shards of at most that size, as 5GB, 500MB or 1GiB, named and indexed as Hugging Face does.
+    #[arg(long, requires = "out", value_parser = parse_size)]
+    max_shard_size: Option<u64>,
+    /// Replace the file, or all files of the model in the folder, if there are any.
+    #[arg(long, requires = "out")]
+    force: bool,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -46,9 +57,9 @@ struct Planned {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
-    let list = TensorList::read(&args.file)?;
-    let architecture = printable(&list.architecture.unwrap_or_else(|| "model".to_owned()));
-    let plan = list.tensors.into_iter().map(|entry| planned(entry, args)).collect::<anyhow::Result<Vec<_>>>()?;
+    let source = Source::read(&args.file, args.dtype)?;
+    let architecture = printable(&source.architecture.unwrap_or_else(|| "model".to_owned()));
+    let plan = source.tensors.into_iter().map(|entry| planned(entry, args)).collect::<anyhow::Result<Vec<_>>>()?;
     let total = |of: fn(&Planned) -> u64| {
         plan.iter()
             .map(of)
@@ -56,6 +67,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
             .context("the model's size overflows 64 bits; check its shapes")
     };
     let (elements, bytes) = (total(|tensor| tensor.fill.len)?, total(|tensor| tensor.fill.bytes())?);
+    let files = args.out.as_deref().map(|out| files(out, args, &plan)).transpose()?;
 
     listen_to_ctrl_c()?;
     let backend = Backend::open(args.device, args.seed)?;
@@ -82,6 +94,11 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         progress.inc(planned.fill.bytes());
     }
     let check_seconds = start.elapsed().as_secs_f64();
+    if let Some(files) = files {
+        progress.reset();
+        progress.set_message("saving");
+        save(files, &tensors, args.seed, fingerprint, |bytes| progress.inc(bytes))?;
+    }
     progress.finish_and_clear();
     let stats = stats.context("the model has no tensors")?;
 
@@ -106,6 +123,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
             "agrees": disagreements.is_empty(),
             "disagreements": disagreements,
             "fingerprint": fingerprint.to_string(),
+            "out": args.out.as_ref().map(|out| out.display().to_string()),
         }))?;
     } else {
         let mut text = format!("{architecture} from {}, seed {}\n", args.file.display(), args.seed);
@@ -133,12 +151,41 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
             },
         );
         text += &row("fingerprint", fingerprint);
+        if let Some(out) = &args.out {
+            text += &row("saved", out.display());
+        }
         print(&text)?;
     }
     if !disagreements.is_empty() {
         bail!("{}; try --device cpu, and please report this", disagreements.join("; "));
     }
     Ok(())
+}
+
+/// Where the model is to be saved, checked before anything is computed.
+fn files(out: &Path, args: &Args, plan: &[Planned]) -> anyhow::Result<Files> {
+    let tensors: Vec<_> = plan
+        .iter()
+        .map(|tensor| checkpoint::Planned {
+            name: &tensor.name,
+            dtype: tensor.fill.dtype,
+            shape: tensor.parameter.shape().dims(),
+        })
+        .collect();
+    Files::plan(out, args.max_shard_size, &tensors, args.force)
+}
+
+fn save(
+    files: Files,
+    tensors: &[Filled],
+    seed: u64,
+    fingerprint: Fingerprint,
+    progress: impl FnMut(u64),
+) -> anyhow::Result<()> {
+    let metadata = [("format", "pt".to_owned()), ("seed", seed.to_string()), ("fingerprint", "-".repeat(16))];
+    let metadata = metadata.map(|(key, value)| (key.to_owned(), value)).into();
+    let written = files.write(&metadata, |tensor, range| Ok(tensors[tensor].read(range)?), progress)?;
+    written.patch("fingerprint", &fingerprint.to_string())?.commit()
 }
 
 /// The rules, for the report.
@@ -155,7 +202,6 @@ fn planned(entry: Entry, args: &Args) -> anyhow::Result<Planned> {
         0 | 1 => Initializer::ZEROS,
         _ => Initializer::XAVIER_NORMAL,
     };
-    let dtype = args.dtype.unwrap_or(dtype);
     let parameter = Parameter::new(shape, initializer).name(&name).dtype(dtype);
     let fill = parameter.resolve(args.seed, 0).with_context(|| format!("tensor {name:?}"))?;
     Ok(Planned { name, parameter, initializer, fill })

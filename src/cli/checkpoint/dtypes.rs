@@ -1,0 +1,58 @@
+//! Element types: those that safetensors knows, and those of them that can be filled.
+
+use anyhow::{Context, bail};
+use gpu_init::DType;
+use safetensors::Dtype;
+use serde::Deserialize;
+use serde::de::IntoDeserializer;
+use serde::de::value::Error;
+
+/// The type that a file names.
+pub(super) fn known(text: &str) -> anyhow::Result<Dtype> {
+    let deserializer: serde::de::value::StrDeserializer<'_, Error> = text.into_deserializer();
+    Dtype::deserialize(deserializer).ok().with_context(|| format!("unknown dtype {text:?}; use F32, F16 or BF16"))
+}
+
+/// The type as one that can be filled, if it is one.
+pub(crate) fn fillable(dtype: Dtype) -> Option<DType> {
+    match dtype {
+        Dtype::F32 => Some(DType::F32),
+        Dtype::F16 => Some(DType::F16),
+        Dtype::BF16 => Some(DType::BF16),
+        _ => None,
+    }
+}
+
+/// A type that can be filled, as a file names it.
+pub(super) fn stored(dtype: DType) -> Dtype {
+    match dtype {
+        DType::F32 => Dtype::F32,
+        DType::F16 => Dtype::F16,
+        DType::BF16 => Dtype::BF16,
+    }
+}
+
+/// The type to fill a tensor with: the one asked for, or the file's own.
+pub(super) fn to_fill(dtype: Dtype, asked: Option<DType>) -> anyhow::Result<DType> {
+    match asked.or_else(|| fillable(dtype)) {
+        Some(dtype) => Ok(dtype),
+        None => {
+            bail!("{dtype} cannot be filled; leave the tensor out, or pass --dtype f32, f16 or bf16 for all tensors")
+        }
+    }
+}
+
+/// Bytes of a tensor, unless they overflow or end within a byte.
+pub(super) fn bytes(dtype: Dtype, shape: &[usize]) -> anyhow::Result<u64> {
+    let bits = elements(shape).and_then(|elements| elements.checked_mul(dtype.bitsize() as u64));
+    let bits = bits.with_context(|| format!("the size of shape {shape:?} overflows 64 bits; check its dimensions"))?;
+    if !bits.is_multiple_of(8) {
+        bail!("shape {shape:?} of {dtype} ends within a byte; check its dimensions");
+    }
+    Ok(bits / 8)
+}
+
+fn elements(shape: &[usize]) -> Option<u64> {
+    // A dimension of 0 hides no overflow of the others.
+    shape.iter().try_fold(1u64, |product, &dim| product.checked_mul(dim as u64))
+}

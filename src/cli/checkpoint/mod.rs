@@ -1,0 +1,34 @@
+//! Models in files: what tensors one has, reading it back piece by piece, and writing one.
+//!
+//! What is read is not trusted: sizes are checked against the file before anything is allocated, and names before
+//! any of them becomes a path.
+
+mod dtypes;
+mod header;
+mod index;
+mod list;
+mod names;
+mod pieces;
+mod shard;
+mod shards;
+mod size;
+mod source;
+mod write;
+
+pub(crate) use pieces::{Measured, Pieces};
+pub(crate) use shard::Stored;
+pub(crate) use shards::Checkpoint;
+pub(crate) use size::parse_size;
+pub(crate) use source::{Entry, Source};
+pub(crate) use write::{Files, Planned};
+
+// Elements are written and read as they lie in memory, and the file's are little-endian.
+const _: () = assert!(cfg!(target_endian = "little"));
+
+/// Largest header, list or index that is read: safetensors' own limit.
+const LARGEST: u64 = 100_000_000;
+
+/// The file of a model in one piece.
+const SINGLE: &str = "model.safetensors";
+/// The index of a model in several.
+const INDEX: &str = "model.safetensors.index.json";

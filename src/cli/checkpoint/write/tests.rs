@@ -1,0 +1,185 @@
+use std::collections::BTreeMap;
+use std::fs;
+
+use anyhow::bail;
+use gpu_init::{Cpu, DType, Fingerprint, HostTensor, Initializer, Parameter};
+use proptest::prelude::*;
+
+use super::super::Checkpoint;
+use super::*;
+
+fn parameter(planned: &Planned<'_>) -> Parameter {
+    Parameter::new(planned.shape, Initializer::Uniform { a: -1.0, b: 1.0 }).name(planned.name).dtype(planned.dtype)
+}
+
+fn fill(planned: &Planned<'_>, range: Range<u64>) -> anyhow::Result<HostTensor> {
+    Ok(Cpu::new().fill(&parameter(planned).elements(range))?)
+}
+
+fn metadata() -> BTreeMap<String, String> {
+    [("format", "pt"), ("fingerprint", "----------------"), ("odd \"key\"", "\u{1}é\n")]
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .into()
+}
+
+fn write(out: &Path, limit: Option<u64>, plan: &[Planned<'_>]) -> anyhow::Result<()> {
+    let files = Files::plan(out, limit, plan, false)?;
+    files.write(&metadata(), |tensor, range| fill(&plan[tensor], range), |_| {})?.commit()
+}
+
+fn entries(folder: &Path) -> usize {
+    fs::read_dir(folder).unwrap().count()
+}
+
+/// Every byte of a checkpoint's tensors, by name.
+fn read(checkpoint: &Checkpoint) -> BTreeMap<String, Vec<u8>> {
+    let mut tensors = BTreeMap::new();
+    for shard in &checkpoint.shards {
+        let file = fs::read(&shard.path).unwrap();
+        let bytes = |range: &Range<u64>| file[range.start as usize..range.end as usize].to_vec();
+        tensors.extend(shard.tensors.iter().map(|stored| (stored.name.clone(), bytes(&stored.bytes))));
+    }
+    tensors
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn what_is_written_is_read(
+        shapes in prop::collection::btree_map("[^/\\\\\\x00-\\x1f\\x7f-\\x9f.]{1,8}", (0usize..3, prop::collection::vec(1usize..6, 0..4)), 1..8),
+        limit in prop::option::of(1u64..400),
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let plan: Vec<_> = shapes
+            .iter()
+            .map(|(name, (dtype, shape))| Planned { name, dtype: DType::ALL[*dtype], shape })
+            .collect();
+        let out = if limit.is_some() { folder.path().to_owned() } else { folder.path().join(SINGLE) };
+        write(&out, limit, &plan).unwrap();
+        let checkpoint = Checkpoint::open(folder.path()).unwrap();
+        prop_assert_eq!(entries(folder.path()), checkpoint.shards.len() + usize::from(checkpoint.shards.len() > 1));
+        prop_assert_eq!(checkpoint.metadata(), metadata());
+        let expected = plan.iter().map(|planned| {
+            let tensor = Cpu::new().fill(&parameter(planned)).unwrap();
+            (planned.name.to_owned(), tensor.as_bytes().to_vec())
+        });
+        prop_assert_eq!(read(&checkpoint), expected.collect::<BTreeMap<_, _>>());
+        for stored in checkpoint.shards.iter().flat_map(|shard| &shard.tensors) {
+            prop_assert!(stored.bytes.start.is_multiple_of(stored.dtype.bitsize() as u64 / 8));
+        }
+    }
+}
+
+#[test]
+fn metadata_is_filled_in_afterwards() {
+    let folder = tempfile::tempdir().unwrap();
+    let shapes = [[3], [4], [5]];
+    let names = ["a", "b", "c"];
+    let plan: Vec<_> =
+        names.iter().zip(&shapes).map(|(name, shape)| Planned { name, dtype: DType::F32, shape }).collect();
+    let files = Files::plan(folder.path(), Some(12), &plan, false).unwrap();
+    let mut progress = 0;
+    let finished =
+        files.write(&metadata(), |tensor, range| fill(&plan[tensor], range), |bytes| progress += bytes).unwrap();
+    assert_eq!(progress, 48);
+    assert!(folder.path().join(INDEX).symlink_metadata().is_err(), "nothing has its name yet");
+    finished.patch("fingerprint", "0123456789abcdef").unwrap().commit().unwrap();
+    let checkpoint = Checkpoint::open(folder.path()).unwrap();
+    assert_eq!(checkpoint.shards.len(), 3);
+    for shard in &checkpoint.shards {
+        let expected = BTreeMap::from([("fingerprint".to_owned(), "0123456789abcdef".to_owned())]);
+        assert_eq!(shard.metadata, metadata().into_iter().chain(expected).collect());
+    }
+}
+
+#[test]
+fn a_value_of_another_length_does_not_fit() {
+    let folder = tempfile::tempdir().unwrap();
+    for (key, value, part) in [
+        ("fingerprint", "1", "reserve as many"),
+        ("fingerprint", "\"\"\"\"\"\"\"\"01234567", "reserve"),
+        ("x", "1", "no \"x\""),
+    ] {
+        let plan = [Planned { name: "a", dtype: DType::F16, shape: &[3] }];
+        let files = Files::plan(&folder.path().join("m"), None, &plan, false).unwrap();
+        let finished = files.write(&metadata(), |_, range| fill(&plan[0], range), |_| {}).unwrap();
+        let error = finished.patch(key, value).unwrap_err().to_string();
+        assert!(error.contains(part), "{error}");
+        assert_eq!(entries(folder.path()), 0, "what is not wanted after all is removed");
+    }
+}
+
+#[test]
+fn what_fails_halfway_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = [
+        Planned { name: "a", dtype: DType::F32, shape: &[1000] },
+        Planned { name: "b", dtype: DType::F32, shape: &[20_000_000] },
+    ];
+    type Produce<'a> = &'a dyn Fn(usize, Range<u64>) -> anyhow::Result<HostTensor>;
+    let cases: [(Produce<'_>, &str); 4] = [
+        (&|_, _| bail!("the device is lost"), "\": the device is lost"),
+        (&|i, range| if range.start > 0 { bail!("lost") } else { fill(&plan[i], range) }, "tensor \"b\": lost"),
+        (&|_, range| fill(&Planned { dtype: DType::F16, ..plan[1] }, range), "F16"),
+        (&|_, _| fill(&plan[1], 0..7), "7 elements of F32 from 0 are not 0.."),
+    ];
+    for (produce, part) in cases {
+        for limit in [None, Some(4000)] {
+            let out = if limit.is_some() { folder.path().to_owned() } else { folder.path().join("m") };
+            let files = Files::plan(&out, limit, &plan, false).unwrap();
+            let error = format!("{:#}", files.write(&metadata(), produce, |_| {}).unwrap_err());
+            assert!(error.contains(part), "{error}");
+            assert_eq!(entries(folder.path()), 0, "{part}");
+        }
+    }
+}
+
+/// A file that came to be there while the model was computed is kept.
+#[test]
+fn a_race_for_the_name_is_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = [("a", [1000]), ("b", [2000])];
+    let plan = plan.each_ref().map(|(name, shape)| Planned { name, dtype: DType::F32, shape });
+    let files = Files::plan(folder.path(), Some(8000), &plan, false).unwrap();
+    let finished = files.write(&metadata(), |tensor, range| fill(&plan[tensor], range), |_| {}).unwrap();
+    let second = folder.path().join(split::file_name(1, 2));
+    fs::write(&second, "somebody else's").unwrap();
+    let error = format!("{:#}", finished.commit().unwrap_err());
+    assert!(error.contains("00002-of-00002"), "{error}");
+    assert_eq!(fs::read_to_string(second).unwrap(), "somebody else's");
+    assert_eq!(entries(folder.path()), 1, "neither the index nor the first shard is there");
+}
+
+#[test]
+fn names_come_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = [Planned { name: "a", dtype: DType::F32, shape: &[3] }; 2];
+    assert!(Files::plan(&folder.path().join("m"), None, &plan, false).unwrap_err().to_string().contains("comes twice"));
+    assert!(Files::plan(&folder.path().join("m"), None, &[], false).is_err());
+}
+
+/// 2.5 GB through less than 512 MiB of memory, with its fingerprint; prints what was used.
+#[test]
+#[ignore = "writes 2.5 GB"]
+#[cfg(target_os = "linux")]
+fn memory() {
+    let folder = tempfile::tempdir_in(std::env::var_os("CARGO_TARGET_DIR").unwrap_or("target".into())).unwrap();
+    let names: Vec<_> = (0..10).map(|i| format!("layer.{i}")).collect();
+    let plan: Vec<_> = names.iter().map(|name| Planned { name, dtype: DType::F32, shape: &[7813, 8000] }).collect();
+    let start = std::time::Instant::now();
+    let mut fingerprint = Fingerprint::default();
+    let files = Files::plan(folder.path(), Some(1_000_000_000), &plan, false).unwrap();
+    let produce = |tensor: usize, range| {
+        let piece = fill(&plan[tensor], range)?;
+        fingerprint += piece.fingerprint();
+        Ok(piece)
+    };
+    let finished = files.write(&metadata(), produce, |_| {}).unwrap();
+    finished.patch("fingerprint", &fingerprint.to_string()).unwrap().commit().unwrap();
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap().trim();
+    eprintln!("wrote 2.5 GB in {:.1} s, peak memory {peak}", start.elapsed().as_secs_f64());
+    let peak: u64 = peak.trim_end_matches(" kB").parse().unwrap();
+    assert!(peak < 512 << 10, "{peak} KiB");
+}

@@ -1,0 +1,396 @@
+//! Whole models in files, as the program's users save, read and verify them.
+
+#[path = "common/program.rs"]
+mod program;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use gpu_init::{Cpu, DType, Parameter};
+use program::{command, complaint, json, run, succeed};
+use safetensors::SafeTensors;
+use serde_json::{Value, json as object};
+
+/// What each file of `tests/corpus` is refused with: of the file, the list or the folder that its name says.
+const CORPUS: [(&str, &str); 67] = [
+    ("data-after-the-last.safetensors", "4 bytes after the last tensor are nobody's"),
+    ("data-cut-off.safetensors", "tensor \"w\": its data at 0..8 is not in the file, which has 7"),
+    ("dtype-ends-within-byte.safetensors", "shape [1] of F4 ends within a byte"),
+    (
+        "dtype-integers.safetensors",
+        "tensor \"bn1.num_batches_tracked\" in tests/corpus/dtype-integers.safetensors: I64",
+    ),
+    ("dtype-lower-case.safetensors", "tensor \"w\": unknown dtype \"f32\"; use F32"),
+    ("dtype-unknown.safetensors", "tensor \"w\": unknown dtype \"Q7\"; use F32"),
+    ("duplicate-metadata.safetensors", "__metadata__: the name \"seed\" comes twice"),
+    ("duplicate-name.safetensors", "the name \"w\" comes twice"),
+    ("empty.safetensors", "it has 0 bytes"),
+    ("header-beyond-file.safetensors", "4096 bytes, and the file has 56"),
+    ("header-beyond-limit.safetensors", "100000001 bytes, and safetensors allows 100000000"),
+    ("header-cut-off.safetensors", "tensor \"w\": EOF"),
+    ("header-empty.safetensors", "no safetensors header: EOF"),
+    ("header-length-maximal.safetensors", "18446744073709551615 bytes, and safetensors allows"),
+    ("header-nested.safetensors", "tensor \"w\": invalid type: sequence"),
+    ("header-no-json.safetensors", "no safetensors header: expected value"),
+    ("header-no-object.safetensors", "expected an object of tensors"),
+    ("header-no-text.safetensors", "no UTF-8 text"),
+    ("index-empty", "lists no tensors"),
+    ("index-no-json", "no index {\"weight_map\""),
+    ("index-no-map", "missing field `weight_map`"),
+    ("index-shard-absolute", "the name \"/shard.safetensors\" of a shard has a path separator"),
+    ("index-shard-backslash", "of a shard has a path separator"),
+    ("index-shard-broken", "names \"model-00002-of-00002.safetensors\": cannot read"),
+    ("index-shard-folder", "the name \"..\" of a shard means a folder"),
+    ("index-shard-missing", "names \"model-00002-of-00002.safetensors\": cannot read"),
+    ("index-shard-parents", "of a shard has a path separator"),
+    ("index-tensor-elsewhere", "tensor \"a\" is not in model-00002-of-00002.safetensors"),
+    ("index-tensor-in-two-shards", "tensor \"b\" is in model-00001-of-00002.safetensors and in model-00002"),
+    ("index-tensor-missing", "tensor \"c\" is not in model-00002-of-00002.safetensors"),
+    ("index-tensor-slash", "the name \"h0/w\" of a tensor has a path separator"),
+    ("index-tensor-twice", "the name \"a\" comes twice"),
+    ("index-tensor-unnamed", "tensor \"c\" in model-00002-of-00002.safetensors is not in the index"),
+    (
+        "list-dtype-integers.json",
+        "tensor \"position_ids\": I64 cannot be filled; leave the tensor out, or pass --dtype",
+    ),
+    ("list-dtype-unknown.json", "tensor \"w\": unknown dtype \"Q7\""),
+    ("list-duplicate-name.json", "the name \"w\" comes twice"),
+    ("list-metadata-number.json", "__metadata__: invalid type: integer `12`, expected a string"),
+    ("list-name-empty.json", "the name \"\" of a tensor is empty"),
+    ("list-name-parents.json", "the name \"../../w\" of a tensor has a path separator"),
+    ("list-name-slash.json", "the name \"h0/ln_1/g\" of a tensor has a path separator"),
+    ("list-nested.json", "expected an object of tensors"),
+    ("list-shape-overflow.json", "overflows 64 bits"),
+    ("metadata-number.safetensors", "__metadata__: invalid type: integer `1`, expected a string"),
+    ("name-backslash.safetensors", "the name \"a\\\\b\" of a tensor has a path separator"),
+    ("name-control.safetensors", "of a tensor has a control character"),
+    ("name-dots.safetensors", "the name \"..\" of a tensor means a folder"),
+    ("name-empty.safetensors", "the name \"\" of a tensor is empty"),
+    ("name-parents.safetensors", "the name \"../../w\" of a tensor has a path separator"),
+    ("name-slash.safetensors", "the name \"h0/ln_1/g\" of a tensor has a path separator"),
+    ("no-tensors.safetensors", "lists no tensors"),
+    ("offsets-beyond-file.safetensors", "its data at 0..4096 is not in the file"),
+    ("offsets-hole.safetensors", "4 bytes before tensor \"b\" are nobody's"),
+    ("offsets-maximal.safetensors", "its data at 18446744073709551608..18446744073709551615 is not in the file"),
+    ("offsets-missing.safetensors", "missing field `data_offsets`"),
+    ("offsets-not-the-shapes.safetensors", "F32 of shape [2] has 8 bytes, and its data 12"),
+    ("offsets-overlap.safetensors", "tensor \"b\" overlaps"),
+    ("offsets-reversed.safetensors", "its data at 8..0 is not in the file"),
+    ("offsets-start-late.safetensors", "4 bytes before tensor \"a\" are nobody's"),
+    ("offsets-the-same.safetensors", "tensor \"b\" overlaps"),
+    ("shape-fraction.safetensors", "tensor \"w\": invalid type: floating point `2.5`"),
+    ("shape-missing.safetensors", "missing field `shape`"),
+    ("shape-negative.safetensors", "tensor \"w\": invalid value: integer `-2`"),
+    ("shape-overflow-in-bytes.safetensors", "overflows 64 bits"),
+    ("shape-overflow-with-zero.safetensors", "overflows 64 bits"),
+    ("shape-overflow.safetensors", "overflows 64 bits"),
+    ("shape-too-large.safetensors", "tensor \"w\": invalid type: floating point"),
+    ("short.safetensors", "it has 5 bytes"),
+];
+
+#[test]
+fn every_tricky_file_is_refused_for_what_is_wrong() {
+    for (name, part) in CORPUS {
+        let path = format!("tests/corpus/{name}");
+        let line = complaint(&["model", &path, "--device", "cpu"]);
+        assert!(line.contains(part), "{name}: {line}");
+        // What only `model` has to refuse: types that it cannot fill, and having nothing to do.
+        let readable =
+            name.ends_with(".json") || matches!(name, "dtype-integers.safetensors" | "no-tensors.safetensors");
+        if !readable && name != "index-empty" {
+            assert!(complaint(&["verify", &path]).contains(part), "{name}");
+        }
+    }
+    let listed = CORPUS.map(|(name, _)| name.to_owned());
+    let there = fs::read_dir("tests/corpus").unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert_eq!(BTreeSet::from(listed), there.collect(), "every file of the corpus has its error here");
+}
+
+/// Two layers in mixed types, an embedding, and a vector that makes the next type unaligned if it came first.
+fn model() -> Value {
+    object!({
+        "__metadata__": { "architecture": "Tiny" },
+        "embed.weight": { "dtype": "BF16", "shape": [50, 33] },
+        "0.bias": { "dtype": "F16", "shape": [33] },
+        "0.weight": { "dtype": "F32", "shape": [33, 33] },
+        "norm.weight": { "dtype": "F32", "shape": [33] },
+        "größe \"1\"": { "dtype": "F16", "shape": [2, 3, 5] },
+        "scalar": { "dtype": "F32", "shape": [] },
+    })
+}
+
+/// What the library fills the model's tensors with, as bytes.
+fn expected(seed: u64) -> BTreeMap<String, Vec<u8>> {
+    let cpu = Cpu::with_seed(seed);
+    let weights = |name: &str, shape: &[usize], dtype| {
+        cpu.fill(&Parameter::xavier_normal(shape).name(name).dtype(dtype)).unwrap().as_bytes().to_vec()
+    };
+    [
+        ("embed.weight", weights("embed.weight", &[50, 33], DType::BF16)),
+        ("0.bias", vec![0; 66]),
+        ("0.weight", weights("0.weight", &[33, 33], DType::F32)),
+        ("norm.weight", 1f32.to_le_bytes().repeat(33)),
+        ("größe \"1\"", weights("größe \"1\"", &[2, 3, 5], DType::F16)),
+        ("scalar", vec![0; 4]),
+    ]
+    .map(|(name, bytes)| (name.to_owned(), bytes))
+    .into()
+}
+
+/// The tensors of a file, by the crate safetensors, and its metadata.
+fn load(path: &Path) -> (BTreeMap<String, Vec<u8>>, BTreeMap<String, String>) {
+    let file = fs::read(path).unwrap();
+    let (_, header) = SafeTensors::read_metadata(&file).unwrap();
+    let metadata = header.metadata().clone().unwrap().into_iter().collect();
+    let tensors = SafeTensors::deserialize(&file).unwrap();
+    for (name, tensor) in tensors.iter() {
+        let start = tensor.data().as_ptr() as usize - file.as_ptr() as usize;
+        assert!(start.is_multiple_of(tensor.dtype().bitsize() / 8), "{name} is not aligned");
+    }
+    (tensors.iter().map(|(name, tensor)| (name.to_owned(), tensor.data().to_vec())).collect(), metadata)
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<_> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+/// A folder with `model()` in `list.json`, a folder `out` in it, and both as text.
+fn setup() -> (tempfile::TempDir, String, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let (list, out) = (folder.path().join("list.json"), folder.path().join("out"));
+    fs::write(&list, model().to_string()).unwrap();
+    fs::create_dir(&out).unwrap();
+    let text = |path: PathBuf| path.into_os_string().into_string().unwrap();
+    (folder, text(list), text(out))
+}
+
+#[test]
+fn a_saved_model_is_read_by_others() {
+    let (_folder, list, out) = setup();
+    let file = format!("{out}/model.safetensors");
+    let save = ["model", &list, "--seed", "7", "--device", "cpu", "--json", "--out", &file];
+    let report = json(&save);
+    assert_eq!(report["out"], file);
+    let (tensors, metadata) = load(Path::new(&file));
+    assert_eq!(tensors, expected(7));
+    assert_eq!((metadata["format"].as_str(), metadata["seed"].as_str()), ("pt", "7"));
+    assert_eq!(metadata["fingerprint"], report["fingerprint"].as_str().unwrap());
+    assert_eq!(names(Path::new(&out)), ["model.safetensors"], "no temporary file is left");
+
+    // It is a source and a model to verify by itself.
+    let again = json(&["model", &file, "--seed", "7", "--device", "cpu", "--json"]);
+    let of_folder = json(&["model", &out, "--seed", "7", "--device", "cpu", "--json"]);
+    assert_eq!((&again["fingerprint"], &of_folder["fingerprint"]), (&report["fingerprint"], &report["fingerprint"]));
+    let verified = json(&["verify", &file, "--json", "--verbose"]);
+    for key in ["fingerprint", "tensors", "elements", "bytes", "min", "max"] {
+        assert_eq!(verified[key], report[key], "{key}");
+    }
+    assert_eq!((&verified["agrees"], &verified["recorded_fingerprint"]), (&Value::from(true), &report["fingerprint"]));
+    assert_eq!(verified["each"].as_array().unwrap().len(), 6);
+    let text = succeed(&["verify", &out, "--verbose"]);
+    for part in ["as recorded", "embed.weight", "BF16", "[33, 33]", "größe"] {
+        assert!(text.contains(part), "{text} lacks {part}");
+    }
+
+    // What is there is kept, and nothing is computed, unless told.
+    let before = fs::read(&file).unwrap();
+    assert!(complaint(&save).contains("exists; name another file, or pass --force"));
+    assert_eq!(fs::read(&file).unwrap(), before);
+    succeed(&[&save[..], &["--force", "--dtype", "f32"]].concat());
+    assert_ne!(fs::read(&file).unwrap(), before);
+}
+
+#[test]
+fn shards_are_those_of_hugging_face() {
+    let (_folder, list, out) = setup();
+    let save = |size: &str, more: &[&str]| {
+        run(&[&["model", &list, "--device", "cpu", "--json", "--out", &out, "--max-shard-size", size], more].concat())
+    };
+    let saved = save("3400", &[]);
+    assert!(saved.status.success(), "{saved:?}");
+    let report: Value = serde_json::from_slice(&saved.stdout).unwrap();
+    let [a, b, c] = [1, 2, 3].map(|i| format!("model-{i:05}-of-00003.safetensors"));
+    assert_eq!(names(Path::new(&out)), [&a, &b, &c, "model.safetensors.index.json"]);
+    let index: Value =
+        serde_json::from_slice(&fs::read(format!("{out}/model.safetensors.index.json")).unwrap()).unwrap();
+    // "0.weight" is beyond the limit and has a shard of its own, before the one that was open.
+    assert_eq!(index["weight_map"]["0.weight"], *a);
+    let mut all = BTreeMap::new();
+    for file in [&a, &b, &c] {
+        let (tensors, metadata) = load(&Path::new(&out).join(file));
+        assert_eq!(metadata["fingerprint"], report["fingerprint"].as_str().unwrap());
+        for name in tensors.keys() {
+            assert_eq!(index["weight_map"][name], **file, "{name}");
+        }
+        all.extend(tensors);
+    }
+    assert_eq!(all, expected(0));
+    assert_eq!(index["metadata"]["total_size"], report["bytes"]);
+    assert_eq!(index["weight_map"].as_object().unwrap().len(), 6);
+    for path in [out.clone(), format!("{out}/model.safetensors.index.json")] {
+        assert_eq!(json(&["verify", &path, "--json"])["fingerprint"], report["fingerprint"]);
+        assert_eq!(json(&["model", &path, "--device", "cpu", "--json"])["fingerprint"], report["fingerprint"]);
+    }
+    // Another model does not come to lie beside this one: it is refused, or takes its place.
+    let refused = String::from_utf8(save("1GB", &[]).stderr).unwrap();
+    assert!(refused.contains("exists; name another folder, or pass --force"), "{refused}");
+    assert!(save("1GB", &["--force"]).status.success());
+    assert_eq!(names(Path::new(&out)), ["model.safetensors"]);
+    assert!(save("5KB", &["--force"]).status.success());
+    assert_eq!(names(Path::new(&out)).len(), 3, "two shards and their index");
+    assert!(save("3400", &["--force"]).status.success());
+    assert_eq!(names(Path::new(&out)), [&a, &b, &c, "model.safetensors.index.json"]);
+}
+
+#[test]
+fn what_cannot_be_saved_is_said_before_anything_is_computed() {
+    let (_folder, list, out) = setup();
+    let huge = format!("{out}/huge.json");
+    fs::write(&huge, r#"{"w": {"dtype": "F32", "shape": [1000000000, 1000000]}}"#).unwrap();
+    let file = format!("{out}/x.safetensors");
+    for (args, part) in [
+        (&[&list, "--out", &out][..], "it is a folder; name a file in it, or pass --max-shard-size"),
+        (&[&list, "--out", &list], "exists; name another file"),
+        (&[&list, "--out", "/nowhere/x.safetensors"], "there is no folder /nowhere"),
+        (&[&list, "--out", &file, "--max-shard-size", "1GB"], "there is no such folder; make it first"),
+        (&[&list, "--out", &file, "--max-shard-size", "1 potato"], "write a whole number with a unit"),
+        (&[&list, "--max-shard-size", "1GB"], "--out"),
+        (&[&list, "--force"], "--out"),
+        (&[&huge, "--out", &file], "are free; make room"),
+    ] {
+        let args = [&["model", "--device", "cpu"], args].concat();
+        assert!(complaint(&args).contains(part), "{args:?}: {}", complaint(&args));
+    }
+    assert_eq!(names(Path::new(&out)), ["huge.json"]);
+}
+
+#[test]
+fn verify_names_what_is_wrong() {
+    let (_folder, list, out) = setup();
+    let file = format!("{out}/model.safetensors");
+    succeed(&["model", &list, "--device", "cpu", "--out", &file]);
+    let good = fs::read(&file).unwrap();
+    let data = 8 + u64::from_le_bytes(good[..8].try_into().unwrap()) as usize;
+    let with = |at: usize, bytes: &[u8]| {
+        let mut bad = good.clone();
+        bad[at..at + bytes.len()].copy_from_slice(bytes);
+        fs::write(&file, bad).unwrap();
+        complaint(&["verify", &file])
+    };
+    assert!(with(data + 100, &[good[data + 100] ^ 1]).contains("the fingerprint recorded is"));
+    // The first tensor in the file is the first F32 of the list.
+    let line = with(data, &f32::NAN.to_le_bytes());
+    assert!(line.contains("0.weight: 1 NaN, 0 infinite") && line.contains("the fingerprint recorded is"), "{line}");
+    fs::write(&file, &good[..good.len() - 1]).unwrap();
+    assert!(complaint(&["verify", &file]).contains("is not in the file"));
+    fs::write(&file, &good).unwrap();
+    succeed(&["verify", &file]);
+
+    // A model of somebody else has no fingerprint to compare with, and may have types that are not ours.
+    let text = succeed(&["verify", "tests/corpus/dtype-integers.safetensors"]);
+    assert!(text.contains("1 of other types not checked") && text.contains("none recorded"), "{text}");
+    assert!(complaint(&["verify", &list]).contains("safetensors"));
+}
+
+/// A process that is killed leaves nothing under the final name, and says what the rest is.
+#[test]
+#[cfg(unix)]
+fn a_killed_process_leaves_no_file_of_that_name() {
+    let (_folder, list, out) = setup();
+    fs::write(&list, r#"{"w": {"dtype": "F32", "shape": [150000000]}}"#).unwrap();
+    let file = format!("{out}/model.safetensors");
+    let mut child = command(&["model", &list, "--device", "cpu", "--out", &file]).spawn().unwrap();
+    let begun = || {
+        let mut entries = fs::read_dir(&out).unwrap().flatten();
+        entries.any(|entry| entry.metadata().is_ok_and(|metadata| metadata.len() > 0))
+    };
+    while !begun() {
+        assert!(child.try_wait().unwrap().is_none(), "it ended before it wrote");
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    child.kill().unwrap();
+    assert_eq!(child.wait().unwrap().code(), None, "it ended before it was killed");
+    let left = names(Path::new(&out));
+    assert!(
+        left.len() == 1 && left[0].starts_with("model.safetensors.") && left[0].ends_with(".incomplete"),
+        "{left:?}"
+    );
+}
+
+/// A disk that takes no more, here by a limit of 1 MiB a file, is said and leaves nothing.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_disk_leaves_nothing() {
+    let (_folder, list, out) = setup();
+    fs::write(&list, r#"{"a": {"dtype": "F32", "shape": [1000]}, "w": {"dtype": "F32", "shape": [1000000]}}"#).unwrap();
+    let single = format!("{out}/model.safetensors");
+    for target in [&["--out", &single][..], &["--out", &out, "--max-shard-size", "100KB"]] {
+        let program = command(&[&["model", &list, "--device", "cpu"], target].concat());
+        let output = std::process::Command::new("sh")
+            .args(["-c", "trap '' XFSZ; ulimit -f 2048; exec \"$0\" \"$@\""])
+            .arg(program.get_program())
+            .args(program.get_args())
+            .output()
+            .unwrap();
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{errors}");
+        for part in ["cannot write", ".safetensors, and nothing of it is kept", "File too large"] {
+            assert!(errors.contains(part), "{errors}");
+        }
+        assert!(names(Path::new(&out)).is_empty());
+    }
+}
+
+/// What Python's safetensors reads: every tensor's bytes, and the same again by numpy where it has the type.
+const PYTHON: &str = r#"
+import hashlib, json, sys
+import safetensors, safetensors.numpy
+report = {}
+for path in sys.argv[1:]:
+    with open(path, "rb") as file:
+        tensors = dict(safetensors.deserialize(file.read()))
+    with safetensors.safe_open(path, framework="np") as file:
+        metadata = file.metadata()
+        assert set(file.keys()) == set(tensors), path
+        for name, tensor in tensors.items():
+            if tensor["dtype"] != "BF16":
+                array = file.get_tensor(name)
+                assert list(array.shape) == tensor["shape"] and array.tobytes() == bytes(tensor["data"]), name
+    for name, tensor in tensors.items():
+        report[name] = [metadata["fingerprint"], tensor["dtype"], hashlib.sha256(bytes(tensor["data"])).hexdigest()]
+print(json.dumps(report))
+"#;
+
+#[test]
+fn python_reads_it() {
+    if std::env::var("GPU_INIT_SKIP_PYTHON_SAFETENSORS").is_ok_and(|value| value == "1") {
+        eprintln!("skipped because GPU_INIT_SKIP_PYTHON_SAFETENSORS=1");
+        return;
+    }
+    use sha2::Digest;
+    let (_folder, list, out) = setup();
+    succeed(&["model", &list, "--device", "cpu", "--out", &out, "--max-shard-size", "3400"]);
+    let report = json(&["verify", &out, "--json"]);
+    let python = std::env::var("GPU_INIT_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let shards = (1..=3).map(|i| format!("{out}/model-{i:05}-of-00003.safetensors"));
+    let output = std::process::Command::new(&python).args(["-c", PYTHON]).args(shards).output();
+    let output = output.unwrap_or_else(|error| panic!("{python}: {error}; name a Python in GPU_INIT_PYTHON"));
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success(),
+        "{python} needs numpy and safetensors; GPU_INIT_PYTHON names another, \
+         GPU_INIT_SKIP_PYTHON_SAFETENSORS=1 skips this: {errors}"
+    );
+    let read: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let expected = expected(0);
+    assert_eq!(read.as_object().unwrap().len(), expected.len());
+    for (name, bytes) in expected {
+        let digest: String = sha2::Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        let dtype = &model()[&name]["dtype"];
+        assert_eq!(read[&name], object!([report["fingerprint"], dtype, digest]), "{name}");
+    }
+}

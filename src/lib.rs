@@ -34,7 +34,9 @@ pub use host_tensor::HostTensor;
 pub use init::CpuInit;
 #[cfg(feature = "gpu")]
 pub use init::GpuInit;
-pub use initializer::{FanMode, Initializer, Layout, Nonlinearity, ParseInitializerError, VarianceLaw, calculate_gain};
+pub use initializer::{
+    FanMode, Initializer, Layout, Nonlinearity, ParseInitializerError, ParseLayoutError, VarianceLaw, calculate_gain,
+};
 pub use orthogonal::Orthogonal;
 pub use parameter::{Fill, Parameter, stream_of};
 pub use philox::Philox4x32;

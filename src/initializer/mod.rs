@@ -3,11 +3,13 @@
 
 mod fans;
 mod gain;
+mod layout_text;
 mod presets;
 mod text;
 
 pub use fans::Layout;
 pub use gain::{Nonlinearity, calculate_gain};
+pub use layout_text::ParseLayoutError;
 pub use text::ParseInitializerError;
 
 use crate::{DType, Distribution, Error, Result, Shape};

@@ -1,6 +1,7 @@
 // Haar-distributed orthogonal matrices as products of Householder reflections. Twin: src/orthogonal/cpu.rs, the
 // mathematics in src/orthogonal/mod.rs. A matrix is rows x columns, rows >= columns, in panels of COLUMNS columns
-// (the last one of what is left), each row-major; the output is row-major, and may be the transpose. Reflections come in blocks of BLOCK; a unit of `scratch` has one block of one matrix: rows of BLOCK
+// (the last one of what is left), each row-major. A slab has some panels of some matrices; the output may be the
+// transpose. Reflections come in blocks of BLOCK; a unit of `scratch` has one block of one matrix: rows of BLOCK
 // floats, first the GRAM, then the signs, then a row of the vectors for each row of the matrix.
 
 struct Params {
@@ -9,15 +10,23 @@ struct Params {
     rows: u32,
     columns: u32,
     quads: u32,         // Philox blocks of a reflection's vector
+    first_matrix: u32,  // the slab's first matrix
+    first_panel: u32,   // panels of each matrix in the slab
+    end_panel: u32,
     matrix: u32,        // first matrix in `scratch`
     block: u32,         // first block of reflections there
     blocks: u32,        // blocks of each matrix there
-    at: u32,            // block to apply
-    first: u32,         // first unit, panel or element of this dispatch
-    count: u32,         // how many of them
-    begin: u32,         // where the first element goes: word of the output
+    at: u32,            // block to apply; to finish, first column of the output
+    first: u32,         // first unit or panel of this dispatch; to finish, first row of the output
+    count: u32,         // how many of them; to finish, of entries
     transposed: u32,    // 1 if the output is
-    scale: f32,         // of normals: 1.0; of elements: the gain
+    width: u32,         // columns of the output to finish
+    origin: u32,        // place of the first entry, counted from the first element here, mod 2^32
+    stride: u32,        // elements between rows and between columns of the output
+    step: u32,
+    here: u32,          // elements in the binding; entries elsewhere are left out
+    begin: u32,         // where the first one is
+    scale: f32,         // of normals: 1.0; of entries: the gain
     shift: f32,         // 0.0
     one: f32,           // 1.0 and 0, see mul_add.wgsl
     zero: u32,
@@ -26,8 +35,8 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read_write> scratch: array<vec4<f32>>;
 @group(0) @binding(1) var<storage, read_write> scratch_floats: array<f32>;
-@group(0) @binding(1) var<storage, read_write> out_words: array<u32>;
-@group(0) @binding(2) var<storage, read_write> matrices: array<f32>;
+@group(0) @binding(1) var<storage, read_write> out: array<atomic<u32>>;
+@group(0) @binding(2) var<storage, read_write> slab: array<f32>;
 
 const BLOCK: u32 = 16u;   // reflections applied at once
 const PARTS: u32 = 8u;    // sums that a sum over rows is made of
@@ -54,6 +63,12 @@ fn unit_row(unit: u32, row: u32) -> u32 {
 // Columns of a panel of a matrix.
 fn panel_width(panel: u32) -> u32 {
     return min(COLUMNS, params.columns - panel * COLUMNS);
+}
+
+// Where panel `panel` of matrix `matrix` is in the slab.
+fn panel_start(matrix: u32, panel: u32) -> u32 {
+    let columns = min(params.end_panel * COLUMNS, params.columns) - params.first_panel * COLUMNS;
+    return ((matrix - params.first_matrix) * columns + (panel - params.first_panel) * COLUMNS) * params.rows;
 }
 
 fn mul_add4(a: vec4<f32>, b: vec4<f32>, c: vec4<f32>) -> vec4<f32> {
@@ -185,12 +200,13 @@ fn gram(
     scratch_floats[unit_row(unit, 0u) * BLOCK + lane] = select(parts[0], mul_add(-0.5f, parts[0], 2.0f), q == l);
 }
 
-// Entry `i` of a column at `at` of `matrices`. One whose own block is the one to apply is its sign at its own row.
+// Entry `i` of a column at `at` of the slab. One whose own block is the one to apply is its sign at its own row; of the
+// others, the rows of this block have not been written yet and are zero.
 fn entry(at: u32, i: u32, column: u32, sign: f32) -> f32 {
-    if column / BLOCK == params.at {
+    if i / BLOCK == params.at || column / BLOCK == params.at {
         return select(0.0f, sign, i == column);
     }
-    return matrices[at];
+    return slab[at];
 }
 
 // The sum over the parts, in the lanes of part 0.
@@ -249,8 +265,8 @@ fn apply(
         return;
     }
     let first_row = params.at * BLOCK;
-    let first_panel = first_row / COLUMNS;
-    let panels = (params.columns - 1u) / COLUMNS + 1u - first_panel;
+    let first_panel = max(first_row / COLUMNS, params.first_panel);
+    let panels = params.end_panel - first_panel;
     let matrix = (params.first + index) / panels;
     let panel = first_panel + (params.first + index) % panels;
     let width = panel_width(panel);
@@ -262,7 +278,7 @@ fn apply(
     // Columns of earlier blocks are not touched.
     let has_a = a >= first_row && a < params.columns;
     let has_b = b < params.columns;
-    let base = (params.matrix + matrix) * params.rows * params.columns + panel * COLUMNS * params.rows + at_a;
+    let base = panel_start(params.matrix + matrix, panel) + at_a;
     let unit = matrix * params.blocks + params.at - params.block;
     let vectors = unit_row(unit, VECTORS) * 4u;
     let sign = scratch[unit_row(unit, SIGNS) * 4u + at_a / 4u][at_a % 4u];
@@ -325,33 +341,30 @@ fn apply(
             if has_a {
                 let at = base + i * width;
                 let u = mul_add4(v3, a3, mul_add4(v2, a2, mul_add4(v1, a1, keep4(v0 * a0))));
-                matrices[at] = entry(at, i, a, sign) - keep(keep(u.x + u.y) + keep(u.z + u.w));
+                slab[at] = entry(at, i, a, sign) - keep(keep(u.x + u.y) + keep(u.z + u.w));
             }
             if has_b {
                 let at = base + i * width + BLOCK;
                 let u = mul_add4(v3, b3, mul_add4(v2, b2, mul_add4(v1, b1, keep4(v0 * b0))));
-                matrices[at] = entry(at, i, b, sign) - keep(keep(u.x + u.y) + keep(u.z + u.w));
+                slab[at] = entry(at, i, b, sign) - keep(keep(u.x + u.y) + keep(u.z + u.w));
             }
         }
     }
 }
 
-// Element `i` of the output.
-fn element(i: u32) -> f32 {
-    let size = params.rows * params.columns;
-    let within = i % size;
-    var row = within / params.columns;
-    var column = within % params.columns;
-    if params.transposed == 1u {
-        row = within % params.rows;
-        column = within / params.rows;
+// A value as the element type's bits.
+fn entry_bits(value: f32) -> u32 {
+    if DTYPE == F16 {
+        return f16_bits(value);
     }
-    let panel = column / COLUMNS;
-    let at = i - within + panel * COLUMNS * params.rows + row * panel_width(panel) + column % COLUMNS;
-    return matrices[at] * params.scale;
+    if DTYPE == BF16 {
+        return bf16_bits(value);
+    }
+    return bitcast<u32>(value);
 }
 
-// Elements `first` to `first` + `count` - 1 as words from `begin` on; memory beyond keeps what it holds.
+// Puts entries of the slab where the output, zero until then, has them: those of `width` columns of rows `first` and on,
+// which are counted through all matrices.
 @compute @workgroup_size(256)
 fn finish(
     @builtin(workgroup_id) group: vec3<u32>,
@@ -359,18 +372,29 @@ fn finish(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let i = group_index(group, groups) * LANES + lane;
+    if i >= params.count {
+        return;
+    }
+    let place = params.origin + i / params.width * params.stride + i % params.width * params.step;
+    if place >= params.here {
+        return;
+    }
+    let own_rows = select(params.rows, params.columns, params.transposed == 1u);
+    let own_row = params.first + i / params.width;
+    var row = own_row % own_rows;
+    var column = params.at + i % params.width;
+    if params.transposed == 1u {
+        row = column;
+        column = own_row % own_rows;
+    }
+    let panel = column / COLUMNS;
+    let source = panel_start(own_row / own_rows, panel) + row * panel_width(panel) + column % COLUMNS;
+    let bits = entry_bits(slab[source] * params.scale);
+    let at = params.begin + place;
+    // Another entry may be in the same word.
     if DTYPE == F32 {
-        if i < params.count {
-            out_words[params.begin + i] = bitcast<u32>(element(params.first + i));
-        }
-    } else if 2u * i < params.count {
-        let first = params.first + 2u * i;
-        let entry = params.begin + i;
-        if 2u * i + 1u < params.count {
-            out_words[entry] = pack(element(first), element(first + 1u));
-        } else {
-            let word = pack(element(first), 0.0f);
-            out_words[entry] = (out_words[entry] & 0xffff0000u) | (word & 0xffffu);
-        }
+        atomicOr(&out[at], bits);
+    } else {
+        atomicOr(&out[at / 2u], bits << (16u * (at & 1u)));
     }
 }

@@ -1,9 +1,12 @@
 //! What an initializer and a shape resolve to: a distribution with its numbers rounded to f32, checked to need
 //! only normal, finite f32 numbers and to fit the element type. What samples afterwards cannot fail.
 
-use crate::initializer::finite;
+use crate::diagonal::Diagonal;
+use crate::initializer::Law;
+use crate::orthogonal::Orthogonal;
 use crate::quantile::Truncated;
 use crate::sample::Scaling;
+use crate::sparse::Sparse;
 use crate::{DType, Error, Result};
 
 /// The largest |z| of the normal: sqrt(2 ln 2^32), rounded up.
@@ -17,6 +20,10 @@ const LEAST_BOUND: f64 = f64::from_bits((1023 - 102) << 52); // 2^-102
 const LEAST_MEAN: f64 = f64::from_bits((1023 - 100) << 52); // 2^-100
 /// The table of a truncated normal holds nothing below 2^-80.
 const LEAST_TRUNCATED: f64 = f64::from_bits((1023 - 55) << 52); // 2^-55
+/// Entries of an orthogonal matrix are sums of terms no smaller than 2^-60, times the gain.
+const LEAST_ORTHOGONAL: f64 = f64::from_bits((1023 - 60) << 52); // 2^-60
+/// The largest magnitude of an entry of an orthogonal matrix, with room for rounding.
+const LARGEST_ORTHOGONAL: f64 = 1.000_01;
 /// In f16 a spread below its smallest normal number would leave few values, or only zero.
 const LEAST_F16: f64 = f64::from_bits((1023 - 14) << 52); // 2^-14
 
@@ -74,9 +81,61 @@ pub enum Distribution {
         /// The value.
         value: f32,
     },
+    /// One value at some places, zero elsewhere.
+    #[non_exhaustive]
+    Diagonal {
+        /// The value.
+        value: f32,
+        /// The places.
+        diagonal: Diagonal,
+    },
+    /// N(0, std^2) but for as many zeros in each column.
+    #[non_exhaustive]
+    Sparse {
+        /// The standard deviation of those that are not zero, above 0.
+        std: f32,
+        /// How many are.
+        sparse: Sparse,
+    },
+    /// Haar-distributed matrices, at their places in zeros.
+    #[non_exhaustive]
+    Orthogonal {
+        /// What the matrices are multiplied by.
+        gain: f32,
+        /// The matrices.
+        orthogonal: Orthogonal,
+    },
+}
+
+/// What statistics of some elements are to be.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Moments {
+    pub(crate) mean: f64,
+    pub(crate) std: f64,
+    /// E[(x - mean)^4] / std^4, which the sampling error of a standard deviation depends on; 0 for a constant.
+    pub(crate) kurtosis: f64,
 }
 
 impl Distribution {
+    /// A law whose options are those of a valid initializer, its numbers rounded and checked.
+    pub(crate) fn new(operation: &'static str, law: Law, dtype: DType) -> Result<Self> {
+        match law {
+            Law::Normal { mean, std } => Self::normal(operation, mean, std, dtype),
+            Law::Uniform { mean, bound } => Self::uniform(operation, mean, bound, dtype),
+            Law::Truncated { mean, std, low, high } => Self::truncated_normal(operation, mean, std, low, high, dtype),
+            Law::Constant { value } => Self::constant(operation, value, dtype),
+            Law::Diagonal { value, diagonal } => match Self::constant(operation, value, dtype)? {
+                Distribution::Constant { value } if value != 0.0 => Ok(Distribution::Diagonal { value, diagonal }),
+                zeros => Ok(zeros),
+            },
+            Law::Sparse { std, sparse } => match Self::normal(operation, 0.0, std, dtype)? {
+                Distribution::Normal { std, .. } if !sparse.is_empty() => Ok(Distribution::Sparse { std, sparse }),
+                _ => Self::constant(operation, 0.0, dtype),
+            },
+            Law::Orthogonal { gain, orthogonal } => Self::orthogonal(operation, gain, orthogonal, dtype),
+        }
+    }
+
     pub(crate) fn normal(operation: &'static str, mean: f64, std: f64, dtype: DType) -> Result<Self> {
         if std == 0.0 {
             return Self::constant(operation, mean, dtype);
@@ -106,19 +165,12 @@ impl Distribution {
         high: f64,
         dtype: DType,
     ) -> Result<Self> {
-        finite(operation, "mean", mean)?;
-        if !(std.is_finite() && std > 0.0) {
-            let expected = "a finite number above 0";
-            return Err(Error::InvalidOption { operation, option: "std", value: std, expected });
-        }
-        if low.is_nan() {
-            return Err(Error::InvalidOption { operation, option: "a", value: low, expected: "a number below b" });
-        }
-        if high.is_nan() || high <= low {
-            return Err(Error::InvalidOption { operation, option: "b", value: high, expected: "a number above a" });
-        }
         in_range(operation, mean.abs(), dtype)?;
         at_least(operation, "std", std, LEAST_TRUNCATED, dtype)?;
+        if low >= high {
+            // Bounds in sigma that rounding made one.
+            return Err(Error::NoValueBetween { operation, low, high, dtype });
+        }
         let law = Truncated { mean, std, low, high };
         let (lowest, highest) = law.bounds();
         in_range(operation, lowest.abs().max(highest.abs()), dtype)?;
@@ -132,7 +184,6 @@ impl Distribution {
     }
 
     pub(crate) fn constant(operation: &'static str, value: f64, dtype: DType) -> Result<Self> {
-        finite(operation, "value", value)?;
         // f16 holds subnormal constants as well as it can, but not what would become zero.
         let least = if dtype == DType::F16 { 2f64.powi(-24) } else { f32::MIN_POSITIVE.into() };
         if value != 0.0 && value.abs() < least {
@@ -142,23 +193,63 @@ impl Distribution {
         Ok(Distribution::Constant { value: value as f32 })
     }
 
+    fn orthogonal(operation: &'static str, gain: f64, orthogonal: Orthogonal, dtype: DType) -> Result<Self> {
+        if gain == 0.0 {
+            return Self::constant(operation, 0.0, dtype);
+        }
+        let deviation = gain.abs() / (orthogonal.height() as f64).sqrt();
+        at_least(operation, "gain / sqrt(the larger side)", deviation, LEAST_ORTHOGONAL, dtype)?;
+        in_range(operation, gain.abs() * LARGEST_ORTHOGONAL, dtype)?;
+        Ok(Distribution::Orthogonal { gain: gain as f32, orthogonal })
+    }
+
     /// The expected mean.
     pub fn mean(&self) -> f64 {
-        match *self {
-            Distribution::Normal { mean, .. } | Distribution::Uniform { mean, .. } => mean.into(),
-            Distribution::Truncated { mean, std, low, high, .. } => Truncated { mean, std, low, high }.moments()[0],
-            Distribution::Constant { value } => value.into(),
-        }
+        self.whole().mean
     }
 
     /// The expected standard deviation.
     pub fn std(&self) -> f64 {
-        match *self {
-            Distribution::Normal { std, .. } => std.into(),
-            Distribution::Uniform { bound, .. } => f64::from(bound) / 3f64.sqrt(),
-            Distribution::Truncated { mean, std, low, high, .. } => Truncated { mean, std, low, high }.moments()[1],
-            Distribution::Constant { .. } => 0.0,
-        }
+        self.whole().std
+    }
+
+    /// Those of the whole tensor.
+    fn whole(&self) -> Moments {
+        let elements = match self {
+            Distribution::Diagonal { diagonal, .. } => diagonal.elements(),
+            Distribution::Orthogonal { orthogonal, .. } => orthogonal.elements(),
+            _ => 1,
+        };
+        self.moments(0, elements)
+    }
+
+    /// Those of `len` elements from `first` on.
+    pub(crate) fn moments(&self, first: u64, len: u64) -> Moments {
+        // The part of the elements that are not zero by their place.
+        let part = |places: u64| places as f64 / len as f64;
+        let (mean, std, kurtosis) = match *self {
+            Distribution::Normal { mean, std } => (mean.into(), std.into(), 3.0),
+            Distribution::Uniform { mean, bound } => (mean.into(), f64::from(bound) / 3f64.sqrt(), 1.8),
+            Distribution::Truncated { mean, std, low, high, .. } => {
+                let [mean, std, kurtosis] = Truncated { mean, std, low, high }.moments();
+                (mean, std, kurtosis)
+            }
+            Distribution::Constant { value } => (value.into(), 0.0, 0.0),
+            Distribution::Diagonal { value, diagonal } => {
+                let (value, part) = (f64::from(value), part(diagonal.places(first, len)));
+                (value * part, value.abs() * (part * (1.0 - part)).sqrt(), 0.0)
+            }
+            Distribution::Sparse { std, sparse } => {
+                let part = sparse.density();
+                (0.0, f64::from(std) * part.sqrt(), 3.0 / part)
+            }
+            Distribution::Orthogonal { gain, orthogonal } => {
+                let (part, height) = (part(orthogonal.places(first, len)), orthogonal.height() as f64);
+                let kurtosis = if part > 0.0 { 3.0 * height / (height + 2.0) / part } else { 0.0 };
+                (0.0, f64::from(gain).abs() * (part / height).sqrt(), kurtosis)
+            }
+        };
+        Moments { mean, std, kurtosis }
     }
 
     /// The least and the largest value possible before rounding to the element type.
@@ -171,34 +262,42 @@ impl Distribution {
                 return (lowest.max(least.into()), highest.min(largest.into()));
             }
             Distribution::Constant { .. } => 0.0,
+            Distribution::Diagonal { value, .. } => {
+                let value = f64::from(value);
+                return (value.min(0.0), value.max(0.0));
+            }
+            Distribution::Sparse { std, .. } => LARGEST_NORMAL * f64::from(std),
+            Distribution::Orthogonal { gain, .. } => LARGEST_ORTHOGONAL * f64::from(gain).abs(),
         };
         (self.mean() - reach, self.mean() + reach)
     }
 
-    /// E[(x - mean)^4] / std^4, which the sampling error of a standard deviation depends on; 0 for a constant.
-    pub(crate) fn kurtosis(&self) -> f64 {
+    /// What every element is first, of which other values then take the place of some.
+    pub(crate) fn base(&self) -> Distribution {
         match *self {
-            Distribution::Normal { .. } => 3.0,
-            Distribution::Uniform { .. } => 1.8,
-            Distribution::Truncated { mean, std, low, high, .. } => Truncated { mean, std, low, high }.moments()[2],
-            Distribution::Constant { .. } => 0.0,
+            Distribution::Diagonal { .. } | Distribution::Orthogonal { .. } => Distribution::Constant { value: 0.0 },
+            Distribution::Sparse { std, .. } => Distribution::Normal { mean: 0.0, std },
+            all => all,
         }
     }
 
-    /// What the shader multiplies by and adds; a truncated normal has it all in its table.
+    /// What the shader multiplies by and adds; a truncated normal has it all in its table, and what takes the place
+    /// of other values has none.
     pub(crate) fn scaling(&self) -> Scaling {
         match *self {
             Distribution::Normal { mean, std } => Scaling { scale: std, shift: mean },
             Distribution::Uniform { mean, bound } => Scaling { scale: bound, shift: mean },
-            Distribution::Truncated { .. } => Scaling { scale: 0.0, shift: 0.0 },
             Distribution::Constant { value } => Scaling { scale: 0.0, shift: value },
+            Distribution::Truncated { .. }
+            | Distribution::Diagonal { .. }
+            | Distribution::Sparse { .. }
+            | Distribution::Orthogonal { .. } => Scaling { scale: 0.0, shift: 0.0 },
         }
     }
 }
 
 /// Rounded to f32; -0 becomes +0, so that zero plus the mean is one zero everywhere.
 fn checked_mean(operation: &'static str, mean: f64, dtype: DType) -> Result<f32> {
-    let mean = finite(operation, "mean", mean)?;
     if mean != 0.0 && mean.abs() < LEAST_MEAN {
         return Err(Error::Subnormal { operation, option: "mean", value: mean, least: LEAST_MEAN, dtype });
     }

@@ -59,6 +59,25 @@ impl DType {
         }
     }
 
+    /// The nearest value of the type.
+    pub(crate) fn round(self, value: f32) -> f64 {
+        f64::from(match self {
+            DType::F32 => value,
+            DType::F16 => f16::round(value).widen(),
+            DType::BF16 => bf16::round(value).widen(),
+        })
+    }
+
+    /// The bits of the nearest value of the type.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn bits(self, value: f32) -> u32 {
+        match self {
+            DType::F32 => value.to_bits(),
+            DType::F16 => f16::round(value).to_bits().into(),
+            DType::BF16 => bf16::round(value).to_bits().into(),
+        }
+    }
+
     /// Half the distance from 1 to the next larger value: the relative error of one rounding.
     ///
     /// ```

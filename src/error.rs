@@ -32,6 +32,16 @@ pub enum Error {
         /// The shape asked for.
         shape: Shape,
     },
+    /// The scheme is for shapes of another kind.
+    #[error("{operation}: shape {shape} does not fit: it must have {expected}; use another shape or initializer")]
+    Dimensions {
+        /// The initializer.
+        operation: &'static str,
+        /// The shape asked for.
+        shape: Shape,
+        /// What it must have.
+        expected: &'static str,
+    },
     /// A dimension is zero: there is nothing to fill.
     #[error("{operation}: shape {shape} has a dimension of size 0; every dimension must be at least 1")]
     ZeroSized {
@@ -281,14 +291,14 @@ pub enum Error {
     },
     /// The caller's progress function asked for the end.
     #[error(
-        "{operation}: interrupted after {done} of {total} steps, so the tensor is not whole; fill it again to have it"
+        "{operation}: interrupted after {done} of {total} elements, so they are not all there; fill again to have them"
     )]
     Interrupted {
-        /// The initializer.
+        /// The call.
         operation: &'static str,
-        /// Steps that were done.
+        /// Elements that were done.
         done: u64,
-        /// All steps.
+        /// All elements of the call.
         total: u64,
     },
     /// The device is gone: destroyed, unplugged or reset by its driver.

@@ -5,6 +5,7 @@ use std::ops::Range;
 use half::{bf16, f16};
 
 use crate::cpu::{fill, zeroed};
+use crate::progress::Progress;
 use crate::{DType, Element, Error, Fill, Fingerprint, Result, Stats};
 
 /// A tensor, or a range of one, in host memory: made by [`Cpu::fill`](crate::Cpu::fill) or read back from a GPU.
@@ -41,9 +42,9 @@ macro_rules! with_values {
 }
 
 impl HostTensor {
-    pub(crate) fn filled(fill: Fill) -> Result<Self> {
+    pub(crate) fn filled(fill: Fill, progress: &mut Progress) -> Result<Self> {
         let mut tensor = Self::zeroed(&fill)?;
-        with_values!(&mut tensor.data, values => fill::fill(&fill, values));
+        with_values!(&mut tensor.data, values => fill::fill(&fill, values, progress))?;
         Ok(tensor)
     }
 

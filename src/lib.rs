@@ -7,6 +7,7 @@
 extern crate self as gpu_init;
 
 mod cpu;
+mod diagonal;
 mod distribution;
 mod dtype;
 mod error;
@@ -18,13 +19,16 @@ mod initializer;
 mod orthogonal;
 mod parameter;
 mod philox;
+mod progress;
 mod quantile;
 mod reduce;
 mod sample;
 mod shape;
+mod sparse;
 mod truncated;
 
 pub use cpu::Cpu;
+pub use diagonal::Diagonal;
 pub use distribution::Distribution;
 pub use dtype::{DType, Element, ParseDTypeError};
 pub use error::{Error, Result};
@@ -42,6 +46,7 @@ pub use parameter::{Fill, Parameter, stream_of};
 pub use philox::Philox4x32;
 pub use reduce::{Fingerprint, Stats};
 pub use shape::Shape;
+pub use sparse::Sparse;
 
 #[cfg(feature = "gpu")]
 pub use wgpu;

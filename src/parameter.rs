@@ -28,6 +28,7 @@ pub struct Parameter {
     initializer: Initializer,
     /// An option that the initializer does not have, set on it all the same: an error when resolved.
     stray_option: Option<(&'static str, f64)>,
+    scale: f64,
     layout: Layout,
     dtype: Option<DType>,
     seed: Option<u64>,
@@ -51,6 +52,7 @@ impl Parameter {
             shape: shape.into(),
             initializer,
             stray_option: None,
+            scale: 1.0,
             layout: Layout::default(),
             dtype: None,
             seed: None,
@@ -79,6 +81,19 @@ impl Parameter {
     /// Shifts every value of a scheme that has a mean.
     pub fn mean(self, mean: f64) -> Self {
         self.option("mean", mean)
+    }
+
+    /// Multiplies every value, whatever the initializer: as residual projections by 1 / sqrt(2 layers).
+    ///
+    /// ```
+    /// use gpu_init::{Initializer, Parameter};
+    ///
+    /// let projection = Parameter::new([64, 64], Initializer::Normal { mean: 0.0, std: 0.02 }).scale(0.5);
+    /// assert_eq!(projection.resolve(0, 0)?.distribution.std() as f32, 0.01);
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    pub fn scale(self, scale: f64) -> Self {
+        Parameter { scale, ..self }
     }
 
     fn option(mut self, option: &'static str, value: f64) -> Self {
@@ -190,8 +205,13 @@ impl Parameter {
             let expected = "left out: this initializer does not have it";
             return Err(Error::InvalidOption { operation, option, value, expected });
         }
+        if !(self.scale.is_finite() && self.scale > 0.0) {
+            let expected = "a finite number above 0";
+            return Err(Error::InvalidOption { operation, option: "scale", value: self.scale, expected });
+        }
         let dtype = self.dtype.unwrap_or_default();
-        let distribution = self.initializer.distribution(&self.shape, &self.layout, dtype)?;
+        let law = self.initializer.law(&self.shape, &self.layout)?.scaled(self.scale);
+        let distribution = Distribution::new(operation, law, dtype)?;
         let elements = self.shape.elements(operation)?;
         let Range { start, end } = self.elements.clone().unwrap_or(0..elements);
         if start >= end || end > elements {

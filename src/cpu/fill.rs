@@ -7,10 +7,11 @@ use rayon::prelude::*;
 
 use super::vectors::{Vectorize, vectorized};
 use crate::philox::{philox4x32, words};
+use crate::progress::Progress;
 use crate::quantile::Truncated as Law;
 use crate::sample::{Scaling, normal4, uniform4};
 use crate::truncated::{Table, cubic, entry, segment, truncated4};
-use crate::{Distribution, Element, Fill};
+use crate::{Distribution, Element, Fill, Result};
 
 /// Blocks computed side by side: the widest vectors hold 16 words.
 const LANES: usize = 16;
@@ -118,22 +119,52 @@ fn block_index(block: [u32; 2], n: u32) -> [u32; 2] {
     [low, block[1].wrapping_add(u32::from(low < n))]
 }
 
+/// Elements between two reports of progress.
+const REPORT: usize = 1 << 24;
+
 /// Writes `fill`'s elements, as many as `out` has, on all cores.
-pub(crate) fn fill<T: Element>(fill: &Fill, out: &mut [T]) {
+///
+/// # Errors
+/// [`Error::HostOutOfMemory`](crate::Error::HostOutOfMemory) for what a matrix is made in, and
+/// [`Error::Interrupted`](crate::Error::Interrupted) if `progress` broke off.
+pub(crate) fn fill<T: Element>(fill: &Fill, out: &mut [T], progress: &mut Progress) -> Result<()> {
     debug_assert_eq!(fill.len, out.len() as u64);
-    let params = Params { key: words(fill.seed), stream: words(fill.stream), scaling: fill.distribution.scaling() };
+    let base = fill.distribution.base();
+    // Elements that are not yet what they will be are not done.
+    let mut silent = Progress::silent();
+    elements(base, fill, out, if base == fill.distribution { progress } else { &mut silent })?;
     match fill.distribution {
-        Distribution::Normal { .. } => ranges(Normal, params, fill.first, out),
-        Distribution::Uniform { .. } => ranges(Uniform, params, fill.first, out),
-        Distribution::Truncated { mean, std, low, high, least, largest } => {
-            let table = Law { mean, std, low, high }.table();
-            ranges(Truncated { table: &table, low: least, high: largest }, params, fill.first, out);
-        }
-        Distribution::Constant { value } => {
-            let value = T::round(value);
-            out.par_chunks_mut(TASK).for_each(|part| part.fill(value));
-        }
+        Distribution::Diagonal { value, diagonal } => diagonal.put(fill.first, value, out),
+        Distribution::Sparse { sparse, .. } => sparse.clear(fill, out)?,
+        Distribution::Orthogonal { gain, orthogonal } => return orthogonal.put(fill, gain, out, progress),
+        _ => return Ok(()),
     }
+    progress.add(fill.len)
+}
+
+/// Writes elements that depend on nothing but their index.
+fn elements<T: Element>(law: Distribution, fill: &Fill, out: &mut [T], progress: &mut Progress) -> Result<()> {
+    let params = Params { key: words(fill.seed), stream: words(fill.stream), scaling: law.scaling() };
+    let table = match law {
+        Distribution::Truncated { mean, std, low, high, .. } => Some(Law { mean, std, low, high }.table()),
+        _ => None,
+    };
+    let most = if progress.is_silent() { usize::MAX } else { REPORT };
+    for (part, first) in out.chunks_mut(most).zip((fill.first..).step_by(most)) {
+        match (law, &table) {
+            (Distribution::Normal { .. }, _) => ranges(Normal, params, first, part),
+            (Distribution::Uniform { .. }, _) => ranges(Uniform, params, first, part),
+            (Distribution::Truncated { least, largest, .. }, Some(table)) => {
+                ranges(Truncated { table, low: least, high: largest }, params, first, part);
+            }
+            _ => {
+                let value = T::round(law.scaling().shift);
+                part.par_chunks_mut(TASK).for_each(|part| part.fill(value));
+            }
+        }
+        progress.add(part.len() as u64)?;
+    }
+    Ok(())
 }
 
 /// Splits the range at block boundaries into one unit of work after another.

@@ -3,9 +3,11 @@
 pub(crate) mod fill;
 pub(crate) mod vectors;
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::progress::Progress;
 use crate::{Element, Error, Fill, HostTensor, Parameter, Result};
 
 /// Seed and next stream of a device: what a call uses that names none.
@@ -69,7 +71,44 @@ impl Cpu {
     /// Those of [`Parameter::resolve`], and [`Error::HostOutOfMemory`].
     pub fn fill(&self, parameter: &Parameter) -> Result<HostTensor> {
         let fill = self.streams.resolve(parameter)?;
-        HostTensor::filled(self.streams.take(parameter, fill))
+        HostTensor::filled(self.streams.take(parameter, fill), &mut Progress::silent())
+    }
+
+    /// Makes many tensors.
+    ///
+    /// # Errors
+    /// Those of [`fill`](Self::fill), for the first parameter that has one.
+    pub fn fill_all(&self, parameters: &[Parameter]) -> Result<Vec<HostTensor>> {
+        self.fill_all_with(parameters, &mut |_, _| ControlFlow::Continue(()))
+    }
+
+    /// [`fill_all`](Self::fill_all). `progress` hears how many elements are done, of how many, and can end the work.
+    ///
+    /// ```
+    /// use std::ops::ControlFlow;
+    ///
+    /// use gpu_init::{Cpu, Initializer, Parameter};
+    ///
+    /// let recurrent = Parameter::new([256, 256], Initializer::Orthogonal { gain: 1.0 }).name("recurrent");
+    /// let tensors = Cpu::new().fill_all_with(&[recurrent], &mut |done, total| {
+    ///     eprintln!("{done} of {total} elements");
+    ///     ControlFlow::Continue(())
+    /// })?;
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`fill`](Self::fill), and [`Error::Interrupted`] if `progress` broke off.
+    pub fn fill_all_with(
+        &self,
+        parameters: &[Parameter],
+        progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
+    ) -> Result<Vec<HostTensor>> {
+        let fills = parameters.iter().map(|parameter| self.streams.resolve(parameter)).collect::<Result<Vec<_>>>()?;
+        let total = fills.iter().map(|fill| fill.len).fold(0, u64::saturating_add);
+        let mut progress = Progress::new("fill", total, progress);
+        let fills = parameters.iter().zip(fills).map(|(parameter, fill)| self.streams.take(parameter, fill));
+        fills.map(|fill| HostTensor::filled(fill, &mut progress)).collect()
     }
 
     /// Fills the caller's slice, which must be as long as the parameter (or its range).
@@ -87,7 +126,8 @@ impl Cpu {
     ///
     /// # Errors
     /// Those of [`Parameter::resolve`], [`Error::Length`], and [`Error::DTypeMismatch`] if the parameter
-    /// asks for another type. The slice is untouched then.
+    /// asks for another type. The slice is untouched then. [`Error::HostOutOfMemory`] for what orthogonal and sparse
+    /// matrices are made in.
     pub fn fill_into<T: Element>(&self, parameter: &Parameter, out: &mut [T]) -> Result<()> {
         let operation = parameter.initializer().name();
         if let Some(expected) = parameter.asked_dtype().filter(|&dtype| dtype != T::DTYPE) {
@@ -99,8 +139,7 @@ impl Cpu {
         if expected != actual {
             return Err(Error::Length { operation, expected, actual });
         }
-        fill::fill(&self.streams.take(&parameter, fill), out);
-        Ok(())
+        fill::fill(&self.streams.take(&parameter, fill), out, &mut Progress::silent())
     }
 }
 

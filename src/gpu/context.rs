@@ -21,6 +21,18 @@ impl Context {
         Context { device, queue, adapter }
     }
 
+    /// What one dispatch may cost, counted in elements of which each takes a few dozen operations. A processor of 1
+    /// GFLOP/s takes well under 100 ms for 2^20 of them; the others, that much times what a device of their kind
+    /// surely does at once.
+    pub(crate) fn step(&self) -> u64 {
+        const STEP: u64 = 1 << 20;
+        match self.device.adapter_info().device_type {
+            wgpu::DeviceType::DiscreteGpu => 16 * STEP,
+            wgpu::DeviceType::IntegratedGpu => 4 * STEP,
+            wgpu::DeviceType::VirtualGpu | wgpu::DeviceType::Cpu | wgpu::DeviceType::Other => STEP,
+        }
+    }
+
     /// Runs `work` and returns what the device had to say about it. `bytes` are those it wants to allocate.
     pub(crate) fn checked<T>(&self, operation: &'static str, bytes: u64, work: impl FnOnce() -> T) -> Result<T> {
         let scopes = [wgpu::ErrorFilter::Internal, wgpu::ErrorFilter::OutOfMemory, wgpu::ErrorFilter::Validation]

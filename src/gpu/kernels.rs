@@ -16,6 +16,8 @@ pub(crate) struct Sources {
     pub(crate) fill: String,
     pub(crate) fingerprint: String,
     pub(crate) stats: String,
+    pub(crate) diagonal: String,
+    pub(crate) sparse: String,
     pub(crate) orthogonal: String,
 }
 
@@ -25,6 +27,8 @@ impl Sources {
             fill: shader::fill(multiply),
             fingerprint: shader::fingerprint(multiply),
             stats: shader::stats(),
+            diagonal: shader::diagonal(),
+            sparse: shader::sparse(multiply),
             orthogonal: shader::orthogonal(multiply),
         }
     }
@@ -36,11 +40,24 @@ pub(crate) enum Kernel {
     Fill(FillKernel),
     Fingerprint(DType),
     Stats(DType),
+    Diagonal(DType),
+    Sparse(DType),
     Orthogonal(OrthogonalEntry),
 }
 
+/// A shader by its file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum File {
+    Fill,
+    Fingerprint,
+    Stats,
+    Diagonal,
+    Sparse,
+    Orthogonal,
+}
+
 /// A shader module and the layout of its bindings.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Shader {
     module: wgpu::ShaderModule,
     bindings: wgpu::BindGroupLayout,
@@ -48,11 +65,9 @@ struct Shader {
 }
 
 pub(crate) struct Kernels {
-    fill: Shader,
-    fingerprint: Shader,
-    stats: Shader,
-    orthogonal: Shader,
-    pipelines: Mutex<HashMap<Kernel, wgpu::ComputePipeline>>,
+    sources: Sources,
+    shaders: Mutex<HashMap<File, Shader>>,
+    pipelines: Mutex<HashMap<Kernel, (wgpu::ComputePipeline, wgpu::BindGroupLayout)>>,
     /// What fills without a table bind in its place: the shader names one, whatever it computes.
     pub(super) no_table: wgpu::Buffer,
 }
@@ -80,50 +95,57 @@ const fn storage(read_only: bool) -> wgpu::BindingType {
 
 impl Kernels {
     pub(crate) fn new(context: &Context, sources: &Sources) -> Result<Self> {
-        let fill = [PARAMS, storage(false), storage(true)];
-        let reduce = [PARAMS, storage(true), storage(false)];
-        let orthogonal = [PARAMS, storage(false), storage(false)];
         Ok(Kernels {
-            fill: Shader::new(context, &sources.fill, &fill)?,
-            fingerprint: Shader::new(context, &sources.fingerprint, &reduce)?,
-            stats: Shader::new(context, &sources.stats, &reduce)?,
-            orthogonal: Shader::new(context, &sources.orthogonal, &orthogonal)?,
+            sources: sources.clone(),
+            shaders: Mutex::default(),
             pipelines: Mutex::default(),
             no_table: context.buffer("compile a shader", 16, wgpu::BufferUsages::STORAGE)?,
         })
     }
 
-    fn shader(&self, kernel: Kernel) -> &Shader {
-        match kernel {
-            Kernel::Fill(_) => &self.fill,
-            Kernel::Fingerprint(_) => &self.fingerprint,
-            Kernel::Stats(_) => &self.stats,
-            Kernel::Orthogonal(_) => &self.orthogonal,
+    /// The shader of a file, parsed the first time.
+    fn shader(&self, context: &Context, file: File) -> Result<Shader> {
+        let mut shaders = self.shaders.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(shader) = shaders.get(&file) {
+            return Ok(shader.clone());
         }
+        let Sources { fill, fingerprint, stats, diagonal, sparse, orthogonal } = &self.sources;
+        let (source, bindings): (_, &[_]) = match file {
+            File::Fill => (fill, &[PARAMS, storage(false), storage(true)]),
+            File::Fingerprint => (fingerprint, &[PARAMS, storage(true), storage(false)]),
+            File::Stats => (stats, &[PARAMS, storage(true), storage(false)]),
+            File::Diagonal => (diagonal, &[PARAMS, storage(false)]),
+            File::Sparse => (sparse, &[PARAMS, storage(false), storage(false)]),
+            File::Orthogonal => (orthogonal, &[PARAMS, storage(false), storage(false)]),
+        };
+        let shader = Shader::new(context, source, bindings)?;
+        shaders.insert(file, shader.clone());
+        Ok(shader)
     }
 
-    /// The layout of a kernel's bind group.
-    pub(crate) fn bindings(&self, kernel: Kernel) -> &wgpu::BindGroupLayout {
-        &self.shader(kernel).bindings
-    }
-
-    /// The pipeline of a kernel, compiled the first time.
-    pub(crate) fn pipeline(&self, context: &Context, kernel: Kernel) -> Result<wgpu::ComputePipeline> {
+    /// The pipeline of a kernel, compiled the first time, and the layout of its bind group.
+    pub(crate) fn pipeline(
+        &self,
+        context: &Context,
+        kernel: Kernel,
+    ) -> Result<(wgpu::ComputePipeline, wgpu::BindGroupLayout)> {
         let mut pipelines = self.pipelines.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(pipeline) = pipelines.get(&kernel) {
             return Ok(pipeline.clone());
         }
-        let shader = self.shader(kernel);
-        let (entry_point, dtype) = match kernel {
-            Kernel::Fill(FillKernel { entry: FillEntry::Entries, dtype, .. }) => ("fill", dtype),
-            Kernel::Fill(FillKernel { entry: FillEntry::Words, dtype, .. }) => ("fill_words", dtype),
-            Kernel::Fingerprint(dtype) => ("fingerprint", dtype),
-            Kernel::Stats(dtype) => ("stats", dtype),
-            Kernel::Orthogonal(OrthogonalEntry::Reflect) => ("reflect", DType::F32),
-            Kernel::Orthogonal(OrthogonalEntry::Gram) => ("gram", DType::F32),
-            Kernel::Orthogonal(OrthogonalEntry::Apply) => ("apply", DType::F32),
-            Kernel::Orthogonal(OrthogonalEntry::Finish(dtype)) => ("finish", dtype),
+        let (file, entry_point, dtype) = match kernel {
+            Kernel::Fill(FillKernel { entry: FillEntry::Entries, dtype, .. }) => (File::Fill, "fill", dtype),
+            Kernel::Fill(FillKernel { entry: FillEntry::Words, dtype, .. }) => (File::Fill, "fill_words", dtype),
+            Kernel::Fingerprint(dtype) => (File::Fingerprint, "fingerprint", dtype),
+            Kernel::Stats(dtype) => (File::Stats, "stats", dtype),
+            Kernel::Diagonal(dtype) => (File::Diagonal, "diagonal", dtype),
+            Kernel::Sparse(dtype) => (File::Sparse, "sparse", dtype),
+            Kernel::Orthogonal(OrthogonalEntry::Reflect) => (File::Orthogonal, "reflect", DType::F32),
+            Kernel::Orthogonal(OrthogonalEntry::Gram) => (File::Orthogonal, "gram", DType::F32),
+            Kernel::Orthogonal(OrthogonalEntry::Apply) => (File::Orthogonal, "apply", DType::F32),
+            Kernel::Orthogonal(OrthogonalEntry::Finish(dtype)) => (File::Orthogonal, "finish", dtype),
         };
+        let shader = self.shader(context, file)?;
         let mut constants = vec![("DTYPE", f64::from(dtype as u32))];
         if let Kernel::Fill(FillKernel { transform, .. }) = kernel {
             constants.push(("DISTRIBUTION", f64::from(transform as u32)));
@@ -143,6 +165,7 @@ impl Kernels {
         };
         let pipeline =
             context.checked("compile a shader", 0, || context.device.create_compute_pipeline(&descriptor))?;
+        let pipeline = (pipeline, shader.bindings);
         pipelines.insert(kernel, pipeline.clone());
         Ok(pipeline)
     }

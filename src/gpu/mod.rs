@@ -4,6 +4,7 @@ mod adapter;
 mod context;
 mod kernels;
 mod orthogonal;
+mod place;
 mod probe;
 mod readback;
 mod record;
@@ -17,7 +18,7 @@ mod window;
 mod tests;
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 pub use adapter::{adapters, best_adapter};
 pub use shader::Multiply;
@@ -25,12 +26,13 @@ pub use tensor::Tensor;
 
 use context::Context;
 use kernels::{Kernel, Kernels, Sources};
-use record::{Dispatch, binding, record};
+use record::{Bound, Dispatch, Params, Recorder};
 use table::Tables;
-use window::{FillParams, WindowLimits, windows};
+use window::{WindowLimits, windows};
 
 use crate::cpu::Streams;
-use crate::{DType, Error, Fill, Orthogonal, Parameter, Result};
+use crate::progress::Progress;
+use crate::{Distribution, Error, Fill, Parameter, Result};
 
 /// How to open a [`Device`].
 ///
@@ -74,6 +76,8 @@ struct Inner {
     context: Context,
     kernels: Kernels,
     multiply: Multiply,
+    /// Set once the kernels that put values in the place of others have been shown to be right.
+    placing: OnceLock<()>,
 }
 
 /// What errors call the opening of a device.
@@ -161,7 +165,10 @@ impl Device {
             return unfit("it was opened without the feature SHADER_INT64, which Multiply::Int64 needs");
         }
         let kernels = Kernels::new(&context, sources)?;
-        let device = Device { inner: Arc::new(Inner { context, kernels, multiply }), streams: Streams::default() };
+        let device = Device {
+            inner: Arc::new(Inner { context, kernels, multiply, placing: OnceLock::new() }),
+            streams: Streams::default(),
+        };
         probe::probe(&device, OPEN).await?;
         Ok(device)
     }
@@ -215,7 +222,7 @@ impl Device {
         Ok(tensors.swap_remove(0))
     }
 
-    /// Makes many tensors, each in a new buffer, with one submission.
+    /// Makes many tensors, each in a new buffer, with as few submissions as can be.
     ///
     /// ```no_run
     /// use gpu_init::{Device, Initializer, Parameter};
@@ -231,6 +238,42 @@ impl Device {
     /// # Errors
     /// Those of [`fill`](Self::fill), for the first parameter that has one; nothing is filled then.
     pub fn fill_all(&self, parameters: &[Parameter]) -> Result<Vec<Tensor>> {
+        self.fill_tensors(parameters, |_| Progress::silent())
+    }
+
+    /// [`fill_all`](Self::fill_all), and waits until all is done. `progress` hears how many elements are, of how many,
+    /// and can end the work. The work goes to the device in dispatches and submissions of bounded size, so that no
+    /// watchdog takes it for a hang.
+    ///
+    /// ```no_run
+    /// use std::ops::ControlFlow;
+    ///
+    /// use gpu_init::{Device, Initializer, Parameter};
+    ///
+    /// let recurrent = Parameter::new([4096, 4096], Initializer::Orthogonal { gain: 1.0 }).name("recurrent");
+    /// let tensors = Device::new()?.fill_all_with(&[recurrent], &mut |done, total| {
+    ///     eprintln!("{done} of {total} elements");
+    ///     ControlFlow::Continue(())
+    /// })?;
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`fill_all`](Self::fill_all), and [`Error::Interrupted`] if `progress` broke off; the device goes on
+    /// working.
+    pub fn fill_all_with(
+        &self,
+        parameters: &[Parameter],
+        progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
+    ) -> Result<Vec<Tensor>> {
+        self.fill_tensors(parameters, |total| Progress::new("fill", total, progress))
+    }
+
+    fn fill_tensors<'a>(
+        &'a self,
+        parameters: &[Parameter],
+        progress: impl FnOnce(u64) -> Progress<'a>,
+    ) -> Result<Vec<Tensor>> {
         let fills = parameters.iter().map(|parameter| self.streams.resolve(parameter)).collect::<Result<Vec<_>>>()?;
         let buffers = fills
             .iter()
@@ -244,9 +287,8 @@ impl Device {
             .zip(buffers)
             .map(|((parameter, fill), buffer)| self.tensor(parameter, fill, buffer, 0))
             .collect();
-        let mut encoder = self.wgpu_device().create_command_encoder(&Default::default());
-        self.record_tensors(&tensors, &mut encoder)?;
-        self.submit("fill", encoder)?;
+        let total = tensors.iter().map(Tensor::len).sum();
+        self.submit_tensors("fill", &tensors, progress(total))?;
         Ok(tensors)
     }
 
@@ -274,9 +316,8 @@ impl Device {
     /// [`Error::Gpu`] if the buffer is another device's of the same [`wgpu::Instance`]. Nothing is written then.
     /// (wgpu cannot tell the buffers of different instances apart: never pass one across.)
     pub fn fill_into(&self, parameter: &Parameter, buffer: &wgpu::Buffer, offset: u64) -> Result<Tensor> {
-        let mut encoder = self.wgpu_device().create_command_encoder(&Default::default());
-        let tensor = self.record(parameter, &mut encoder, buffer, offset)?;
-        self.submit(tensor.fill.operation, encoder)?;
+        let tensor = self.view(parameter, buffer, offset)?;
+        self.submit_tensors(tensor.fill.operation, std::slice::from_ref(&tensor), Progress::silent())?;
         Ok(tensor)
     }
 
@@ -302,49 +343,18 @@ impl Device {
         buffer: &wgpu::Buffer,
         offset: u64,
     ) -> Result<Tensor> {
-        let fill = self.streams.resolve(parameter)?;
-        check_target(&fill, buffer, offset)?;
-        let tensor = self.tensor(parameter, fill, buffer.clone(), offset);
-        self.record_tensors(std::slice::from_ref(&tensor), encoder)?;
+        let Inner { context, kernels, .. } = &*self.inner;
+        let tensor = self.view(parameter, buffer, offset)?;
+        let recorder = Recorder::into_encoder(context, kernels, tensor.fill.operation, encoder);
+        self.record_tensors(std::slice::from_ref(&tensor), recorder)?;
         Ok(tensor)
     }
 
-    /// Writes orthogonal matrices at byte `offset` of a buffer of the caller's, and waits until they are there.
-    /// `progress` hears how much is done, of how much, and can break off. The work goes to the device in
-    /// dispatches and submissions of bounded size, so that no watchdog takes it for a hang.
-    ///
-    /// ```no_run
-    /// use std::ops::ControlFlow;
-    ///
-    /// use gpu_init::{DType, Device, Initializer, Orthogonal, Parameter};
-    ///
-    /// let device = Device::new()?;
-    /// let memory = device.fill(&Parameter::new([2048, 2048], Initializer::ZEROS))?;
-    /// let plan = Orthogonal::new([2048, 2048], 1.0)?;
-    /// let stream = gpu_init::stream_of("layers.0.recurrent.weight");
-    /// device.fill_orthogonal(&plan, DType::F32, 42, stream, memory.buffer(), 0, &mut |done, total| {
-    ///     eprintln!("{done} of {total}");
-    ///     ControlFlow::Continue(())
-    /// })?;
-    /// # Ok::<(), gpu_init::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// [`Error::UnalignedOffset`], [`Error::BufferUsage`], [`Error::BufferTooSmall`], [`Error::BufferTooLarge`] if
-    /// the matrices as f32 are more than a binding may have, [`Error::OutOfMemory`], [`Error::DeviceLost`], and
-    /// [`Error::Interrupted`] if `progress` broke off: the buffer is as it was then.
-    #[expect(clippy::too_many_arguments, reason = "a request and a place")]
-    pub fn fill_orthogonal(
-        &self,
-        plan: &Orthogonal,
-        dtype: DType,
-        seed: u64,
-        stream: u64,
-        buffer: &wgpu::Buffer,
-        offset: u64,
-        progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
-    ) -> Result<()> {
-        pollster::block_on(orthogonal::fill(self, plan, dtype, seed, stream, buffer, offset, progress))
+    /// A tensor in memory of the caller's, whose elements are not there yet.
+    fn view(&self, parameter: &Parameter, buffer: &wgpu::Buffer, offset: u64) -> Result<Tensor> {
+        let fill = self.streams.resolve(parameter)?;
+        check_target(&fill, buffer, offset)?;
+        Ok(self.tensor(parameter, fill, buffer.clone(), offset))
     }
 
     /// Memory for a fill, in whole entries.
@@ -359,16 +369,30 @@ impl Device {
         Tensor { device: self.clone(), buffer, offset, shape, fill }
     }
 
-    fn record_tensors(&self, tensors: &[Tensor], encoder: &mut wgpu::CommandEncoder) -> Result<()> {
+    fn submit_tensors<'a>(&'a self, operation: &'static str, tensors: &[Tensor], progress: Progress<'a>) -> Result<()> {
         let Inner { context, kernels, .. } = &*self.inner;
-        let limits = WindowLimits::of(&context.device.limits());
+        self.record_tensors(tensors, Recorder::into_queue(context, kernels, operation, progress))
+    }
+
+    fn record_tensors(&self, tensors: &[Tensor], recorder: Recorder) -> Result<()> {
+        let Inner { placing, .. } = &*self.inner;
+        let places = |tensor: &Tensor| tensor.fill.distribution.base() != tensor.fill.distribution;
+        if placing.get().is_none() && tensors.iter().any(places) {
+            probe::placing(self, "fill")?;
+            let _ = placing.set(());
+        }
+        self.record_trusted(tensors, recorder)
+    }
+
+    /// Records fills by kernels that may not have been probed yet.
+    fn record_trusted(&self, tensors: &[Tensor], mut recorder: Recorder) -> Result<()> {
+        let Inner { context, kernels, .. } = &*self.inner;
         let operation = tensors.first().map_or("fill", |tensor| tensor.fill.operation);
         let tables = Tables::new(context, kernels, operation, tensors.iter().map(|tensor| &tensor.fill))?;
-        let dispatches: Vec<_> = tensors
-            .iter()
-            .flat_map(|tensor| fill_dispatches(&tensor.fill, &tables, &tensor.buffer, tensor.offset, limits))
-            .collect();
-        record(context, kernels, operation, encoder, &dispatches)
+        for Tensor { fill, buffer, offset, .. } in tensors {
+            add_fill(context, fill, &tables, buffer, *offset, &mut recorder)?;
+        }
+        recorder.finish()
     }
 
     fn submit(&self, operation: &'static str, encoder: wgpu::CommandEncoder) -> Result<()> {
@@ -398,21 +422,42 @@ impl Device {
     }
 }
 
-/// The dispatches that write `fill` at `offset` of `buffer`.
-fn fill_dispatches<'a>(
+/// Elements filled for the cost of one that takes a few dozen operations to make, and is read and written again.
+const CHEAP: u64 = 16;
+
+/// Adds the dispatches that write `fill` at `offset` of `buffer`.
+fn add_fill(
+    context: &Context,
     fill: &Fill,
-    tables: &'a Tables,
-    buffer: &'a wgpu::Buffer,
+    tables: &Tables,
+    buffer: &wgpu::Buffer,
     offset: u64,
-    limits: WindowLimits,
-) -> impl Iterator<Item = Dispatch<'a, FillParams>> {
-    let table = tables.binding(&fill.distribution);
-    windows(fill, offset, limits).into_iter().map(move |window| Dispatch {
-        kernel: Kernel::Fill(window.kernel),
-        params: window.params,
-        buffers: vec![binding(buffer, window.offset, window.size), table.clone()],
-        grid: window.grid,
-    })
+    recorder: &mut Recorder,
+) -> Result<()> {
+    let limits = WindowLimits::of(&context.device.limits());
+    let table = tables.bound(&fill.distribution);
+    let base = fill.distribution.base();
+    for window in windows(fill, offset, limits) {
+        let dispatch = Dispatch {
+            kernel: Kernel::Fill(window.kernel),
+            params: Params::new(&window.params),
+            buffers: vec![Bound::new(buffer, window.offset, window.size), table.clone()],
+            grid: window.grid,
+        };
+        // Elements that are not yet what they will be are not done.
+        let count = u64::from(window.params.count);
+        recorder.add(dispatch, count / CHEAP, if base == fill.distribution { count } else { 0 })?;
+    }
+    match fill.distribution {
+        Distribution::Diagonal { value, diagonal } => {
+            place::diagonal(limits, fill, value, diagonal, buffer, offset, recorder)
+        }
+        Distribution::Sparse { sparse, .. } => place::sparse(context, limits, fill, sparse, buffer, offset, recorder),
+        Distribution::Orthogonal { gain, orthogonal } => {
+            orthogonal::put(context, limits, fill, gain, orthogonal, buffer, offset, recorder)
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Whether a buffer of the caller's can take a fill.

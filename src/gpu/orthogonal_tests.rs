@@ -1,13 +1,12 @@
 //! The device's matrices are the host's, bit by bit, and can be broken off.
 
+use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use half::{bf16, f16};
-
-use super::super::tests::{multiplies, raw_device};
+use super::super::tests::{compare, multiplies, raw_device, raw_device_with};
 use super::super::{Multiply, readback};
-use super::*;
-use crate::{DeviceOptions, Element};
+use crate::orthogonal::tests::parameter;
+use crate::{Cpu, DType, Device, DeviceOptions, Error, Parameter, wgpu};
 
 fn devices() -> Vec<Device> {
     let Some((device, queue)) = raw_device() else { return Vec::new() };
@@ -16,38 +15,6 @@ fn devices() -> Vec<Device> {
         pollster::block_on(Device::from_wgpu_async(device.clone(), queue.clone(), &options)).unwrap()
     };
     multiplies(&device).into_iter().map(open).collect()
-}
-
-fn target(device: &Device, bytes: u64) -> wgpu::Buffer {
-    let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
-    device.inner.context.buffer_with("test", &vec![0xa5; bytes as usize], usage).unwrap()
-}
-
-fn on_gpu(device: &Device, plan: Orthogonal, dtype: DType, seed: u64, stream: u64, offset: u64) -> Vec<u8> {
-    let bytes = plan.elements() as u64 * dtype.size();
-    let mut all = vec![0; (offset + bytes.next_multiple_of(4) + 8) as usize];
-    let buffer = target(device, all.len() as u64);
-    let go_on = &mut |_, _| ControlFlow::Continue(());
-    pollster::block_on(fill(device, &plan, dtype, seed, stream, &buffer, offset, go_on)).unwrap();
-    pollster::block_on(readback::read(&device.inner.context, "test", &buffer, 0, &mut all)).unwrap();
-    let end = (offset + bytes) as usize;
-    assert!(all[..offset as usize].iter().chain(&all[end..]).all(|&byte| byte == 0xa5), "bytes beside the matrices");
-    all[offset as usize..end].to_vec()
-}
-
-fn on_cpu<T: Element>(plan: Orthogonal, seed: u64, stream: u64) -> Vec<u8> {
-    let mut out = vec![T::round(0.0); plan.elements() as usize];
-    plan.fill(seed, stream, &mut out, &mut |_, _| ControlFlow::Continue(())).unwrap();
-    bytemuck::cast_slice(&out).to_vec()
-}
-
-fn compare<T: Element>(device: &Device, plan: Orthogonal, offset: u64) {
-    let (seed, stream) = (0x0123_4567_89ab_cdef, 0xfedc_ba98_7654_3210);
-    let (expected, actual) = (on_cpu::<T>(plan, seed, stream), on_gpu(device, plan, T::DTYPE, seed, stream, offset));
-    let size = size_of::<T>();
-    let differing: Vec<_> =
-        expected.chunks(size).zip(actual.chunks(size)).enumerate().filter(|(_, (a, b))| a != b).collect();
-    assert!(differing.is_empty(), "{plan:?} {}: {} differ, first {:?}", T::DTYPE, differing.len(), differing[0]);
 }
 
 #[test]
@@ -73,10 +40,10 @@ fn matrices_have_the_bits_of_the_cpu() {
             (7, 3, 1001),
         ] {
             for gain in [1.0, 0.7] {
-                let plan = Orthogonal { rows, cols, batch, gain };
-                compare::<f32>(&device, plan, 0);
-                compare::<f16>(&device, plan, 4);
-                compare::<bf16>(&device, plan, 260);
+                let parameter = parameter(rows, cols, batch, gain);
+                compare(&device, &parameter, DType::F32, 0);
+                compare(&device, &parameter, DType::F16, 4);
+                compare(&device, &parameter, DType::BF16, 260);
             }
         }
     }
@@ -86,9 +53,31 @@ fn matrices_have_the_bits_of_the_cpu() {
 #[test]
 fn a_matrix_of_several_dispatches_has_the_bits_of_the_cpu() {
     if let Some(device) = devices().last() {
-        compare::<f32>(device, Orthogonal { rows: 40_000, cols: 40, batch: 1, gain: 1.0 }, 0);
-        compare::<f32>(device, Orthogonal { rows: 512, cols: 300, batch: 5, gain: 1.0 }, 0);
+        compare(device, &parameter(40_000, 40, 1, 1.0), DType::F32, 0);
+        compare(device, &parameter(512, 300, 5, 1.0), DType::F32, 0);
     }
+}
+
+/// More than a binding may have: 1 MiB, as some devices have it.
+#[test]
+fn slabs_make_no_difference() {
+    let Some((device, queue)) = raw_device_with(|limits| limits.max_storage_buffer_binding_size = 1 << 20) else {
+        return;
+    };
+    let device = Device::from_wgpu(device, queue).unwrap();
+    for (rows, cols, batch) in [(700, 600, 1), (600, 700, 1), (300, 200, 6), (3000, 90, 2), (90, 3000, 2)] {
+        let whole = parameter(rows, cols, batch, 1.0);
+        let elements = (rows * cols * batch) as u64;
+        for dtype in [DType::F32, DType::F16] {
+            compare(&device, &whole, dtype, 12);
+            for part in [1..2, elements / 3..elements / 2, elements - 5..elements] {
+                compare(&device, &whole.clone().elements(part), dtype, 8);
+            }
+        }
+    }
+    let tall = parameter(20_000, 40, 1, 1.0);
+    let error = device.fill(&tall).unwrap_err();
+    assert!(matches!(error, Error::BufferTooLarge { .. }), "a block of reflections is more than a binding: {error}");
 }
 
 /// `cargo test --release -- --ignored --nocapture large_matrices_have`
@@ -97,64 +86,46 @@ fn a_matrix_of_several_dispatches_has_the_bits_of_the_cpu() {
 fn large_matrices_have_the_bits_of_the_cpu() {
     if let Some(device) = devices().last() {
         for (rows, cols) in [(2048, 2048), (4096, 1024), (1024, 4096)] {
-            compare::<f32>(device, Orthogonal { rows, cols, batch: 1, gain: 1.0 }, 0);
+            compare(device, &parameter(rows, cols, 1, 1.0), DType::F32, 0);
         }
     }
 }
 
 #[test]
-fn work_that_is_broken_off_leaves_buffer_and_device_as_they_were() {
+fn work_can_be_broken_off() {
     for device in devices() {
-        let plan = Orthogonal { rows: 512, cols: 512, batch: 4, gain: 1.0 };
-        let mut bytes = vec![0; plan.elements() as usize * 4];
-        let buffer = target(&device, bytes.len() as u64);
         let mut heard = Vec::new();
         let progress = &mut |done, total| {
             heard.push((done, total));
             ControlFlow::Break(())
         };
-        let error = pollster::block_on(fill(&device, &plan, DType::F32, 1, 2, &buffer, 0, progress)).unwrap_err();
+        let error = device.fill_all_with(&[parameter(512, 512, 4, 1.0)], progress).unwrap_err();
         assert!(matches!(error, Error::Interrupted { done, total, .. } if 0 < done && done < total), "{error}");
         assert_eq!(heard.len(), 1, "{heard:?}");
-        pollster::block_on(readback::read(&device.inner.context, "test", &buffer, 0, &mut bytes)).unwrap();
-        assert!(bytes.iter().all(|&byte| byte == 0xa5));
-        compare::<f32>(&device, Orthogonal { rows: 33, cols: 20, batch: 1, gain: 1.0 }, 0);
+        compare(&device, &parameter(33, 20, 1, 1.0), DType::F32, 0);
     }
 }
 
 #[test]
 fn progress_ends_at_the_total() {
     for device in devices() {
-        let plan = Orthogonal { rows: 300, cols: 200, batch: 3, gain: 1.0 };
-        let buffer = target(&device, plan.elements() as u64 * 4);
+        let all = [parameter(300, 200, 3, 1.0), Parameter::xavier_normal([1000, 1001]), parameter(2, 200, 1, 1.0)];
         let mut heard = Vec::new();
         let progress = &mut |done, total| {
             heard.push((done, total));
             ControlFlow::Continue(())
         };
-        pollster::block_on(fill(&device, &plan, DType::F32, 1, 2, &buffer, 0, progress)).unwrap();
-        assert!(heard.is_sorted() && heard.last().is_some_and(|(done, total)| done == total), "{heard:?}");
-    }
-}
-
-#[test]
-fn what_does_not_fit_is_an_error() {
-    for device in devices() {
-        let buffer = target(&device, 4096);
-        let filled = |rows, cols, offset| {
-            let plan = Orthogonal { rows, cols, batch: 1, gain: 1.0 };
-            let go_on = &mut |_, _| ControlFlow::Continue(());
-            pollster::block_on(fill(&device, &plan, DType::F32, 1, 2, &buffer, offset, go_on))
-        };
-        assert!(matches!(filled(32, 33, 0), Err(Error::BufferTooSmall { .. })));
-        assert!(matches!(filled(3, 3, 2), Err(Error::UnalignedOffset { .. })));
-        assert!(matches!(filled(u32::MAX, u32::MAX, 0), Err(Error::BufferTooLarge { .. })));
-        assert_eq!(filled(32, 32, 0), Ok(()));
+        let tensors = device.fill_all_with(&all, progress).unwrap();
+        assert!(heard.is_sorted() && heard.last() == Some(&(1_181_400, 1_181_400)), "{heard:?}");
+        let cpu = Cpu::new().fill_all(&all).unwrap();
+        for (tensor, expected) in tensors.iter().zip(cpu) {
+            assert_eq!(tensor.fingerprint().unwrap(), expected.fingerprint());
+        }
     }
 }
 
 /// The largest entry of |Q'Q - 1|, or of |QQ' - 1|, computed on the device in f32 sums of sums of 32.
-fn defect(device: &Device, plan: Orthogonal) -> f32 {
+fn defect(device: &Device, parameter: &Parameter) -> f32 {
     const MAIN: &str = "
         @group(0) @binding(0) var<storage, read_write> q: array<f32>;
         @group(0) @binding(1) var<storage, read_write> largest: atomic<u32>;
@@ -176,11 +147,10 @@ fn defect(device: &Device, plan: Orthogonal) -> f32 {
             atomicMax(&largest, bitcast<u32>(abs(sum - select(0.0, 1.0, id.x == id.y))));
         }";
     let context = &device.inner.context;
-    let (m, n) = (plan.height() as u32, plan.width() as u32);
-    let (row, column) = if plan.transposed() { (1, m) } else { (n, 1) };
-    let buffer = target(device, plan.elements() as u64 * 4);
-    let go_on = &mut |_, _| ControlFlow::Continue(());
-    pollster::block_on(fill(device, &plan, DType::F32, 42, 7, &buffer, 0, go_on)).unwrap();
+    let &[1, rows, cols] = parameter.shape().dims() else { panic!("one matrix") };
+    let (m, n) = (rows.max(cols) as u32, rows.min(cols) as u32);
+    let (row, column) = if rows < cols { (1, m) } else { (n, 1) };
+    let buffer = device.fill(&parameter.clone().seed(42).stream(7)).unwrap().into_buffer();
     let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC;
     let largest = context.buffer_with("test", &[0; 4], usage).unwrap();
     let pipeline = context.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
@@ -218,14 +188,14 @@ fn defect(device: &Device, plan: Orthogonal) -> f32 {
     f32::from_bits(bits[0])
 }
 
-fn check_defect(shapes: &[(u32, u32)]) {
+fn check_defect(shapes: &[(usize, usize)]) {
     let Some(device) = devices().pop() else { return };
     for &(rows, cols) in shapes {
-        let defect = defect(&device, Orthogonal { rows, cols, batch: 1, gain: 1.0 });
+        let defect = defect(&device, &parameter(rows, cols, 1, 1.0));
         println!("{rows} x {cols}: {defect:e}");
         // The device's own sums round too, so zero would be no measurement.
         assert!(defect > 1e-8 && defect <= 1e-5, "{rows} x {cols}: {defect:e}");
-        let doubled = self::defect(&device, Orthogonal { rows, cols, batch: 1, gain: 1.00001 });
+        let doubled = self::defect(&device, &parameter(rows, cols, 1, 1.00001));
         assert!(doubled > 1.9e-5, "a gain of 1.00001 must show: {doubled:e}");
     }
 }
@@ -249,8 +219,6 @@ fn gpu_times() {
     let Some(device) = devices().pop() else { return };
     println!("{}", device.name());
     for n in [64, 128, 256, 512, 1024, 2048] {
-        let plan = Orthogonal { rows: n, cols: n, batch: 1, gain: 1.0 };
-        let buffer = target(&device, plan.elements() as u64 * 4);
         let mut longest = Duration::ZERO;
         let times = (0..if n < 1024 { 5 } else { 2 }).map(|i| {
             let start = Instant::now();
@@ -260,8 +228,7 @@ fn gpu_times() {
                 last = Instant::now();
                 ControlFlow::Continue(())
             };
-            pollster::block_on(fill(&device, &plan, DType::F32, i, 0, &buffer, 0, progress)).unwrap();
-            device.wait().unwrap();
+            device.fill_all_with(&[parameter(n, n, 1, 1.0).seed(i)], progress).unwrap();
             start.elapsed()
         });
         let least = times.min().unwrap_or_default().as_secs_f64();

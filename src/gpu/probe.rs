@@ -1,9 +1,11 @@
 //! Trust in a driver, before any weights are made with it: every kernel runs on a block, and the CPU path
-//! says what must come out.
+//! says what must come out. Those that few programs need run when they are first needed.
 
 use super::context::Context;
-use super::{Device, Tensor};
-use crate::{DType, Distribution, Error, Fill, HostTensor, Result, Shape};
+use super::record::Recorder;
+use super::{Device, Inner, Tensor};
+use crate::progress::Progress;
+use crate::{DType, Distribution, Error, Fill, HostTensor, Initializer, Parameter, Result, Shape};
 
 /// Elements of a block: enough that the rare paths of the radius and of the rounding are taken.
 const ELEMENTS: u64 = 4096;
@@ -48,34 +50,60 @@ fn means_and_spreads(dtype: DType) -> Vec<(f32, f32)> {
     std::iter::once(spread).chain(ties.iter().map(|&tie| (tie, 1e-20))).collect()
 }
 
-/// Fills the blocks on the device, reduces some of them there, and compares all with the CPU's.
-pub(crate) async fn probe(device: &Device, operation: &'static str) -> Result<()> {
-    let context = &device.inner.context;
-    let fills = fills(operation)?;
+/// Tensors whose elements the device has not made yet, one after the other in a buffer.
+fn unmade(device: &Device, operation: &'static str, fills: Vec<Fill>) -> Result<(wgpu::Buffer, Vec<Tensor>)> {
     let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC;
-    let buffer = context.buffer(operation, STRIDE * fills.len() as u64, usage)?;
-    let tensors: Vec<_> = (0..)
-        .zip(fills)
-        .map(|(i, fill)| {
-            let (device, buffer, shape) = (device.clone(), buffer.clone(), Shape::from([fill.len as usize]));
-            Tensor { device, buffer, offset: i * STRIDE, shape, fill }
-        })
-        .collect();
-    let mut encoder = context.device.create_command_encoder(&Default::default());
-    device.record_tensors(&tensors, &mut encoder)?;
-    device.submit(operation, encoder)?;
+    let buffer = device.inner.context.buffer(operation, STRIDE * fills.len() as u64, usage)?;
+    let tensor = |(i, fill): (u64, Fill)| {
+        let (device, buffer, shape) = (device.clone(), buffer.clone(), Shape::from([fill.len as usize]));
+        Tensor { device, buffer, offset: i * STRIDE, shape, fill }
+    };
+    let tensors = (0..).zip(fills).map(tensor).collect();
+    Ok((buffer, tensors))
+}
+
+/// Fills the blocks on the device and compares them with the CPU's.
+async fn filled(device: &Device, operation: &'static str, fills: Vec<Fill>) -> Result<Vec<Tensor>> {
+    let Inner { context, kernels, .. } = &*device.inner;
+    let (buffer, tensors) = unmade(device, operation, fills)?;
+    device.record_trusted(&tensors, Recorder::into_queue(context, kernels, operation, Progress::silent()))?;
     let mut bytes = vec![0; buffer.size() as usize];
     super::readback::read(context, operation, &buffer, 0, &mut bytes).await?;
     for (tensor, actual) in tensors.iter().zip(bytes.chunks(STRIDE as usize)) {
-        compare(context, &tensor.fill, HostTensor::filled(tensor.fill)?.as_bytes(), actual)?;
+        let expected = HostTensor::filled(tensor.fill, &mut Progress::silent())?;
+        compare(context, &tensor.fill, expected.as_bytes(), actual)?;
     }
+    Ok(tensors)
+}
+
+/// Shows that what is random at every element is right, and that reductions are.
+pub(crate) async fn probe(device: &Device, operation: &'static str) -> Result<()> {
+    let context = &device.inner.context;
+    let tensors = filled(device, operation, fills(operation)?).await?;
     for dtype in DType::ALL {
         let Some(tensor) = tensors.iter().find(|tensor| tensor.dtype() == dtype) else { continue };
-        let expected = HostTensor::filled(tensor.fill)?;
+        let expected = HostTensor::filled(tensor.fill, &mut Progress::silent())?;
         let (sum, stats) = (tensor.fingerprint_async().await?, tensor.stats_async().await?);
         check(context, operation, format!("fingerprint {dtype}"), expected.fingerprint().to_string(), sum.to_string())?;
         check(context, operation, format!("stats {dtype}"), format!("{:?}", expected.stats()), format!("{stats:?}"))?;
     }
+    Ok(())
+}
+
+/// Shows that what is put in the place of other values is right, before the first such fill.
+pub(crate) fn placing(device: &Device, operation: &'static str) -> Result<()> {
+    let mut fills = Vec::new();
+    for dtype in DType::ALL {
+        for (initializer, shape) in [
+            (Initializer::Dirac { groups: 3 }, &[6, 3, 5][..]),
+            (Initializer::Sparse { sparsity: 0.3, std: 1.0 }, &[70, 9]),
+            (Initializer::Orthogonal { gain: 1.5 }, &[50, 37]),
+        ] {
+            let part = 1..shape.iter().product::<usize>() as u64;
+            fills.push(Parameter::new(shape, initializer).dtype(dtype).elements(part).resolve(0, 7)?);
+        }
+    }
+    pollster::block_on(filled(device, operation, fills))?;
     Ok(())
 }
 
@@ -91,6 +119,9 @@ fn compare(context: &Context, fill: &Fill, expected: &[u8], actual: &[u8]) -> Re
         Distribution::Uniform { .. } => "uniform",
         Distribution::Truncated { .. } => "truncated",
         Distribution::Constant { .. } => "constant",
+        Distribution::Diagonal { .. } => "diagonal",
+        Distribution::Sparse { .. } => "sparse",
+        Distribution::Orthogonal { .. } => "orthogonal",
     };
     check(context, fill.operation, format!("{name} {}, element {index}", fill.dtype), bits(expected), bits(actual))
 }

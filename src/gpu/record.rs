@@ -1,18 +1,58 @@
-//! Puts dispatches into a command encoder: params in one buffer, one compute pass for all of them.
+//! Dispatches on their way into a command encoder: the caller's, or those of submissions of bounded work.
+
+use std::collections::VecDeque;
 
 use bytemuck::Pod;
 
 use super::context::Context;
 use super::kernels::{Kernel, Kernels};
 use crate::Result;
+use crate::progress::Progress;
 
 /// One dispatch of a kernel: its params, the buffers bound after them, its workgroups.
-#[derive(Debug)]
-pub(crate) struct Dispatch<'a, P> {
+#[derive(Debug, Clone)]
+pub(crate) struct Dispatch {
     pub(crate) kernel: Kernel,
-    pub(crate) params: P,
-    pub(crate) buffers: Vec<wgpu::BufferBinding<'a>>,
+    pub(crate) params: Params,
+    pub(crate) buffers: Vec<Bound>,
     pub(crate) grid: [u32; 2],
+}
+
+/// A shader's `Params`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Params {
+    words: [u32; 32],
+    size: usize,
+}
+
+impl Params {
+    pub(crate) fn new(params: &impl Pod) -> Self {
+        let (bytes, mut words) = (bytemuck::bytes_of(params), [0; 32]);
+        bytemuck::bytes_of_mut(&mut words)[..bytes.len()].copy_from_slice(bytes);
+        Params { words, size: bytes.len() }
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        &bytemuck::bytes_of(&self.words)[..self.size]
+    }
+}
+
+/// A range of a buffer, to be bound.
+#[derive(Debug, Clone)]
+pub(crate) struct Bound {
+    pub(crate) buffer: wgpu::Buffer,
+    pub(crate) offset: u64,
+    pub(crate) size: u64,
+}
+
+impl Bound {
+    pub(crate) fn new(buffer: &wgpu::Buffer, offset: u64, size: u64) -> Self {
+        Bound { buffer: buffer.clone(), offset, size }
+    }
+
+    pub(crate) fn whole(buffer: &wgpu::Buffer) -> Self {
+        Self::new(buffer, 0, buffer.size())
+    }
 }
 
 /// A range of a buffer as a binding.
@@ -20,38 +60,38 @@ pub(crate) fn binding(buffer: &wgpu::Buffer, offset: u64, size: u64) -> wgpu::Bu
     wgpu::BufferBinding { buffer, offset, size: std::num::NonZeroU64::new(size) }
 }
 
-/// Records `dispatches` in their order. Nothing is recorded if there is an error.
-pub(crate) fn record<P: Pod>(
+/// Records `dispatches` in their order, in one compute pass with one buffer of params. Nothing is recorded if there
+/// is an error.
+pub(crate) fn record(
     context: &Context,
     kernels: &Kernels,
     operation: &'static str,
     encoder: &mut wgpu::CommandEncoder,
-    dispatches: &[Dispatch<P>],
+    dispatches: &[Dispatch],
 ) -> Result<()> {
-    let stride = size_of::<P>().next_multiple_of(context.device.limits().min_uniform_buffer_offset_alignment as usize);
-    let mut contents = vec![0; stride * dispatches.len()];
-    for (slot, dispatch) in contents.chunks_exact_mut(stride).zip(dispatches) {
-        slot[..size_of::<P>()].copy_from_slice(bytemuck::bytes_of(&dispatch.params));
+    let alignment = context.device.limits().min_uniform_buffer_offset_alignment as usize;
+    let (mut contents, mut offsets) = (Vec::new(), Vec::with_capacity(dispatches.len()));
+    for dispatch in dispatches {
+        offsets.push(contents.len() as u32);
+        contents.extend_from_slice(dispatch.params.as_bytes());
+        contents.resize(contents.len().next_multiple_of(alignment), 0);
     }
     let params = context.buffer_with(operation, &contents, wgpu::BufferUsages::UNIFORM)?;
     let commands = dispatches
         .iter()
         .map(|dispatch| {
-            let pipeline = kernels.pipeline(context, dispatch.kernel)?;
-            let params = std::iter::once(binding(&params, 0, size_of::<P>() as u64));
+            let (pipeline, layout) = kernels.pipeline(context, dispatch.kernel)?;
+            let params = std::iter::once(binding(&params, 0, dispatch.params.size as u64));
+            let bound = dispatch.buffers.iter().map(|bound| binding(&bound.buffer, bound.offset, bound.size));
             let entries: Vec<_> = params
-                .chain(dispatch.buffers.iter().cloned())
+                .chain(bound)
                 .zip(0..)
                 .map(|(buffer, binding)| wgpu::BindGroupEntry {
                     binding,
                     resource: wgpu::BindingResource::Buffer(buffer),
                 })
                 .collect();
-            let descriptor = wgpu::BindGroupDescriptor {
-                label: Some(operation),
-                layout: kernels.bindings(dispatch.kernel),
-                entries: &entries,
-            };
+            let descriptor = wgpu::BindGroupDescriptor { label: Some(operation), layout: &layout, entries: &entries };
             let group = context.checked(operation, 0, || context.device.create_bind_group(&descriptor))?;
             Ok((pipeline, group, dispatch.grid))
         })
@@ -59,10 +99,117 @@ pub(crate) fn record<P: Pod>(
     context.checked(operation, 0, || {
         let mut pass =
             encoder.begin_compute_pass(&wgpu::ComputePassDescriptor { label: Some(operation), timestamp_writes: None });
-        for (i, (pipeline, group, grid)) in commands.iter().enumerate() {
+        for ((pipeline, group, grid), offset) in commands.iter().zip(offsets) {
             pass.set_pipeline(pipeline);
-            pass.set_bind_group(0, group, &[(i * stride) as u32]);
+            pass.set_bind_group(0, group, &[offset]);
             pass.dispatch_workgroups(grid[0], grid[1], 1);
         }
     })
+}
+
+/// Submissions that may be on their way before the first of them is waited for.
+const IN_FLIGHT: usize = 2;
+/// Dispatches of a submission, however little they do.
+const DISPATCHES: usize = 4096;
+
+/// Where a recorder's dispatches go.
+#[derive(Debug)]
+enum Destination<'a> {
+    /// All at once, when they are complete.
+    Encoder(&'a mut wgpu::CommandEncoder),
+    /// In submissions that do no more than so much each, of which few are on their way.
+    Queue { most: u64 },
+}
+
+/// Takes dispatches in their order.
+pub(crate) struct Recorder<'a> {
+    context: &'a Context,
+    kernels: &'a Kernels,
+    operation: &'static str,
+    destination: Destination<'a>,
+    dispatches: Vec<Dispatch>,
+    cost: u64,
+    /// Elements that are done once the dispatches are.
+    elements: u64,
+    in_flight: VecDeque<(wgpu::SubmissionIndex, u64)>,
+    progress: Progress<'a>,
+}
+
+impl<'a> Recorder<'a> {
+    /// Into the caller's encoder.
+    pub(crate) fn into_encoder(
+        context: &'a Context,
+        kernels: &'a Kernels,
+        operation: &'static str,
+        encoder: &'a mut wgpu::CommandEncoder,
+    ) -> Self {
+        Self::new(context, kernels, operation, Destination::Encoder(encoder), Progress::silent())
+    }
+
+    /// To the device's queue. With a listener all is waited for; it hears of what is done.
+    pub(crate) fn into_queue(
+        context: &'a Context,
+        kernels: &'a Kernels,
+        operation: &'static str,
+        progress: Progress<'a>,
+    ) -> Self {
+        let most = 4 * context.step();
+        Self::new(context, kernels, operation, Destination::Queue { most }, progress)
+    }
+
+    fn new(
+        context: &'a Context,
+        kernels: &'a Kernels,
+        operation: &'static str,
+        destination: Destination<'a>,
+        progress: Progress<'a>,
+    ) -> Self {
+        let (dispatches, in_flight) = (Vec::new(), VecDeque::new());
+        Recorder { context, kernels, operation, destination, dispatches, cost: 0, elements: 0, in_flight, progress }
+    }
+
+    /// Adds a dispatch that costs so much and completes so many elements.
+    pub(crate) fn add(&mut self, dispatch: Dispatch, cost: u64, elements: u64) -> Result<()> {
+        self.dispatches.push(dispatch);
+        self.cost += cost;
+        self.elements += elements;
+        match self.destination {
+            Destination::Queue { most } if self.cost >= most || self.dispatches.len() >= DISPATCHES => self.submit(),
+            _ => Ok(()),
+        }
+    }
+
+    /// Hands over what is left, and waits for all of it if someone listens.
+    pub(crate) fn finish(mut self) -> Result<()> {
+        if let Destination::Encoder(encoder) = &mut self.destination {
+            return record(self.context, self.kernels, self.operation, encoder, &self.dispatches);
+        }
+        if !self.dispatches.is_empty() {
+            self.submit()?;
+        }
+        while !self.progress.is_silent() && !self.in_flight.is_empty() {
+            self.wait()?;
+        }
+        Ok(())
+    }
+
+    fn submit(&mut self) -> Result<()> {
+        let (context, operation) = (self.context, self.operation);
+        let mut encoder = context.device.create_command_encoder(&Default::default());
+        record(context, self.kernels, operation, &mut encoder, &std::mem::take(&mut self.dispatches))?;
+        let index = context.checked(operation, 0, || context.queue.submit([encoder.finish()]))?;
+        self.in_flight.push_back((index, self.elements));
+        (self.cost, self.elements) = (0, 0);
+        if self.in_flight.len() > IN_FLIGHT { self.wait() } else { Ok(()) }
+    }
+
+    /// Waits for the oldest submission.
+    fn wait(&mut self) -> Result<()> {
+        let Some((index, elements)) = self.in_flight.pop_front() else { return Ok(()) };
+        let polled = self.context.device.poll(wgpu::PollType::Wait { submission_index: Some(index), timeout: None });
+        if polled.is_err() || self.context.is_lost() {
+            return Err(self.context.lost(self.operation));
+        }
+        self.progress.add(elements)
+    }
 }

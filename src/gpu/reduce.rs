@@ -3,7 +3,7 @@
 use bytemuck::{Pod, Zeroable};
 
 use super::kernels::Kernel;
-use super::record::{Dispatch, binding, record};
+use super::record::{Bound, Dispatch, Params, record};
 use super::window::WindowLimits;
 use super::{Device, Tensor, check_usage, readback};
 use crate::Result;
@@ -53,16 +53,16 @@ async fn chunks<T: Pod>(tensor: &Tensor, operation: &'static str, kernel: Kernel
         let output = context.buffer(operation, bytes, usage)?;
         let dispatch = Dispatch {
             kernel,
-            params: ReduceParams {
+            params: Params::new(&ReduceParams {
                 first: words(tensor.first().wrapping_add(start)),
                 begin: ((at - base) / 4) as u32,
                 count: count as u32,
                 one: 1.0,
                 zero: 0,
-            },
+            }),
             buffers: vec![
-                binding(tensor.buffer(), base, (at + count * size).next_multiple_of(4) - base),
-                binding(&output, 0, bytes),
+                Bound::new(tensor.buffer(), base, (at + count * size).next_multiple_of(4) - base),
+                Bound::whole(&output),
             ],
             grid: limits.grid(chunks as u32),
         };

@@ -11,6 +11,8 @@ const TRUNCATED: &str = include_str!("../../shaders/truncated.wgsl");
 const FILL: &str = include_str!("../../shaders/fill.wgsl");
 const REDUCE: &str = include_str!("../../shaders/reduce.wgsl");
 const FINGERPRINT: &str = include_str!("../../shaders/fingerprint.wgsl");
+const DIAGONAL: &str = include_str!("../../shaders/diagonal.wgsl");
+const SPARSE: &str = include_str!("../../shaders/sparse.wgsl");
 const ORTHOGONAL: &str = include_str!("../../shaders/orthogonal.wgsl");
 const STATS: &str = include_str!("../../shaders/stats.wgsl");
 
@@ -68,7 +70,17 @@ pub fn stats() -> String {
     [MUL_ADD, DTYPE, REDUCE, STATS].join("\n")
 }
 
+/// The shader that puts a value on diagonals: entry point `diagonal`.
+pub(crate) fn diagonal() -> String {
+    [DTYPE, DIAGONAL].join("\n")
+}
+
+/// The shader that zeroes elements of each column: entry point `sparse`.
+pub(crate) fn sparse(multiply: Multiply) -> String {
+    [multiply.source(), PHILOX, DTYPE, SPARSE].join("\n")
+}
+
 /// The shader that makes orthogonal matrices: entry points `reflect`, `gram`, `apply` and `finish`.
 pub(crate) fn orthogonal(multiply: Multiply) -> String {
-    [multiply.source(), PHILOX, MUL_ADD, SAMPLE, DTYPE, PACK, ORTHOGONAL].join("\n")
+    [multiply.source(), PHILOX, MUL_ADD, SAMPLE, DTYPE, ORTHOGONAL].join("\n")
 }

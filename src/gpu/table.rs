@@ -2,7 +2,7 @@
 
 use super::context::Context;
 use super::kernels::Kernels;
-use super::record::binding;
+use super::record::Bound;
 use crate::quantile::Truncated;
 use crate::truncated::Table;
 use crate::{Distribution, Fill, Result};
@@ -44,10 +44,10 @@ impl Tables {
     }
 
     /// What the shader's `table` is bound to for a law: its table, or anything if it needs none.
-    pub(super) fn binding(&self, law: &Distribution) -> wgpu::BufferBinding<'_> {
+    pub(super) fn bound(&self, law: &Distribution) -> Bound {
         match self.laws.iter().position(|other| other == law) {
-            Some(i) => binding(&self.buffer, (i * STRIDE) as u64, size_of::<Table>() as u64),
-            None => binding(&self.buffer, 0, self.buffer.size()),
+            Some(i) => Bound::new(&self.buffer, (i * STRIDE) as u64, size_of::<Table>() as u64),
+            None => Bound::whole(&self.buffer),
         }
     }
 }

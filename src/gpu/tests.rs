@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::window::{FillEntry, Window};
+use super::window::{FillEntry, FillParams, Window};
 use super::*;
 use crate::philox::tests::known_answers;
-use crate::{DType, Distribution, Initializer, philox, reduce, sample, truncated};
+use crate::{Cpu, DType, Distribution, Initializer, philox, reduce, sample, truncated};
 use wgpu::naga;
 
 #[path = "../../tests/common/skip.rs"]
@@ -16,9 +16,47 @@ pub(super) fn raw_device() -> Option<(wgpu::Device, wgpu::Queue)> {
     skip::or_skip(pollster::block_on(adapter::request("test", None)))
 }
 
+/// A device with limits of its own, changed from those of the adapter.
+pub(super) fn raw_device_with(change: impl FnOnce(&mut wgpu::Limits)) -> Option<(wgpu::Device, wgpu::Queue)> {
+    let (device, _) = raw_device()?;
+    let mut limits = device.limits();
+    change(&mut limits);
+    let adapters = pollster::block_on(adapters());
+    let adapter = &adapters[best_adapter(&adapters).unwrap()];
+    let descriptor = wgpu::DeviceDescriptor { required_limits: limits, ..Default::default() };
+    Some(pollster::block_on(adapter.request_device(&descriptor)).unwrap())
+}
+
 pub(super) fn multiplies(device: &wgpu::Device) -> Vec<Multiply> {
     let int64 = device.features().contains(wgpu::Features::SHADER_INT64);
     [Multiply::Limbs].into_iter().chain(int64.then_some(Multiply::Int64)).collect()
+}
+
+fn target(device: &Device, bytes: u64) -> wgpu::Buffer {
+    let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
+    device.inner.context.buffer_with("test", &vec![0xa5; bytes as usize], usage).unwrap()
+}
+
+/// The elements in the middle of memory that must stay as it is.
+fn on_gpu(device: &Device, parameter: &Parameter, offset: u64) -> Vec<u8> {
+    let bytes = parameter.resolve(0, 0).unwrap().bytes();
+    let mut all = vec![0; (offset + bytes.next_multiple_of(4) + 8) as usize];
+    let buffer = target(device, all.len() as u64);
+    device.fill_into(parameter, &buffer, offset).unwrap();
+    pollster::block_on(readback::read(&device.inner.context, "test", &buffer, 0, &mut all)).unwrap();
+    let end = (offset + bytes) as usize;
+    assert!(all[..offset as usize].iter().chain(&all[end..]).all(|&byte| byte == 0xa5), "bytes beside the tensor");
+    all[offset as usize..end].to_vec()
+}
+
+pub(super) fn compare(device: &Device, parameter: &Parameter, dtype: DType, offset: u64) {
+    let (seed, stream) = (0x0123_4567_89ab_cdef, 0xfedc_ba98_7654_3210);
+    let parameter = parameter.clone().seed(seed).stream(stream).dtype(dtype);
+    let (expected, actual) = (Cpu::new().fill(&parameter).unwrap(), on_gpu(device, &parameter, offset));
+    let (expected, size) = (expected.as_bytes(), dtype.size() as usize);
+    let differing: Vec<_> =
+        expected.chunks(size).zip(actual.chunks(size)).enumerate().filter(|(_, (a, b))| a != b).collect();
+    assert!(differing.is_empty(), "{parameter:?}: {} differ, first {:?}", differing.len(), differing[0]);
 }
 
 /// Both generators, by both multiplications, on the device, from the table that the CPU's test reads.
@@ -93,6 +131,8 @@ fn open_broken(from: &str, to: &str) -> Option<Result<Device>> {
         fill: replace(&sources.fill),
         fingerprint: replace(&sources.fingerprint),
         stats: replace(&sources.stats),
+        diagonal: replace(&sources.diagonal),
+        sparse: replace(&sources.sparse),
         orthogonal: replace(&sources.orthogonal),
     };
     assert_ne!(broken, sources, "{from} is no longer in the shaders");
@@ -159,9 +199,9 @@ fn parse(source: &str) -> naga::Module {
     naga::front::wgsl::parse_str(source).unwrap_or_else(|error| panic!("{}", error.emit_to_string(source)))
 }
 
-fn portable_shaders() -> [String; 4] {
-    let limbs = Multiply::Limbs;
-    [shader::fill(limbs), shader::fingerprint(limbs), shader::stats(), shader::orthogonal(limbs)]
+fn portable_shaders() -> [String; 6] {
+    let Sources { fill, fingerprint, stats, diagonal, sparse, orthogonal } = Sources::new(Multiply::Limbs);
+    [fill, fingerprint, stats, diagonal, sparse, orthogonal]
 }
 
 /// What `gpu-init shader` prints needs nothing that WebGPU does not have.
@@ -239,6 +279,7 @@ fn shaders_and_rust_share_their_constants() {
         .chain(truncated)
         .chain(reduce)
         .chain(orthogonal)
+        .chain([("SELECTION", crate::sparse::SELECTION)])
         .map(|(name, bits)| (name.to_owned(), bits))
         .collect();
     let mut seen = HashMap::new();
@@ -272,10 +313,16 @@ fn shaders_and_rust_share_their_struct_layouts() {
         (reduce, size_of::<ReduceParams>() as u32)
     );
     type OrthogonalParams = super::orthogonal::OrthogonalParams;
-    let orthogonal = members!(OrthogonalParams: key stream rows columns quads matrix block blocks at first count begin
-        transposed scale shift one zero);
+    let orthogonal = members!(OrthogonalParams: key stream rows columns quads first_matrix first_panel end_panel matrix
+        block blocks at first count transposed width origin stride step here begin scale shift one zero);
     let source = shader::orthogonal(Multiply::Limbs);
     assert_eq!(layout(&parse(&source), "Params"), (orthogonal, size_of::<OrthogonalParams>() as u32));
+    use super::place::{DiagonalParams, SparseParams};
+    let diagonal = members!(DiagonalParams: origin inner_first inner_count inner_stride outer_stride count bits);
+    assert_eq!(layout(&parse(&shader::diagonal()), "Params"), (diagonal, size_of::<DiagonalParams>() as u32));
+    let sparse = members!(SparseParams: key stream rows columns zeros quads first_row end_row start count begin last);
+    let source = shader::sparse(Multiply::Limbs);
+    assert_eq!(layout(&parse(&source), "Params"), (sparse, size_of::<SparseParams>() as u32));
     type Chunk = crate::reduce::stats::Chunk;
     let chunk = members!(Chunk: finite nan infinite min max sum square);
     assert_eq!(layout(&stats, "Chunk"), (chunk, size_of::<Chunk>() as u32));

@@ -1,7 +1,8 @@
 //! Cuts a fill of buffer memory into dispatches that a device can run. Pure: no device is touched.
 
+use super::context::Context;
 use crate::philox::words;
-use crate::{DType, Distribution, Fill};
+use crate::{DType, Distribution, Error, Fill, Result};
 
 /// Invocations of a workgroup.
 pub(crate) const WORKGROUP_SIZE: u32 = 256;
@@ -27,6 +28,12 @@ impl WindowLimits {
             alignment: u64::from(limits.min_storage_buffer_offset_alignment).max(ENTRY),
             groups: limits.max_compute_workgroups_per_dimension,
         }
+    }
+
+    /// Whether a buffer of so many bytes can be bound as a whole.
+    pub(crate) fn check(&self, context: &Context, operation: &'static str, bytes: u64) -> Result<()> {
+        let (limit, adapter) = (self.binding, context.adapter.clone());
+        if bytes <= limit { Ok(()) } else { Err(Error::BufferTooLarge { operation, bytes, limit, adapter }) }
     }
 
     /// Workgroups in x and y for so many in all; the shader leaves what is too many.
@@ -65,9 +72,11 @@ pub(crate) enum Transform {
 impl From<Distribution> for Transform {
     fn from(distribution: Distribution) -> Self {
         match distribution {
-            Distribution::Normal { .. } => Transform::Normal,
+            Distribution::Normal { .. } | Distribution::Sparse { .. } => Transform::Normal,
             Distribution::Uniform { .. } => Transform::Uniform,
-            Distribution::Constant { .. } => Transform::Constant,
+            Distribution::Constant { .. } | Distribution::Diagonal { .. } | Distribution::Orthogonal { .. } => {
+                Transform::Constant
+            }
             Distribution::Truncated { .. } => Transform::Truncated,
         }
     }
@@ -100,7 +109,39 @@ pub(crate) struct Window {
     pub(crate) grid: [u32; 2],
 }
 
-/// Dispatches that write `fill` at byte `offset`, a multiple of 4, of a buffer.
+/// Elements of a tensor that one binding has.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Piece {
+    /// Index of the first one in the whole tensor.
+    pub(crate) first: u64,
+    pub(crate) count: u32,
+    /// Where it is in the binding, in elements.
+    pub(crate) begin: u32,
+    /// The binding, in bytes of the buffer.
+    pub(crate) offset: u64,
+    pub(crate) size: u64,
+}
+
+/// The elements of `fill` at byte `offset`, a multiple of 4, of a buffer, one binding after another.
+pub(crate) fn pieces(fill: &Fill, offset: u64, limits: WindowLimits) -> Vec<Piece> {
+    let (size, mut pieces, mut start) = (fill.dtype.size(), Vec::new(), 0);
+    while start < fill.len {
+        let at = offset + start * size;
+        let base = at & !(limits.alignment - 1);
+        let end = fill.len.min((base + limits.binding - offset) / size);
+        pieces.push(Piece {
+            first: fill.first + start,
+            count: (end - start) as u32,
+            begin: ((at - base) / size) as u32,
+            offset: base,
+            size: (offset + end * size).next_multiple_of(4) - base,
+        });
+        start = end;
+    }
+    pieces
+}
+
+/// Dispatches that write what `fill` is at first at byte `offset`, a multiple of 4, of a buffer.
 pub(crate) fn windows(fill: &Fill, offset: u64, limits: WindowLimits) -> Vec<Window> {
     // Whole entries if they start where a block starts; what is left over, or all, word by word.
     let per_entry = ENTRY / fill.dtype.size();
@@ -122,8 +163,9 @@ fn cut(
     windows: &mut Vec<Window>,
 ) {
     let size = fill.dtype.size();
-    let scaling = fill.distribution.scaling();
-    let (low, high) = match fill.distribution {
+    let law = fill.distribution.base();
+    let scaling = law.scaling();
+    let (low, high) = match law {
         Distribution::Truncated { least, largest, .. } => (least, largest),
         _ => (0.0, 0.0),
     };
@@ -138,7 +180,7 @@ fn cut(
             FillEntry::Words => ((first % 4 + count).div_ceil(4), 4),
         };
         windows.push(Window {
-            kernel: FillKernel { entry, dtype: fill.dtype, transform: fill.distribution.into() },
+            kernel: FillKernel { entry, dtype: fill.dtype, transform: law.into() },
             params: FillParams {
                 key: words(fill.seed),
                 stream: words(fill.stream),

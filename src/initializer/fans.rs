@@ -34,8 +34,11 @@ pub enum Layout {
         /// Number of groups, which divides the first dimension.
         groups: usize,
     },
-    /// (kernel..., in, out): Keras, TensorFlow, JAX, Flax; also GPT-2's Conv1D.
+    /// (kernel..., in, out): JAX, Flax; also GPT-2's Conv1D.
     KernelInOut,
+    /// (kernel..., in, out): Keras, TensorFlow. As [`KernelInOut`](Self::KernelInOut), but vectors have fans too:
+    /// their length is both, as Keras' `compute_fans` has it, and a scalar's are 1. PyTorch and JAX refuse those.
+    Keras,
     /// (in, out, kernel...): the transposed convolutions of PyTorch and burn by what their axes are.
     InOutKernel,
     /// Axes by number, from the end if negative, as JAX's `variance_scaling` takes them. The kernel's are
@@ -51,21 +54,14 @@ pub enum Layout {
 }
 
 impl Layout {
-    /// (fan_in, fan_out), or `None` where the shape has fewer than two dimensions, lacks a named axis or is not
-    /// divided by the groups.
+    /// (fan_in, fan_out), or `None` where the shape has fewer than two dimensions (except in Keras' layout), lacks a
+    /// named axis or is not divided by the groups.
     pub fn fans(&self, shape: &Shape) -> Option<(u64, u64)> {
-        let rank = shape.dims().len();
-        if rank < 2 {
-            return None;
+        if let (Layout::Keras, [] | [_]) = (self, shape.dims()) {
+            let fan = shape.dims().first().map_or(1, |&dim| dim as u64);
+            return Some((fan, fan));
         }
-        let (input, output, batch) = match self {
-            Layout::OutInKernel | Layout::Grouped { .. } => (vec![1], vec![0], vec![]),
-            Layout::InOutKernel => (vec![0], vec![1], vec![]),
-            Layout::KernelInOut => (vec![rank - 2], vec![rank - 1], vec![]),
-            Layout::Axes { input, output, batch } => {
-                (resolve(input, rank)?, resolve(output, rank)?, resolve(batch, rank)?)
-            }
-        };
+        let Axes { input, output, batch } = self.axes(shape.dims().len())?;
         let fan = |own: &[usize]| {
             let other =
                 |axis| [&input, &output, &batch].iter().any(|axes| axes.contains(&axis)) && !own.contains(&axis);
@@ -78,6 +74,30 @@ impl Layout {
             _ => Some((fan(&input), fan(&output))),
         }
     }
+
+    /// The axes of a shape of that rank, or `None` if it has not all of them, or fewer than two dimensions.
+    pub(crate) fn axes(&self, rank: usize) -> Option<Axes> {
+        if rank < 2 {
+            return None;
+        }
+        let (input, output, batch) = match self {
+            Layout::OutInKernel | Layout::Grouped { .. } => (vec![1], vec![0], vec![]),
+            Layout::InOutKernel => (vec![0], vec![1], vec![]),
+            Layout::KernelInOut | Layout::Keras => (vec![rank - 2], vec![rank - 1], vec![]),
+            Layout::Axes { input, output, batch } => {
+                (resolve(input, rank)?, resolve(output, rank)?, resolve(batch, rank)?)
+            }
+        };
+        Some(Axes { input, output, batch })
+    }
+}
+
+/// Axes by what they are, counted from the front; all others are the kernel's.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Axes {
+    pub(crate) input: Vec<usize>,
+    pub(crate) output: Vec<usize>,
+    pub(crate) batch: Vec<usize>,
 }
 
 /// Axes counted from the front, each inside the rank.

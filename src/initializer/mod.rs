@@ -3,17 +3,17 @@
 
 mod fans;
 mod gain;
+mod law;
 mod layout_text;
+mod options;
 mod presets;
 mod text;
 
 pub use fans::Layout;
 pub use gain::{Nonlinearity, calculate_gain};
+pub(crate) use law::{Law, layout_error};
 pub use layout_text::ParseLayoutError;
 pub use text::ParseInitializerError;
-
-use crate::{DType, Distribution, Error, Result, Shape};
-use text::Slot;
 
 /// Which fan a scheme divides the variance by.
 ///
@@ -54,9 +54,6 @@ pub enum VarianceLaw {
     /// U(-bound, bound) with bound = sqrt(3) std.
     Uniform,
 }
-
-/// The standard deviation of N(0, 1) truncated at -2 and 2, which Keras and JAX divide by.
-const TRUNCATED_STD: f64 = 0.879_625_661_034_239_8;
 
 /// A named initialization scheme with its options.
 ///
@@ -178,11 +175,43 @@ pub enum Initializer {
         /// The value.
         val: f64,
     },
+    /// `gain` on the diagonal of a matrix, zero elsewhere: `torch.nn.init.eye_`, `keras.initializers.Identity`.
+    Eye {
+        /// What the diagonal holds.
+        gain: f64,
+    },
+    /// A convolution, of one to three dimensions, that passes its inputs on: in each group, input i reaches output i,
+    /// at the kernel's entry k / 2 (rounded down). `torch.nn.init.dirac_`.
+    Dirac {
+        /// Groups of outputs, each with the inputs by itself: a divisor of their number.
+        groups: u32,
+    },
+    /// Haar-distributed matrices with orthonormal columns, or rows if those are fewer, times a gain: Saxe et al. 2013,
+    /// `torch.nn.init.orthogonal_`, `jax.nn.initializers.orthogonal`. Dimension 0 by all others in PyTorch's order of
+    /// axes, all others by the last one in Keras' and JAX's.
+    Orthogonal {
+        /// Multiplies the matrix.
+        gain: f64,
+    },
+    /// A convolution whose kernel is zero but for its middle, (k - 1) / 2 rounded down, which is an orthogonal matrix:
+    /// Xiao et al. 2018, `jax.nn.initializers.delta_orthogonal`. No more inputs than outputs.
+    DeltaOrthogonal {
+        /// Multiplies the matrix.
+        gain: f64,
+    },
+    /// A matrix of N(0, std^2) in whose every column ceil(sparsity rows) elements are zero, chosen at random: Martens
+    /// 2010, `torch.nn.init.sparse_`.
+    Sparse {
+        /// The part of each column that is zero: 0 to 1.
+        sparsity: f64,
+        /// The standard deviation of the others: finite, not negative.
+        std: f64,
+    },
 }
 
 impl Initializer {
-    /// Every scheme, with its default options. `constant` has none: its value must be told.
-    pub const ALL: [Self; 16] = {
+    /// Every scheme, with its default options. `constant` and `sparse` have none: value and sparsity must be told.
+    pub const ALL: [Self; 21] = {
         let (a, mode, nonlinearity) = (0.0, FanMode::FanIn, Nonlinearity::LeakyRelu);
         [
             Initializer::VarianceScaling { scale: 1.0, mode, distribution: VarianceLaw::TruncatedNormal },
@@ -201,6 +230,11 @@ impl Initializer {
             Initializer::TruncatedNormal { mean: 0.0, std: 1.0, a: -2.0, b: 2.0 },
             Initializer::TruncatedNormalSigma { mean: 0.0, std: 1.0, lower: -2.0, upper: 2.0 },
             Initializer::Constant { val: f64::NAN },
+            Initializer::Eye { gain: 1.0 },
+            Initializer::Dirac { groups: 1 },
+            Initializer::Orthogonal { gain: 1.0 },
+            Initializer::DeltaOrthogonal { gain: 1.0 },
+            Initializer::Sparse { sparsity: f64::NAN, std: 0.01 },
         ]
     };
     /// Xavier normal with gain 1 and mean 0.
@@ -235,185 +269,11 @@ impl Initializer {
             Initializer::TruncatedNormal { .. } => "truncated_normal",
             Initializer::TruncatedNormalSigma { .. } => "truncated_normal_sigma",
             Initializer::Constant { .. } => "constant",
+            Initializer::Eye { .. } => "eye",
+            Initializer::Dirac { .. } => "dirac",
+            Initializer::Orthogonal { .. } => "orthogonal",
+            Initializer::DeltaOrthogonal { .. } => "delta_orthogonal",
+            Initializer::Sparse { .. } => "sparse",
         }
     }
-
-    /// The distribution for a shape, computed in f64 and rounded once to f32.
-    ///
-    /// ```
-    /// use gpu_init::{DType, Initializer, Layout};
-    ///
-    /// let law = Initializer::XAVIER_NORMAL.distribution(&[300, 100].into(), &Layout::OutInKernel, DType::F32)?;
-    /// assert_eq!(law.std() as f32, (2.0f64 / 400.0).sqrt() as f32);
-    /// # Ok::<(), gpu_init::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// [`Error::TooFewDims`] where fans are needed and the shape has fewer than two dimensions,
-    /// [`Error::Layout`], [`Error::ZeroSized`], [`Error::SizeOverflow`], [`Error::InvalidOption`] for an
-    /// option that is not finite or out of its range, [`Error::Subnormal`] and [`Error::Overflow`] if `dtype`
-    /// cannot hold the values, [`Error::NoValueBetween`] if it has none within the bounds.
-    pub fn distribution(&self, shape: &Shape, layout: &Layout, dtype: DType) -> Result<Distribution> {
-        let operation = self.name();
-        shape.elements(operation)?;
-        self.validate()?;
-        // Every scheme by fans is one line over this.
-        let scaled = |gain: f64, mode: FanMode, law: VarianceLaw, mean: f64| -> Result<Distribution> {
-            let std = gain * (1.0 / fan(operation, shape, layout, mode)?).sqrt();
-            match law {
-                VarianceLaw::Normal => Distribution::normal(operation, mean, std, dtype),
-                VarianceLaw::Uniform => Distribution::uniform(operation, mean, 3f64.sqrt() * std, dtype),
-                VarianceLaw::TruncatedNormal => {
-                    let wide = std / TRUNCATED_STD;
-                    Distribution::truncated_normal(operation, mean, wide, mean - 2.0 * wide, mean + 2.0 * wide, dtype)
-                }
-            }
-        };
-        use {FanMode::*, VarianceLaw::*};
-        match *self {
-            Initializer::VarianceScaling { scale, mode, distribution } => scaled(scale.sqrt(), mode, distribution, 0.0),
-            Initializer::XavierNormal { gain, mean } => scaled(gain, FanAvg, Normal, mean),
-            Initializer::XavierUniform { gain, mean } => scaled(gain, FanAvg, Uniform, mean),
-            Initializer::KaimingNormal { a, mode, nonlinearity } => {
-                scaled(calculate_gain(nonlinearity, Some(a)), mode, Normal, 0.0)
-            }
-            Initializer::KaimingUniform { a, mode, nonlinearity } => {
-                scaled(calculate_gain(nonlinearity, Some(a)), mode, Uniform, 0.0)
-            }
-            Initializer::GlorotNormal => scaled(1.0, FanAvg, TruncatedNormal, 0.0),
-            Initializer::GlorotUniform => scaled(1.0, FanAvg, Uniform, 0.0),
-            Initializer::HeNormal => scaled(2f64.sqrt(), FanIn, TruncatedNormal, 0.0),
-            Initializer::HeUniform => scaled(2f64.sqrt(), FanIn, Uniform, 0.0),
-            Initializer::LecunNormal => scaled(1.0, FanIn, TruncatedNormal, 0.0),
-            Initializer::LecunUniform => scaled(1.0, FanIn, Uniform, 0.0),
-            Initializer::Normal { mean, std } => Distribution::normal(operation, mean, std, dtype),
-            Initializer::Uniform { a, b } => {
-                Distribution::uniform(operation, a / 2.0 + b / 2.0, b / 2.0 - a / 2.0, dtype)
-            }
-            Initializer::TruncatedNormal { mean, std, a, b } => {
-                Distribution::truncated_normal(operation, mean, std, a, b, dtype)
-            }
-            Initializer::TruncatedNormalSigma { mean, std, lower, upper } => {
-                Distribution::truncated_normal(operation, mean, std, mean + lower * std, mean + upper * std, dtype)
-            }
-            Initializer::Constant { val } => Distribution::constant(operation, val, dtype),
-        }
-    }
-
-    /// Checks what can be checked without a shape.
-    pub(crate) fn validate(&self) -> Result<()> {
-        let operation = self.name();
-        let check = |option, value: f64, good: bool, expected| {
-            if value.is_finite() && good {
-                Ok(())
-            } else {
-                Err(Error::InvalidOption { operation, option, value, expected })
-            }
-        };
-        let finite = |option, value| check(option, value, true, "a finite number");
-        let not_negative = |option, value| check(option, value, value >= 0.0, "a finite number not below 0");
-        let bounded = |lower: &'static str, upper: &'static str, mean, std, low: f64, high: f64| {
-            let invalid = |option, value, expected| Err(Error::InvalidOption { operation, option, value, expected });
-            finite("mean", mean)?;
-            check("std", std, std > 0.0, "a finite number above 0")?;
-            if low.is_nan() {
-                return invalid(lower, low, "a number below the upper bound, or -inf");
-            }
-            if high > low { Ok(()) } else { invalid(upper, high, "a number above the lower bound, or inf") }
-        };
-        match *self {
-            Initializer::VarianceScaling { scale, .. } => check("scale", scale, scale > 0.0, "a finite number above 0"),
-            Initializer::XavierNormal { gain, mean } | Initializer::XavierUniform { gain, mean } => {
-                not_negative("gain", gain).and(finite("mean", mean))
-            }
-            Initializer::KaimingNormal { a, .. } | Initializer::KaimingUniform { a, .. } => finite("a", a),
-            Initializer::Normal { mean, std } => finite("mean", mean).and(not_negative("std", std)),
-            Initializer::Uniform { a, b } => finite("a", a).and(check("b", b, b >= a, "a finite number not below a")),
-            Initializer::TruncatedNormal { mean, std, a, b } => bounded("a", "b", mean, std, a, b),
-            Initializer::TruncatedNormalSigma { mean, std, lower, upper } => {
-                bounded("lower", "upper", mean, std, lower, upper)
-            }
-            Initializer::Constant { val } => finite("val", val),
-            Initializer::GlorotNormal
-            | Initializer::GlorotUniform
-            | Initializer::HeNormal
-            | Initializer::HeUniform
-            | Initializer::LecunNormal
-            | Initializer::LecunUniform => Ok(()),
-        }
-    }
-
-    /// The options, to be shown or set, in the order of the text form.
-    fn options_mut(&mut self) -> Vec<(&'static str, Slot<'_>)> {
-        match self {
-            Initializer::VarianceScaling { scale, mode, distribution } => {
-                vec![
-                    ("scale", Slot::Number(scale)),
-                    ("mode", Slot::Mode(mode)),
-                    ("distribution", Slot::Law(distribution)),
-                ]
-            }
-            Initializer::XavierNormal { gain, mean } | Initializer::XavierUniform { gain, mean } => {
-                vec![("gain", Slot::Number(gain)), ("mean", Slot::Number(mean))]
-            }
-            Initializer::KaimingNormal { a, mode, nonlinearity }
-            | Initializer::KaimingUniform { a, mode, nonlinearity } => vec![
-                ("a", Slot::Number(a)),
-                ("mode", Slot::Mode(mode)),
-                ("nonlinearity", Slot::Nonlinearity(nonlinearity)),
-            ],
-            Initializer::Normal { mean, std } => vec![("mean", Slot::Number(mean)), ("std", Slot::Number(std))],
-            Initializer::Uniform { a, b } => vec![("a", Slot::Number(a)), ("b", Slot::Number(b))],
-            Initializer::TruncatedNormal { mean, std, a, b } => {
-                vec![
-                    ("mean", Slot::Number(mean)),
-                    ("std", Slot::Number(std)),
-                    ("a", Slot::Number(a)),
-                    ("b", Slot::Number(b)),
-                ]
-            }
-            Initializer::TruncatedNormalSigma { mean, std, lower, upper } => vec![
-                ("mean", Slot::Number(mean)),
-                ("std", Slot::Number(std)),
-                ("lower", Slot::Number(lower)),
-                ("upper", Slot::Number(upper)),
-            ],
-            Initializer::Constant { val } => vec![("val", Slot::Number(val))],
-            Initializer::GlorotNormal
-            | Initializer::GlorotUniform
-            | Initializer::HeNormal
-            | Initializer::HeUniform
-            | Initializer::LecunNormal
-            | Initializer::LecunUniform => Vec::new(),
-        }
-    }
-
-    /// Sets a number by its option's name; whether the initializer has such an option.
-    pub(crate) fn set_number(&mut self, option: &str, value: f64) -> bool {
-        let slot = self.options_mut().into_iter().find(|(name, _)| *name == option);
-        let Some((_, Slot::Number(number))) = slot else { return false };
-        *number = value;
-        true
-    }
-}
-
-/// The fan that a mode divides by.
-fn fan(operation: &'static str, shape: &Shape, layout: &Layout, mode: FanMode) -> Result<f64> {
-    if shape.dims().len() < 2 {
-        return Err(Error::TooFewDims { operation, shape: shape.clone() });
-    }
-    let (fan_in, fan_out) =
-        layout.fans(shape).ok_or_else(|| Error::Layout { operation, shape: shape.clone(), layout: layout.clone() })?;
-    let (fan_in, fan_out) = (fan_in as f64, fan_out as f64);
-    Ok(match mode {
-        FanMode::FanIn => fan_in,
-        FanMode::FanOut => fan_out,
-        FanMode::FanAvg => (fan_in + fan_out) / 2.0,
-        FanMode::FanGeoAvg => (fan_in * fan_out).sqrt(),
-    })
-}
-
-pub(crate) fn finite(operation: &'static str, option: &'static str, value: f64) -> Result<f64> {
-    let expected = "a finite number";
-    if value.is_finite() { Ok(value) } else { Err(Error::InvalidOption { operation, option, value, expected }) }
 }

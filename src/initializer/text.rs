@@ -10,6 +10,7 @@ use super::{FanMode, Initializer, Nonlinearity, VarianceLaw, presets};
 /// An option of an initializer, to be shown or set.
 pub(super) enum Slot<'a> {
     Number(&'a mut f64),
+    Count(&'a mut u32),
     Mode(&'a mut FanMode),
     Law(&'a mut VarianceLaw),
     Nonlinearity(&'a mut Nonlinearity),
@@ -20,6 +21,7 @@ impl Slot<'_> {
         let name = snake_case(text);
         match self {
             Slot::Number(slot) => set(*slot, text, "a number"),
+            Slot::Count(slot) => set(*slot, text, "a whole number"),
             Slot::Mode(slot) => set(*slot, &name, &FanMode::VARIANTS.join(", ")),
             Slot::Law(slot) => set(*slot, &name, &VarianceLaw::VARIANTS.join(", ")),
             Slot::Nonlinearity(slot) => set(*slot, &name, &Nonlinearity::VARIANTS.join(", ")),
@@ -41,6 +43,7 @@ impl fmt::Display for Slot<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Slot::Number(value) => value.fmt(f),
+            Slot::Count(value) => value.fmt(f),
             Slot::Mode(value) => value.fmt(f),
             Slot::Law(value) => value.fmt(f),
             Slot::Nonlinearity(value) => value.fmt(f),
@@ -73,6 +76,9 @@ impl fmt::Display for Initializer {
 
 /// Constants that have names of their own.
 const CONSTANTS: [(&str, Initializer); 2] = [("zeros", Initializer::ZEROS), ("ones", Initializer::ONES)];
+
+/// Second names.
+const ALIASES: [(&str, Initializer); 1] = [("identity", Initializer::Eye { gain: 1.0 })];
 
 /// The text is no initializer.
 ///
@@ -134,13 +140,18 @@ fn parse(text: &str) -> Result<Initializer, String> {
 fn named(name: &str) -> Option<Initializer> {
     let scheme = Initializer::ALL.into_iter().find(|initializer| initializer.name() == name);
     scheme.or_else(|| {
-        CONSTANTS.iter().chain(&presets::PRESETS).find(|(known, _)| *known == name).map(|(_, found)| *found)
+        CONSTANTS
+            .iter()
+            .chain(&ALIASES)
+            .chain(&presets::PRESETS)
+            .find(|(known, _)| *known == name)
+            .map(|(_, found)| *found)
     })
 }
 
 fn all_names() -> Vec<&'static str> {
     let schemes = Initializer::ALL.iter().map(|initializer| initializer.name());
-    schemes.chain(CONSTANTS.iter().chain(&presets::PRESETS).map(|(name, _)| *name)).collect()
+    schemes.chain(CONSTANTS.iter().chain(&ALIASES).chain(&presets::PRESETS).map(|(name, _)| *name)).collect()
 }
 
 #[cfg(feature = "serde")]

@@ -3,17 +3,18 @@
 //! A panel of [`LANES`] columns is computed side by side in arrays, which the compiler turns into the vector
 //! instructions of the machine; a lane never sees another one, so what comes out does not depend on them.
 
-use std::ops::ControlFlow;
+use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::{BLOCK, OPERATION, Orthogonal, PARTS, RUN, report};
+use super::{BLOCK, Orthogonal, PARTS, Place, RUN};
 use crate::cpu::fill::fill;
 use crate::cpu::vectors::{Vectorize, vectorized};
 use crate::cpu::zeroed;
+use crate::progress::Progress;
 use crate::reduce::reduce_lanes;
 use crate::sample::{SQRT_GUESS, SQRT_Q1, SQRT_Q2, SQRT_Q3, SQRT_Q4, mul_add};
-use crate::{DType, Distribution, Element, Error, Fill, Result};
+use crate::{DType, Distribution, Element, Fill, Result};
 
 /// Columns of a panel: the widest vectors hold 16 floats. Reflections of a block belong to the same columns.
 const LANES: usize = BLOCK;
@@ -38,48 +39,44 @@ pub(super) struct Block {
 }
 
 impl Orthogonal {
-    /// Writes all matrices, on all cores, with the bits of
-    /// [`Device::fill_orthogonal`](crate::Device::fill_orthogonal). `progress` hears how much is done, of how
-    /// much, and can break off.
+    /// Puts the entries among `law`'s elements into `out`, on all cores. What is no matrix's stays as it is.
     ///
     /// # Errors
-    /// [`Error::Length`], [`Error::HostOutOfMemory`], and [`Error::Interrupted`] if `progress` broke off; what
-    /// `out` then holds is not specified.
-    pub fn fill<T: Element>(
-        &self,
-        seed: u64,
-        stream: u64,
-        out: &mut [T],
-        progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
-    ) -> Result<()> {
-        if self.elements() != out.len() as u128 {
-            let expected = self.elements().try_into().unwrap_or(u64::MAX);
-            return Err(Error::Length { operation: OPERATION, expected, actual: out.len() as u64 });
+    /// [`Error::HostOutOfMemory`](crate::Error::HostOutOfMemory), and [`Error::Interrupted`](crate::Error::Interrupted)
+    /// if `progress` broke off; what `out` then holds is not specified.
+    pub(crate) fn put<T: Element>(&self, law: &Fill, gain: f32, out: &mut [T], progress: &mut Progress) -> Result<()> {
+        let wanted = self.rows_of(law.first, law.len);
+        if wanted.is_empty() {
+            return progress.add(law.len);
         }
-        if out.is_empty() {
-            return Ok(());
-        }
-        let (height, blocks) = (self.height(), self.blocks());
-        let total = u64::from(self.batch) * (blocks * (blocks + 1) / 2) as u64;
+        let (height, rows) = (self.height(), u64::from(self.rows));
+        let (first_matrix, end_matrix) = (wanted.start / rows, wanted.end.div_ceil(rows));
+        // Rows of a transposed matrix are columns of Q, and only their panels are needed.
+        let wanted_panels = if self.transposed() && self.batch == 1 {
+            wanted.start as usize / LANES..(wanted.end as usize).div_ceil(LANES)
+        } else {
+            0..self.blocks()
+        };
+        let (blocks, each) = (wanted_panels.end, wanted_panels.len());
+        let cost = |unit: usize| (wanted_panels.start + unit % each + 1) as u64;
+        let matrices = (GROUP / (height * each * LANES)).max(1).min((end_matrix - first_matrix) as usize);
+        let total = (end_matrix - first_matrix) * (0..each).map(cost).sum::<u64>();
         let (mut done, mut heard) = (0, 0);
-        let per_matrix = self.rows as usize * self.cols as usize;
-        let matrices = (GROUP / (height * blocks * LANES)).max(1);
         // Panels of a group of matrices: whole columns first, then their rows go where they belong.
-        let mut panels: Vec<Row> = zeroed(OPERATION, (matrices.min(self.batch as usize) * blocks * height) as u64)?;
-        for (group, out) in out.chunks_mut(matrices * per_matrix).enumerate() {
-            let count = out.len() / per_matrix;
+        let mut panels: Vec<Row> = zeroed(law.operation, (matrices * each * height) as u64)?;
+        for group in (first_matrix..end_matrix).step_by(matrices) {
+            let count = matrices.min((end_matrix - group) as usize);
             let reflections = (0..count * blocks)
                 .into_par_iter()
                 .with_max_len(1.max(WAVE as usize / (64 * height * BLOCK)))
-                .map(|unit| self.block(seed, stream, (group * matrices + unit / blocks) as u64, unit % blocks))
+                .map(|unit| self.block(law, group + (unit / blocks) as u64, unit % blocks))
                 .collect::<Result<Vec<Block>>>()?;
-            let panels = &mut panels[..count * blocks * height];
+            let panels = &mut panels[..count * each * height];
             // The costliest panels first.
             let mut work: Vec<_> = panels.chunks_exact_mut(height).enumerate().collect();
-            work.sort_by_key(|(unit, _)| std::cmp::Reverse(unit % blocks));
+            work.sort_by_key(|&(unit, _)| std::cmp::Reverse(cost(unit)));
             let mut work = &mut work[..];
             while !work.is_empty() {
-                let cost = |unit: usize| (unit % blocks + 1) as u64;
                 let (mut wave, mut applied) = (0, 0);
                 while wave < work.len() && (wave == 0 || applied * (height as u64) < WAVE) {
                     applied += cost(work[wave].0);
@@ -87,40 +84,45 @@ impl Orthogonal {
                 }
                 let (now, later) = work.split_at_mut(wave);
                 now.par_iter_mut().with_max_len((GROUP / 16 / height / LANES).max(1)).for_each(|(unit, panel)| {
-                    let (matrix, own) = (*unit / blocks * blocks, *unit % blocks);
-                    vectorized(Panel { blocks: &reflections[matrix..=matrix + own], rows: panel });
+                    let matrix = *unit / each * blocks;
+                    vectorized(Panel { blocks: &reflections[matrix..][..cost(*unit) as usize], rows: panel });
                 });
                 work = later;
                 done += applied;
                 if (done - heard) * height as u64 >= WAVE || done == total {
+                    // Elements done, in proportion.
+                    let share = |part: u64| (u128::from(law.len) * u128::from(part) / u128::from(total)) as u64;
+                    progress.add(share(done) - share(heard))?;
                     heard = done;
-                    report(progress, done, total)?;
                 }
             }
-            self.write(panels, out);
+            let part = group * rows..(group + count as u64) * rows;
+            self.write(law, gain, part, wanted_panels.clone(), panels, out);
         }
         Ok(())
     }
 
     /// The reflections `index` BLOCK and on of a matrix.
-    pub(super) fn block(&self, seed: u64, stream: u64, matrix: u64, index: usize) -> Result<Block> {
+    pub(super) fn block(&self, law: &Fill, matrix: u64, index: usize) -> Result<Block> {
         let (height, width, first) = (self.height(), self.width(), index * BLOCK);
         let rows = height - first;
-        let mut block =
-            Block { first, vectors: zeroed(OPERATION, rows as u64)?, gram: [[0.0; LANES]; BLOCK], signs: [1.0; LANES] };
+        let mut block = Block {
+            first,
+            vectors: zeroed(law.operation, rows as u64)?,
+            gram: [[0.0; LANES]; BLOCK],
+            signs: [1.0; LANES],
+        };
         let mut normals = vec![0f32; rows];
         for q in 0..BLOCK.min(width - first) {
             let number = matrix * width as u64 + (first + q) as u64;
             let law = Fill {
-                operation: OPERATION,
                 distribution: Distribution::Normal { mean: 0.0, std: 1.0 },
                 dtype: DType::F32,
-                seed,
-                stream,
                 first: 4 * number * self.quads() as u64 + first as u64,
                 len: rows as u64,
+                ..*law
             };
-            fill(&law, &mut normals);
+            fill(&law, &mut normals, &mut Progress::silent())?;
             normals[..q].fill(0.0);
             let (sign, scale, head) = reflection(&normals, q);
             block.signs[q] = sign;
@@ -133,26 +135,49 @@ impl Orthogonal {
         Ok(block)
     }
 
-    /// Puts whole panels where `out` has their elements.
-    fn write<T: Element>(&self, panels: &[Row], out: &mut [T]) {
-        let (height, blocks, rows, cols) = (self.height(), self.blocks(), self.rows as usize, self.cols as usize);
+    /// Puts the entries of rows `part` of all matrices where `out` has them; `panels` are those of `indices` of each.
+    fn write<T: Element>(
+        &self,
+        law: &Fill,
+        gain: f32,
+        part: Range<u64>,
+        indices: Range<usize>,
+        panels: &[Row],
+        out: &mut [T],
+    ) {
+        let (rows, cols, height) = (u64::from(self.rows), u64::from(self.cols), self.height());
+        let Place { skip, stride, offset, step } = self.place;
+        let [stride, offset, step] = [stride, offset, step].map(u64::from);
         let transposed = self.transposed();
-        out.par_chunks_mut(cols).with_min_len((4096 / cols).max(1)).enumerate().for_each(|(row, out)| {
-            let panels = &panels[row / rows * blocks * height..];
-            let row = row % rows;
+        // The entries of row `row` that are among the elements of `part`, the first of which is `from` in its row.
+        let put = |row: u64, from: u64, out: &mut [T]| {
+            let columns = from.saturating_sub(offset).div_ceil(step)
+                ..(from + out.len() as u64).saturating_sub(offset).div_ceil(step).min(cols);
+            let (matrix, row) = ((row - part.start) / rows, (row % rows) as usize);
+            let panels = &panels[matrix as usize * indices.len() * height..];
+            let mut set = |column: usize, entry: f32| {
+                out[(offset + column as u64 * step - from) as usize] = T::round(entry * gain);
+            };
+            let columns = columns.start as usize..columns.end as usize;
             if transposed {
-                let panel = &panels[row / LANES * height..][..height];
-                for (element, entries) in out.iter_mut().zip(panel) {
-                    *element = T::round(entries[row % LANES] * self.gain);
-                }
+                let panel = &panels[(row / LANES - indices.start) * height..][..height];
+                columns.for_each(|column| set(column, panel[column][row % LANES]));
             } else {
-                for (i, out) in out.chunks_mut(LANES).enumerate() {
-                    for (element, p) in out.iter_mut().zip(&panels[i * height + row]) {
-                        *element = T::round(p * self.gain);
-                    }
-                }
+                columns.for_each(|column| set(column, panels[column / LANES * height + row][column % LANES]));
             }
-        });
+        };
+        let begin = law.first.max((skip + part.start) * stride);
+        let end = (law.first + law.len).min((skip + part.end) * stride);
+        let out = &mut out[(begin - law.first) as usize..(end - law.first) as usize];
+        // The tail of a row that is begun, then whole rows and the head of the last one.
+        let lead = ((stride - begin % stride) % stride).min(out.len() as u64);
+        let (head, body) = out.split_at_mut(lead as usize);
+        if !head.is_empty() {
+            put(begin / stride - skip, begin % stride, head);
+        }
+        let first = (begin + lead) / stride;
+        let spans = body.par_chunks_mut(stride as usize).with_min_len((4096 / stride as usize).max(1));
+        spans.enumerate().for_each(|(i, span)| put(first + i as u64 - skip, 0, span));
     }
 }
 
@@ -319,8 +344,9 @@ mod tests {
     /// What this machine's vectors give is what the plain compilation gives.
     #[test]
     fn every_compilation_gives_the_same_bits() {
-        let plan = Orthogonal { rows: 333, cols: 90, batch: 1, gain: 1.0 };
-        let blocks: Vec<_> = (0..plan.blocks()).map(|i| plan.block(1, 2, 0, i).unwrap()).collect();
+        let law = super::super::tests::parameter(333, 90, 1, 1.0).resolve(1, 2).unwrap();
+        let Distribution::Orthogonal { orthogonal, .. } = law.distribution else { panic!("{law:?}") };
+        let blocks: Vec<_> = (0..orthogonal.blocks()).map(|i| orthogonal.block(&law, 0, i).unwrap()).collect();
         let (mut plain, mut detected) = (vec![[0f32; LANES]; 333], vec![[0f32; LANES]; 333]);
         panel(&blocks, &mut plain);
         vectorized(Panel { blocks: &blocks, rows: &mut detected });

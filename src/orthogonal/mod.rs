@@ -15,7 +15,6 @@
 //! onto the lower. Part r has the runs of [`RUN`] rows with numbers r, r + PARTS..., each a running sum by itself. At
 //! 4096 rows no sum has more than 32 terms. Nothing is summed across columns, so it does not matter who computes
 //! which of them, or how many side by side.
-
 //!
 //! Milliseconds for an n x n matrix with its normals, the least of several runs, on two cores of an AMD EPYC with
 //! AVX-512 that others used too: here, on llvmpipe 15.0.6 with its 256-bit vectors on the same cores, and by LAPACK
@@ -35,11 +34,12 @@
 
 mod cpu;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
-use std::ops::ControlFlow;
+use std::ops::Range;
 
-use crate::{Error, Result, Shape};
+use crate::initializer::layout_error;
+use crate::{Error, Layout, Result, Shape};
 
 /// Reflections applied at once.
 pub(crate) const BLOCK: usize = 16;
@@ -58,63 +58,111 @@ pub(crate) const SIGNS: usize = BLOCK;
 #[cfg(feature = "gpu")]
 pub(crate) const VECTORS: usize = BLOCK + 1;
 
-/// What errors call it.
-pub(crate) const OPERATION: &str = "orthogonal";
-
-/// A request for Haar-distributed matrices: orthonormal columns, or rows if those are fewer, times a gain
-/// (Saxe et al. 2013, `torch.nn.init.orthogonal_`).
-///
-/// ```
-/// use std::ops::ControlFlow;
-///
-/// use gpu_init::Orthogonal;
-///
-/// let mut q = vec![0f32; 64 * 32];
-/// Orthogonal::new([64, 32], 1.0)?.fill(42, gpu_init::stream_of("w"), &mut q, &mut |_, _| ControlFlow::Continue(()))?;
-/// let norm: f32 = q.iter().step_by(32).map(|entry| entry * entry).sum();
-/// assert!((norm - 1.0).abs() < 1e-5);
-/// # Ok::<(), gpu_init::Error>(())
-/// ```
+/// Haar-distributed matrices and their places in a tensor: those of
+/// [`Initializer::Orthogonal`](crate::Initializer::Orthogonal) and
+/// [`Initializer::DeltaOrthogonal`](crate::Initializer::DeltaOrthogonal).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Orthogonal {
-    /// Dimension 0 of the peer's tensor.
+    /// Of a matrix.
     pub(crate) rows: u32,
-    /// The product of its other dimensions.
     pub(crate) cols: u32,
     pub(crate) batch: u32,
-    pub(crate) gain: f32,
+    pub(crate) place: Place,
+    elements: u64,
+}
+
+/// Where entries go: column c of row r, counted through all matrices, is element
+/// `(skip + r) stride + offset + c step`. A row's entries are within `stride` elements.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Place {
+    pub(crate) skip: u64,
+    pub(crate) stride: u32,
+    pub(crate) offset: u32,
+    pub(crate) step: u32,
 }
 
 impl Orthogonal {
-    /// A matrix of `shape`'s dimension 0 by the product of the others, as PyTorch flattens it.
-    ///
-    /// # Errors
-    /// [`Error::TooFewDims`], [`Error::ZeroSized`], [`Error::SizeOverflow`] if a side does not fit in 32 bits,
-    /// [`Error::InvalidOption`] for a gain outside 1e-20 to 1e30.
-    pub fn new(shape: impl Into<Shape>, gain: f64) -> Result<Self> {
-        let (shape, operation) = (shape.into(), OPERATION);
-        let elements = shape.elements(operation)?;
-        let &[rows, _, ..] = shape.dims() else { return Err(Error::TooFewDims { operation, shape }) };
-        if !(1e-20..=1e30).contains(&gain) {
-            let expected = "from 1e-20 to 1e30";
-            return Err(Error::InvalidOption { operation, option: "gain", value: gain, expected });
+    /// Matrices as the layout's peer flattens a shape: dimension 0 by all others in PyTorch's order of axes, all others
+    /// by the last one in Keras' and JAX's. Leading batch axes count the matrices.
+    pub(crate) fn matrices(operation: &'static str, shape: &Shape, layout: &Layout) -> Result<Self> {
+        let (elements, rank) = (shape.elements(operation)?, shape.dims().len());
+        let too_few = || Error::Dimensions { operation, shape: shape.clone(), expected: "two or more dimensions" };
+        let axes = layout
+            .axes(rank)
+            .ok_or_else(|| if rank < 2 { too_few() } else { layout_error(operation, shape, layout) })?;
+        let (batch, dims) = shape.dims().split_at(axes.batch.len());
+        let (Some(&first), Some(&last)) = (dims.first(), dims.last()) else { return Err(too_few()) };
+        if dims.len() < 2 {
+            return Err(too_few());
         }
-        match (rows.try_into(), (elements / rows as u64).try_into()) {
-            (Ok(rows), Ok(cols)) => Ok(Orthogonal { rows, cols, batch: 1, gain: gain as f32 }),
-            _ => Err(Error::SizeOverflow { operation, shape }),
+        let batch_leads = axes.batch.iter().all(|&axis| axis < batch.len());
+        let rest = |side: usize| dims.iter().map(|&dim| dim as u64).product::<u64>() / side as u64;
+        let transposed = *layout == Layout::InOutKernel;
+        let (rows, cols) = if transposed || axes.output == [batch.len()] {
+            (first as u64, rest(first))
+        } else if axes.output == [rank - 1] {
+            (rest(last), last as u64)
+        } else {
+            return Err(layout_error(operation, shape, layout));
+        };
+        if !batch_leads {
+            return Err(layout_error(operation, shape, layout));
         }
+        let batch = batch.iter().map(|&dim| dim as u64).product();
+        Self::placed(operation, shape, [batch, rows, cols], 0, [cols, 1], elements)
     }
 
-    /// So many independent matrices, one after the other.
-    ///
-    /// ```
-    /// use gpu_init::Orthogonal;
-    ///
-    /// let heads = Orthogonal::new([64, 64], 1.0)?.batch(12);
-    /// # Ok::<(), gpu_init::Error>(())
-    /// ```
-    pub fn batch(self, batch: u32) -> Self {
-        Orthogonal { batch, ..self }
+    /// One matrix at the middle of a convolution's kernel.
+    pub(crate) fn delta(operation: &'static str, shape: &Shape, layout: &Layout) -> Result<Self> {
+        let (elements, rank) = (shape.elements(operation)?, shape.dims().len());
+        let dimensions = |expected| Err(Error::Dimensions { operation, shape: shape.clone(), expected });
+        if !(3..=5).contains(&rank) {
+            return dimensions("three to five dimensions");
+        }
+        let axes = layout.axes(rank).filter(|axes| axes.batch.is_empty());
+        let ([input], [output]) = axes.as_ref().map_or((&[][..], &[][..]), |axes| (&axes.input, &axes.output)) else {
+            return Err(layout_error(operation, shape, layout));
+        };
+        let dims: Vec<u64> = shape.dims().iter().map(|&dim| dim as u64).collect();
+        if dims[*input] > dims[*output] {
+            return dimensions("no more inputs than outputs");
+        }
+        let stride = |axis: usize| dims[axis + 1..].iter().product::<u64>();
+        let kernel = (0..rank).filter(|axis| axis != input && axis != output);
+        let first = kernel.map(|axis| (dims[axis] - 1) / 2 * stride(axis)).sum();
+        let (outer, inner) = (*input.min(output), *input.max(output));
+        Self::placed(operation, shape, [1, dims[outer], dims[inner]], first, [stride(outer), stride(inner)], elements)
+    }
+
+    /// `sides` are matrices, rows and columns, `strides` those of a row and a column.
+    fn placed(
+        operation: &'static str,
+        shape: &Shape,
+        sides: [u64; 3],
+        first: u64,
+        strides: [u64; 2],
+        elements: u64,
+    ) -> Result<Self> {
+        // Shaders add two of them in 32 bits.
+        let narrow = |n: u64| {
+            u32::try_from(n)
+                .ok()
+                .filter(|&n| n < 1 << 31)
+                .ok_or_else(|| Error::SizeOverflow { operation, shape: shape.clone() })
+        };
+        let [stride, step] = strides;
+        let place = Place {
+            skip: first / stride,
+            stride: narrow(stride)?,
+            offset: narrow(first % stride)?,
+            step: narrow(step)?,
+        };
+        let [batch, rows, cols] = sides;
+        if u128::from(batch) * u128::from(rows) * u128::from(cols) >= 1 << 33 {
+            // Their Philox blocks are counted in 32 bits.
+            return Err(Error::Dimensions { operation, shape: shape.clone(), expected: "fewer than 2^33 entries" });
+        }
+        Ok(Orthogonal { rows: narrow(rows)?, cols: narrow(cols)?, batch: narrow(batch)?, place, elements })
     }
 
     /// Entries of a column of Q: m.
@@ -142,16 +190,36 @@ impl Orthogonal {
         self.height().div_ceil(4)
     }
 
-    /// Elements of all matrices, 0 if a dimension is.
-    pub(crate) fn elements(&self) -> u128 {
-        u128::from(self.rows) * u128::from(self.cols) * u128::from(self.batch)
+    /// Elements of the whole tensor.
+    pub(crate) fn elements(&self) -> u64 {
+        self.elements
     }
-}
 
-/// Goes on, or says that the caller broke off.
-pub(crate) fn report(progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>, done: u64, total: u64) -> Result<()> {
-    match progress(done, total) {
-        ControlFlow::Continue(()) => Ok(()),
-        ControlFlow::Break(()) => Err(Error::Interrupted { operation: OPERATION, done, total }),
+    /// Rows of all matrices.
+    fn all_rows(&self) -> u64 {
+        u64::from(self.batch) * u64::from(self.rows)
+    }
+
+    /// How many entries are before element `index`.
+    fn before(&self, index: u64) -> u64 {
+        let (Place { skip, stride, offset, step }, cols) = (self.place, u64::from(self.cols));
+        let Some(row) = (index / u64::from(stride)).checked_sub(skip) else { return 0 };
+        if row >= self.all_rows() {
+            return self.all_rows() * cols;
+        }
+        let within = (index % u64::from(stride)).saturating_sub(offset.into()).div_ceil(step.into());
+        row * cols + within.min(cols)
+    }
+
+    /// How many entries are among `len` elements from `first` on.
+    pub(crate) fn places(&self, first: u64, len: u64) -> u64 {
+        self.before(first + len) - self.before(first)
+    }
+
+    /// The rows of all matrices that have entries among those elements, or may have.
+    pub(crate) fn rows_of(&self, first: u64, len: u64) -> Range<u64> {
+        let (stride, last) = (u64::from(self.place.stride), self.all_rows());
+        let row = |row: u64| row.saturating_sub(self.place.skip).min(last);
+        row(first / stride)..row((first + len).div_ceil(stride))
     }
 }

@@ -6,11 +6,22 @@ use std::time::Instant;
 use rayon::prelude::*;
 
 use super::*;
+use crate::progress::Progress;
+use crate::{Cpu, Distribution, Fill, HostTensor, Initializer, Parameter};
 
-pub(crate) fn on_cpu(plan: Orthogonal, seed: u64, stream: u64) -> Vec<f32> {
-    let mut out = vec![0f32; plan.elements() as usize];
-    plan.fill(seed, stream, &mut out, &mut |_, _| ControlFlow::Continue(())).unwrap();
-    out
+/// A request for so many matrices.
+pub(crate) fn parameter(rows: usize, cols: usize, batch: usize, gain: f64) -> Parameter {
+    let layout = Layout::Axes { input: vec![2], output: vec![1], batch: vec![0] };
+    Parameter::new([batch, rows, cols], Initializer::Orthogonal { gain }).layout(layout)
+}
+
+fn law(plan: Orthogonal, seed: u64, stream: u64) -> Fill {
+    let [rows, cols, batch] = [plan.rows, plan.cols, plan.batch].map(|side| side as usize);
+    parameter(rows, cols, batch, 1.0).resolve(seed, stream).unwrap()
+}
+
+fn on_cpu(plan: Orthogonal, seed: u64, stream: u64) -> Vec<f32> {
+    HostTensor::filled(law(plan, seed, stream), &mut Progress::silent()).unwrap().into_vec().unwrap()
 }
 
 /// The largest entry of |Q'Q - I| (or of QQ' if there are fewer rows), in f64.
@@ -40,8 +51,11 @@ fn defect(plan: Orthogonal, q: &[f32]) -> f64 {
     q.chunks(m * n).map(worst).fold(0.0, f64::max)
 }
 
-fn plan(rows: u32, cols: u32, batch: u32) -> Orthogonal {
-    Orthogonal { rows, cols, batch, gain: 1.0 }
+fn plan(rows: usize, cols: usize, batch: usize) -> Orthogonal {
+    match parameter(rows, cols, batch, 1.0).resolve(0, 0).unwrap().distribution {
+        Distribution::Orthogonal { orthogonal, .. } => orthogonal,
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]
@@ -162,9 +176,8 @@ fn without_the_signs_the_law_is_another() {
     for n in [4, 8] {
         let plan = plan(n, n, 20_000);
         let mut q = on_cpu(plan, 1, 2);
-        let n = n as usize;
         for (matrix, q) in q.chunks_mut(n * n).enumerate() {
-            let signs = plan.block(1, 2, matrix as u64, 0).unwrap().signs;
+            let signs = plan.block(&law(plan, 1, 2), matrix as u64, 0).unwrap().signs;
             q.chunks_mut(n).for_each(|row| row.iter_mut().zip(signs).for_each(|(x, sign)| *x *= sign));
         }
         let scores = scores(plan, &q);
@@ -181,18 +194,9 @@ fn without_the_signs_the_law_is_another() {
 fn the_first_column_is_the_first_vector_of_normals() {
     let plan = plan(50, 20, 1);
     let q = on_cpu(plan, 9, 5);
-    let law = crate::Distribution::Normal { mean: 0.0, std: 1.0 };
-    let fill = crate::Fill {
-        operation: "test",
-        distribution: law,
-        dtype: crate::DType::F32,
-        seed: 9,
-        stream: 5,
-        first: 0,
-        len: 50,
-    };
-    let mut normals = [0f32; 50];
-    crate::cpu::fill::fill(&fill, &mut normals);
+    let law = Distribution::Normal { mean: 0.0, std: 1.0 };
+    let fill = Fill { distribution: law, len: 50, ..self::law(plan, 9, 5) };
+    let normals: Vec<f32> = HostTensor::filled(fill, &mut Progress::silent()).unwrap().into_vec().unwrap();
     let norm = normals.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>().sqrt();
     for (i, &x) in normals.iter().enumerate() {
         assert!((f64::from(x) / norm - f64::from(q[20 * i])).abs() < 1e-6, "row {i}");
@@ -203,11 +207,10 @@ fn the_first_column_is_the_first_vector_of_normals() {
 fn gain_multiplies_and_types_round_once() {
     use half::{bf16, f16};
     let one = on_cpu(plan(40, 30, 2), 3, 4);
-    let scaled = Orthogonal { gain: 1.25, ..plan(40, 30, 2) };
-    let go_on = &mut |_, _| ControlFlow::Continue(());
+    let scaled = parameter(40, 30, 2, 1.25).seed(3).stream(4);
     let (mut halves, mut brains) = (vec![f16::ZERO; one.len()], vec![bf16::ZERO; one.len()]);
-    scaled.fill(3, 4, &mut halves, go_on).unwrap();
-    scaled.fill(3, 4, &mut brains, go_on).unwrap();
+    Cpu::new().fill_into(&scaled, &mut halves).unwrap();
+    Cpu::new().fill_into(&scaled, &mut brains).unwrap();
     for ((one, half), brain) in one.iter().zip(halves).zip(brains) {
         assert_eq!((f16::from_f32(one * 1.25), bf16::from_f32(one * 1.25)), (half, brain));
     }
@@ -233,15 +236,12 @@ fn a_batch_has_more_of_the_same_stream() {
 #[test]
 fn work_can_be_broken_off() {
     let mut heard = Vec::new();
-    let plan = plan(2000, 600, 2);
-    let mut out = vec![0f32; plan.elements() as usize];
-    let error = plan.fill(1, 2, &mut out, &mut |done, total| {
+    let error = Cpu::new().fill_all_with(&[parameter(2000, 600, 2, 1.0)], &mut |done, total| {
         heard.push((done, total));
         ControlFlow::Break(())
     });
     assert!(matches!(error, Err(Error::Interrupted { done, total, .. }) if 0 < done && done < total), "{error:?}");
     assert_eq!(heard.len(), 1);
-    assert!(matches!(plan.fill(1, 2, &mut out[1..], &mut |_, _| ControlFlow::Break(())), Err(Error::Length { .. })));
 }
 
 /// The Python program of the documentation with the function that it is to have added.
@@ -268,7 +268,7 @@ fn the_documented_function_gives_the_same_bits() {
             .into_iter()
             .map(|(rows, cols, batch)| {
                 let all = on_cpu(plan(rows, cols, batch + 1), 42, crate::stream_of("w"));
-                let last = &all[(rows * cols * batch) as usize..];
+                let last = &all[rows * cols * batch..];
                 format!("{}\n", crate::Fingerprint::of(0, last))
             })
             .collect();
@@ -293,13 +293,12 @@ fn large_matrices_are_orthogonal() {
 fn orthogonal_times() {
     for n in [64, 128, 256, 512, 1024, 2048] {
         let plan = plan(n, n, 1);
-        let mut out = vec![0f32; plan.elements() as usize];
         let times = (0..if n < 1024 { 20 } else { 7 }).map(|i| {
             let start = Instant::now();
-            plan.fill(i, 0, &mut out, &mut |_, _| ControlFlow::Continue(())).unwrap();
+            on_cpu(plan, i, 0);
             start.elapsed()
         });
         let least = times.min().unwrap_or_default().as_secs_f64();
-        println!("CPU {n}: {:.3} ms, {:.1} GFLOP/s", least * 1e3, 4.0 / 3.0 * f64::from(n).powi(3) / least * 1e-9);
+        println!("CPU {n}: {:.3} ms, {:.1} GFLOP/s", least * 1e3, 4.0 / 3.0 * (n as f64).powi(3) / least * 1e-9);
     }
 }

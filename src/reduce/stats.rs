@@ -7,6 +7,7 @@ use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
 
 use super::{CHUNK, LANES, reduce_lanes};
+use crate::distribution::Moments;
 use crate::sample::{keep, mul_add};
 use crate::{DType, Distribution, Element, Fill};
 
@@ -101,7 +102,8 @@ impl Stats {
             let Stats { count, nan, infinite, .. } = self;
             return Some(format!("{count} elements, {nan} NaN, {infinite} infinite; expected {len}, 0, 0"));
         }
-        let (n, mean, std, kurtosis) = (len as f64, distribution.mean(), distribution.std(), distribution.kurtosis());
+        let Moments { mean, std, kurtosis } = distribution.moments(fill.first, len);
+        let n = len as f64;
         let (low, high) = distribution.bounds();
         // Half a step of the element type at a value; near zero it is that of the smallest subnormal.
         let half_step =
@@ -111,6 +113,18 @@ impl Stats {
         if let Distribution::Constant { .. } = distribution {
             let exact = self.min == self.max && close(self.min, mean, half_step(mean));
             return (!exact).then(|| format!("values {}..{}, expected {mean} everywhere", self.min, self.max));
+        }
+        if let Distribution::Diagonal { diagonal, .. } = distribution {
+            // One value and zero, so the mean says how many there are: exactly for ones, whose sums are exact.
+            let [low, high] = [low, high].map(|value| dtype.round(value as f32));
+            let two = [self.min, self.max].iter().all(|&value| value == low || value == high);
+            let (counted, places) = (self.mean / (low + high) * n, diagonal.places(fill.first, len));
+            let error = if low + high == 1.0 { 0.5 } else { 0.5 + 5e-7 * n };
+            let exact = two && close(counted, places as f64, error);
+            let value = low + high;
+            return (!exact).then(|| {
+                format!("{counted:.1} values {}..{}, expected {places} of {value}, else 0", self.min, self.max)
+            });
         }
         let inside = self.min >= low - half_step(low) && self.max <= high + half_step(high);
         // All values of a tensor may be rounded the same way where the mean is large beside the deviation.

@@ -1,0 +1,87 @@
+//! Values in the place of others: the bits of the CPU, in every window and range.
+
+use super::super::Device;
+use super::super::tests::{compare, raw_device, raw_device_with};
+use crate::{DType, Initializer, Layout, Parameter};
+
+const DIRAC: fn(u32) -> Initializer = |groups| Initializer::Dirac { groups };
+const DELTA: Initializer = Initializer::DeltaOrthogonal { gain: 0.7 };
+const SPARSE: fn(f64) -> Initializer = |sparsity| Initializer::Sparse { sparsity, std: 0.02 };
+
+fn parameters(cases: &[(Initializer, &[usize], Layout)]) -> Vec<Parameter> {
+    let parameter = |(initializer, shape, layout): &(Initializer, &[usize], Layout)| {
+        Parameter::new(*shape, *initializer).layout(layout.clone())
+    };
+    cases.iter().map(parameter).collect()
+}
+
+/// The whole, at several offsets, and parts of it.
+fn compare_all(device: &Device, parameters: &[Parameter]) {
+    for parameter in parameters {
+        let len = parameter.resolve(0, 0).unwrap().len;
+        for (dtype, offset) in DType::ALL.into_iter().zip([0, 4, 260]) {
+            compare(device, parameter, dtype, offset);
+            for (start, end) in [(0, 1), (len - 1, len), (len / 3, len / 2 + 1), (1, len)] {
+                if start < end {
+                    compare(device, &parameter.clone().elements(start..end), dtype, offset);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn places_have_the_bits_of_the_cpu() {
+    let Some((device, queue)) = raw_device() else { return };
+    let device = Device::from_wgpu(device, queue).unwrap();
+    use Layout::{InOutKernel, KernelInOut, OutInKernel};
+    let eye = Initializer::Eye { gain: -0.3 };
+    compare_all(
+        &device,
+        &parameters(&[
+            (eye, &[1, 1], OutInKernel),
+            (eye, &[7, 5], OutInKernel),
+            (eye, &[5, 700], OutInKernel),
+            (eye, &[300, 300], OutInKernel),
+            (DIRAC(1), &[8, 4, 3], OutInKernel),
+            (DIRAC(2), &[8, 4, 3, 5], OutInKernel),
+            (DIRAC(8), &[8, 1, 1], OutInKernel),
+            (DIRAC(4), &[3, 3, 1, 4], KernelInOut),
+            (DIRAC(3), &[2, 3, 4, 5, 9], KernelInOut),
+            (DIRAC(2), &[6, 4, 2], InOutKernel),
+            (SPARSE(0.1), &[1, 1], OutInKernel),
+            (SPARSE(0.0), &[9, 5], OutInKernel),
+            (SPARSE(0.5), &[9, 5], OutInKernel),
+            (SPARSE(0.9), &[101, 33], OutInKernel),
+            (SPARSE(0.25), &[4, 1000], OutInKernel),
+            (SPARSE(0.3), &[40_000, 3], OutInKernel),
+            (DELTA, &[9, 5, 3], OutInKernel),
+            (DELTA, &[4, 4, 2, 3, 1], OutInKernel),
+            (DELTA, &[3, 4, 5, 9], KernelInOut),
+            (DELTA, &[3, 16, 33], KernelInOut),
+            (DELTA, &[5, 9, 4], InOutKernel),
+        ]),
+    );
+}
+
+/// Bindings of 1 MiB, as some devices have them, cut tensors anywhere.
+#[test]
+fn windows_make_no_difference() {
+    let Some((device, queue)) = raw_device_with(|limits| limits.max_storage_buffer_binding_size = 1 << 20) else {
+        return;
+    };
+    let device = Device::from_wgpu(device, queue).unwrap();
+    compare_all(
+        &device,
+        &parameters(&[
+            (Initializer::Eye { gain: 1.0 }, &[1500, 701], Layout::OutInKernel),
+            (DIRAC(2), &[512, 128, 3, 3], Layout::OutInKernel),
+            (DIRAC(2), &[3, 3, 128, 514], Layout::KernelInOut),
+            (SPARSE(0.2), &[3001, 201], Layout::OutInKernel),
+            (SPARSE(0.2), &[3, 200_001], Layout::OutInKernel),
+            (SPARSE(0.2), &[200_001, 3], Layout::OutInKernel),
+            (DELTA, &[90, 80, 10, 11], Layout::OutInKernel),
+            (DELTA, &[10, 11, 80, 90], Layout::KernelInOut),
+        ]),
+    );
+}

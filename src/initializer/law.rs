@@ -1,0 +1,136 @@
+//! What an initializer means for a shape, in f64: a law that knows no element type yet.
+
+use super::{FanMode, Initializer, VarianceLaw, calculate_gain};
+use crate::diagonal::Diagonal;
+use crate::orthogonal::Orthogonal;
+use crate::sparse::Sparse;
+use crate::{DType, Distribution, Error, Layout, Result, Shape};
+
+/// The standard deviation of N(0, 1) truncated at -2 and 2, which Keras and JAX divide by.
+const TRUNCATED_STD: f64 = 0.879_625_661_034_239_8;
+
+/// A law with its numbers in f64; what they mean is said at [`Distribution`].
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Law {
+    Normal { mean: f64, std: f64 },
+    Uniform { mean: f64, bound: f64 },
+    Truncated { mean: f64, std: f64, low: f64, high: f64 },
+    Constant { value: f64 },
+    Diagonal { value: f64, diagonal: Diagonal },
+    Sparse { std: f64, sparse: Sparse },
+    Orthogonal { gain: f64, orthogonal: Orthogonal },
+}
+
+impl Law {
+    /// The law of every value times `scale`, which is above 0.
+    pub(crate) fn scaled(self, scale: f64) -> Self {
+        match self {
+            Law::Normal { mean, std } => Law::Normal { mean: scale * mean, std: scale * std },
+            Law::Uniform { mean, bound } => Law::Uniform { mean: scale * mean, bound: scale * bound },
+            Law::Truncated { mean, std, low, high } => {
+                Law::Truncated { mean: scale * mean, std: scale * std, low: scale * low, high: scale * high }
+            }
+            Law::Constant { value } => Law::Constant { value: scale * value },
+            Law::Diagonal { value, diagonal } => Law::Diagonal { value: scale * value, diagonal },
+            Law::Sparse { std, sparse } => Law::Sparse { std: scale * std, sparse },
+            Law::Orthogonal { gain, orthogonal } => Law::Orthogonal { gain: scale * gain, orthogonal },
+        }
+    }
+}
+
+impl Initializer {
+    /// The distribution for a shape, computed in f64 and rounded once to f32.
+    ///
+    /// ```
+    /// use gpu_init::{DType, Initializer, Layout};
+    ///
+    /// let law = Initializer::XAVIER_NORMAL.distribution(&[300, 100].into(), &Layout::OutInKernel, DType::F32)?;
+    /// assert_eq!(law.std() as f32, (2.0f64 / 400.0).sqrt() as f32);
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::TooFewDims`] where fans are needed and the shape has fewer than two dimensions,
+    /// [`Error::Dimensions`] where the scheme is for other shapes, [`Error::Layout`], [`Error::ZeroSized`],
+    /// [`Error::SizeOverflow`], [`Error::InvalidOption`] for an option that is not finite or out of its range,
+    /// [`Error::Subnormal`] and [`Error::Overflow`] if `dtype` cannot hold the values, [`Error::NoValueBetween`] if
+    /// it has none within the bounds.
+    pub fn distribution(&self, shape: &Shape, layout: &Layout, dtype: DType) -> Result<Distribution> {
+        Distribution::new(self.name(), self.law(shape, layout)?, dtype)
+    }
+
+    pub(crate) fn law(&self, shape: &Shape, layout: &Layout) -> Result<Law> {
+        let operation = self.name();
+        shape.elements(operation)?;
+        self.validate()?;
+        // Every scheme by fans is one line over this.
+        let scaled = |gain: f64, mode: FanMode, law: VarianceLaw, mean: f64| -> Result<Law> {
+            let std = gain * (1.0 / fan(operation, shape, layout, mode)?).sqrt();
+            Ok(match law {
+                VarianceLaw::Normal => Law::Normal { mean, std },
+                VarianceLaw::Uniform => Law::Uniform { mean, bound: 3f64.sqrt() * std },
+                VarianceLaw::TruncatedNormal => {
+                    let wide = std / TRUNCATED_STD;
+                    Law::Truncated { mean, std: wide, low: mean - 2.0 * wide, high: mean + 2.0 * wide }
+                }
+            })
+        };
+        use {FanMode::*, VarianceLaw::*};
+        match *self {
+            Initializer::VarianceScaling { scale, mode, distribution } => scaled(scale.sqrt(), mode, distribution, 0.0),
+            Initializer::XavierNormal { gain, mean } => scaled(gain, FanAvg, Normal, mean),
+            Initializer::XavierUniform { gain, mean } => scaled(gain, FanAvg, Uniform, mean),
+            Initializer::KaimingNormal { a, mode, nonlinearity } => {
+                scaled(calculate_gain(nonlinearity, Some(a)), mode, Normal, 0.0)
+            }
+            Initializer::KaimingUniform { a, mode, nonlinearity } => {
+                scaled(calculate_gain(nonlinearity, Some(a)), mode, Uniform, 0.0)
+            }
+            Initializer::GlorotNormal => scaled(1.0, FanAvg, TruncatedNormal, 0.0),
+            Initializer::GlorotUniform => scaled(1.0, FanAvg, Uniform, 0.0),
+            Initializer::HeNormal => scaled(2f64.sqrt(), FanIn, TruncatedNormal, 0.0),
+            Initializer::HeUniform => scaled(2f64.sqrt(), FanIn, Uniform, 0.0),
+            Initializer::LecunNormal => scaled(1.0, FanIn, TruncatedNormal, 0.0),
+            Initializer::LecunUniform => scaled(1.0, FanIn, Uniform, 0.0),
+            Initializer::Normal { mean, std } => Ok(Law::Normal { mean, std }),
+            Initializer::Uniform { a, b } => Ok(Law::Uniform { mean: a / 2.0 + b / 2.0, bound: b / 2.0 - a / 2.0 }),
+            Initializer::TruncatedNormal { mean, std, a, b } => Ok(Law::Truncated { mean, std, low: a, high: b }),
+            Initializer::TruncatedNormalSigma { mean, std, lower, upper } => {
+                Ok(Law::Truncated { mean, std, low: mean + lower * std, high: mean + upper * std })
+            }
+            Initializer::Constant { val } => Ok(Law::Constant { value: val }),
+            Initializer::Eye { gain } => Ok(Law::Diagonal { value: gain, diagonal: Diagonal::eye(operation, shape)? }),
+            Initializer::Dirac { groups } => {
+                Ok(Law::Diagonal { value: 1.0, diagonal: Diagonal::dirac(operation, shape, layout, groups)? })
+            }
+            Initializer::Orthogonal { gain } => {
+                Ok(Law::Orthogonal { gain, orthogonal: Orthogonal::matrices(operation, shape, layout)? })
+            }
+            Initializer::DeltaOrthogonal { gain } => {
+                Ok(Law::Orthogonal { gain, orthogonal: Orthogonal::delta(operation, shape, layout)? })
+            }
+            Initializer::Sparse { sparsity, std } => {
+                Ok(Law::Sparse { std, sparse: Sparse::new(operation, shape, sparsity)? })
+            }
+        }
+    }
+}
+
+/// The fan that a mode divides by.
+fn fan(operation: &'static str, shape: &Shape, layout: &Layout, mode: FanMode) -> Result<f64> {
+    if shape.dims().len() < 2 && *layout != Layout::Keras {
+        return Err(Error::TooFewDims { operation, shape: shape.clone() });
+    }
+    let (fan_in, fan_out) = layout.fans(shape).ok_or_else(|| layout_error(operation, shape, layout))?;
+    let (fan_in, fan_out) = (fan_in as f64, fan_out as f64);
+    Ok(match mode {
+        FanMode::FanIn => fan_in,
+        FanMode::FanOut => fan_out,
+        FanMode::FanAvg => (fan_in + fan_out) / 2.0,
+        FanMode::FanGeoAvg => (fan_in * fan_out).sqrt(),
+    })
+}
+
+pub(crate) fn layout_error(operation: &'static str, shape: &Shape, layout: &Layout) -> Error {
+    Error::Layout { operation, shape: shape.clone(), layout: layout.clone() }
+}

@@ -22,6 +22,8 @@ mod philox;
 mod progress;
 mod quantile;
 mod reduce;
+#[cfg(feature = "rules")]
+mod rules;
 mod sample;
 mod shape;
 mod sparse;
@@ -45,6 +47,8 @@ pub use orthogonal::Orthogonal;
 pub use parameter::{Fill, Parameter, stream_of};
 pub use philox::Philox4x32;
 pub use reduce::{Fingerprint, Stats};
+#[cfg(feature = "rules")]
+pub use rules::{ParseRulesError, Plan, PlanEntry, PlanError, PlanWarning, Recipe, Rule, Rules};
 pub use shape::Shape;
 pub use sparse::Sparse;
 

@@ -11,6 +11,7 @@ impl fmt::Display for Layout {
             Layout::OutInKernel => f.write_str("out_in_kernel"),
             Layout::Grouped { groups } => write!(f, "grouped(groups={groups})"),
             Layout::KernelInOut => f.write_str("kernel_in_out"),
+            Layout::Keras => f.write_str("keras"),
             Layout::InOutKernel => f.write_str("in_out_kernel"),
             Layout::Axes { input, output, batch } => {
                 write!(f, "axes(input={input:?}, output={output:?}")?;
@@ -26,23 +27,23 @@ impl fmt::Display for Layout {
 /// let error = "chw".parse::<gpu_init::Layout>().unwrap_err();
 /// assert_eq!(
 ///     error.to_string(),
-///     "cannot read layout \"chw\": use out_in_kernel (pytorch), kernel_in_out (keras, jax), in_out_kernel \
+///     "cannot read layout \"chw\": use out_in_kernel (pytorch), kernel_in_out (jax), keras, in_out_kernel \
 ///      (transposed), grouped(groups=4) or axes(input=1, output=[-2, -1], batch=0)"
 /// );
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "cannot read layout {0:?}: use out_in_kernel (pytorch), kernel_in_out (keras, jax), in_out_kernel (transposed), \
+    "cannot read layout {0:?}: use out_in_kernel (pytorch), kernel_in_out (jax), keras, in_out_kernel (transposed), \
      grouped(groups=4) or axes(input=1, output=[-2, -1], batch=0)"
 )]
 pub struct ParseLayoutError(String);
 
-/// By its own name or a peer's: `pytorch`, `keras`, `jax`, and `transposed` for transposed convolutions.
+/// By its own name or a peer's: `pytorch`, `jax`, and `transposed` for transposed convolutions.
 ///
 /// ```
 /// use gpu_init::Layout;
 ///
-/// assert_eq!("keras".parse(), Ok(Layout::KernelInOut));
+/// assert_eq!("jax".parse(), Ok(Layout::KernelInOut));
 /// let axes = Layout::Axes { input: vec![1], output: vec![-2, -1], batch: vec![0] };
 /// assert_eq!("axes(input=1, output=[-2, -1], batch=0)".parse(), Ok(axes.clone()));
 /// assert_eq!(axes.to_string().parse(), Ok(axes));
@@ -59,7 +60,8 @@ fn parse(text: &str) -> Option<Layout> {
     let name = text.trim().to_ascii_lowercase().replace('-', "_");
     match name.as_str() {
         "out_in_kernel" | "pytorch" => return Some(Layout::OutInKernel),
-        "kernel_in_out" | "keras" | "jax" => return Some(Layout::KernelInOut),
+        "kernel_in_out" | "jax" => return Some(Layout::KernelInOut),
+        "keras" => return Some(Layout::Keras),
         "in_out_kernel" | "transposed" => return Some(Layout::InOutKernel),
         _ => {}
     }
@@ -116,6 +118,7 @@ mod tests {
         for layout in [
             Layout::OutInKernel,
             Layout::KernelInOut,
+            Layout::Keras,
             Layout::InOutKernel,
             Layout::Grouped { groups: 32 },
             axes(vec![1], vec![-2, -1], vec![0]),

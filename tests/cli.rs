@@ -2,49 +2,16 @@
 
 #[path = "common/gpu.rs"]
 mod gpu;
+#[path = "common/program.rs"]
+mod program;
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
 
 use gpu_init::half::bf16;
 use gpu_init::{Cpu, DType, Element, Fingerprint, Parameter};
+use program::{command, complaint, json, run, succeed};
 use serde_json::Value;
-
-fn command(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_gpu-init"));
-    command.args(args).stdin(Stdio::null());
-    command
-}
-
-fn run(args: &[&str]) -> Output {
-    command(args).output().unwrap()
-}
-
-fn succeed(args: &[&str]) -> String {
-    let output = run(args);
-    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
-}
-
-fn json(args: &[&str]) -> Value {
-    let text = succeed(args);
-    assert_eq!(text.lines().count(), 1, "one object on one line: {text}");
-    serde_json::from_str(&text).unwrap()
-}
-
-/// What a command that fails says: one line on standard error, and no panic.
-fn complaint(args: &[&str]) -> String {
-    let output = run(args);
-    let errors = String::from_utf8(output.stderr).unwrap();
-    assert!(!output.status.success(), "{args:?} succeeded");
-    assert!(output.status.code().is_some_and(|code| code == 1 || code == 2), "{args:?}: {:?}", output.status);
-    assert!(!errors.contains("panicked"), "{errors}");
-    // Mesa has lines of its own on machines without a desktop.
-    let lines: Vec<&str> = errors.lines().filter(|line| !line.contains("XDG_RUNTIME_DIR")).collect();
-    assert!(lines.len() == 1 && lines[0].starts_with("gpu-init: error: "), "{args:?}: {errors}");
-    lines[0].to_owned()
-}
 
 /// The devices to run on: the CPU, and `auto` unless its skip was asked for.
 fn devices() -> Vec<&'static str> {
@@ -380,7 +347,7 @@ fn shaders_are_printed_whole() {
 #[test]
 fn help_and_version() {
     assert!(succeed(&["--version"]).contains(env!("CARGO_PKG_VERSION")));
-    for name in ["devices", "fill", "model", "bits", "shader"] {
+    for name in ["devices", "fill", "model", "recipe", "bits", "shader"] {
         assert!(succeed(&["--help"]).contains(name));
         assert!(succeed(&[name, "--help"]).contains("Usage"));
     }

@@ -8,6 +8,9 @@ mod histogram;
 mod model;
 mod npy;
 mod output;
+mod plan_table;
+mod recipe;
+mod rules;
 mod shader;
 mod tensor_list;
 
@@ -29,6 +32,7 @@ enum Command {
     Devices(devices::Args),
     Fill(fill::Args),
     Model(model::Args),
+    Recipe(recipe::Args),
     Bits(bits::Args),
     Shader(shader::Args),
 }
@@ -48,6 +52,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Devices(args) => devices::run(&args),
         Command::Fill(args) => fill::run(&args),
         Command::Model(args) => model::run(&args),
+        Command::Recipe(args) => recipe::run(&args),
         Command::Bits(args) => bits::run(&args),
         Command::Shader(args) => shader::run(&args),
     };

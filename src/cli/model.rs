@@ -4,31 +4,31 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::{Context, bail};
-use gpu_init::{DType, Fill, Fingerprint, Initializer, Parameter, Stats, stream_of};
+use gpu_init::{Fingerprint, Plan, PlanEntry, Stats, stream_of};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use super::backend::{Backend, Choice};
-use super::output::{binary_bytes, gb_per_s, grouped, print, print_json, printable, row};
-use super::tensor_list::{Entry, TensorList};
+use super::output::{complain, gb_per_s, print, print_json, printable, row};
+use super::tensor_list::TensorList;
+use super::{plan_table, rules};
 
 /// Bytes filled between two steps of the progress bar.
 const BATCH: u64 = 256 << 20;
 
 /// Initialize every tensor of a model in device memory, check all of them and print one fingerprint.
 ///
-/// Two or more dimensions: Xavier normal. Norm weights: one. Other vectors and scalars: zero. Each tensor's
-/// stream is its name's, so the weights depend on neither the order nor the device.
+/// How is for the rules to say; the recipe xavier is taken unless told. Each tensor's stream is its name's, so the
+/// weights depend on neither the order nor the device.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Tensor list in the form of a safetensors header: {"name": {"dtype": "F32", "shape": [768, 768]}, ...}.
     file: PathBuf,
-    /// The element type of all tensors, instead of the file's: f32, f16 or bf16.
+    #[command(flatten)]
+    rules: rules::Args,
+    /// Print which tensor would be initialized how, and open no device.
     #[arg(long)]
-    dtype: Option<DType>,
-    /// The seed.
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
+    dry_run: bool,
     /// Where: auto, cpu or an adapter's number in `gpu-init devices`.
     #[arg(long, default_value = "auto")]
     device: Choice,
@@ -37,51 +37,59 @@ pub(crate) struct Args {
     json: bool,
 }
 
-/// One tensor: what it is and what it is to be.
-struct Planned {
-    name: String,
-    parameter: Parameter,
-    initializer: Initializer,
-    fill: Fill,
-}
-
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    let rules = args.rules.read()?;
     let list = TensorList::read(&args.file)?;
     let architecture = printable(&list.architecture.unwrap_or_else(|| "model".to_owned()));
-    let plan = list.tensors.into_iter().map(|entry| planned(entry, args)).collect::<anyhow::Result<Vec<_>>>()?;
-    let total = |of: fn(&Planned) -> u64| {
-        plan.iter()
-            .map(of)
-            .try_fold(0u64, u64::checked_add)
-            .context("the model's size overflows 64 bits; check its shapes")
-    };
-    let (elements, bytes) = (total(|tensor| tensor.fill.len)?, total(|tensor| tensor.fill.bytes())?);
+    let tensors = list.tensors.into_iter().map(|entry| (entry.name, entry.shape, Some(entry.dtype)));
+    let plan = Plan::new(tensors, &rules)?;
+    let (elements, bytes, seed) = (plan.elements(), plan.bytes(), rules.seed());
+    for warning in plan.warnings() {
+        complain(&format!("warning: {warning}"));
+    }
+    let title = format!("{architecture} from {} by {}, seed {seed}\n", args.file.display(), args.rules.source());
+    if args.dry_run {
+        return if args.json {
+            print_json(&json!({
+                "model": architecture,
+                "rules": args.rules.source(),
+                "seed": seed,
+                "tensors": plan.entries().len(),
+                "elements": elements,
+                "bytes": bytes,
+                "warnings": plan.warnings().iter().map(ToString::to_string).collect::<Vec<_>>(),
+                "plan": plan_table::entries(&plan),
+            }))
+        } else {
+            print(&(plan_table::table(&plan) + "\n" + &title + &plan_table::summary(&plan, &rules)))
+        };
+    }
 
-    let backend = Backend::open(args.device, args.seed)?;
+    let backend = Backend::open(args.device, seed)?;
     let progress = ProgressBar::new(bytes).with_style(ProgressStyle::with_template(
         "{msg:9} [{bar:40}] {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {eta} left",
     )?);
     progress.set_message("filling");
-    let (mut tensors, mut seconds) = (Vec::with_capacity(plan.len()), 0.0);
-    for batch in batches(&plan) {
-        let parameters: Vec<_> = batch.iter().map(|tensor| tensor.parameter.clone()).collect();
+    let (mut tensors, mut seconds) = (Vec::with_capacity(plan.entries().len()), 0.0);
+    for batch in batches(plan.entries()) {
+        let parameters: Vec<_> = batch.iter().map(|entry| entry.parameter.clone()).collect();
         let start = Instant::now();
         tensors.extend(backend.fill_all(&parameters)?);
         seconds += start.elapsed().as_secs_f64();
-        progress.inc(batch.iter().map(|tensor| tensor.fill.bytes()).sum());
+        progress.inc(batch.iter().map(|entry| entry.fill.bytes()).sum());
     }
     progress.reset();
     progress.set_message("checking");
     let (mut fingerprint, mut stats, mut disagreements) = (Fingerprint::default(), None::<Stats>, Vec::new());
     let start = Instant::now();
-    for (planned, tensor) in plan.iter().zip(&tensors) {
+    for (entry, tensor) in plan.entries().iter().zip(&tensors) {
         let part = tensor.stats()?;
-        if let Some(reason) = part.disagreement(&planned.fill) {
-            disagreements.push(format!("{}: {reason}", planned.name));
+        if let Some(reason) = part.disagreement(&entry.fill) {
+            disagreements.push(format!("{}: {reason}", entry.name));
         }
         stats = Some(stats.map_or(part, |stats| stats.join(&part)));
-        fingerprint += tensor.fingerprint()?.in_model(stream_of(&planned.name));
-        progress.inc(planned.fill.bytes());
+        fingerprint += tensor.fingerprint()?.in_model(stream_of(&entry.name));
+        progress.inc(entry.fill.bytes());
     }
     let check_seconds = start.elapsed().as_secs_f64();
     progress.finish_and_clear();
@@ -91,8 +99,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         print_json(&json!({
             "model": architecture,
             "device": backend.name(),
-            "seed": args.seed,
-            "tensors": plan.len(),
+            "rules": args.rules.source(),
+            "seed": seed,
+            "tensors": plan.entries().len(),
             "elements": elements,
             "parameters": elements,
             "bytes": bytes,
@@ -110,19 +119,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
             "fingerprint": fingerprint.to_string(),
         }))?;
     } else {
-        let mut text = format!("{architecture} from {}, seed {}\n", args.file.display(), args.seed);
+        let mut text = title;
         text += &row("device", backend.name());
-        text += &row("tensors", plan.len());
-        for (initializer, rule) in RULES {
-            let same: Vec<_> = plan.iter().filter(|tensor| tensor.initializer == initializer).collect();
-            let elements = same.iter().map(|tensor| tensor.fill.len).sum();
-            text += &row(
-                "",
-                format!("{:>5} {:<14} {:>14}  {rule}", same.len(), initializer.to_string(), grouped(elements)),
-            );
-        }
-        text += &row("parameters", grouped(elements));
-        text += &row("bytes", format!("{} ({})", grouped(bytes), binary_bytes(bytes)));
+        text += &plan_table::summary(&plan, &rules);
         text += &row(
             "time",
             format!("{seconds:.3} s to fill ({:.2} GB/s), {check_seconds:.3} s to check", gb_per_s(bytes, seconds)),
@@ -130,8 +129,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         text += &row(
             "stats",
             match disagreements.len() {
-                0 => format!("mean, std and range of all {} tensors agree with theory", plan.len()),
-                n => format!("{n} of {} tensors disagree with theory", plan.len()),
+                0 => format!("mean, std and range of all {} tensors agree with theory", tensors.len()),
+                n => format!("{n} of {} tensors disagree with theory", tensors.len()),
             },
         );
         text += &row("fingerprint", fingerprint);
@@ -143,90 +142,15 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The rules, for the report.
-const RULES: [(Initializer, &str); 3] = [
-    (Initializer::XAVIER_NORMAL, "two or more dimensions"),
-    (Initializer::ONES, "norm weights"),
-    (Initializer::ZEROS, "other vectors"),
-];
-
-fn planned(entry: Entry, args: &Args) -> anyhow::Result<Planned> {
-    let Entry { name, dtype, shape } = entry;
-    let initializer = match shape.len() {
-        0 | 1 if is_norm_weight(&name) => Initializer::ONES,
-        0 | 1 => Initializer::ZEROS,
-        _ => Initializer::XAVIER_NORMAL,
-    };
-    let dtype = args.dtype.unwrap_or(dtype);
-    let parameter = Parameter::new(shape, initializer).name(&name).dtype(dtype);
-    let fill = parameter.resolve(args.seed, 0).with_context(|| format!("tensor {name:?}"))?;
-    Ok(Planned { name, parameter, initializer, fill })
-}
-
-/// Whether a vector of that name scales a normalization: its weight, gamma or scale, where the name speaks of
-/// a norm (LayerNorm, normalization, ln_1, bn2, torchvision's downsample.1), and BatchNorm's running_var.
-fn is_norm_weight(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    let mut segments: Vec<&str> = name.split(['.', '/']).collect();
-    let last = segments.pop().unwrap_or_default();
-    let speaks_of_norm = segments.iter().enumerate().any(|(i, segment)| {
-        let short = segment.trim_end_matches(|c: char| c.is_ascii_digit() || c == '_');
-        segment.contains("norm")
-            || matches!(short, "ln" | "bn" | "gn")
-            || segment.starts_with("ln_")
-            || (i > 0 && *segment == "1" && segments[i - 1] == "downsample")
-    });
-    match last {
-        "weight" | "gamma" | "scale" | "g" => speaks_of_norm,
-        "running_var" => true,
-        _ => false,
-    }
-}
-
 /// Consecutive tensors of some [`BATCH`] bytes together.
-fn batches(plan: &[Planned]) -> impl Iterator<Item = &[Planned]> {
+fn batches(entries: &[PlanEntry]) -> impl Iterator<Item = &[PlanEntry]> {
     let mut bytes = 0;
-    plan.chunk_by(move |tensor, _| {
-        bytes += tensor.fill.bytes();
+    entries.chunk_by(move |entry, _| {
+        bytes += entry.fill.bytes();
         let together = bytes < BATCH;
         if !together {
             bytes = 0;
         }
         together
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_norm_weight;
-
-    #[test]
-    fn norm_weights_are_told_by_name() {
-        for name in [
-            "transformer.h.0.ln_1.weight",
-            "transformer.ln_f.weight",
-            "bert.encoder.layer.0.attention.output.LayerNorm.weight",
-            "resnet.embedder.embedder.normalization.weight",
-            "model.layers.0.input_layernorm.weight",
-            "layer1.0.bn2.weight",
-            "layer1.0.downsample.1.weight",
-            "model/h0/ln_1/g",
-            "encoder.norm.gamma",
-            "bn1.running_var",
-        ] {
-            assert!(is_norm_weight(name), "{name}");
-        }
-        for name in [
-            "fc.bias",
-            "ln_1.bias",
-            "bn1.running_mean",
-            "prelu.weight",
-            "weight",
-            "",
-            "downsample.0.weight",
-            "plain.1.weight",
-        ] {
-            assert!(!is_norm_weight(name), "{name}");
-        }
-    }
 }

@@ -65,9 +65,10 @@ pub(crate) struct Args {
 enum LayoutArg {
     /// (out, in, kernel...)
     Pytorch,
-    /// (kernel..., in, out), JAX's too
-    #[value(alias = "jax")]
+    /// (kernel..., in, out), and the fans of a vector are its length
     Keras,
+    /// (kernel..., in, out)
+    Jax,
     /// (in, out, kernel...): a transposed convolution by what its axes are
     Transposed,
 }
@@ -114,7 +115,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
 fn parameter(args: &Args) -> Parameter {
     let layout = match args.layout {
         LayoutArg::Pytorch => Layout::OutInKernel,
-        LayoutArg::Keras => Layout::KernelInOut,
+        LayoutArg::Keras => Layout::Keras,
+        LayoutArg::Jax => Layout::KernelInOut,
         LayoutArg::Transposed => Layout::InOutKernel,
     };
     let mut parameter = Parameter::new(&args.shape, args.init).dtype(args.dtype).layout(layout).stream(args.stream);

@@ -96,7 +96,7 @@ impl Plan {
     /// which one name is there, or none, does nothing.
     ///
     /// # Errors
-    /// [`Error::Plan`] with what is wrong and with which tensor.
+    /// [`Error::Plan`](crate::Error::Plan) with what is wrong and with which tensor.
     pub fn new<N, S>(tensors: impl IntoIterator<Item = (N, S, Option<DType>)>, rules: &Rules) -> Result<Self>
     where
         N: Into<String>,

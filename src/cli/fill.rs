@@ -11,6 +11,7 @@ use super::backend::{Backend, Choice, Filled};
 use super::histogram::histogram;
 use super::npy;
 use super::output::{binary_bytes, gb_per_s, grouped, print, print_json, row};
+use super::progress::{bar, listen_to_ctrl_c, listener};
 
 /// Values that the histogram shows.
 const SAMPLE: u64 = 1 << 16;
@@ -78,9 +79,13 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     if let Some(path) = &args.out {
         npy::check(path, args.force)?;
     }
+    listen_to_ctrl_c()?;
     let backend = Backend::open(args.device, args.seed)?;
     let start = Instant::now();
-    let tensor = backend.fill_all(&[parameter])?.into_iter().next().context("nothing was filled")?;
+    let bar = bar("filling", fill.bytes());
+    let tensors = backend.fill_all(&[parameter], &mut listener(&bar, fill.bytes()))?;
+    bar.finish_and_clear();
+    let tensor = tensors.into_iter().next().context("nothing was filled")?;
     let seconds = start.elapsed().as_secs_f64();
     let (stats, fingerprint) = (tensor.stats()?, tensor.fingerprint()?);
     if let Some(path) = &args.out {

@@ -9,6 +9,7 @@ mod model;
 mod npy;
 mod output;
 mod plan_table;
+mod progress;
 mod recipe;
 mod rules;
 mod shader;
@@ -37,7 +38,7 @@ enum Command {
     Shader(shader::Args),
 }
 
-/// Runs the command line: 0 if all went well, 1 for an error, 2 for a command line that cannot be read.
+/// Runs the command line: 0 if all went well, 1 for an error, 2 for a command line that cannot be read, 130 for Ctrl-C.
 pub(crate) fn main() -> ExitCode {
     let command = match Cli::try_parse() {
         Ok(cli) => cli.command,
@@ -60,7 +61,8 @@ pub(crate) fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             output::complain(&format!("error: {error:#}"));
-            ExitCode::FAILURE
+            // 130 is what shells give for Ctrl-C.
+            if progress::go_on().is_break() { ExitCode::from(130) } else { ExitCode::FAILURE }
         }
     }
 }

@@ -5,11 +5,11 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 use gpu_init::{Fingerprint, Plan, PlanEntry, Stats, stream_of};
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use super::backend::{Backend, Choice};
 use super::output::{complain, gb_per_s, print, print_json, printable, row};
+use super::progress::{bar, listen_to_ctrl_c, listener};
 use super::tensor_list::TensorList;
 use super::{plan_table, rules};
 
@@ -65,18 +65,16 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         };
     }
 
+    listen_to_ctrl_c()?;
     let backend = Backend::open(args.device, seed)?;
-    let progress = ProgressBar::new(bytes).with_style(ProgressStyle::with_template(
-        "{msg:9} [{bar:40}] {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {eta} left",
-    )?);
-    progress.set_message("filling");
+    let progress = bar("filling", bytes);
     let (mut tensors, mut seconds) = (Vec::with_capacity(plan.entries().len()), 0.0);
     for batch in batches(plan.entries()) {
         let parameters: Vec<_> = batch.iter().map(|entry| entry.parameter.clone()).collect();
         let start = Instant::now();
-        tensors.extend(backend.fill_all(&parameters)?);
+        let bytes = batch.iter().map(|entry| entry.fill.bytes()).sum();
+        tensors.extend(backend.fill_all(&parameters, &mut listener(&progress, bytes))?);
         seconds += start.elapsed().as_secs_f64();
-        progress.inc(batch.iter().map(|entry| entry.fill.bytes()).sum());
     }
     progress.reset();
     progress.set_message("checking");

@@ -350,6 +350,10 @@ pub enum Error {
         /// All elements of the call.
         total: u64,
     },
+    /// Rules and a list of tensors that give no plan.
+    #[cfg(feature = "rules")]
+    #[error(transparent)]
+    Plan(#[from] crate::PlanError),
     /// The device is gone: destroyed, unplugged or reset by its driver.
     #[error("{operation}: device {adapter} is lost; open a new Device and fill again")]
     DeviceLost {

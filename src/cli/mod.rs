@@ -10,7 +10,10 @@ mod model;
 mod npy;
 mod output;
 mod place;
+mod plan_table;
 mod progress;
+mod recipe;
+mod rules;
 mod shader;
 mod verify;
 
@@ -33,6 +36,7 @@ enum Command {
     Fill(fill::Args),
     Model(model::Args),
     Verify(verify::Args),
+    Recipe(recipe::Args),
     Bits(bits::Args),
     Shader(shader::Args),
 }
@@ -53,6 +57,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Fill(args) => fill::run(&args),
         Command::Model(args) => model::run(&args),
         Command::Verify(args) => verify::run(&args),
+        Command::Recipe(args) => recipe::run(&args),
         Command::Bits(args) => bits::run(&args),
         Command::Shader(args) => shader::run(&args),
     };

@@ -46,6 +46,22 @@ fn complaint(args: &[&str]) -> String {
     lines[0].to_owned()
 }
 
+/// Ctrl-C ends long work soon, and says how far it was.
+#[cfg(unix)]
+#[test]
+fn ctrl_c_breaks_off() {
+    for device in devices() {
+        let args = ["fill", "--init", "orthogonal", "--shape", "9000x9000", "--device", device];
+        let child = command(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        std::thread::sleep(std::time::Duration::from_secs(1));
+        assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+        let output = child.wait_with_output().unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(130) && output.stdout.is_empty(), "{device}: {:?} {errors}", output.status);
+        assert!(errors.contains("of 81000000 elements"), "{errors}");
+    }
+}
+
 /// The devices to run on: the CPU, and `auto` unless its skip was asked for.
 fn devices() -> Vec<&'static str> {
     if gpu::device().is_some() { vec!["cpu", "auto"] } else { vec!["cpu"] }

@@ -2,28 +2,34 @@
 
 use std::process::Command;
 
-use gpu_init::{Cpu, Parameter};
+use gpu_init::{Cpu, Fingerprint, Initializer, Layout, Parameter};
 
-/// The program, as the documentation shows it.
-fn program() -> &'static str {
-    let text = include_str!("../src/stream.md");
-    let (_, rest) = text.split_once("```python\n").unwrap();
-    rest.split_once("```").unwrap().0
+/// A part of the program, as the documentation shows it.
+fn program(part: usize) -> &'static str {
+    let text = include_str!("../src/stream.md").split("```python\n").nth(part + 1).unwrap();
+    text.split_once("```").unwrap().0
+}
+
+/// What a Python program prints.
+fn run(program: &str, arguments: &[&str]) -> String {
+    let python = std::env::var("GPU_INIT_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let output = Command::new(&python)
+        .args(["-c", program])
+        .args(arguments)
+        .env("PYTHONWARNINGS", "error::DeprecationWarning")
+        .output()
+        .unwrap_or_else(|error| panic!("{python}: {error}; name a Python that has numpy in GPU_INIT_PYTHON"));
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{python} (GPU_INIT_PYTHON names another; numpy is needed): {errors}");
+    String::from_utf8_lossy(&output.stdout).replace('\r', "")
 }
 
 #[test]
 fn the_documented_program_gives_the_same_bits() {
-    let python = std::env::var("GPU_INIT_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     for (seed, name, fan_out, fan_in) in
         [(0, "", 5, 3), (42, "layers.0.q_proj.weight", 64, 33), (u64::MAX, "größe", 128, 128)]
     {
-        let output = Command::new(&python)
-            .args(["-c", program(), &seed.to_string(), name, &fan_out.to_string(), &fan_in.to_string()])
-            .env("PYTHONWARNINGS", "error::DeprecationWarning")
-            .output()
-            .unwrap_or_else(|error| panic!("{python}: {error}; name a Python that has numpy in GPU_INIT_PYTHON"));
-        let errors = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{python} (GPU_INIT_PYTHON names another; numpy is needed): {errors}");
+        let output = run(program(0), &[&seed.to_string(), name, &fan_out.to_string(), &fan_in.to_string()]);
         let expected: String =
             [Parameter::xavier_normal([fan_out, fan_in]), Parameter::xavier_uniform([fan_out, fan_in])]
                 .into_iter()
@@ -34,6 +40,47 @@ fn the_documented_program_gives_the_same_bits() {
                     format!("{first}{}\n", tensor.fingerprint())
                 })
                 .collect();
-        assert_eq!(String::from_utf8_lossy(&output.stdout).replace('\r', ""), expected, "seed {seed}, {name:?}");
+        assert_eq!(output, expected, "seed {seed}, {name:?}");
     }
+}
+
+/// The program with the functions that it is to have added, and these calls.
+fn with_function(part: usize, calls: &str) -> String {
+    let functions = program(0).split("# xavier_normal and xavier_uniform of").next().unwrap();
+    run(&[functions, program(part), calls].join("\n"), &[])
+}
+
+#[test]
+fn the_documented_zeros_are_those_of_sparse() {
+    for (rows, columns, sparsity) in [(10, 7, 0.25), (41, 5, 0.9), (3, 9, 0.5), (8, 2, 1.0)] {
+        let zeros = (sparsity * rows as f64).ceil() as usize;
+        let calls =
+            format!("for column in range({columns}): print(*zero_rows(42, stream_of('w'), {rows}, {zeros}, column))");
+        let output = with_function(1, &calls);
+        let parameter = Parameter::new([rows, columns], Initializer::Sparse { sparsity, std: 0.01 }).name("w");
+        let values = Cpu::with_seed(42).fill(&parameter).unwrap().to_f32();
+        let column = |column: usize| {
+            let zero = (0..rows).filter(|row| values[row * columns + column] == 0.0);
+            zero.map(|row| row.to_string()).collect::<Vec<_>>().join(" ") + "\n"
+        };
+        assert_eq!(output, (0..columns).map(column).collect::<String>(), "{rows} x {columns}, {zeros} zeros");
+    }
+}
+
+#[test]
+fn the_documented_matrices_are_those_of_orthogonal() {
+    let cases = [(1, 1, 0), (1, 1, 3), (3, 2, 1), (2, 3, 0), (17, 5, 2), (20, 20, 0), (33, 70, 1), (300, 18, 0)];
+    let calls =
+        format!("for r, c, b in {cases:?}: print(fingerprint(orthogonal(42, stream_of('w'), r, c, b).flatten()))");
+    let layout = Layout::Axes { input: vec![2], output: vec![1], batch: vec![0] };
+    let of_batch = |(rows, cols, batch): (usize, usize, usize)| {
+        let size = (rows * cols) as u64;
+        let parameter = Parameter::new([batch + 1, rows, cols], Initializer::Orthogonal { gain: 1.0 })
+            .layout(layout.clone())
+            .name("w")
+            .elements(batch as u64 * size..(batch as u64 + 1) * size);
+        let values: Vec<f32> = Cpu::with_seed(42).fill(&parameter).unwrap().to_f32();
+        format!("{}\n", Fingerprint::of(0, &values))
+    };
+    assert_eq!(with_function(2, &calls), cases.into_iter().map(of_batch).collect::<String>());
 }

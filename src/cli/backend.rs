@@ -1,6 +1,6 @@
 //! The device that `--device` names, and what the commands ask of it: the same of a GPU and of the CPU.
 
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 use std::str::FromStr;
 
 use gpu_init::{Cpu, Device, DeviceOptions, Error, Fingerprint, HostTensor, Parameter, Stats, Tensor};
@@ -69,15 +69,15 @@ impl Backend {
     }
 
     /// Fills and waits until all is done.
-    pub(crate) fn fill_all(&self, parameters: &[Parameter]) -> gpu_init::Result<Vec<Filled>> {
-        match self {
-            Backend::Gpu(device) => {
-                let tensors = device.fill_all(parameters)?;
-                device.wait()?;
-                Ok(tensors.into_iter().map(Filled::Gpu).collect())
-            }
-            Backend::Cpu(cpu) => parameters.iter().map(|parameter| cpu.fill(parameter).map(Filled::Cpu)).collect(),
-        }
+    pub(crate) fn fill_all(
+        &self,
+        parameters: &[Parameter],
+        progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
+    ) -> gpu_init::Result<Vec<Filled>> {
+        Ok(match self {
+            Backend::Gpu(device) => device.fill_all_with(parameters, progress)?.into_iter().map(Filled::Gpu).collect(),
+            Backend::Cpu(cpu) => cpu.fill_all_with(parameters, progress)?.into_iter().map(Filled::Cpu).collect(),
+        })
     }
 }
 

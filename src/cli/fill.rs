@@ -12,6 +12,7 @@ use super::backend::{Backend, Choice, Filled};
 use super::histogram::histogram;
 use super::npy;
 use super::output::{binary_bytes, gb_per_s, grouped, print, print_json, row};
+use super::progress::{bar, listen_to_ctrl_c, listener};
 
 /// Values that the histogram shows.
 const SAMPLE: u64 = 1 << 16;
@@ -65,9 +66,10 @@ pub(crate) struct Args {
 enum LayoutArg {
     /// (out, in, kernel...)
     Pytorch,
-    /// (kernel..., in, out), JAX's too
-    #[value(alias = "jax")]
+    /// (kernel..., in, out), and the fans of a vector are its length
     Keras,
+    /// (kernel..., in, out)
+    Jax,
     /// (in, out, kernel...): a transposed convolution by what its axes are
     Transposed,
 }
@@ -89,9 +91,13 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     if let Some(path) = &args.out {
         npy::check(path, args.force)?;
     }
+    listen_to_ctrl_c()?;
     let backend = Backend::open(args.device, args.seed)?;
     let start = Instant::now();
-    let tensor = backend.fill_all(&[parameter])?.into_iter().next().context("nothing was filled")?;
+    let bar = bar("filling", fill.bytes());
+    let tensors = backend.fill_all(&[parameter], &mut listener(&bar, fill.bytes()))?;
+    bar.finish_and_clear();
+    let tensor = tensors.into_iter().next().context("nothing was filled")?;
     let seconds = start.elapsed().as_secs_f64();
     let (stats, fingerprint) = (tensor.stats()?, tensor.fingerprint()?);
     if let Some(path) = &args.out {
@@ -114,7 +120,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
 fn parameter(args: &Args) -> Parameter {
     let layout = match args.layout {
         LayoutArg::Pytorch => Layout::OutInKernel,
-        LayoutArg::Keras => Layout::KernelInOut,
+        LayoutArg::Keras => Layout::Keras,
+        LayoutArg::Jax => Layout::KernelInOut,
         LayoutArg::Transposed => Layout::InOutKernel,
     };
     let mut parameter = Parameter::new(&args.shape, args.init).dtype(args.dtype).layout(layout).stream(args.stream);

@@ -8,6 +8,7 @@ mod histogram;
 mod model;
 mod npy;
 mod output;
+mod progress;
 mod shader;
 mod tensor_list;
 
@@ -33,7 +34,7 @@ enum Command {
     Shader(shader::Args),
 }
 
-/// Runs the command line: 0 if all went well, 1 for an error, 2 for a command line that cannot be read.
+/// Runs the command line: 0 if all went well, 1 for an error, 2 for a command line that cannot be read, 130 for Ctrl-C.
 pub(crate) fn main() -> ExitCode {
     let command = match Cli::try_parse() {
         Ok(cli) => cli.command,
@@ -55,7 +56,8 @@ pub(crate) fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             output::complain(&format!("error: {error:#}"));
-            ExitCode::FAILURE
+            // 130 is what shells give for Ctrl-C.
+            if progress::go_on().is_break() { ExitCode::from(130) } else { ExitCode::FAILURE }
         }
     }
 }

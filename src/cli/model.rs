@@ -5,11 +5,11 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 use gpu_init::{DType, Fill, Fingerprint, Initializer, Parameter, Stats, stream_of};
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use super::backend::{Backend, Choice};
 use super::output::{binary_bytes, gb_per_s, grouped, print, print_json, printable, row};
+use super::progress::{bar, listen_to_ctrl_c, listener};
 use super::tensor_list::{Entry, TensorList};
 
 /// Bytes filled between two steps of the progress bar.
@@ -57,18 +57,16 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     };
     let (elements, bytes) = (total(|tensor| tensor.fill.len)?, total(|tensor| tensor.fill.bytes())?);
 
+    listen_to_ctrl_c()?;
     let backend = Backend::open(args.device, args.seed)?;
-    let progress = ProgressBar::new(bytes).with_style(ProgressStyle::with_template(
-        "{msg:9} [{bar:40}] {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {eta} left",
-    )?);
-    progress.set_message("filling");
+    let progress = bar("filling", bytes);
     let (mut tensors, mut seconds) = (Vec::with_capacity(plan.len()), 0.0);
     for batch in batches(&plan) {
         let parameters: Vec<_> = batch.iter().map(|tensor| tensor.parameter.clone()).collect();
         let start = Instant::now();
-        tensors.extend(backend.fill_all(&parameters)?);
+        let bytes = batch.iter().map(|tensor| tensor.fill.bytes()).sum();
+        tensors.extend(backend.fill_all(&parameters, &mut listener(&progress, bytes))?);
         seconds += start.elapsed().as_secs_f64();
-        progress.inc(batch.iter().map(|tensor| tensor.fill.bytes()).sum());
     }
     progress.reset();
     progress.set_message("checking");

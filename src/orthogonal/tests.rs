@@ -244,37 +244,6 @@ fn work_can_be_broken_off() {
     assert_eq!(heard.len(), 1);
 }
 
-/// The Python program of the documentation with the function that it is to have added.
-#[test]
-fn the_documented_function_gives_the_same_bits() {
-    let blocks: Vec<&str> = include_str!("../stream.md")
-        .split("```python\n")
-        .skip(1)
-        .filter_map(|rest| Some(rest.split_once("```")?.0))
-        .collect();
-    let [program, function] = blocks[..] else { panic!("{} programs", blocks.len()) };
-    let (functions, _) = program.split_once("# xavier_normal and").unwrap();
-    let calls = "\nfor r, c, b in [(1, 1, 0), (1, 1, 3), (3, 2, 1), (2, 3, 0), (17, 5, 2), (20, 20, 0), (33, 70, 1), (300, 18, 0)]:\n    \
-                 print(fingerprint(orthogonal(42, stream_of('w'), r, c, b).flatten()))\n";
-    let python = std::env::var("GPU_INIT_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    let output = std::process::Command::new(&python)
-        .args(["-c", &format!("{functions}{function}{calls}")])
-        .output()
-        .unwrap_or_else(|error| panic!("{python}: {error}; name a Python that has numpy in GPU_INIT_PYTHON"));
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{python} (GPU_INIT_PYTHON names another; numpy is needed): {errors}");
-    let expected: String =
-        [(1, 1, 0), (1, 1, 3), (3, 2, 1), (2, 3, 0), (17, 5, 2), (20, 20, 0), (33, 70, 1), (300, 18, 0)]
-            .into_iter()
-            .map(|(rows, cols, batch)| {
-                let all = on_cpu(plan(rows, cols, batch + 1), 42, crate::stream_of("w"));
-                let last = &all[rows * cols * batch..];
-                format!("{}\n", crate::Fingerprint::of(0, last))
-            })
-            .collect();
-    assert_eq!(String::from_utf8_lossy(&output.stdout).replace('\r', ""), expected);
-}
-
 /// `cargo test --release -- --ignored --nocapture large_matrices`
 #[test]
 #[ignore = "seconds of f64"]

@@ -1,0 +1,41 @@
+//! A bar for long work, where a terminal shows it, and Ctrl-C, which ends work between two of its parts.
+
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::Context;
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// Set by the first Ctrl-C; the second one ends the program at once.
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// From here on Ctrl-C is heard by [`go_on`].
+pub(crate) fn listen_to_ctrl_c() -> anyhow::Result<()> {
+    ctrlc::set_handler(|| {
+        if INTERRUPTED.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+    })
+    .context("cannot listen to Ctrl-C")
+}
+
+/// Whether to go on.
+pub(crate) fn go_on() -> ControlFlow<()> {
+    if INTERRUPTED.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+}
+
+/// A bar over so many bytes.
+pub(crate) fn bar(message: &'static str, bytes: u64) -> ProgressBar {
+    const TEMPLATE: &str = "{msg:9} [{bar:40}] {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {eta} left";
+    let style = ProgressStyle::with_template(TEMPLATE).unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(bytes).with_style(style).with_message(message)
+}
+
+/// Moves a bar as a fill says how many elements are done, from where the bar is over `bytes` on.
+pub(crate) fn listener(bar: &ProgressBar, bytes: u64) -> impl FnMut(u64, u64) -> ControlFlow<()> {
+    let from = bar.position();
+    move |done, total| {
+        bar.set_position(from + (u128::from(bytes) * u128::from(done) / u128::from(total.max(1))) as u64);
+        go_on()
+    }
+}

@@ -10,7 +10,7 @@ mod text;
 
 pub use fans::Layout;
 pub use gain::{Nonlinearity, calculate_gain};
-pub(crate) use law::{Law, layout_error};
+pub(crate) use law::{Law, ONE_EACH, layout_error};
 pub use text::ParseInitializerError;
 
 /// Which fan a scheme divides the variance by.

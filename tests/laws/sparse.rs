@@ -1,9 +1,9 @@
 //! Sparse matrices: how many zeros, where, and what is beside them.
 
-use gpu_init::Parameter;
+use gpu_init::{Parameter, Philox4x32, stream_of};
 
 use crate::common::statistics::{self, Family, normal_cdf};
-use crate::{fill_types, read};
+use crate::{fill, fill_types, read};
 
 /// Text, shape and the zeros of a column, ceil(sparsity rows) in f64 as `torch.nn.init.sparse_` computes it.
 const TABLE: [(&str, [usize; 2], usize); 14] = [
@@ -71,6 +71,9 @@ fn other_elements_are_normal() {
     family.accept();
 }
 
+/// Of |N(0, 1)|.
+const MEDIAN: f32 = 0.674_489_75;
+
 /// The zeros of a column as bits.
 fn subset(column: &[f32]) -> usize {
     column.iter().rev().fold(0, |bits, value| bits << 1 | usize::from(*value == 0.0))
@@ -117,7 +120,7 @@ fn judge_values(name: &str, matrix: &[Vec<f32>], zeros: usize, std: f32) -> Fami
     let rows = matrix[0].len();
     let (numbers, count) = numbered(rows, zeros);
     let mut family = Family::new(format!("values beside {zeros} zeros of {rows}, {name}"));
-    let coins: [(&str, fn(f32) -> bool); 2] = [("signs", |z| z > 0.0), ("magnitudes", |z| z.abs() > 0.674_489_75)];
+    let coins: [(&str, fn(f32) -> bool); 2] = [("signs", |z| z > 0.0), ("magnitudes", |z| z.abs() > MEDIAN)];
     for (view, coin) in coins {
         let cells = matrix.iter().map(|column| {
             let others = column.iter().filter(|value| **value != 0.0);
@@ -138,6 +141,37 @@ fn every_choice_of_zeros_is_as_likely() {
         judge_subsets("sparse", &matrix, zeros).accept();
         judge_values("sparse", &matrix, zeros, 0.01).accept();
     }
+}
+
+/// Nor do zeros say anything of the values that their random words would have given, had those been the elements' of
+/// the same stream: of four rows, column c's words would be those of elements 4c and on. Magnitudes, which
+/// come from those words, are a fair coin's in every subset.
+fn judge_words(name: &str, zeros: impl Iterator<Item = usize>, normals: &[f32]) -> Family {
+    let cells = zeros
+        .zip(normals.as_chunks::<4>().0)
+        .map(|(zero, values)| values.iter().fold(zero, |cell, value| cell << 1 | usize::from(value.abs() > MEDIAN)));
+    let mut family = Family::new(format!("words of zeros, {name}"));
+    family.uniform_counts("magnitudes", &counted(cells, 4 << 4));
+    family
+}
+
+#[test]
+fn zeros_have_words_of_their_own() {
+    let (name, width) = ("words", 1 << 16);
+    let of = |text| fill(&Parameter::new([4, width], read(text)).name(name)).to_f32();
+    let normals = of("normal");
+    let sparse = of("sparse(sparsity=0.25)");
+    // The row of the one zero of each column.
+    let zeros = columns(&sparse, width).map(|column| column.iter().position(|value| *value == 0.0).unwrap());
+    judge_words("sparse", zeros, &normals).accept();
+
+    // The same selection from the elements' words: row by row, a zero with the probability 1 / rows left.
+    let words = Philox4x32::new(42, stream_of(name));
+    let shared = (0..width as u64).map(|column| {
+        let zero = |&row: &usize| u64::from(words.block(column)[row]) * (4 - row as u64) < 1 << 32;
+        (0..4).find(zero).unwrap()
+    });
+    judge_words("shared", shared, &normals).reject();
 }
 
 /// What other ways of making such matrices give.

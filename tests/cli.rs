@@ -57,7 +57,11 @@ fn ctrl_c_breaks_off() {
         assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
         let output = child.wait_with_output().unwrap();
         let errors = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.code() == Some(130) && output.stdout.is_empty(), "{device}: {:?} {errors}", output.status);
+        assert!(
+            output.status.code() == Some(130) && output.stdout.is_empty(),
+            "{device}: {:?} {errors}",
+            output.status
+        );
         assert!(errors.contains("of 81000000 elements"), "{errors}");
     }
 }

@@ -66,8 +66,8 @@ pub enum Error {
         operation: &'static str,
         /// The shape asked for.
         shape: Shape,
-        /// How it was to be read.
-        layout: Layout,
+        /// How it was to be read; boxed, so that results are small.
+        layout: Box<Layout>,
         /// What to name instead.
         remedy: &'static str,
     },

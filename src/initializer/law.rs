@@ -136,5 +136,5 @@ fn fan(operation: &'static str, shape: &Shape, layout: &Layout, mode: FanMode) -
 pub(crate) const ONE_EACH: &str = "name one input and one output axis that it has, and no batch";
 
 pub(crate) fn layout_error(operation: &'static str, shape: &Shape, layout: &Layout, remedy: &'static str) -> Error {
-    Error::Layout { operation, shape: shape.clone(), layout: layout.clone(), remedy }
+    Error::Layout { operation, shape: shape.clone(), layout: Box::new(layout.clone()), remedy }
 }

@@ -219,20 +219,23 @@ fn entries_have_haars_law() {
     family.accept();
 }
 
+/// Of a matrix of order 2 or 3.
+fn determinant(q: &[f64]) -> f64 {
+    match *q {
+        [a, b, c, d] => a * d - b * c,
+        [a, b, c, d, e, f, g, h, i] => a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g),
+        _ => panic!("{q:?}"),
+    }
+}
+
 /// Rotations and reflections are as likely; a matrix without the signs of Haar's measure has one determinant.
 #[test]
 fn determinants_have_either_sign() {
     let count = 20_000;
     // Each is 1 or -1.
     let score = |sum: f64| sum / (count as f64).sqrt();
-    let of_order_2 = |q: &[f64]| q[0] * q[3] - q[1] * q[2];
-    let of_order_3 = |q: &[f64]| {
-        let minor = |a: usize, b: usize| q[3 + a] * q[6 + b] - q[3 + b] * q[6 + a];
-        q[0] * minor(1, 2) - q[1] * minor(0, 2) + q[2] * minor(0, 1)
-    };
-    let determinants: [(usize, &dyn Fn(&[f64]) -> f64); 2] = [(2, &of_order_2), (3, &of_order_3)];
     let mut family = Family::new("determinants");
-    for (order, determinant) in determinants {
+    for order in [2, 3] {
         let name = format!("order {order}");
         let values: Vec<f64> = batch("orthogonal", count, order, order).into_iter().map(f64::from).collect();
         let determinants: Vec<f64> = values.chunks(order * order).map(determinant).collect();

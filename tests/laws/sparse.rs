@@ -114,13 +114,16 @@ fn judge_subsets(name: &str, matrix: &[Vec<f32>], zeros: usize) -> Family {
     family
 }
 
+/// A fair coin of a standard normal, and its name.
+type Coin = (&'static str, fn(f32) -> bool);
+
 /// Zeros say nothing of what is beside them: signs of the others, and which of them are larger than the median of
 /// |N(0, 1)|, are a fair coin's in every subset.
 fn judge_values(name: &str, matrix: &[Vec<f32>], zeros: usize, std: f32) -> Family {
     let rows = matrix[0].len();
     let (numbers, count) = numbered(rows, zeros);
     let mut family = Family::new(format!("values beside {zeros} zeros of {rows}, {name}"));
-    let coins: [(&str, fn(f32) -> bool); 2] = [("signs", |z| z > 0.0), ("magnitudes", |z| z.abs() > MEDIAN)];
+    let coins: [Coin; 2] = [("signs", |z| z > 0.0), ("magnitudes", |z| z.abs() > MEDIAN)];
     for (view, coin) in coins {
         let cells = matrix.iter().map(|column| {
             let others = column.iter().filter(|value| **value != 0.0);

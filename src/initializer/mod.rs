@@ -11,7 +11,7 @@ mod text;
 
 pub use fans::Layout;
 pub use gain::{Nonlinearity, calculate_gain};
-pub(crate) use law::{Law, layout_error};
+pub(crate) use law::{Law, ONE_EACH, layout_error};
 pub use layout_text::ParseLayoutError;
 pub use text::ParseInitializerError;
 

@@ -1,11 +1,16 @@
 //! The commands, one file each, and what they share.
 
+// Used once `model` has its run loop over shards.
+#[cfg(test)]
+mod adapter;
 mod backend;
 mod bits;
 mod checkpoint;
 mod devices;
 mod fill;
 mod histogram;
+#[cfg(test)]
+mod launcher;
 mod model;
 mod npy;
 mod output;

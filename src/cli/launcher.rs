@@ -1,0 +1,242 @@
+//! Which of how many processes this one is, as its flags or the launcher that started it say.
+
+use anyhow::{Context, bail};
+
+/// The flags, for `#[command(flatten)]`.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(crate) struct WorldArgs {
+    /// Which part of every tensor to fill, from 0: this process' rank. torchrun, mpirun and srun say it by themselves.
+    #[arg(long, requires = "world_size")]
+    rank: Option<u64>,
+    /// How many parts there are: the number of processes.
+    #[arg(long, requires = "rank")]
+    world_size: Option<u64>,
+    /// The rank among the processes of this machine, which picks one of its GPUs with --device auto.
+    #[arg(long)]
+    local_rank: Option<u64>,
+}
+
+/// This process among those that share the work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct World {
+    /// Below `size`.
+    pub(crate) rank: u64,
+    pub(crate) size: u64,
+    /// The rank on this machine, if it is known.
+    pub(crate) local_rank: Option<u64>,
+    /// Who said so.
+    pub(crate) launcher: &'static str,
+}
+
+/// The variables that a launcher sets.
+struct Launcher {
+    name: &'static str,
+    rank: &'static str,
+    size: &'static str,
+    /// The first one that is set counts.
+    local_rank: &'static [&'static str],
+}
+
+/// The first one whose rank and size are both set counts. Slurm is last: it starts other launchers, one on each
+/// machine, and those start more processes.
+const LAUNCHERS: [Launcher; 5] = [
+    Launcher { name: "torchrun", rank: "RANK", size: "WORLD_SIZE", local_rank: &["LOCAL_RANK"] },
+    Launcher {
+        name: "Open MPI",
+        rank: "OMPI_COMM_WORLD_RANK",
+        size: "OMPI_COMM_WORLD_SIZE",
+        local_rank: &["OMPI_COMM_WORLD_LOCAL_RANK"],
+    },
+    // Hydra (MPICH, Intel MPI) sets the first local rank, Cray's launchers the second one, `srun --mpi=pmi2` neither.
+    Launcher {
+        name: "MPICH",
+        rank: "PMI_RANK",
+        size: "PMI_SIZE",
+        local_rank: &["MPI_LOCALRANKID", "PMI_LOCAL_RANK", "SLURM_LOCALID"],
+    },
+    // Only srun sets this size, and it is the step's; SLURM_NTASKS may be the whole job's, as in the shell that salloc
+    // opens, a step of one task. https://slurm.schedmd.com/srun.html, "output environment variables"; src/common/env.c
+    // of Slurm, env_array_for_step.
+    Launcher { name: "Slurm", rank: "SLURM_PROCID", size: "SLURM_STEP_NUM_TASKS", local_rank: &["SLURM_LOCALID"] },
+    Launcher { name: "Slurm", rank: "SLURM_PROCID", size: SLURM_JOB, local_rank: &["SLURM_LOCALID"] },
+];
+
+const SLURM_JOB: &str = "SLURM_NTASKS";
+
+impl World {
+    /// What the flags say, or else the environment; none for a process on its own.
+    pub(crate) fn find(args: &WorldArgs, env: impl Fn(&str) -> Option<String>) -> anyhow::Result<Option<World>> {
+        let found = match (args.rank, args.world_size) {
+            (Some(rank), Some(size)) => {
+                check(rank, size, "--rank", "--world-size")?;
+                Some(World { rank, size, local_rank: None, launcher: "--rank" })
+            }
+            (None, None) => from_environment(env)?,
+            _ => bail!("--rank and --world-size are a pair; pass both or neither"),
+        };
+        match found {
+            Some(world) => Ok(Some(World { local_rank: args.local_rank.or(world.local_rank), ..world })),
+            None if args.local_rank.is_some() => bail!("--local-rank needs --rank and --world-size, or a launcher"),
+            None => Ok(None),
+        }
+    }
+}
+
+fn from_environment(env: impl Fn(&str) -> Option<String>) -> anyhow::Result<Option<World>> {
+    // An empty variable is how some shells unset one.
+    let env = |name: &str| env(name).filter(|value| !value.trim().is_empty());
+    for Launcher { name, rank, size, local_rank } in LAUNCHERS {
+        // The script given to sbatch has rank 0 in a job of many tasks, but is run once. Its step's number does not
+        // give it away: Slurm 26.05 sets SLURM_STEP_ID there too, to -5. (env.c, env_array_for_batch_job, setup_env)
+        if size == SLURM_JOB && env("ENVIRONMENT").as_deref() == Some("BATCH") {
+            continue;
+        }
+        let (Some(rank_text), Some(size_text)) = (env(rank), env(size)) else { continue };
+        let (rank_value, size_value) = (number(rank, &rank_text)?, number(size, &size_text)?);
+        check(rank_value, size_value, rank, size)?;
+        let local_rank = local_rank.iter().find_map(|&variable| Some((variable, env(variable)?)));
+        let local_rank = local_rank.map(|(variable, text)| number(variable, &text)).transpose()?;
+        return Ok(Some(World { rank: rank_value, size: size_value, local_rank, launcher: name }));
+    }
+    Ok(None)
+}
+
+fn number(variable: &str, text: &str) -> anyhow::Result<u64> {
+    text.trim().parse().with_context(|| {
+        format!("{variable} is {text:?}, not a rank or size; unset it, or pass --rank and --world-size")
+    })
+}
+
+fn check(rank: u64, size: u64, rank_name: &str, size_name: &str) -> anyhow::Result<()> {
+    if rank >= size {
+        bail!("{rank_name} is {rank} and {size_name} is {size}; ranks are 0 to {size_name} - 1");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALONE: WorldArgs = WorldArgs { rank: None, world_size: None, local_rank: None };
+
+    /// With variables as `env` prints them.
+    fn find(args: &WorldArgs, variables: &str) -> anyhow::Result<Option<World>> {
+        World::find(args, |name| {
+            let mut pairs = variables.split_whitespace().filter_map(|pair| pair.split_once('='));
+            pairs.find(|(variable, _)| *variable == name).map(|(_, value)| value.to_owned())
+        })
+    }
+
+    fn world(rank: u64, size: u64, local_rank: Option<u64>, launcher: &'static str) -> Option<World> {
+        Some(World { rank, size, local_rank, launcher })
+    }
+
+    const TORCHRUN: &str = "RANK=5 WORLD_SIZE=8 LOCAL_RANK=1 ";
+    const OPEN_MPI: &str = "OMPI_COMM_WORLD_RANK=2 OMPI_COMM_WORLD_SIZE=4 OMPI_COMM_WORLD_LOCAL_RANK=2 ";
+    const HYDRA: &str = "PMI_RANK=1 PMI_SIZE=3 MPI_LOCALRANKID=0 ";
+    const SRUN: &str = "SLURM_PROCID=6 SLURM_NTASKS=7 SLURM_STEP_NUM_TASKS=7 SLURM_LOCALID=3 ";
+    /// The script of a job of four tasks, before and since Slurm 26.05.
+    const SBATCH: &str = "ENVIRONMENT=BATCH SLURM_JOB_ID=9 SLURM_PROCID=0 SLURM_LOCALID=0 SLURM_NTASKS=4 ";
+    const SBATCH_26: &str =
+        "ENVIRONMENT=BATCH SLURM_JOB_ID=9 SLURM_PROCID=0 SLURM_LOCALID=0 SLURM_NTASKS=4 SLURM_STEP_ID=-5 ";
+
+    #[test]
+    fn every_launcher_is_found() {
+        for (variables, expected) in [
+            ("", None),
+            (TORCHRUN, world(5, 8, Some(1), "torchrun")),
+            ("RANK=0 WORLD_SIZE=1", world(0, 1, None, "torchrun")),
+            (OPEN_MPI, world(2, 4, Some(2), "Open MPI")),
+            (HYDRA, world(1, 3, Some(0), "MPICH")),
+            ("PMI_RANK=1 PMI_SIZE=3 PMI_LOCAL_RANK=1", world(1, 3, Some(1), "MPICH")),
+            ("PMI_RANK=1 PMI_SIZE=3", world(1, 3, None, "MPICH")),
+            (SRUN, world(6, 7, Some(3), "Slurm")),
+            ("SLURM_PROCID=2 SLURM_NTASKS=4 SLURM_LOCALID=1", world(2, 4, Some(1), "Slurm")),
+        ] {
+            assert_eq!(find(&ALONE, variables).unwrap(), expected, "{variables}");
+        }
+    }
+
+    #[test]
+    fn slurm_is_last_and_a_step_is_not_its_job() {
+        for (variables, expected) in [
+            (SBATCH.to_owned(), None),
+            (SBATCH_26.to_owned(), None),
+            // srun in that script, of all tasks and of some, with and without --preserve-env.
+            (SBATCH.to_owned() + "SLURM_STEP_NUM_TASKS=4", world(0, 4, Some(0), "Slurm")),
+            (SBATCH_26.to_owned() + "SLURM_STEP_NUM_TASKS=2", world(0, 2, Some(0), "Slurm")),
+            // The shell of salloc, by itself and as an interactive step.
+            ("SLURM_JOB_ID=9 SLURM_NTASKS=4".to_owned(), None),
+            ("SLURM_PROCID=0 SLURM_NTASKS=8 SLURM_STEP_NUM_TASKS=1".to_owned(), world(0, 1, None, "Slurm")),
+            // Other launchers in a job.
+            (SBATCH.to_owned() + OPEN_MPI, world(2, 4, Some(2), "Open MPI")),
+            (SRUN.to_owned() + TORCHRUN, world(5, 8, Some(1), "torchrun")),
+            (SRUN.to_owned() + HYDRA, world(1, 3, Some(0), "MPICH")),
+            // srun --mpi=pmi2.
+            (SRUN.to_owned() + "PMI_RANK=6 PMI_SIZE=7", world(6, 7, Some(3), "MPICH")),
+        ] {
+            assert_eq!(find(&ALONE, &variables).unwrap(), expected, "{variables}");
+        }
+    }
+
+    #[test]
+    fn only_complete_pairs_count() {
+        for (variables, expected) in [
+            ("RANK=3", None),
+            ("WORLD_SIZE=3 LOCAL_RANK=1", None),
+            ("RANK=x", None),
+            ("RANK= WORLD_SIZE=4", None),
+            ("OMPI_COMM_WORLD_RANK=1 PMI_SIZE=4 SLURM_NTASKS=4", None),
+            ("RANK=3 PMI_RANK=1 PMI_SIZE=2", world(1, 2, None, "MPICH")),
+        ] {
+            assert_eq!(find(&ALONE, variables).unwrap(), expected, "{variables}");
+        }
+    }
+
+    #[test]
+    fn flags_win() {
+        let args = |rank, world_size, local_rank| WorldArgs { rank, world_size, local_rank };
+        let both = args(Some(1), Some(2), None);
+        for variables in ["", TORCHRUN, "RANK=x WORLD_SIZE=y"] {
+            assert_eq!(find(&both, variables).unwrap(), world(1, 2, None, "--rank"), "{variables}");
+        }
+        assert_eq!(find(&args(Some(1), Some(2), Some(7)), "").unwrap(), world(1, 2, Some(7), "--rank"));
+        assert_eq!(find(&args(None, None, Some(7)), OPEN_MPI).unwrap(), world(2, 4, Some(7), "Open MPI"));
+    }
+
+    #[test]
+    fn errors_name_the_variable_and_the_remedy() {
+        let args = |rank, world_size, local_rank| WorldArgs { rank, world_size, local_rank };
+        let none = args(None, None, None);
+        for (args, variables, expected) in [
+            (&none, "RANK=one WORLD_SIZE=4", "RANK is \"one\""),
+            (&none, "RANK=-1 WORLD_SIZE=4", "RANK is \"-1\""),
+            (&none, "RANK=1 WORLD_SIZE=4.0", "WORLD_SIZE is \"4.0\""),
+            (&none, "RANK=1 WORLD_SIZE=4 LOCAL_RANK=gpu", "LOCAL_RANK is \"gpu\""),
+            (&none, "RANK=4 WORLD_SIZE=4", "RANK is 4 and WORLD_SIZE is 4; ranks are 0 to WORLD_SIZE - 1"),
+            (&none, "PMI_RANK=0 PMI_SIZE=0", "PMI_RANK is 0 and PMI_SIZE is 0"),
+            (&none, "SLURM_PROCID=2 SLURM_STEP_NUM_TASKS=2", "SLURM_PROCID is 2 and SLURM_STEP_NUM_TASKS is 2"),
+            (&args(Some(2), Some(2), None), "", "--rank is 2 and --world-size is 2"),
+            (&args(Some(2), None, None), TORCHRUN, "pass both or neither"),
+            (&args(None, None, Some(2)), "RANK=1", "--local-rank needs --rank and --world-size, or a launcher"),
+        ] {
+            let error = format!("{:#}", find(args, variables).unwrap_err());
+            assert!(error.contains(expected) && !error.contains('\n'), "{variables}: {error}");
+        }
+    }
+
+    #[test]
+    fn flags_are_a_pair_on_the_command_line() {
+        let command = <WorldArgs as clap::Args>::augment_args(clap::Command::new("model"));
+        for (line, reads) in [
+            ("model", true),
+            ("model --rank 1 --world-size 2", true),
+            ("model --rank 1", false),
+            ("model --world-size 2", false),
+            ("model --rank -1 --world-size 2", false),
+        ] {
+            assert_eq!(command.clone().try_get_matches_from(line.split(' ')).is_ok(), reads, "{line}");
+        }
+    }
+}

@@ -54,6 +54,13 @@ pub use shape::Shape;
 pub use slice::Shard;
 pub use sparse::Sparse;
 
+/// Version of the stream: of what a seed, a stream and an index give. Another one gives other weights.
+///
+/// ```
+/// assert_eq!(gpu_init::STREAM_VERSION, 1);
+/// ```
+pub const STREAM_VERSION: u32 = 1;
+
 #[cfg(feature = "gpu")]
 pub use wgpu;
 pub use {half, rand};

@@ -1,7 +1,5 @@
 //! The commands, one file each, and what they share.
 
-// Used once `model` has its run loop over shards.
-#[cfg(test)]
 mod adapter;
 mod backend;
 mod bits;
@@ -9,7 +7,6 @@ mod checkpoint;
 mod devices;
 mod fill;
 mod histogram;
-#[cfg(test)]
 mod launcher;
 mod model;
 mod npy;

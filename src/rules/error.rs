@@ -19,6 +19,19 @@ use crate::{DType, Error, Shape};
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PlanError {
+    /// The tensors need more memory than there is.
+    #[error(
+        "plan: its tensors have {bytes} bytes, and there is memory for {memory}; the largest are {largest}: use a \
+         smaller dtype, several processes, or --out, which needs memory for one tensor at a time"
+    )]
+    Memory {
+        /// Bytes of all tensors.
+        bytes: u64,
+        /// Bytes of memory.
+        memory: u64,
+        /// The largest tensors, each with its bytes.
+        largest: String,
+    },
     /// Two tensors have one name.
     #[error("plan: the name {tensor:?} comes twice; give every tensor a name of its own")]
     Duplicate {

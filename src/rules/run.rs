@@ -4,11 +4,36 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use crate::{Cpu, HostTensor, Parameter, Plan, Result};
+use crate::{Cpu, HostTensor, Parameter, Plan, PlanEntry, PlanError, Result};
 #[cfg(feature = "gpu")]
 use crate::{Device, Tensor};
 
 impl Plan {
+    /// Whether all entries together are at most so many bytes.
+    ///
+    /// ```
+    /// use gpu_init::{Plan, Recipe};
+    ///
+    /// let plan = Plan::new([("fc.weight", [64, 32], None), ("out.weight", [5, 64], None)], &Recipe::XAVIER.rules())?;
+    /// assert!(plan.fits(9472).is_ok());
+    /// let error = plan.fits(9471).unwrap_err().to_string();
+    /// assert!(error.contains("fc.weight (8192 bytes)"), "{error}");
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Plan`](crate::Error::Plan), with the sum and the largest tensors.
+    pub fn fits(&self, memory: u64) -> Result<()> {
+        if self.bytes() <= memory {
+            return Ok(());
+        }
+        let mut largest: Vec<_> = self.entries().iter().collect();
+        largest.sort_by_key(|entry| std::cmp::Reverse(entry.fill.bytes()));
+        let named = |entry: &&PlanEntry| format!("{} ({} bytes)", entry.name, entry.fill.bytes());
+        let largest = largest.iter().take(3).map(named).collect::<Vec<_>>().join(", ");
+        Err(PlanError::Memory { bytes: self.bytes(), memory, largest }.into())
+    }
+
     /// The requests of all entries.
     fn parameters(&self) -> Vec<Parameter> {
         self.entries().iter().map(|entry| entry.parameter.clone()).collect()
@@ -43,12 +68,16 @@ impl Device {
     /// ```
     ///
     /// # Errors
-    /// Those of [`Device::fill_all_with`]; all memory is given back then.
+    /// [`Error::Plan`](crate::Error::Plan) if the device has not so much memory, before any is allocated, and those of
+    /// [`Device::fill_all_with`]; all memory is given back then.
     pub fn run(
         &self,
         plan: &Plan,
         progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
     ) -> Result<BTreeMap<String, Tensor>> {
+        if let Some(memory) = self.memory() {
+            plan.fits(memory)?;
+        }
         Ok(plan.named(self.fill_all_with(&plan.parameters(), progress)?))
     }
 }

@@ -87,7 +87,11 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         Some(files) => run::saved(&work, &backend, files)?,
     };
     let report = Report { work: &work, device: backend.name(), outcome };
-    if args.json { print_json(&report.json())? } else { print(&report.text())? }
+    if args.json {
+        print_json(&report.json())?
+    } else {
+        print(&report.text())?
+    }
     match &report.outcome.disagreements[..] {
         [] => Ok(()),
         all => bail!("{}; try --device cpu, and please report this", all.join("; ")),

@@ -78,7 +78,9 @@ impl Report<'_> {
             "checked",
             match (&outcome.stats, outcome.disagreements.len()) {
                 (None, _) => "no; --verify does".to_owned(),
-                (Some(_), 0) => format!("mean, std and range of all {} tensors agree with theory", plan.entries().len()),
+                (Some(_), 0) => {
+                    format!("mean, std and range of all {} tensors agree with theory", plan.entries().len())
+                }
                 (Some(_), n) => format!("{n} of {} tensors disagree with theory", plan.entries().len()),
             },
         );

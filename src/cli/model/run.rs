@@ -129,7 +129,8 @@ impl Current {
             return Ok(filled.read(range)?);
         }
         let part = entry.parameter.clone().elements(range.clone());
-        let filled = backend.fill_all(&[part], &mut |_, _| go_on())?.into_iter().next().context("nothing was filled")?;
+        let filled =
+            backend.fill_all(&[part], &mut |_, _| go_on())?.into_iter().next().context("nothing was filled")?;
         self.fingerprint += filled.fingerprint()?;
         if verify {
             let part = filled.stats()?;

@@ -370,8 +370,7 @@ fn shaders_are_printed_whole() {
 #[test]
 fn help_and_version() {
     assert!(succeed(&["--version"]).contains(env!("CARGO_PKG_VERSION")));
-    for name in ["devices", "fill", "model", "verify", "bits", "shader"] {
-    for name in ["devices", "fill", "model", "recipe", "bits", "shader"] {
+    for name in ["devices", "fill", "model", "recipe", "verify", "bits", "shader"] {
         assert!(succeed(&["--help"]).contains(name));
         assert!(succeed(&[name, "--help"]).contains("Usage"));
     }

@@ -1,6 +1,6 @@
 //! Where identities have their ones: a progression of progressions of element indices. Twin: `shaders/diagonal.wgsl`.
 
-use crate::initializer::layout_error;
+use crate::initializer::{ONE_EACH, layout_error};
 use crate::{Element, Error, Layout, Result, Shape};
 
 /// Places in a tensor: those of [`Initializer::Eye`](crate::Initializer::Eye) and
@@ -46,7 +46,7 @@ impl Diagonal {
         }
         let axes = layout.axes(rank).filter(|axes| axes.batch.is_empty());
         let ([input], [output]) = axes.as_ref().map_or((&[][..], &[][..]), |axes| (&axes.input, &axes.output)) else {
-            return Err(layout_error(operation, shape, layout));
+            return Err(layout_error(operation, shape, layout, ONE_EACH));
         };
         let dims: Vec<u64> = shape.dims().iter().map(|&dim| dim as u64).collect();
         let stride = |axis: usize| dims[axis + 1..].iter().product::<u64>();

@@ -107,17 +107,18 @@ pub enum Error {
         /// The shape asked for.
         shape: Shape,
     },
-    /// The layout does not fit the shape: an axis that it lacks, or groups that do not divide the outputs.
-    #[error(
-        "{operation}: shape {shape} cannot be read as {layout:?}; name axes that it has, or groups that divide its first dimension"
-    )]
+    /// The layout does not fit the shape or the initializer: an axis that there is not or that comes twice, groups that
+    /// do not divide the outputs, or axes that the initializer has no use for.
+    #[error("{operation}: shape {shape} cannot be read as {layout:?}; {remedy}")]
     Layout {
         /// The initializer.
         operation: &'static str,
         /// The shape asked for.
         shape: Shape,
-        /// How it was to be read.
-        layout: Layout,
+        /// How it was to be read; boxed, so that results are small.
+        layout: Box<Layout>,
+        /// What to name instead.
+        remedy: &'static str,
     },
     /// An option of an initializer is not a number it can take.
     #[error("{operation}: {option} = {value:?} is out of range; it must be {expected}")]
@@ -350,6 +351,10 @@ pub enum Error {
         /// All elements of the call.
         total: u64,
     },
+    /// Rules and a list of tensors that give no plan.
+    #[cfg(feature = "rules")]
+    #[error(transparent)]
+    Plan(#[from] crate::PlanError),
     /// The device is gone: destroyed, unplugged or reset by its driver.
     #[error("{operation}: device {adapter} is lost; open a new Device and fill again")]
     DeviceLost {

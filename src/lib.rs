@@ -22,6 +22,8 @@ mod philox;
 mod progress;
 mod quantile;
 mod reduce;
+#[cfg(feature = "rules")]
+mod rules;
 mod sample;
 mod shape;
 mod slice;
@@ -39,14 +41,25 @@ pub use host_tensor::HostTensor;
 pub use init::CpuInit;
 #[cfg(feature = "gpu")]
 pub use init::GpuInit;
-pub use initializer::{FanMode, Initializer, Layout, Nonlinearity, ParseInitializerError, VarianceLaw, calculate_gain};
+pub use initializer::{
+    FanMode, Initializer, Layout, Nonlinearity, ParseInitializerError, ParseLayoutError, VarianceLaw, calculate_gain,
+};
 pub use orthogonal::Orthogonal;
 pub use parameter::{Fill, Parameter, stream_of};
 pub use philox::Philox4x32;
 pub use reduce::{Fingerprint, Stats};
+#[cfg(feature = "rules")]
+pub use rules::{ParseRulesError, Plan, PlanEntry, PlanError, PlanWarning, Recipe, Rule, Rules};
 pub use shape::Shape;
 pub use slice::Shard;
 pub use sparse::Sparse;
+
+/// Version of the stream: of what a seed, a stream and an index give. Another one gives other weights.
+///
+/// ```
+/// assert_eq!(gpu_init::STREAM_VERSION, 1);
+/// ```
+pub const STREAM_VERSION: u32 = 1;
 
 #[cfg(feature = "gpu")]
 pub use wgpu;

@@ -18,6 +18,7 @@ use program::{command, complaint, json, run, succeed};
 #[cfg(unix)]
 #[test]
 fn ctrl_c_breaks_off() {
+    use std::process::{Command, Stdio};
     for device in devices() {
         let args = ["fill", "--init", "orthogonal", "--shape", "9000x9000", "--device", device];
         let child = command(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -369,7 +370,7 @@ fn shaders_are_printed_whole() {
 #[test]
 fn help_and_version() {
     assert!(succeed(&["--version"]).contains(env!("CARGO_PKG_VERSION")));
-    for name in ["devices", "fill", "model", "verify", "bits", "shader"] {
+    for name in ["devices", "fill", "model", "recipe", "verify", "bits", "shader"] {
         assert!(succeed(&["--help"]).contains(name));
         assert!(succeed(&[name, "--help"]).contains("Usage"));
     }

@@ -80,6 +80,147 @@ fn options() {
 }
 
 #[test]
+fn schemes_for_other_shapes() {
+    let refused = |text: &str, shape: &[usize]| refusal(&Parameter::new(shape, text.parse().unwrap()));
+    let cases: [(_, &[&[usize]], _); 5] = [
+        ("eye(gain=2)", &[&[], &[5], &[5, 5, 5]], "two dimensions"),
+        ("sparse(sparsity=0.1)", &[&[], &[5], &[5, 5, 5]], "two dimensions"),
+        ("dirac", &[&[], &[5], &[5, 5], &[5, 5, 1, 1, 1, 1]], "three to five dimensions"),
+        ("delta_orthogonal", &[&[], &[5], &[5, 5], &[5, 5, 1, 1, 1, 1]], "three to five dimensions"),
+        ("orthogonal", &[&[], &[5]], "two or more dimensions"),
+    ];
+    for (text, shapes, expected) in cases {
+        for shape in shapes {
+            let name = text.split('(').next().unwrap();
+            let error = refused(text, shape);
+            assert_error!(&error, Error::Dimensions { .. }, name, &format!("{shape:?}"), expected, "use another shape");
+        }
+        assert_error!(refused(text, &[5, 0, 5]), Error::ZeroSized { .. }, "[5, 0, 5]");
+    }
+    assert_error!(
+        refused("dirac(groups=4)", &[6, 3, 3]),
+        Error::InvalidOption { option: "groups", .. },
+        "dirac: groups = 4",
+        "a divisor of the outputs"
+    );
+    // More inputs than outputs, in each order.
+    let delta = |shape: &[usize], layout| {
+        refusal(&Parameter::new(shape, Initializer::DeltaOrthogonal { gain: 1.0 }).layout(layout))
+    };
+    for error in [
+        delta(&[5, 6, 3], Layout::OutInKernel),
+        delta(&[6, 5, 3], Layout::InOutKernel),
+        delta(&[3, 6, 5], Layout::KernelInOut),
+        delta(&[3, 6, 5], Layout::Keras),
+    ] {
+        assert_error!(error, Error::Dimensions { .. }, "delta_orthogonal", "no more inputs than outputs");
+    }
+}
+
+#[test]
+fn schemes_for_other_layouts() {
+    let refused = |text: &str, input: &[isize], output: &[isize], batch: &[isize]| {
+        let layout = Layout::Axes { input: input.into(), output: output.into(), batch: batch.into() };
+        refusal(&Parameter::new([4, 4, 4, 4], text.parse().unwrap()).layout(layout))
+    };
+    for name in ["dirac", "delta_orthogonal"] {
+        for (input, output, batch) in [
+            (&[0, 1][..], &[2][..], &[][..]),
+            (&[0], &[1, 2], &[]),
+            (&[1], &[2], &[0]),
+            (&[4], &[1], &[]),
+            (&[], &[1], &[]),
+        ] {
+            let error = refused(name, input, output, batch);
+            assert_error!(
+                error,
+                Error::Layout { .. },
+                name,
+                "[4, 4, 4, 4]",
+                "one input and one output axis",
+                "no batch"
+            );
+        }
+    }
+    for (input, output, batch) in [
+        (&[0][..], &[1][..], &[][..]),
+        (&[0], &[1, 2], &[]),
+        (&[1], &[2], &[3]),
+        (&[2], &[3], &[1]),
+        (&[1], &[2], &[0, 0]),
+        (&[1], &[4], &[0]),
+    ] {
+        let error = refused("orthogonal", input, output, batch);
+        assert_error!(
+            error,
+            Error::Layout { .. },
+            "orthogonal",
+            "[4, 4, 4, 4]",
+            "leading ones as batch",
+            "or the last"
+        );
+    }
+    // With all axes but one in the batch there is no matrix.
+    assert_error!(refused("orthogonal", &[0], &[3], &[1, 2]), Error::Layout { .. }, "orthogonal");
+    assert_error!(refused("orthogonal", &[], &[3], &[0, 1, 2]), Error::Dimensions { .. }, "two or more dimensions");
+}
+
+#[test]
+fn options_of_matrices() {
+    let matrix = |initializer| refusal(&Parameter::new([6, 6], initializer));
+    let kernel = |initializer| refusal(&Parameter::new([6, 6, 3], initializer));
+    let sparse = |sparsity, std| matrix(Initializer::Sparse { sparsity, std });
+    for sparsity in [-0.1, 1.1, f64::NAN, f64::INFINITY, -f64::MIN_POSITIVE] {
+        let value = format!("sparse: sparsity = {sparsity:?}");
+        assert_error!(
+            sparse(sparsity, 0.01),
+            Error::InvalidOption { option: "sparsity", .. },
+            &value,
+            "a part from 0 to 1"
+        );
+    }
+    for std in [-0.5, f64::NAN, f64::INFINITY] {
+        let value = format!("sparse: std = {std:?}");
+        assert_error!(sparse(0.1, std), Error::InvalidOption { option: "std", .. }, &value, "not below 0");
+    }
+    for gain in [f64::INFINITY, f64::NEG_INFINITY, f64::NAN] {
+        let error = matrix(Initializer::Eye { gain });
+        assert_error!(error, Error::InvalidOption { option: "gain", .. }, &format!("eye: gain = {gain:?}"), "a finite");
+    }
+    for gain in [f64::INFINITY, f64::NAN, 1e31, -1e31, 1e-21] {
+        for error in [matrix(Initializer::Orthogonal { gain }), kernel(Initializer::DeltaOrthogonal { gain })] {
+            let value = format!("orthogonal: gain = {gain:?}");
+            assert_error!(error, Error::InvalidOption { option: "gain", .. }, &value, "0 or of a magnitude from 1e-20");
+        }
+    }
+    let error = kernel(Initializer::Dirac { groups: 0 });
+    assert_error!(error, Error::InvalidOption { option: "groups", .. }, "dirac: groups = 0", "at least 1");
+    // Nothing to draw is zeros, not an error.
+    for initializer in [
+        Initializer::Eye { gain: 0.0 },
+        Initializer::Orthogonal { gain: 0.0 },
+        Initializer::Sparse { sparsity: 1.0, std: 0.01 },
+        Initializer::Sparse { sparsity: 0.5, std: 0.0 },
+    ] {
+        let values = Cpu::new().fill(&Parameter::new([6, 6], initializer)).unwrap().to_f32();
+        assert!(values.iter().all(|value| value.to_bits() == 0), "{initializer}");
+    }
+}
+
+#[test]
+fn values_of_matrices_out_of_the_types_range() {
+    let refused = |text: &str, dtype| refusal(&Parameter::new([6, 6], text.parse().unwrap()).dtype(dtype));
+    assert_error!(refused("eye(gain=1e5)", DType::F16), Error::Overflow { .. }, "eye", "do not fit in F16");
+    assert_error!(refused("eye(gain=1e39)", DType::F32), Error::Overflow { .. }, "eye", "F32");
+    assert_error!(refused("eye(gain=1e-40)", DType::BF16), Error::Subnormal { .. }, "eye", "BF16");
+    assert_error!(refused("orthogonal(gain=-7e4)", DType::F16), Error::Overflow { .. }, "orthogonal", "F16");
+    let option = "gain / sqrt(the larger side)";
+    assert_error!(refused("orthogonal(gain=1e-4)", DType::F16), Error::Subnormal { .. }, "orthogonal", option);
+    assert_error!(refused("sparse(sparsity=0.5, std=6e-5)", DType::F16), Error::Subnormal { .. }, "sparse", "std");
+    assert_error!(refused("sparse(sparsity=0.5, std=1e4)", DType::F16), Error::Overflow { .. }, "sparse", "F16");
+}
+
+#[test]
 fn values_out_of_the_types_range() {
     let normal = |std, dtype| Parameter::new([3], Initializer::Normal { mean: 0.0, std }).dtype(dtype);
     for (std, dtype) in [(1e-26, DType::F32), (1e-320, DType::F32), (1e-26, DType::BF16), (6e-5, DType::F16)] {

@@ -1,5 +1,8 @@
 //! Initializers as data: text and serde both ways, options checked, fans and scales by the peers' rules.
 
+mod common;
+
+use common::schemes;
 use gpu_init::{
     Cpu, DType, Distribution, Error, FanMode, Initializer, Layout, Nonlinearity, Parameter, Shape, VarianceLaw,
     calculate_gain,
@@ -21,13 +24,17 @@ fn changed() -> Vec<Initializer> {
         Initializer::Normal { mean: 1.0 / 3.0, std: 0.02 },
         Initializer::Uniform { a: -3.5, b: -0.1 },
         Initializer::Constant { val: -0.1 },
+        Initializer::Eye { gain: -1.5 },
+        Initializer::Dirac { groups: 8 },
+        Initializer::Orthogonal { gain: 2f64.sqrt() },
+        Initializer::DeltaOrthogonal { gain: -0.1 },
+        Initializer::Sparse { sparsity: 0.9, std: 0.3 },
     ]
 }
 
 #[test]
 fn text_goes_both_ways() {
-    let defaults = Initializer::ALL.into_iter().filter(|initializer| initializer.name() != "constant");
-    for initializer in defaults.chain(changed()).chain([Initializer::ZEROS, Initializer::ONES]) {
+    for initializer in schemes::every().chain(changed()).chain([Initializer::ZEROS, Initializer::ONES]) {
         let text = initializer.to_string();
         assert_eq!(read(&text), initializer, "{text}");
         assert_eq!(
@@ -37,6 +44,15 @@ fn text_goes_both_ways() {
         let json = serde_json::to_string(&initializer).unwrap();
         assert_eq!(json, format!("{text:?}"));
         assert_eq!(serde_json::from_str::<Initializer>(&json).unwrap(), initializer);
+    }
+    for (scheme, told) in Initializer::ALL.into_iter().zip(schemes::every()) {
+        // What has no default is an error unless told; the name alone is all of what has.
+        let default = scheme.name().parse::<Initializer>();
+        let option = told.to_string().replace(scheme.name(), "");
+        match default {
+            Ok(default) => assert_eq!((default, &*option), (told, "")),
+            Err(error) => assert!(error.to_string().contains(option[1..].split('=').next().unwrap()), "{error}"),
+        }
     }
     assert_eq!(read("zeros()"), Initializer::ZEROS);
     assert_eq!(Initializer::ZEROS.to_string(), "zeros");
@@ -59,6 +75,15 @@ fn text_that_cannot_be_read_says_why() {
         ("glorot_normal(gain=2)", "it has none"),
         ("uniform(a=2)", "not below a"),
         ("constant", "val"),
+        ("sparse", "sparsity"),
+        ("sparse(sparsity=1.1)", "from 0 to 1"),
+        ("sparse(sparsity=0.1, std=-1)", "std"),
+        ("dirac(groups=0)", "at least 1"),
+        ("dirac(groups=1.5)", "not a whole number"),
+        ("dirac(groups=-1)", "not a whole number"),
+        ("eye(gain=inf)", "finite"),
+        ("orthogonal(gain=nan)", "magnitude"),
+        ("delta_orthogonal(gain=1e31)", "magnitude"),
         ("xavier_normal(gain=-1)", "gain"),
         ("variance_scaling(scale=0)", "above 0"),
         ("kaiming_normal(mode=fan)", "fan_in, fan_out"),
@@ -156,7 +181,15 @@ fn layouts_that_do_not_fit_are_errors() {
     let fill = |shape: &[usize], layout: Layout| Parameter::xavier_normal(shape).layout(layout).resolve(0, 0);
     let axes =
         |input: &[isize], output: &[isize]| Layout::Axes { input: input.into(), output: output.into(), batch: vec![] };
-    for layout in [Layout::Grouped { groups: 0 }, Layout::Grouped { groups: 5 }, axes(&[3], &[0]), axes(&[0], &[-4])] {
+    let twice = Layout::Axes { input: vec![1], output: vec![2], batch: vec![0, -3] };
+    for layout in [
+        Layout::Grouped { groups: 0 },
+        Layout::Grouped { groups: 5 },
+        axes(&[3], &[0]),
+        axes(&[0], &[-4]),
+        axes(&[1], &[-2]),
+        twice,
+    ] {
         let error = fill(&[4, 6, 3], layout).unwrap_err();
         assert!(matches!(error, Error::Layout { .. }), "{error:?}");
         assert!(error.to_string().contains("[4, 6, 3]"), "{error}");
@@ -167,14 +200,32 @@ fn layouts_that_do_not_fit_are_errors() {
     assert!(matches!(same.distribution, Distribution::Normal { .. }));
 }
 
+/// Keras gives vectors and scalars fans; PyTorch and JAX do not.
+#[test]
+fn vectors_have_fans_in_keras_alone() {
+    let vector = |layout: Layout| Parameter::new([100], Initializer::GlorotUniform).layout(layout).resolve(0, 0);
+    // Both fans are 100: the variance is 2 / 200.
+    let law = vector(Layout::Keras).unwrap().distribution;
+    assert!((law.std() / 0.1 - 1.0).abs() < 1e-7, "{}", law.std());
+    let scalar = Parameter::new([], Initializer::HeNormal).layout(Layout::Keras).resolve(0, 0).unwrap();
+    assert!((scalar.distribution.std() / 2f64.sqrt() - 1.0).abs() < 1e-6);
+    for layout in [Layout::KernelInOut, Layout::OutInKernel, Layout::InOutKernel, Layout::Grouped { groups: 1 }] {
+        let error = vector(layout.clone()).unwrap_err();
+        assert!(matches!(error, Error::TooFewDims { .. }), "{layout:?}: {error:?}");
+    }
+    // With two dimensions or more it is Keras' and JAX's one order.
+    for shape in [&[30, 20][..], &[3, 3, 16, 32]] {
+        assert_eq!(Layout::Keras.fans(&shape.into()), Layout::KernelInOut.fans(&shape.into()));
+    }
+}
+
 /// Every scheme fills, with the statistics of its law, in every type.
 #[test]
 fn every_scheme_has_its_law() {
-    for initializer in
-        Initializer::ALL.into_iter().filter(|initializer| initializer.name() != "constant").chain(changed())
-    {
+    for initializer in schemes::every().chain(changed()) {
+        let shape = schemes::shape_for(initializer, &[256, 144], &[256, 16, 3, 3]);
         for dtype in DType::ALL {
-            let mut parameter = Parameter::new([256, 16, 3, 3], initializer).dtype(dtype).name("law");
+            let mut parameter = Parameter::new(shape, initializer).dtype(dtype).name("law");
             if matches!(initializer, Initializer::XavierUniform { gain, .. } if gain > 1e9) {
                 parameter = parameter.gain(100.0);
             }

@@ -2,7 +2,8 @@
 
 use gpu_init::{Cpu, DType, Initializer, Layout, Parameter};
 
-/// Initializer, dtype, first eight elements' bits, fingerprint: of a [96, 50] tensor, seed 42, name "w".
+/// Initializer, dtype, first eight elements' bits, fingerprint: of a [96, 50] tensor, seed 42, name "w". Those for
+/// convolutions alone are of a [48, 25, 4] tensor.
 const PINNED: &str = "\
 xavier_normal F32 bdcdf782 be6107fb 3e0dd30f bc9f9cb8 be25a88c 3e539dee be1e24b0 bbdc0ace 61e8b932aa15d6a1
 xavier_normal F16 ae70 b308 306f a4fd b12d 329d b0f1 9ee0 56959fe68b10445d
@@ -31,12 +32,60 @@ truncated_normal(mean=0.1, a=-0.3, b=0.2) BF16 be74 bc08 bd4f be04 be84 3dc2 bdb
 truncated_normal(a=5, b=6) F32 40a0c640 40a52c93 40a414e3 40a276ed 40a084a2 40a92c96 40a34b0b 40a7e45b 1a5b25942c26eee0
 truncated_normal(a=5, b=6) F16 4506 4529 4521 4514 4504 4549 451a 453f 0c3043646dba85ee
 truncated_normal(a=5, b=6) BF16 40a1 40a5 40a4 40a2 40a1 40a9 40a3 40a8 c51108869c561fc0
+truncated_normal_sigma(std=0.02) F32 bcb3ff31 3b6ccf4c ba01868a bc0726a0 bcd1f6ca 3c74c734 bb815c72 3c40af69 c4b9a4584cac6537
+truncated_normal_sigma(std=0.02) F16 a5a0 1b66 900c a039 a690 23a6 9c0b 2205 77ed4eda5a4fff04
+truncated_normal_sigma(std=0.02) BF16 bcb4 3b6d ba02 bc07 bcd2 3c75 bb81 3c41 10b7492e81930370
+variance_scaling F32 be34de3d 3cedf4bd bb82270a bd87ce1a be52faf8 3df5f686 bd01fcbe 3dc19e2e 745a958e647b6202
+variance_scaling F16 b1a7 2770 9c11 ac3e b298 2fb0 a810 2e0d 1dbe65f5f038b277
+variance_scaling BF16 be35 3cee bb82 bd88 be53 3df6 bd02 3dc2 67b43a6e6d253209
+variance_scaling(scale=3, mode=fan_geo_avg, distribution=uniform) F32 be8cc225 3e9cd123 bbf3e012 bdf774fe be9aa9f2 3e1e5cf0 bd720461 3e459742 129a26e8066fad3d
+variance_scaling(scale=3, mode=fan_geo_avg, distribution=uniform) F16 b466 34e7 9f9f afbc b4d5 30f3 ab90 322d 7b774186ffebee11
+variance_scaling(scale=3, mode=fan_geo_avg, distribution=uniform) BF16 be8d 3e9d bbf4 bdf7 be9b 3e1e bd72 3e46 dea0f8c558f356a3
+kaiming_normal F32 be2ffa67 bec04448 3e725987 bd085f6a be8d89e1 3eb4ce3a be871e22 bc3c0110 a74d0eb7ae3a970b
+kaiming_normal F16 b180 b602 3393 a843 b46c 35a6 b439 a1e0 58fa3cd91965f0cf
+kaiming_normal BF16 be30 bec0 3e72 bd08 be8e 3eb5 be87 bc3c a525a9b6a16d55cd
+kaiming_uniform(a=0.2, mode=fan_out) F32 be3f7a1d 3e555265 bba5dfed bda84f95 be526499 3dd76cd1 bd249c61 3e0664d0 be36e560f1680789
+kaiming_uniform(a=0.2, mode=fan_out) F16 b1fc 32ab 9d2f ad42 b293 2ebb a925 3033 f16603daba004c89
+kaiming_uniform(a=0.2, mode=fan_out) BF16 be3f 3e55 bba6 bda8 be52 3dd7 bd25 3e06 09918690a4143f9e
+glorot_normal F32 be15b001 3cc4ef0d bb576e14 bd60c943 be2e9bcb 3dcb8f77 bcd7280e 3da03d43 a82fb2f439ddc03e
+glorot_normal F16 b0ae 2627 9abb ab06 b175 2e5c a6b9 2d02 be0eb20baebd8b36
+glorot_normal BF16 be16 3cc5 bb57 bd61 be2f 3dcc bcd7 3da0 a3cbbcaba495ef31
+glorot_uniform F32 be1e5736 3e3067b6 bb892b44 bd8b2eff be2dfbac 3db224f4 bd081fb6 3dde45ac ba77c918cd4efeb0
+glorot_uniform F16 b0f3 3183 9c49 ac59 b170 2d91 a841 2ef2 97f677d22a9a099d
+glorot_uniform BF16 be1e 3e30 bb89 bd8b be2e 3db2 bd08 3dde b67f5fca66743a76
+he_normal F32 be7fc942 3d2842a4 bbb81040 bdc00eb2 be952f85 3e2dec0e bd37d46c 3e08e894 955171e128e52413
+he_normal F16 b3fe 2942 9dc1 ae00 b4a9 316f a9bf 3047 fe3eb76e4fa8300f
+he_normal BF16 be80 3d28 bbb8 bdc0 be95 3e2e bd38 3e09 83383c4c8ee16f49
+he_uniform F32 be87494d 3e96b87a bbea64fe bdedd646 be94a6b6 3e1834e4 bd689bcc 3e3de8cf a5e2dabdada730f0
+he_uniform F16 b43a 34b6 9f53 af6f b4a5 30c2 ab45 31ef 2ef2efc8825511fc
+he_uniform BF16 be87 3e97 bbea bdee be95 3e18 bd69 3e3e 34152705db912723
+lecun_normal F32 be34de3d 3cedf4bd bb82270a bd87ce1a be52faf8 3df5f686 bd01fcbe 3dc19e2e 745a958e647b6202
+lecun_normal F16 b1a7 2770 9c11 ac3e b298 2fb0 a810 2e0d 1dbe65f5f038b277
+lecun_normal BF16 be35 3cee bb82 bd88 be53 3df6 bd02 3dc2 67b43a6e6d253209
+lecun_uniform F32 be3f52e2 3e5526b0 bba5bdf0 bda82d18 be52397d 3dd740ad bd247aa7 3e064946 9c601639f03467d0
+lecun_uniform F16 b1fb 32a9 9d2e ad41 b292 2eba a924 3032 83ea4c3db17be61b
+lecun_uniform BF16 be3f 3e55 bba6 bda8 be52 3dd7 bd24 3e06 35879090f2d463bc
+eye(gain=0.7) F32 3f333333 00000000 00000000 00000000 00000000 00000000 00000000 00000000 7ea4bb4b1c51baf1
+eye(gain=0.7) F16 399a 0000 0000 0000 0000 0000 0000 0000 f824e2f2023259df
+eye(gain=0.7) BF16 3f33 0000 0000 0000 0000 0000 0000 0000 28a12a8a9a59bcf8
+dirac(groups=3) F32 00000000 00000000 3f800000 00000000 00000000 00000000 00000000 00000000 374f89b6f501d8dd
+dirac(groups=3) F16 0000 0000 3c00 0000 0000 0000 0000 0000 905f038ccf0e2ed3
+dirac(groups=3) BF16 0000 0000 3f80 0000 0000 0000 0000 0000 31a03c41d94556fd
+orthogonal F32 bdbd6520 bdae9cff 3d30255c be1954c7 3d8179bf bb999158 3d656474 3dd54bad 63990f06e9a707e6
+orthogonal F16 adeb ad75 2981 b0cb 2c0c 9ccd 2b2b 2eaa 708ca49a7e634cd9
+orthogonal BF16 bdbd bdaf 3d30 be19 3d81 bb9a 3d65 3dd5 d9fa05dbaa369fed
+delta_orthogonal(gain=0.7) F32 00000000 bdb11379 00000000 00000000 00000000 3d10089b 00000000 00000000 e96c70cea876b59c
+delta_orthogonal(gain=0.7) F16 0000 ad89 0000 0000 0000 2880 0000 0000 953e49c529839e6d
+delta_orthogonal(gain=0.7) BF16 0000 bdb1 0000 0000 0000 3d10 0000 0000 538f90bba4fad4fc
+sparse(sparsity=0.3) F32 bc0cc852 00000000 00000000 00000000 00000000 3c90a4fa 00000000 ba16673f 73b18de89fb35560
+sparse(sparsity=0.3) F16 a066 0000 0000 0000 0000 2485 0000 90b3 a36cb70e624d9338
+sparse(sparsity=0.3) BF16 bc0d 0000 0000 0000 0000 3c91 0000 ba16 681a71628af1e39a
 ";
 
 #[test]
 fn pinned_values() {
     let mut actual = String::new();
-    for text in [
+    let texts = [
         "xavier_normal",
         "xavier_uniform",
         "xavier_normal(gain=2, mean=0.5)",
@@ -46,11 +95,35 @@ fn pinned_values() {
         "truncated_normal(std=0.02)",
         "truncated_normal(mean=0.1, a=-0.3, b=0.2)",
         "truncated_normal(a=5, b=6)",
-    ] {
+        "truncated_normal_sigma(std=0.02)",
+        "variance_scaling",
+        "variance_scaling(scale=3, mode=fan_geo_avg, distribution=uniform)",
+        "kaiming_normal",
+        "kaiming_uniform(a=0.2, mode=fan_out)",
+        "glorot_normal",
+        "glorot_uniform",
+        "he_normal",
+        "he_uniform",
+        "lecun_normal",
+        "lecun_uniform",
+        "eye(gain=0.7)",
+        "dirac(groups=3)",
+        "orthogonal",
+        "delta_orthogonal(gain=0.7)",
+        "sparse(sparsity=0.3)",
+    ];
+    for scheme in Initializer::ALL {
+        let pinned = texts.iter().any(|text| text.parse::<Initializer>().unwrap().name() == scheme.name());
+        assert!(pinned, "{} has no pinned values", scheme.name());
+    }
+    for text in texts {
         for dtype in DType::ALL {
             let initializer: Initializer = text.parse().unwrap();
-            let tensor =
-                Cpu::with_seed(42).fill(&Parameter::new([96, 50], initializer).name("w").dtype(dtype)).unwrap();
+            let shape: &[usize] = match initializer {
+                Initializer::Dirac { .. } | Initializer::DeltaOrthogonal { .. } => &[48, 25, 4],
+                _ => &[96, 50],
+            };
+            let tensor = Cpu::with_seed(42).fill(&Parameter::new(shape, initializer).name("w").dtype(dtype)).unwrap();
             let size = dtype.size() as usize;
             let bits = |bytes: &[u8]| bytes.iter().rev().map(|byte| format!("{byte:02x}")).collect::<String>();
             let first: Vec<String> = tensor.as_bytes().chunks(size).take(8).map(bits).collect();

@@ -3,8 +3,11 @@
 use std::ops::{ControlFlow, Range};
 use std::str::FromStr;
 
-use gpu_init::{Cpu, Device, DeviceOptions, Error, Fingerprint, HostTensor, Parameter, Stats, Tensor};
+use gpu_init::{
+    Cpu, Device, DeviceOptions, Distribution, Error, Fill, Fingerprint, HostTensor, Parameter, Plan, Stats, Tensor,
+};
 
+use super::adapter::adapter_for;
 use super::output::complain;
 
 /// `--device`.
@@ -47,10 +50,20 @@ pub(crate) enum Filled {
 impl Backend {
     /// `auto` runs on the CPU where there is no adapter, and says so.
     pub(crate) fn open(choice: Choice, seed: u64) -> gpu_init::Result<Self> {
-        let adapter = match choice {
-            Choice::Cpu => return Ok(Backend::Cpu(Cpu::with_seed(seed))),
-            Choice::Auto => None,
-            Choice::Adapter(index) => Some(index),
+        Self::open_local(choice, seed, None)
+    }
+
+    /// The same for one of several processes on a machine, of which each takes its own GPU where there are several.
+    pub(crate) fn open_local(choice: Choice, seed: u64, local_rank: Option<u64>) -> gpu_init::Result<Self> {
+        let adapter = match (choice, local_rank) {
+            (Choice::Cpu, _) => return Ok(Backend::Cpu(Cpu::with_seed(seed))),
+            (Choice::Auto, None) => None,
+            (Choice::Auto, Some(local_rank)) => {
+                let adapters = pollster::block_on(gpu_init::adapters());
+                let infos: Vec<_> = adapters.iter().map(|adapter| adapter.get_info()).collect();
+                adapter_for(local_rank, gpu_init::best_adapter(&adapters), &infos)
+            }
+            (Choice::Adapter(index), _) => Some(index),
         };
         match Device::open(&DeviceOptions { adapter, seed, ..Default::default() }) {
             Err(Error::NoAdapter { .. }) if choice == Choice::Auto => {
@@ -66,6 +79,22 @@ impl Backend {
             Backend::Gpu(device) => device.name().to_owned(),
             Backend::Cpu(_) => "cpu".to_owned(),
         }
+    }
+
+    /// Whether the device's memory has room for a plan, or for each of its tensors alone.
+    pub(crate) fn check_memory(&self, plan: &Plan, one_by_one: bool) -> gpu_init::Result<()> {
+        let Backend::Gpu(device) = self else { return Ok(()) };
+        match device.memory() {
+            Some(memory) if !one_by_one => plan.fits(memory),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a tensor is made as a whole even if a part of it is wanted: in device memory all are, on the host those of
+    /// which a part costs as much.
+    pub(crate) fn fills_whole(&self, fill: &Fill) -> bool {
+        let dear = matches!(fill.distribution, Distribution::Orthogonal { .. } | Distribution::Sparse { .. });
+        matches!(self, Backend::Gpu(_)) || dear
     }
 
     /// Fills and waits until all is done.

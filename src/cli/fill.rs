@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::{Context, bail};
-use clap::ValueEnum;
 use gpu_init::{DType, Distribution, Fill, Fingerprint, Initializer, Layout, Parameter, Shape, Stats};
 use serde_json::json;
 
@@ -46,9 +45,10 @@ pub(crate) struct Args {
     /// Added to every value.
     #[arg(long, allow_negative_numbers = true)]
     mean: Option<f64>,
-    /// Whose order of axes the shape has.
+    /// Whose order of axes the shape has: pytorch, keras, jax, transposed, grouped(groups=4) or
+    /// axes(input=1, output=[-2, -1], batch=0).
     #[arg(long, default_value = "pytorch")]
-    layout: LayoutArg,
+    layout: Layout,
     /// Where: auto, cpu or an adapter's number in `gpu-init devices`.
     #[arg(long, default_value = "auto")]
     device: Choice,
@@ -61,18 +61,6 @@ pub(crate) struct Args {
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum LayoutArg {
-    /// (out, in, kernel...)
-    Pytorch,
-    /// (kernel..., in, out), and the fans of a vector are its length
-    Keras,
-    /// (kernel..., in, out)
-    Jax,
-    /// (in, out, kernel...): a transposed convolution by what its axes are
-    Transposed,
 }
 
 fn parse_shape(text: &str) -> Result<Shape, String> {
@@ -120,13 +108,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
 }
 
 fn parameter(args: &Args) -> Parameter {
-    let layout = match args.layout {
-        LayoutArg::Pytorch => Layout::OutInKernel,
-        LayoutArg::Keras => Layout::Keras,
-        LayoutArg::Jax => Layout::KernelInOut,
-        LayoutArg::Transposed => Layout::InOutKernel,
-    };
-    let mut parameter = Parameter::new(&args.shape, args.init).dtype(args.dtype).layout(layout).stream(args.stream);
+    let mut parameter =
+        Parameter::new(&args.shape, args.init).dtype(args.dtype).layout(args.layout.clone()).stream(args.stream);
     if let Some(name) = &args.name {
         parameter = parameter.name(name);
     }

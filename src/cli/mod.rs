@@ -1,7 +1,5 @@
 //! The commands, one file each, and what they share.
 
-// Used once `model` has its run loop over shards.
-#[cfg(test)]
 mod adapter;
 mod backend;
 mod bits;
@@ -9,13 +7,15 @@ mod checkpoint;
 mod devices;
 mod fill;
 mod histogram;
-#[cfg(test)]
 mod launcher;
 mod model;
 mod npy;
 mod output;
 mod place;
+mod plan_table;
 mod progress;
+mod recipe;
+mod rules;
 mod shader;
 mod verify;
 
@@ -38,6 +38,7 @@ enum Command {
     Fill(fill::Args),
     Model(model::Args),
     Verify(verify::Args),
+    Recipe(recipe::Args),
     Bits(bits::Args),
     Shader(shader::Args),
 }
@@ -58,6 +59,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Fill(args) => fill::run(&args),
         Command::Model(args) => model::run(&args),
         Command::Verify(args) => verify::run(&args),
+        Command::Recipe(args) => recipe::run(&args),
         Command::Bits(args) => bits::run(&args),
         Command::Shader(args) => shader::run(&args),
     };

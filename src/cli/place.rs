@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -75,6 +75,14 @@ impl Place {
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
         builder.tempfile_in(self.folder()).with_context(|| format!("cannot write in {}", self.folder().display()))
+    }
+
+    /// Writes a small file, which is there whole or not at all.
+    pub(crate) fn write(&self, contents: &[u8]) -> anyhow::Result<()> {
+        let temporary = self.temporary()?;
+        let written = temporary.as_file().write_all(contents).and_then(|()| temporary.as_file().sync_all());
+        written.with_context(|| format!("cannot write {}", self.path.display()))?;
+        self.take(temporary.into_temp_path())
     }
 
     /// Moves a file that is written and synced to its place, and makes the move last.

@@ -1,6 +1,6 @@
 //! Work compiled for the vectors that this machine has, found at run time.
 //!
-//! This is the only unsafe code of the crate. What it is for: on one thread of an AMD EPYC (Zen 4) a normal takes
+//! This is the only unsafe code of the CPU path. What it is for: on one thread of an AMD EPYC (Zen 4) a normal takes
 //! 3.7 to 4.5 ns in plain x86-64, 1.9 to 2.5 with AVX2 and 1.4 to 1.7 with AVX-512.
 
 /// Work that the compiler can turn into vector instructions; `run` and all it calls are `#[inline(always)]`, so

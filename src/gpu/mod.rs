@@ -4,6 +4,7 @@ mod adapter;
 mod context;
 mod gather;
 mod kernels;
+mod memory;
 mod orthogonal;
 mod place;
 mod probe;
@@ -192,6 +193,16 @@ impl Device {
     /// How its shaders multiply.
     pub fn multiply(&self) -> Multiply {
         self.inner.multiply
+    }
+
+    /// Bytes of memory that the adapter has, where its API says so (Vulkan).
+    ///
+    /// ```no_run
+    /// println!("{:?}", gpu_init::Device::new()?.memory());
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    pub fn memory(&self) -> Option<u64> {
+        memory::of_device(&self.inner.context.device)
     }
 
     /// The wgpu device.

@@ -55,7 +55,7 @@ pub enum Layout {
 
 impl Layout {
     /// (fan_in, fan_out), or `None` where the shape has fewer than two dimensions (except in Keras' layout), lacks a
-    /// named axis or is not divided by the groups.
+    /// named axis or is not divided by the groups, or an axis is named twice.
     pub fn fans(&self, shape: &Shape) -> Option<(u64, u64)> {
         if let (Layout::Keras, [] | [_]) = (self, shape.dims()) {
             let fan = shape.dims().first().map_or(1, |&dim| dim as u64);
@@ -75,7 +75,8 @@ impl Layout {
         }
     }
 
-    /// The axes of a shape of that rank, or `None` if it has not all of them, or fewer than two dimensions.
+    /// The axes of a shape of that rank, or `None` if it has not all of them, one comes twice, or there are fewer than
+    /// two.
     pub(crate) fn axes(&self, rank: usize) -> Option<Axes> {
         if rank < 2 {
             return None;
@@ -88,7 +89,9 @@ impl Layout {
                 (resolve(input, rank)?, resolve(output, rank)?, resolve(batch, rank)?)
             }
         };
-        Some(Axes { input, output, batch })
+        let mut named = [&input[..], &output, &batch].concat();
+        named.sort_unstable();
+        named.is_sorted_by(|a, b| a < b).then_some(Axes { input, output, batch })
     }
 }
 

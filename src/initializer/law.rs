@@ -121,7 +121,8 @@ fn fan(operation: &'static str, shape: &Shape, layout: &Layout, mode: FanMode) -
     if shape.dims().len() < 2 && *layout != Layout::Keras {
         return Err(Error::TooFewDims { operation, shape: shape.clone() });
     }
-    let (fan_in, fan_out) = layout.fans(shape).ok_or_else(|| layout_error(operation, shape, layout))?;
+    let remedy = "name axes that it has, each once, or groups that divide its first dimension";
+    let (fan_in, fan_out) = layout.fans(shape).ok_or_else(|| layout_error(operation, shape, layout, remedy))?;
     let (fan_in, fan_out) = (fan_in as f64, fan_out as f64);
     Ok(match mode {
         FanMode::FanIn => fan_in,
@@ -131,6 +132,9 @@ fn fan(operation: &'static str, shape: &Shape, layout: &Layout, mode: FanMode) -
     })
 }
 
-pub(crate) fn layout_error(operation: &'static str, shape: &Shape, layout: &Layout) -> Error {
-    Error::Layout { operation, shape: shape.clone(), layout: layout.clone() }
+/// For those that put one matrix of inputs and outputs into a kernel.
+pub(crate) const ONE_EACH: &str = "name one input and one output axis that it has, and no batch";
+
+pub(crate) fn layout_error(operation: &'static str, shape: &Shape, layout: &Layout, remedy: &'static str) -> Error {
+    Error::Layout { operation, shape: shape.clone(), layout: Box::new(layout.clone()), remedy }
 }

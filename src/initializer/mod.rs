@@ -4,13 +4,15 @@
 mod fans;
 mod gain;
 mod law;
+mod layout_text;
 mod options;
 mod presets;
 mod text;
 
 pub use fans::Layout;
 pub use gain::{Nonlinearity, calculate_gain};
-pub(crate) use law::{Law, layout_error};
+pub(crate) use law::{Law, ONE_EACH, layout_error};
+pub use layout_text::ParseLayoutError;
 pub use text::ParseInitializerError;
 
 /// Which fan a scheme divides the variance by.

@@ -38,7 +38,7 @@ pub(crate) mod tests;
 
 use std::ops::Range;
 
-use crate::initializer::layout_error;
+use crate::initializer::{ONE_EACH, layout_error};
 use crate::{Error, Layout, Result, Shape};
 
 /// Reflections applied at once.
@@ -87,9 +87,12 @@ impl Orthogonal {
     pub(crate) fn matrices(operation: &'static str, shape: &Shape, layout: &Layout) -> Result<Self> {
         let (elements, rank) = (shape.elements(operation)?, shape.dims().len());
         let too_few = || Error::Dimensions { operation, shape: shape.clone(), expected: "two or more dimensions" };
-        let axes = layout
-            .axes(rank)
-            .ok_or_else(|| if rank < 2 { too_few() } else { layout_error(operation, shape, layout) })?;
+        let unfit = || {
+            let remedy =
+                "name axes that it has, each once: leading ones as batch, and as output the next one or the last";
+            layout_error(operation, shape, layout, remedy)
+        };
+        let axes = layout.axes(rank).ok_or_else(|| if rank < 2 { too_few() } else { unfit() })?;
         let (batch, dims) = shape.dims().split_at(axes.batch.len());
         let (Some(&first), Some(&last)) = (dims.first(), dims.last()) else { return Err(too_few()) };
         if dims.len() < 2 {
@@ -103,10 +106,10 @@ impl Orthogonal {
         } else if axes.output == [rank - 1] {
             (rest(last), last as u64)
         } else {
-            return Err(layout_error(operation, shape, layout));
+            return Err(unfit());
         };
         if !batch_leads {
-            return Err(layout_error(operation, shape, layout));
+            return Err(unfit());
         }
         let batch = batch.iter().map(|&dim| dim as u64).product();
         Self::placed(operation, shape, [batch, rows, cols], 0, [cols, 1], elements)
@@ -121,7 +124,7 @@ impl Orthogonal {
         }
         let axes = layout.axes(rank).filter(|axes| axes.batch.is_empty());
         let ([input], [output]) = axes.as_ref().map_or((&[][..], &[][..]), |axes| (&axes.input, &axes.output)) else {
-            return Err(layout_error(operation, shape, layout));
+            return Err(layout_error(operation, shape, layout, ONE_EACH));
         };
         let dims: Vec<u64> = shape.dims().iter().map(|&dim| dim as u64).collect();
         if dims[*input] > dims[*output] {

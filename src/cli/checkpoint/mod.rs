@@ -19,8 +19,8 @@ pub(crate) use pieces::{Measured, Pieces};
 pub(crate) use shard::Stored;
 pub(crate) use shards::Checkpoint;
 pub(crate) use size::parse_size;
-pub(crate) use source::{Entry, Source};
-pub(crate) use write::{Files, Planned};
+pub(crate) use source::Source;
+pub(crate) use write::{Files, Finished, Planned};
 
 // Elements are written and read as they lie in memory, and the file's are little-endian.
 const _: () = assert!(cfg!(target_endian = "little"));

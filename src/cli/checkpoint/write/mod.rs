@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use gpu_init::{DType, HostTensor};
 
-use self::commit::Finished;
+pub(crate) use self::commit::Finished;
 use super::super::place::Place;
 use super::{INDEX, SINGLE, dtypes};
 

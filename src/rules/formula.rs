@@ -1,0 +1,218 @@
+//! The formulas of `scale`: numbers, `layers`, `layer`, `+ - * / ( )` and `sqrt`.
+//!
+//! IEEE 754 rounds each of these in one way only, so a formula has the same bits on every machine. That is why
+//! no library of expressions is used: their powers and sines are the platform's.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// Longest text, which bounds the depth of the parentheses too.
+const LONGEST: usize = 200;
+
+/// A formula whose grammar and names are checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Formula(String);
+
+/// Where a tensor is: what a formula may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Depth {
+    /// The layer's index from 0, if the tensor is in one.
+    pub(super) layer: Option<u64>,
+    /// The number of layers, if it is known.
+    pub(super) layers: Option<u64>,
+}
+
+impl Formula {
+    /// The value, which is finite, or why there is none.
+    pub(super) fn evaluate(&self, depth: Depth) -> Result<f64, String> {
+        let value = evaluate(&self.0, depth)?;
+        if value.is_finite() { Ok(value) } else { Err(format!("it is {value}, not a finite number")) }
+    }
+}
+
+impl fmt::Display for Formula {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for Formula {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text.len() > LONGEST {
+            return Err(format!("the scale has {} bytes; {LONGEST} are the most", text.len()));
+        }
+        // Whether a text is a formula does not depend on the numbers in it.
+        evaluate(text, Depth { layer: Some(0), layers: Some(1) })
+            .map_err(|reason| format!("cannot read scale {text:?}: {reason}"))?;
+        Ok(Formula(text.trim().to_owned()))
+    }
+}
+
+fn evaluate(text: &str, depth: Depth) -> Result<f64, String> {
+    let mut parser = Parser { rest: text.trim(), depth };
+    let value = parser.sum()?;
+    if parser.rest.is_empty() { Ok(value) } else { Err(format!("{:?} cannot follow there", parser.rest)) }
+}
+
+/// Computes while it reads; what is left to read starts with no space.
+struct Parser<'a> {
+    rest: &'a str,
+    depth: Depth,
+}
+
+impl<'a> Parser<'a> {
+    fn sum(&mut self) -> Result<f64, String> {
+        let mut value = self.product()?;
+        loop {
+            if self.take('+') {
+                value += self.product()?;
+            } else if self.take('-') {
+                value -= self.product()?;
+            } else {
+                return Ok(value);
+            }
+        }
+    }
+
+    fn product(&mut self) -> Result<f64, String> {
+        let mut value = self.factor()?;
+        loop {
+            if self.take('*') {
+                value *= self.factor()?;
+            } else if self.take('/') {
+                value /= self.factor()?;
+            } else {
+                return Ok(value);
+            }
+        }
+    }
+
+    fn factor(&mut self) -> Result<f64, String> {
+        if self.take('-') {
+            return Ok(-self.factor()?);
+        }
+        if self.take('(') {
+            let value = self.sum()?;
+            return self.close(value);
+        }
+        match self.rest.chars().next() {
+            Some(first) if first.is_ascii_digit() || first == '.' => self.number(),
+            Some(first) if first.is_alphabetic() => self.name(),
+            Some(other) => Err(format!("a number, a name or ( must stand where {other:?} does")),
+            None => Err("it ends where a number, a name or ( must follow".to_owned()),
+        }
+    }
+
+    fn number(&mut self) -> Result<f64, String> {
+        let digits = |text: &str| text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+        let mut end = digits(self.rest);
+        if let Some(power) = self.rest[end..].strip_prefix(['e', 'E']) {
+            let unsigned = power.strip_prefix(['+', '-']).unwrap_or(power);
+            end = self.rest.len() - unsigned.len() + digits(unsigned);
+        }
+        let text = self.advance(end);
+        text.parse().map_err(|_| format!("{text:?} is not a number"))
+    }
+
+    fn name(&mut self) -> Result<f64, String> {
+        let end = self.rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(self.rest.len());
+        match self.advance(end) {
+            "layer" => self
+                .depth
+                .layer
+                .map(|layer| layer as f64)
+                .ok_or_else(|| "the tensor's name has no layer: a segment of digits, as in \"h.0.attn\"".to_owned()),
+            "layers" => self.depth.layers.map(|layers| layers as f64).ok_or_else(|| {
+                "the number of layers is not known from the tensor's name; set layers = ... in the rules".to_owned()
+            }),
+            "sqrt" if self.take('(') => {
+                let value = self.sum()?.sqrt();
+                self.close(value)
+            }
+            "sqrt" => Err("sqrt must have parentheses: sqrt(2)".to_owned()),
+            name => Err(format!("there is no {name:?}; use layers, layer or sqrt(...)")),
+        }
+    }
+
+    fn close(&mut self, value: f64) -> Result<f64, String> {
+        if self.take(')') { Ok(value) } else { Err("a closing parenthesis is missing".to_owned()) }
+    }
+
+    fn take(&mut self, symbol: char) -> bool {
+        let Some(rest) = self.rest.strip_prefix(symbol) else { return false };
+        self.rest = rest.trim_start();
+        true
+    }
+
+    fn advance(&mut self, end: usize) -> &'a str {
+        let (text, rest) = self.rest.split_at(end);
+        self.rest = rest.trim_start();
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Depth, Formula, LONGEST};
+
+    const DEPTH: Depth = Depth { layer: Some(3), layers: Some(12) };
+
+    #[test]
+    fn formulas_have_their_values() {
+        for (text, expected) in [
+            ("1 / sqrt(2 * layers)", 1.0 / 24f64.sqrt()),
+            ("1/sqrt(2*(layer+1))", 1.0 / 8f64.sqrt()),
+            ("0.5", 0.5),
+            (".5e-1", 0.05),
+            ("2E+3", 2000.0),
+            ("8 - 4 - 2", 2.0),
+            ("8 / 4 / 2", 1.0),
+            ("2 + 3 * 4", 14.0),
+            ("(2 + 3) * 4", 20.0),
+            ("--layer", 3.0),
+            ("2 * -3", -6.0),
+            (" sqrt ( 9 ) ", 3.0),
+        ] {
+            let formula: Formula = text.parse().unwrap();
+            assert_eq!(formula.evaluate(DEPTH), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_formula_is_refused() {
+        for (text, part) in [
+            ("", "ends"),
+            ("1 +", "ends"),
+            ("1 2", "\"2\" cannot follow"),
+            ("(1", "closing parenthesis"),
+            ("1)", "cannot follow"),
+            ("sqrt 2", "parentheses"),
+            ("sqrt()", "')'"),
+            ("1.2.3", "\"1.2.3\" is not a number"),
+            ("1e", "\"1e\" is not a number"),
+            ("2 ^ 3", "\"^ 3\" cannot follow"),
+            ("depth", "there is no \"depth\""),
+            ("é", "there is no \"é\""),
+            ("*2", "'*'"),
+        ] {
+            let error = text.parse::<Formula>().unwrap_err();
+            assert!(error.contains(part) && error.contains(&format!("{text:?}")), "{text}: {error}");
+        }
+        assert!("(".repeat(100_000).parse::<Formula>().unwrap_err().contains("200"));
+        assert!("(".repeat(LONGEST).parse::<Formula>().is_err());
+    }
+
+    #[test]
+    fn what_has_no_value_is_refused() {
+        for (text, part) in [("1/layer", "inf"), ("0/layer", "NaN"), ("sqrt(layer - 1)", "NaN")] {
+            let error = text.parse::<Formula>().unwrap().evaluate(Depth { layer: Some(0), layers: None }).unwrap_err();
+            assert!(error.contains(part), "{error}");
+        }
+        let unknown = Depth { layer: None, layers: None };
+        for (text, part) in [("layer", "no layer"), ("layers", "layers = ...")] {
+            assert!(text.parse::<Formula>().unwrap().evaluate(unknown).unwrap_err().contains(part));
+        }
+    }
+}

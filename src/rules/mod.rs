@@ -1,0 +1,148 @@
+//! Which tensor of a model is initialized how: rules from a TOML file or a built-in recipe, and the plan that they
+//! make of a list of tensors. Plain data, which no backend has seen.
+
+mod error;
+mod file;
+mod formula;
+mod init;
+mod layers;
+mod pattern;
+mod plan;
+mod recipe;
+mod run;
+
+use std::fmt;
+
+pub use error::PlanError;
+pub use file::ParseRulesError;
+pub use plan::{Plan, PlanEntry, PlanWarning};
+pub use recipe::Recipe;
+
+use crate::{DType, Layout};
+use formula::Formula;
+use init::Init;
+use pattern::Pattern;
+
+/// An ordered list of rules, the first of which that matches a tensor says how it is initialized.
+///
+/// Read from TOML, the text of a rules file:
+///
+/// ```
+/// use gpu_init::Rules;
+///
+/// let rules: Rules = r#"
+///     seed = 42                                 # 0 unless told
+///     dtype = "bf16"                            # of tensors whose list names none; F32 unless told
+///     layers = 12                               # for `scale`; counted by the tensors' names unless told
+///     default = "zeros"                         # tensors that no rule matches; without it they are an error
+///     tied = [["wte.weight", "lm_head.weight"]] # one tensor of two names: the first one's rule and stream
+///
+///     [[rules]]
+///     match = "*.c_proj.weight"                 # a glob of the whole name: * ? [ab] {a,b}; * matches dots too
+///     init = "normal(std=0.02)"                 # or pytorch_bias: by the fan_in of the weight of the same layer
+///     scale = "1 / sqrt(2 * layers)"            # layers, layer (from 0), numbers, + - * / ( ), sqrt
+///
+///     [[rules]]
+///     regex = '(^|\.)ln_\w+\.weight$'           # instead of match: found anywhere unless anchored
+///     dims = 1                                  # only vectors; min_dims = 2: two or more dimensions
+///     init = "ones"
+///     name = "norm weights"                     # what reports call it
+///     optional = true                           # no warning if it is for no tensor
+///
+///     [[rules]]
+///     match = "*.weight"
+///     init = "kaiming_normal(mode=fan_in)"
+///     dtype = "f32"                             # instead of the list's
+///     layout = "keras"
+///     shard = { dim = 0 }                       # kept in the plan
+/// "#.parse()?;
+/// assert_eq!(rules.rules().len(), 3);
+/// assert_eq!(rules.rules()[0].to_string(), r#"match = "*.c_proj.weight""#);
+/// assert_eq!(rules.rules()[1].to_string(), "norm weights");
+/// # Ok::<(), gpu_init::ParseRulesError>(())
+/// ```
+///
+/// A tensor's layer is the first segment of its name that is all digits; the number of layers is 1 + the largest
+/// index among the names that are the same up to it.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    seed: u64,
+    dtype: DType,
+    forced_dtype: Option<DType>,
+    layers: Option<u64>,
+    default: Option<Init>,
+    tied: Vec<Vec<String>>,
+    rules: Vec<Rule>,
+}
+
+/// One rule of [`Rules`]; its text is its name, or what it matches.
+#[derive(Debug, Clone)]
+pub struct Rule {
+    pattern: Pattern,
+    name: Option<String>,
+    init: Init,
+    dtype: Option<DType>,
+    layout: Layout,
+    scale: Option<Formula>,
+    shard_dim: Option<usize>,
+    optional: bool,
+}
+
+impl Rules {
+    /// In order.
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    /// The seed of every tensor.
+    ///
+    /// ```
+    /// use gpu_init::Recipe;
+    ///
+    /// assert_eq!(Recipe::GPT2.rules().seed(), 0);
+    /// assert_eq!(Recipe::GPT2.rules().with_seed(42).seed(), 42);
+    /// ```
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// With this seed instead.
+    pub fn with_seed(self, seed: u64) -> Self {
+        Rules { seed, ..self }
+    }
+
+    /// With this element type for every tensor. Without it a tensor's is its rule's, else its own in the list, else
+    /// the `dtype` of the rules.
+    ///
+    /// ```
+    /// use gpu_init::{DType, Plan, Recipe};
+    ///
+    /// let tensors = [("wte.weight", [50257, 768], Some(DType::F32))];
+    /// let plan = Plan::new(tensors, &Recipe::GPT2.rules().with_dtype(DType::BF16))?;
+    /// assert_eq!(plan.entries()[0].fill.dtype, DType::BF16);
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    pub fn with_dtype(self, dtype: DType) -> Self {
+        Rules { forced_dtype: Some(dtype), ..self }
+    }
+}
+
+impl Rule {
+    /// What it initializes with, as the rules have it.
+    ///
+    /// ```
+    /// assert_eq!(gpu_init::Recipe::XAVIER.rules().rules()[0].init(), "xavier_normal");
+    /// ```
+    pub fn init(&self) -> String {
+        self.init.to_string()
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.name {
+            Some(name) => f.write_str(name),
+            None => self.pattern.fmt(f),
+        }
+    }
+}

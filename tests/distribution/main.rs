@@ -1,0 +1,43 @@
+//! The values follow their laws and depend on nothing: goodness of fit, tails and moments, independence
+//! within and between tensors, rounding, and the spread that Xavier prescribes.
+//!
+//! Seeds and streams are fixed, so every figure is the same on every machine. A family of p-values stands
+//! if none is outside (1e-4 / m, 1 - 1e-4 / m), m being its size: see [`common::statistics::ALPHA`]. Wrong laws follow
+//! that the same statistics must reject. `cargo test --release --test distribution -- --nocapture` shows the
+//! figures; without optimization the samples are a 64th.
+
+#[path = "../common/mod.rs"]
+mod common;
+mod fit;
+mod independence;
+mod reference;
+mod rounding;
+mod spread;
+mod tails;
+mod words;
+
+use gpu_init::{Cpu, Element, Initializer, Parameter};
+
+/// 2^log2, or a 64th of it in an unoptimized build.
+const fn sized(log2: u32) -> usize {
+    1 << if cfg!(debug_assertions) { log2 - 6 } else { log2 }
+}
+
+const STANDARD: Initializer = Initializer::Normal { mean: 0.0, std: 1.0 };
+
+/// `n` standard normals, different ones for each name.
+fn normals(name: &str, n: usize) -> Vec<f32> {
+    fill(&Parameter::new([n], STANDARD).name(name))
+}
+
+/// A parameter's values, with seed 42 unless it has its own.
+fn fill<T: Element>(parameter: &Parameter) -> Vec<T> {
+    let mut values = vec![T::round(0.0); parameter.resolve(0, 0).unwrap().len as usize];
+    Cpu::with_seed(42).fill_into(parameter, &mut values).unwrap();
+    values
+}
+
+#[track_caller]
+fn assert_close(actual: f64, expected: f64, tolerance: f64) {
+    assert!((actual / expected - 1.0).abs() <= tolerance, "{actual:e} instead of {expected:e}");
+}

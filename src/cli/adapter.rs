@@ -2,8 +2,8 @@
 
 use gpu_init::wgpu::{AdapterInfo, DeviceType};
 
-/// The adapter for that local rank, counted round the GPUs that are of the same kind as the `best` one. Where a launcher shows
-/// each process its own GPU alone, all take the one they see.
+/// The adapter for that local rank, counted round the GPUs that are of the same kind as the `best` one. Where a
+/// launcher shows each process its own GPU alone, all take the one they see.
 pub(crate) fn adapter_for(local_rank: u64, best: Option<usize>, adapters: &[AdapterInfo]) -> Option<usize> {
     let first = adapters.get(best?)?;
     // A second software driver would run on the same cores.

@@ -1,6 +1,6 @@
 //! Which of how many processes this one is, as its flags or the launcher that started it say.
 
-use anyhow::{Context, bail};
+use anyhow::{anyhow, bail};
 
 /// The flags, for `#[command(flatten)]`.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -102,14 +102,15 @@ fn from_environment(env: impl Fn(&str) -> Option<String>) -> anyhow::Result<Opti
 }
 
 fn number(variable: &str, text: &str) -> anyhow::Result<u64> {
-    text.trim().parse().with_context(|| {
-        format!("{variable} is {text:?}, not a rank or size; unset it, or pass --rank and --world-size")
+    // What u64 says of the digits adds nothing.
+    text.trim().parse().map_err(|_| {
+        anyhow!("{variable} is {text:?}, which is no rank or size; unset it, or pass --rank and --world-size")
     })
 }
 
 fn check(rank: u64, size: u64, rank_name: &str, size_name: &str) -> anyhow::Result<()> {
     if rank >= size {
-        bail!("{rank_name} is {rank} and {size_name} is {size}; ranks are 0 to {size_name} - 1");
+        bail!("{rank_name} is {rank} and {size_name} is {size}; ranks count from 0, so it has to be below the size");
     }
     Ok(())
 }
@@ -214,7 +215,7 @@ mod tests {
             (&none, "RANK=-1 WORLD_SIZE=4", "RANK is \"-1\""),
             (&none, "RANK=1 WORLD_SIZE=4.0", "WORLD_SIZE is \"4.0\""),
             (&none, "RANK=1 WORLD_SIZE=4 LOCAL_RANK=gpu", "LOCAL_RANK is \"gpu\""),
-            (&none, "RANK=4 WORLD_SIZE=4", "RANK is 4 and WORLD_SIZE is 4; ranks are 0 to WORLD_SIZE - 1"),
+            (&none, "RANK=4 WORLD_SIZE=4", "RANK is 4 and WORLD_SIZE is 4; ranks count from 0"),
             (&none, "PMI_RANK=0 PMI_SIZE=0", "PMI_RANK is 0 and PMI_SIZE is 0"),
             (&none, "SLURM_PROCID=2 SLURM_STEP_NUM_TASKS=2", "SLURM_PROCID is 2 and SLURM_STEP_NUM_TASKS is 2"),
             (&args(Some(2), Some(2), None), "", "--rank is 2 and --world-size is 2"),

@@ -16,19 +16,19 @@
 //! 4096 rows no sum has more than 32 terms. Nothing is summed across columns, so it does not matter who computes
 //! which of them, or how many side by side.
 //!
-//! Milliseconds for an n x n matrix with its normals, the least of several runs, on two cores of an AMD EPYC with
-//! AVX-512 that others used too: here, on llvmpipe 15.0.6 with its 256-bit vectors on the same cores, and by LAPACK
-//! (OpenBLAS, two threads), as geqrf and orgqr in f32, which is what torch.nn.init.orthogonal_ calls, and as
-//! numpy.linalg.qr, which computes in f64. `benches/orthogonal_qr.py` measures the last two and torch if it is there.
+//! Milliseconds for an n x n matrix with its normals, the least of several runs, on two cores of an AMD EPYC with AVX-512
+//! that others used too: here, on llvmpipe 15.0.6 with its 256-bit vectors on the same cores (with the first compilation
+//! and the allocation, some 50 ms), by LAPACK (OpenBLAS, two threads) as geqrf and orgqr in f32, by numpy.linalg.qr, which
+//! computes in f64, and by torch.nn.init.orthogonal_. `benches/orthogonal_qr.py` measures all side by side.
 //!
-//! |    n |   CPU | llvmpipe | LAPACK f32 | numpy f64 |
-//! |-----:|------:|---------:|-----------:|----------:|
-//! |   64 |  0.08 |      1.8 |       0.13 |      0.14 |
-//! |  128 |  0.15 |      4.2 |       0.72 |       1.1 |
-//! |  256 |  0.47 |       13 |        2.2 |       4.7 |
-//! |  512 |   2.0 |       59 |         12 |        28 |
-//! | 1024 |    12 |      338 |         80 |       123 |
-//! | 2048 |    83 |     2298 |        442 |       723 |
+//! |    n |   CPU | llvmpipe | LAPACK f32 | numpy f64 | torch f32 |
+//! |-----:|------:|---------:|-----------:|----------:|----------:|
+//! |   64 |  0.50 |       58 |       0.38 |      0.24 |      0.72 |
+//! |  128 |  0.78 |       60 |        1.0 |       2.0 |       1.1 |
+//! |  256 |   2.3 |       71 |        2.7 |       5.2 |       6.1 |
+//! |  512 |   7.3 |      123 |         13 |        40 |        21 |
+//! | 1024 |    37 |      424 |         76 |       171 |        88 |
+//! | 2048 |   250 |     2690 |        474 |       845 |       274 |
 //!
 //! A QR takes 4/3 n^3 operations for R and as many for Q; here are only the latter.
 

@@ -34,7 +34,7 @@ use window::{WindowLimits, windows};
 
 use crate::cpu::Streams;
 use crate::progress::Progress;
-use crate::{Distribution, Error, Fill, Parameter, Result};
+use crate::{Distribution, Error, Fill, Fingerprint, Parameter, Result, Stats};
 
 /// How to open a [`Device`].
 ///
@@ -407,10 +407,50 @@ impl Device {
         recorder.finish()
     }
 
-    fn submit(&self, operation: &'static str, encoder: wgpu::CommandEncoder) -> Result<()> {
-        let context = &self.inner.context;
-        context.checked(operation, 0, || context.queue.submit([encoder.finish()]))?;
-        Ok(())
+    /// The fingerprints of many tensors, computed on the GPU with as few submissions as can be.
+    ///
+    /// ```no_run
+    /// # use gpu_init::{Device, Parameter};
+    /// let device = Device::new()?;
+    /// let layers = device.fill_all(&[Parameter::xavier_normal([64, 64]), Parameter::xavier_normal([64, 16])])?;
+    /// let fingerprints = device.fingerprints(&layers.iter().collect::<Vec<_>>())?;
+    /// assert_eq!(fingerprints[1], layers[1].fingerprint()?);
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`Tensor::fingerprint`].
+    pub fn fingerprints(&self, tensors: &[&Tensor]) -> Result<Vec<Fingerprint>> {
+        if !self.owns(tensors) {
+            return tensors.iter().map(|tensor| tensor.fingerprint()).collect();
+        }
+        pollster::block_on(reduce::fingerprints(tensors))
+    }
+
+    /// The statistics of many tensors, computed on the GPU with as few submissions as can be.
+    ///
+    /// ```no_run
+    /// # use gpu_init::{Device, Parameter};
+    /// let device = Device::new()?;
+    /// let layers = device.fill_all(&[Parameter::xavier_normal([64, 64]), Parameter::xavier_normal([64, 16])])?;
+    /// for (layer, stats) in layers.iter().zip(device.stats(&layers.iter().collect::<Vec<_>>())?) {
+    ///     assert_eq!(stats.disagreement(layer.fill()), None);
+    /// }
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`Tensor::stats`].
+    pub fn stats(&self, tensors: &[&Tensor]) -> Result<Vec<Stats>> {
+        if !self.owns(tensors) {
+            return tensors.iter().map(|tensor| tensor.stats()).collect();
+        }
+        pollster::block_on(reduce::stats(tensors))
+    }
+
+    /// Whether all are in this device's memory.
+    fn owns(&self, tensors: &[&Tensor]) -> bool {
+        tensors.iter().all(|tensor| Arc::ptr_eq(&tensor.device.inner, &self.inner))
     }
 
     /// Blocks until all that was submitted is done.

@@ -388,7 +388,9 @@ impl Device {
 
     fn record_tensors(&self, tensors: &[Tensor], recorder: Recorder) -> Result<()> {
         let Inner { placing, .. } = &*self.inner;
-        let places = |tensor: &Tensor| tensor.fill.distribution.base() != tensor.fill.distribution;
+        let places = |Tensor { fill, .. }: &Tensor| {
+            fill.distribution.base() != fill.distribution || fill.runs.is_some() || fill.zeros.is_some()
+        };
         if placing.get().is_none() && tensors.iter().any(places) {
             probe::placing(self, "fill")?;
             let _ = placing.set(());
@@ -505,13 +507,17 @@ fn add_fill(
     }
     match fill.distribution {
         Distribution::Diagonal { value, diagonal } => {
-            place::diagonal(limits, fill, value, diagonal, buffer, offset, recorder)
+            place::diagonal(limits, fill, value, diagonal, buffer, offset, recorder)?;
         }
-        Distribution::Sparse { sparse, .. } => place::sparse(context, limits, fill, sparse, buffer, offset, recorder),
+        Distribution::Sparse { sparse, .. } => place::sparse(context, limits, fill, sparse, buffer, offset, recorder)?,
         Distribution::Orthogonal { gain, orthogonal } => {
-            orthogonal::put(context, limits, fill, gain, orthogonal, buffer, offset, recorder)
+            orthogonal::put(context, limits, fill, gain, orthogonal, buffer, offset, recorder)?;
         }
-        _ => Ok(()),
+        _ => {}
+    }
+    match fill.zeros {
+        Some(zeros) => place::clear(limits, fill, zeros, buffer, offset, recorder),
+        None => Ok(()),
     }
 }
 

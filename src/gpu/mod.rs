@@ -195,7 +195,7 @@ impl Device {
         self.inner.multiply
     }
 
-    /// Bytes of memory that the adapter has, where its API says so (Vulkan).
+    /// Bytes of memory that the adapter has, where its API says so (Vulkan) and it is a GPU's.
     ///
     /// ```no_run
     /// println!("{:?}", gpu_init::Device::new()?.memory());

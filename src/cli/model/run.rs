@@ -92,7 +92,7 @@ pub(super) fn saved(work: &Work, backend: &Backend, output: Output) -> anyhow::R
 
 fn not_interrupted() -> anyhow::Result<()> {
     if go_on().is_break() {
-        bail!("interrupted");
+        bail!("interrupted; what was not saved as a whole is not kept");
     }
     Ok(())
 }

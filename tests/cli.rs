@@ -207,7 +207,7 @@ fn models_are_the_same_everywhere() {
         for dtype in ["f32", "f16", "bf16"] {
             let reports: Vec<Value> = devices()
                 .iter()
-                .map(|device| json(&["model", &path, "--dtype", dtype, "--device", device, "--json"]))
+                .map(|device| json(&["model", &path, "--dtype", dtype, "--device", device, "--verify", "--json"]))
                 .collect();
             for report in &reports {
                 assert_eq!(report["tensors"], tensors);
@@ -250,7 +250,7 @@ fn a_models_fingerprint_can_be_computed_by_hand() {
         let report = json(&["model", path.to_str().unwrap(), "--seed", "7", "--device", device, "--json"]);
         assert_eq!(report["fingerprint"], expected.to_string());
         assert_eq!(report["model"], "Tiny");
-        let text = succeed(&["model", path.to_str().unwrap(), "--seed", "7", "--device", device]);
+        let text = succeed(&["model", path.to_str().unwrap(), "--seed", "7", "--device", device, "--verify"]);
         for part in ["Tiny", "xavier_normal", "ones", "zeros", "agree with theory", &expected.to_string()] {
             assert!(text.contains(part), "{text} lacks {part}");
         }

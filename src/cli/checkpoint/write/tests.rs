@@ -122,7 +122,7 @@ fn what_fails_halfway_leaves_nothing() {
         (&|_, _| bail!("the device is lost"), "\": the device is lost"),
         (&|i, range| if range.start > 0 { bail!("lost") } else { fill(&plan[i], range) }, "tensor \"b\": lost"),
         (&|_, range| fill(&Planned { dtype: DType::F16, ..plan[1] }, range), "F16"),
-        (&|_, _| fill(&plan[1], 0..7), "7 elements of F32 from 0 are not 0.."),
+        (&|_, _| fill(&plan[1], 0..7), "7 elements of F32 are not 0.."),
     ];
     for (produce, part) in cases {
         for limit in [None, Some(4000)] {

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// Set by the first Ctrl-C; the second one ends the program at once.
@@ -22,6 +22,14 @@ pub(crate) fn listen_to_ctrl_c() -> anyhow::Result<()> {
 /// Whether to go on.
 pub(crate) fn go_on() -> ControlFlow<()> {
     if INTERRUPTED.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+}
+
+/// The same as an error.
+pub(crate) fn not_interrupted() -> anyhow::Result<()> {
+    if go_on().is_break() {
+        bail!("interrupted");
+    }
+    Ok(())
 }
 
 /// A bar over so many bytes.

@@ -3,13 +3,13 @@
 use std::ops::Range;
 use std::time::Instant;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use gpu_init::{Fingerprint, HostTensor, PlanEntry, Stats, stream_of};
 
 use super::Work;
 use super::save::Output;
 use crate::cli::backend::{Backend, Filled};
-use crate::cli::progress::{bar, go_on, listener};
+use crate::cli::progress::{bar, go_on, listener, not_interrupted};
 
 /// What has come of a plan.
 #[derive(Debug, Default)]
@@ -84,13 +84,6 @@ pub(super) fn saved(work: &Work, backend: &Backend, output: Output) -> anyhow::R
         written.commit(work, outcome.fingerprint)?;
     }
     Ok(outcome)
-}
-
-fn not_interrupted() -> anyhow::Result<()> {
-    if go_on().is_break() {
-        bail!("interrupted");
-    }
-    Ok(())
 }
 
 /// The tensor that is on its way into a file.

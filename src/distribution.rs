@@ -8,7 +8,7 @@ use crate::quantile::Truncated;
 use crate::sample::Scaling;
 use crate::slice::Elements;
 use crate::sparse::Sparse;
-use crate::{DType, Error, Result};
+use crate::{DType, Error, Fill, Result};
 
 /// The largest |z| of the normal: sqrt(2 ln 2^32), rounded up.
 pub(crate) const LARGEST_NORMAL: f64 = 6.660_44;
@@ -297,6 +297,25 @@ impl Distribution {
             | Distribution::Sparse { .. }
             | Distribution::Orthogonal { .. } => Scaling { scale: 0.0, shift: 0.0 },
         }
+    }
+}
+
+impl Fill {
+    /// What statistics of these elements are to be.
+    pub(crate) fn moments(&self) -> Moments {
+        let elements = self.elements();
+        let all = self.distribution.moments(&elements);
+        let Some([low, high]) = self.zeros else { return all };
+        let zeros = elements.sum_runs(|first, len| high.min(first + len).saturating_sub(low.max(first)));
+        // The law with probability q, else 0; a law of one value has no kurtosis of its own.
+        let q = 1.0 - zeros as f64 / self.len as f64;
+        let Moments { mean, std, kurtosis } = all;
+        let (variance, d) = (std * std, mean * (1.0 - q));
+        let joint = q * (variance + d * d) + (1.0 - q) * (q * mean).powi(2);
+        let fourth =
+            q * (kurtosis * variance * variance + 6.0 * variance * d * d + d.powi(4)) + (1.0 - q) * (q * mean).powi(4);
+        let kurtosis = if joint > 0.0 { (fourth / joint / joint).max(1.0) } else { 3.0 };
+        Moments { mean: q * mean, std: joint.sqrt(), kurtosis }
     }
 }
 

@@ -36,6 +36,7 @@ pub struct Parameter {
     stream: Option<u64>,
     cuts: Vec<Cut>,
     elements: Option<Range<u64>>,
+    zero_rows: Option<Range<u64>>,
     #[cfg(feature = "gpu")]
     pub(crate) usages: wgpu::BufferUsages,
 }
@@ -61,6 +62,7 @@ impl Parameter {
             stream: None,
             cuts: Vec::new(),
             elements: None,
+            zero_rows: None,
             #[cfg(feature = "gpu")]
             usages: wgpu::BufferUsages::empty(),
         }
@@ -139,6 +141,20 @@ impl Parameter {
     /// ```
     pub fn stream(self, stream: u64) -> Self {
         Parameter { stream: Some(stream), ..self }
+    }
+
+    /// Zero at these indices of dimension 0, whatever the initializer: the row of an embedding's padding token.
+    ///
+    /// ```
+    /// use gpu_init::{Cpu, Initializer, Parameter};
+    ///
+    /// let embedding = Parameter::new([100, 8], Initializer::Normal { mean: 0.0, std: 0.02 }).zero_rows(0..1);
+    /// let values = Cpu::new().fill(&embedding)?.to_f32();
+    /// assert!(values[..8].iter().all(|&v| v == 0.0) && values[8..].iter().all(|&v| v != 0.0));
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    pub fn zero_rows(self, rows: Range<u64>) -> Self {
+        Parameter { zero_rows: Some(rows), ..self }
     }
 
     /// Only these indices of a dimension, with the bits they have in the whole. A second slice counts from where the first
@@ -296,8 +312,25 @@ impl Parameter {
             first: runs.origin,
             len: elements,
             runs: Some(runs),
+            zeros: self.zeros(operation)?,
         };
         Ok(slice.of(slice.elements().part(start, end - start)))
+    }
+}
+
+impl Parameter {
+    /// The range of indices that is zero.
+    fn zeros(&self, operation: &'static str) -> Result<Option<[u64; 2]>> {
+        let Some(Range { start, end }) = self.zero_rows.clone() else { return Ok(None) };
+        let (shape, dim) = (self.shape.clone(), 0);
+        let Some(len) = shape.dims().first().map(|&len| len as u64) else {
+            return Err(Error::NoDimension { operation, shape, dim, rank: 0 });
+        };
+        if start >= end || end > len {
+            return Err(Error::Slice { operation, shape, dim, start, end, len });
+        }
+        let row = shape.elements(operation)? / len;
+        Ok(Some([start * row, end * row]))
     }
 }
 
@@ -333,6 +366,8 @@ pub struct Fill {
     pub len: u64,
     /// Where they are, if they do not follow one another in the whole tensor.
     pub(crate) runs: Option<Runs>,
+    /// First index that is zero, and the one after the last, if any are.
+    pub(crate) zeros: Option<[u64; 2]>,
 }
 
 impl Fill {

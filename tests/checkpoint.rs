@@ -172,7 +172,7 @@ fn setup() -> (tempfile::TempDir, String, String) {
 fn a_saved_model_is_read_by_others() {
     let (_folder, list, out) = setup();
     let file = format!("{out}/model.safetensors");
-    let save = ["model", &list, "--seed", "7", "--device", "cpu", "--json", "--out", &file];
+    let save = ["model", &list, "--seed", "7", "--device", "cpu", "--verify", "--json", "--out", &file];
     let report = json(&save);
     assert_eq!(report["out"], file);
     let (tensors, metadata) = load(Path::new(&file));

@@ -519,3 +519,16 @@ proptest! {
         let _ = Plan::new(names.into_iter().map(|name| (name, shape.clone(), None)), &Recipe::ALL[recipe].rules());
     }
 }
+
+/// The padding token's row, whole or in a shard, and nothing else.
+#[test]
+fn berts_padding_row_is_zero() {
+    let name = "bert.embeddings.word_embeddings.weight";
+    let plan = Plan::new([(name, [50, 8], None)], &Recipe::BERT.rules()).unwrap();
+    let values = Cpu::new().fill(&plan.entries()[0].parameter).unwrap().to_f32();
+    assert!(values[..8].iter().all(|&value| value == 0.0) && values[8..].iter().all(|&value| value != 0.0));
+    let parts: Vec<f32> = (0..3)
+        .flat_map(|rank| Cpu::new().fill(&plan.shard(rank, 3).unwrap().entries()[0].parameter).unwrap().to_f32())
+        .collect();
+    assert_eq!(parts, values);
+}

@@ -81,6 +81,33 @@ impl Backend {
         }
     }
 
+    /// The fingerprints of some tensors, and their statistics if they are wanted.
+    pub(crate) fn examine(
+        &self,
+        tensors: &[Filled],
+        stats: bool,
+    ) -> gpu_init::Result<Vec<(Fingerprint, Option<Stats>)>> {
+        let Backend::Gpu(device) = self else {
+            return tensors
+                .iter()
+                .map(|tensor| Ok((tensor.fingerprint()?, stats.then(|| tensor.stats()).transpose()?)))
+                .collect();
+        };
+        let mut on_device = Vec::with_capacity(tensors.len());
+        for tensor in tensors {
+            if let Filled::Gpu(tensor) = tensor {
+                on_device.push(tensor);
+            }
+        }
+        let tensors = on_device;
+        let fingerprints = device.fingerprints(&tensors)?;
+        let stats: Vec<_> = match stats {
+            true => device.stats(&tensors)?.into_iter().map(Some).collect(),
+            false => vec![None; tensors.len()],
+        };
+        Ok(fingerprints.into_iter().zip(stats).collect())
+    }
+
     /// Whether the device's memory has room for a plan, or for each of its tensors alone.
     pub(crate) fn check_memory(&self, plan: &Plan, one_by_one: bool) -> gpu_init::Result<()> {
         let Backend::Gpu(device) = self else { return Ok(()) };

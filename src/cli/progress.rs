@@ -1,18 +1,22 @@
 //! A bar for long work, where a terminal shows it, and Ctrl-C, which ends work between two of its parts.
 
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// Set by the first Ctrl-C; the second one ends the program at once.
-static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+/// Set by the first Ctrl-C; another one ends the program at once.
+static INTERRUPTED: OnceLock<Instant> = OnceLock::new();
+
+/// Until then it is the same one: launchers and `timeout` pass it on to a process that had it from the terminal.
+const ONE_PRESS: Duration = Duration::from_millis(500);
 
 /// From here on Ctrl-C is heard by [`go_on`].
 pub(crate) fn listen_to_ctrl_c() -> anyhow::Result<()> {
     ctrlc::set_handler(|| {
-        if INTERRUPTED.swap(true, Ordering::Relaxed) {
+        if INTERRUPTED.get_or_init(Instant::now).elapsed() > ONE_PRESS {
             std::process::exit(130);
         }
     })
@@ -21,13 +25,13 @@ pub(crate) fn listen_to_ctrl_c() -> anyhow::Result<()> {
 
 /// Whether to go on.
 pub(crate) fn go_on() -> ControlFlow<()> {
-    if INTERRUPTED.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    if INTERRUPTED.get().is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }
 
-/// The same as an error.
-pub(crate) fn not_interrupted() -> anyhow::Result<()> {
+/// The same as an error, which says what is left.
+pub(crate) fn not_interrupted(left: &str) -> anyhow::Result<()> {
     if go_on().is_break() {
-        bail!("interrupted");
+        bail!("interrupted; {left}");
     }
     Ok(())
 }

@@ -129,6 +129,19 @@ const REPORT: usize = 1 << 24;
 /// [`Error::Interrupted`](crate::Error::Interrupted) if `progress` broke off.
 pub(crate) fn fill<T: Element>(fill: &Fill, out: &mut [T], progress: &mut Progress) -> Result<()> {
     debug_assert_eq!(fill.len, out.len() as u64);
+    values(fill, out, progress)?;
+    if let Some([low, high]) = fill.zeros {
+        fill.elements().for_each_run(out, |first, run| {
+            let at = |index: u64| index.saturating_sub(first).min(run.len() as u64) as usize;
+            let range = at(low)..at(high);
+            run[range].fill(T::round(0.0));
+        });
+    }
+    Ok(())
+}
+
+/// All but for the rows that are zero.
+fn values<T: Element>(fill: &Fill, out: &mut [T], progress: &mut Progress) -> Result<()> {
     let base = fill.distribution.base();
     // Elements that are not yet what they will be are not done.
     let mut silent = Progress::silent();

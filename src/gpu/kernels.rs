@@ -17,6 +17,7 @@ pub(crate) struct Sources {
     pub(crate) fingerprint: String,
     pub(crate) stats: String,
     pub(crate) gather: String,
+    pub(crate) clear: String,
     pub(crate) diagonal: String,
     pub(crate) sparse: String,
     pub(crate) orthogonal: String,
@@ -29,6 +30,7 @@ impl Sources {
             fingerprint: shader::fingerprint(multiply),
             stats: shader::stats(),
             gather: shader::gather(multiply),
+            clear: shader::clear(multiply),
             diagonal: shader::diagonal(),
             sparse: shader::sparse(multiply),
             orthogonal: shader::orthogonal(multiply),
@@ -43,6 +45,7 @@ pub(crate) enum Kernel {
     Fingerprint(DType),
     Stats(DType),
     Gather(DType),
+    Clear(DType),
     Diagonal(DType),
     Sparse(DType),
     Orthogonal(OrthogonalEntry),
@@ -55,6 +58,7 @@ enum File {
     Fingerprint,
     Stats,
     Gather,
+    Clear,
     Diagonal,
     Sparse,
     Orthogonal,
@@ -113,12 +117,13 @@ impl Kernels {
         if let Some(shader) = shaders.get(&file) {
             return Ok(shader.clone());
         }
-        let Sources { fill, fingerprint, stats, gather, diagonal, sparse, orthogonal } = &self.sources;
+        let Sources { fill, fingerprint, stats, gather, clear, diagonal, sparse, orthogonal } = &self.sources;
         let (source, bindings): (_, &[_]) = match file {
             File::Fill => (fill, &[PARAMS, storage(false), storage(true)]),
             File::Fingerprint => (fingerprint, &[PARAMS, storage(true), storage(false)]),
             File::Stats => (stats, &[PARAMS, storage(true), storage(false)]),
             File::Gather => (gather, &[PARAMS, storage(false), storage(true)]),
+            File::Clear => (clear, &[PARAMS, storage(false)]),
             File::Diagonal => (diagonal, &[PARAMS, storage(false)]),
             File::Sparse => (sparse, &[PARAMS, storage(false), storage(false)]),
             File::Orthogonal => (orthogonal, &[PARAMS, storage(false), storage(false)]),
@@ -145,6 +150,7 @@ impl Kernels {
             Kernel::Fingerprint(dtype) => (File::Fingerprint, "fingerprint", dtype),
             Kernel::Stats(dtype) => (File::Stats, "stats", dtype),
             Kernel::Gather(dtype) => (File::Gather, "gather", dtype),
+            Kernel::Clear(dtype) => (File::Clear, "clear", dtype),
             Kernel::Diagonal(dtype) => (File::Diagonal, "diagonal", dtype),
             Kernel::Sparse(dtype) => (File::Sparse, "sparse", dtype),
             Kernel::Orthogonal(OrthogonalEntry::Reflect) => (File::Orthogonal, "reflect", DType::F32),

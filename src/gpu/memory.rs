@@ -7,6 +7,10 @@
 pub(super) fn of_device(device: &wgpu::Device) -> Option<u64> {
     #[cfg(not(any(target_vendor = "apple", target_arch = "wasm32")))]
     {
+        if device.adapter_info().device_type == wgpu::DeviceType::Cpu {
+            // llvmpipe says 2 GiB, whatever the host has.
+            return None;
+        }
         // SAFETY: the hal device is only read, and not destroyed: the guard ends with this function.
         let hal = unsafe { device.as_hal::<wgpu::hal::api::Vulkan>() }?;
         let instance = hal.shared_instance().raw_instance();

@@ -34,7 +34,7 @@ use window::{WindowLimits, windows};
 
 use crate::cpu::Streams;
 use crate::progress::Progress;
-use crate::{Distribution, Error, Fill, Parameter, Result};
+use crate::{Distribution, Error, Fill, Fingerprint, Parameter, Result, Stats};
 
 /// How to open a [`Device`].
 ///
@@ -195,7 +195,7 @@ impl Device {
         self.inner.multiply
     }
 
-    /// Bytes of memory that the adapter has, where its API says so (Vulkan).
+    /// Bytes of memory that the adapter has, where its API says so (Vulkan) and it is a GPU's.
     ///
     /// ```no_run
     /// println!("{:?}", gpu_init::Device::new()?.memory());
@@ -388,7 +388,9 @@ impl Device {
 
     fn record_tensors(&self, tensors: &[Tensor], recorder: Recorder) -> Result<()> {
         let Inner { placing, .. } = &*self.inner;
-        let places = |tensor: &Tensor| tensor.fill.distribution.base() != tensor.fill.distribution;
+        let places = |Tensor { fill, .. }: &Tensor| {
+            fill.distribution.base() != fill.distribution || fill.runs.is_some() || fill.zeros.is_some()
+        };
         if placing.get().is_none() && tensors.iter().any(places) {
             probe::placing(self, "fill")?;
             let _ = placing.set(());
@@ -407,10 +409,50 @@ impl Device {
         recorder.finish()
     }
 
-    fn submit(&self, operation: &'static str, encoder: wgpu::CommandEncoder) -> Result<()> {
-        let context = &self.inner.context;
-        context.checked(operation, 0, || context.queue.submit([encoder.finish()]))?;
-        Ok(())
+    /// The fingerprints of many tensors, computed on the GPU with as few submissions as can be.
+    ///
+    /// ```no_run
+    /// # use gpu_init::{Device, Parameter};
+    /// let device = Device::new()?;
+    /// let layers = device.fill_all(&[Parameter::xavier_normal([64, 64]), Parameter::xavier_normal([64, 16])])?;
+    /// let fingerprints = device.fingerprints(&layers.iter().collect::<Vec<_>>())?;
+    /// assert_eq!(fingerprints[1], layers[1].fingerprint()?);
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`Tensor::fingerprint`].
+    pub fn fingerprints(&self, tensors: &[&Tensor]) -> Result<Vec<Fingerprint>> {
+        if !self.owns(tensors) {
+            return tensors.iter().map(|tensor| tensor.fingerprint()).collect();
+        }
+        pollster::block_on(reduce::fingerprints(tensors))
+    }
+
+    /// The statistics of many tensors, computed on the GPU with as few submissions as can be.
+    ///
+    /// ```no_run
+    /// # use gpu_init::{Device, Parameter};
+    /// let device = Device::new()?;
+    /// let layers = device.fill_all(&[Parameter::xavier_normal([64, 64]), Parameter::xavier_normal([64, 16])])?;
+    /// for (layer, stats) in layers.iter().zip(device.stats(&layers.iter().collect::<Vec<_>>())?) {
+    ///     assert_eq!(stats.disagreement(layer.fill()), None);
+    /// }
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`Tensor::stats`].
+    pub fn stats(&self, tensors: &[&Tensor]) -> Result<Vec<Stats>> {
+        if !self.owns(tensors) {
+            return tensors.iter().map(|tensor| tensor.stats()).collect();
+        }
+        pollster::block_on(reduce::stats(tensors))
+    }
+
+    /// Whether all are in this device's memory.
+    fn owns(&self, tensors: &[&Tensor]) -> bool {
+        tensors.iter().all(|tensor| Arc::ptr_eq(&tensor.device.inner, &self.inner))
     }
 
     /// Blocks until all that was submitted is done.
@@ -465,13 +507,17 @@ fn add_fill(
     }
     match fill.distribution {
         Distribution::Diagonal { value, diagonal } => {
-            place::diagonal(limits, fill, value, diagonal, buffer, offset, recorder)
+            place::diagonal(limits, fill, value, diagonal, buffer, offset, recorder)?;
         }
-        Distribution::Sparse { sparse, .. } => place::sparse(context, limits, fill, sparse, buffer, offset, recorder),
+        Distribution::Sparse { sparse, .. } => place::sparse(context, limits, fill, sparse, buffer, offset, recorder)?,
         Distribution::Orthogonal { gain, orthogonal } => {
-            orthogonal::put(context, limits, fill, gain, orthogonal, buffer, offset, recorder)
+            orthogonal::put(context, limits, fill, gain, orthogonal, buffer, offset, recorder)?;
         }
-        _ => Ok(()),
+        _ => {}
+    }
+    match fill.zeros {
+        Some(zeros) => place::clear(limits, fill, zeros, buffer, offset, recorder),
+        None => Ok(()),
     }
 }
 

@@ -6,7 +6,7 @@ use super::CHEAP;
 use super::context::Context;
 use super::kernels::Kernel;
 use super::record::{Bound, Dispatch, Params, Recorder};
-use super::window::{Piece, WORKGROUP_SIZE, WindowLimits, pieces};
+use super::window::{Piece, SliceParams, WORKGROUP_SIZE, WindowLimits, pieces};
 use crate::philox::words;
 use crate::{Diagonal, Fill, Result, Sparse};
 
@@ -39,6 +39,52 @@ pub(crate) struct SparseParams {
     pub(crate) count: u32,
     pub(crate) begin: u32,
     pub(crate) last: u32,
+}
+
+/// `Params` in `clear.wgsl`.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable)]
+pub(crate) struct ClearParams {
+    pub(crate) slice: SliceParams,
+    pub(crate) first: [u32; 2],
+    pub(crate) low: [u32; 2],
+    pub(crate) high: [u32; 2],
+    pub(crate) count: u32,
+    pub(crate) begin: u32,
+}
+
+/// Adds the dispatches that zero the elements with indices `low` to `high` - 1 among `fill`'s.
+pub(super) fn clear(
+    limits: WindowLimits,
+    fill: &Fill,
+    [low, high]: [u64; 2],
+    buffer: &wgpu::Buffer,
+    offset: u64,
+    recorder: &mut Recorder,
+) -> Result<()> {
+    for piece in pieces(fill, offset, limits) {
+        let start = piece.number;
+        let (first, end) = (fill.index(start), fill.index(start + u64::from(piece.count) - 1) + 1);
+        if low >= end || high <= first {
+            continue;
+        }
+        let params = ClearParams {
+            slice: SliceParams::new(&fill.elements(), start),
+            first: words(first),
+            low: words(low),
+            high: words(high),
+            count: piece.count,
+            begin: piece.begin,
+        };
+        let dispatch = Dispatch {
+            kernel: Kernel::Clear(fill.dtype),
+            params: Params::new(&params),
+            buffers: vec![Bound::new(buffer, piece.offset, piece.size)],
+            grid: limits.grid(piece.count.div_ceil(WORKGROUP_SIZE)),
+        };
+        recorder.add(dispatch, u64::from(piece.count) / CHEAP, 0)?;
+    }
+    Ok(())
 }
 
 /// Adds the dispatches that put `value` at the places among `fill`'s elements.

@@ -31,7 +31,7 @@ fn fills(operation: &'static str) -> Result<Vec<Fill>> {
         for distribution in distributions {
             for (first, len) in [(1 << 40, ELEMENTS), ((1 << 40) + 1, 511)] {
                 let (seed, stream) = (0x0123_4567_89ab_cdef, 0xfedc_ba98_7654_3210);
-                fills.push(Fill { operation, distribution, dtype, seed, stream, first, len, runs: None });
+                fills.push(Fill { operation, distribution, dtype, seed, stream, first, len, runs: None, zeros: None });
             }
         }
     }
@@ -100,8 +100,12 @@ pub(crate) fn placing(device: &Device, operation: &'static str) -> Result<()> {
             (Initializer::Orthogonal { gain: 1.5 }, &[50, 37]),
         ] {
             let part = 1..shape.iter().product::<usize>() as u64;
-            fills.push(Parameter::new(shape, initializer).dtype(dtype).elements(part).resolve(0, 7)?);
+            let whole = Parameter::new(shape, initializer).dtype(dtype);
+            fills.push(whole.clone().elements(part).resolve(0, 7)?);
+            fills.push(whole.slice(1, 1..3).zero_rows(2..4).resolve(0, 7)?);
         }
+        let normal = Parameter::new([9, 7, 11], Initializer::Normal { mean: 1.0, std: 0.1 }).dtype(dtype);
+        fills.push(normal.slice(1, 2..5).slice(2, 3..10).zero_rows(3..4).resolve(0, 7)?);
     }
     pollster::block_on(filled(device, operation, fills))?;
     Ok(())

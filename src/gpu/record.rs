@@ -77,9 +77,8 @@ pub(crate) fn record(
         contents.resize(contents.len().next_multiple_of(alignment), 0);
     }
     let params = context.buffer_with(operation, &contents, wgpu::BufferUsages::UNIFORM)?;
-    let commands = dispatches
-        .iter()
-        .map(|dispatch| {
+    let make = || {
+        let group = |dispatch: &Dispatch| {
             let (pipeline, layout) = kernels.pipeline(context, dispatch.kernel)?;
             let params = std::iter::once(binding(&params, 0, dispatch.params.size as u64));
             let bound = dispatch.buffers.iter().map(|bound| binding(&bound.buffer, bound.offset, bound.size));
@@ -92,10 +91,12 @@ pub(crate) fn record(
                 })
                 .collect();
             let descriptor = wgpu::BindGroupDescriptor { label: Some(operation), layout: &layout, entries: &entries };
-            let group = context.checked(operation, 0, || context.device.create_bind_group(&descriptor))?;
-            Ok((pipeline, group, dispatch.grid))
-        })
-        .collect::<Result<Vec<_>>>()?;
+            Ok((pipeline, context.device.create_bind_group(&descriptor), dispatch.grid))
+        };
+        dispatches.iter().map(group).collect::<Result<Vec<_>>>()
+    };
+    // Error scopes cost more than a bind group does.
+    let commands = context.checked(operation, 0, make)??;
     context.checked(operation, 0, || {
         let mut pass =
             encoder.begin_compute_pass(&wgpu::ComputePassDescriptor { label: Some(operation), timestamp_writes: None });

@@ -3,13 +3,14 @@
 use bytemuck::{Pod, Zeroable};
 
 use super::kernels::Kernel;
-use super::record::{Bound, Dispatch, Params, record};
+use super::record::{Bound, Dispatch, Params, Recorder};
 use super::window::{SliceParams, WindowLimits};
-use super::{Device, Tensor, check_usage, readback};
-use crate::Result;
+use super::{CHEAP, Inner, Tensor, check_usage, readback};
 use crate::philox::words;
+use crate::progress::Progress;
 use crate::reduce::stats::Chunk;
 use crate::reduce::{CHUNK, Fingerprint, Stats};
+use crate::{DType, Result};
 
 /// `Params` in `reduce.wgsl`.
 #[repr(C)]
@@ -23,58 +24,95 @@ pub(crate) struct ReduceParams {
     pub(crate) slice: SliceParams,
 }
 
-pub(crate) async fn fingerprint(tensor: &Tensor) -> Result<Fingerprint> {
-    let sums: Vec<u64> = chunks(tensor, "fingerprint", Kernel::Fingerprint(tensor.dtype())).await?;
-    Ok(sums.into_iter().map(Fingerprint).sum())
+/// Bytes of results that are read back at a time.
+const RESULTS: u64 = 16 << 20;
+
+pub(crate) async fn fingerprints(tensors: &[&Tensor]) -> Result<Vec<Fingerprint>> {
+    let sums: Vec<Vec<u64>> = chunks(tensors, "fingerprint", Kernel::Fingerprint).await?;
+    Ok(sums.into_iter().map(|sums| sums.into_iter().map(Fingerprint).sum()).collect())
 }
 
-pub(crate) async fn stats(tensor: &Tensor) -> Result<Stats> {
-    let chunks: Vec<Chunk> = chunks(tensor, "stats", Kernel::Stats(tensor.dtype())).await?;
-    Ok(Stats::merge(&chunks))
+pub(crate) async fn stats(tensors: &[&Tensor]) -> Result<Vec<Stats>> {
+    let chunks: Vec<Vec<Chunk>> = chunks(tensors, "stats", Kernel::Stats).await?;
+    Ok(chunks.iter().map(|chunks| Stats::merge(chunks)).collect())
 }
 
-/// What a reduction says of each chunk, in their order.
-async fn chunks<T: Pod>(tensor: &Tensor, operation: &'static str, kernel: Kernel) -> Result<Vec<T>> {
-    let Device { inner, .. } = tensor.device();
-    let context = &inner.context;
-    check_usage(operation, tensor.buffer(), wgpu::BufferUsages::STORAGE)?;
+/// A window over a tensor, and where in the results those of its chunks go.
+struct Window<'a> {
+    number: usize,
+    tensor: &'a Tensor,
+    start: u64,
+    count: u64,
+    offset: u64,
+    bytes: u64,
+}
+
+/// What a reduction says of each chunk of each tensor, in their order: many tensors in one submission.
+async fn chunks<T: Pod>(
+    tensors: &[&Tensor],
+    operation: &'static str,
+    kernel: fn(DType) -> Kernel,
+) -> Result<Vec<Vec<T>>> {
+    let mut results = vec![Vec::new(); tensors.len()];
+    let Some(device) = tensors.first().map(|tensor| tensor.device()) else { return Ok(results) };
+    let Inner { context, kernels, .. } = &*device.inner;
     let limits = WindowLimits::of(&context.device.limits());
-    let size = tensor.dtype().size();
-    // Windows of whole chunks, so that chunks do not depend on the device's limits.
-    let window = (limits.binding - limits.alignment) / size / CHUNK as u64 * CHUNK as u64;
-    let mut results: Vec<T> = Vec::new();
-    let mut start = 0;
-    while start < tensor.len() {
-        let count = window.min(tensor.len() - start);
-        let at = tensor.offset() + start * size;
-        let base = at & !(limits.alignment - 1);
-        let chunks = count.div_ceil(CHUNK as u64) as usize;
-        let bytes = (chunks * size_of::<T>()) as u64;
+    let mut windows = windows::<T>(tensors, operation, limits)?.into_iter().peekable();
+    while let Some(first) = windows.next() {
+        let mut batch = vec![first];
+        let mut end = batch[0].bytes.next_multiple_of(limits.alignment);
+        while let Some(window) = windows.next_if(|window| end + window.bytes <= RESULTS) {
+            batch.push(Window { offset: end, ..window });
+            end += batch[batch.len() - 1].bytes.next_multiple_of(limits.alignment);
+        }
         let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC;
-        let output = context.buffer(operation, bytes, usage)?;
-        let dispatch = Dispatch {
-            kernel,
-            params: Params::new(&ReduceParams {
-                first: words(tensor.first().wrapping_add(start)),
-                begin: ((at - base) / 4) as u32,
-                count: count as u32,
-                one: 1.0,
-                zero: 0,
-                slice: SliceParams::new(&tensor.fill().elements(), start),
-            }),
-            buffers: vec![
-                Bound::new(tensor.buffer(), base, (at + count * size).next_multiple_of(4) - base),
-                Bound::whole(&output),
-            ],
-            grid: limits.grid(chunks as u32),
-        };
-        let mut encoder = context.device.create_command_encoder(&Default::default());
-        record(context, &inner.kernels, operation, &mut encoder, &[dispatch])?;
-        tensor.device().submit(operation, encoder)?;
-        let mut part = vec![T::zeroed(); chunks];
-        readback::read(context, operation, &output, 0, bytemuck::cast_slice_mut(&mut part)).await?;
-        results.extend(part);
-        start += count;
+        let output = context.buffer(operation, end, usage)?;
+        let mut recorder = Recorder::into_queue(context, kernels, operation, Progress::silent());
+        for Window { tensor, start, count, offset, bytes, .. } in &batch {
+            let size = tensor.dtype().size();
+            let at = tensor.offset() + start * size;
+            let base = at & !(limits.alignment - 1);
+            let dispatch = Dispatch {
+                kernel: kernel(tensor.dtype()),
+                params: Params::new(&ReduceParams {
+                    first: words(tensor.first().wrapping_add(*start)),
+                    begin: ((at - base) / 4) as u32,
+                    count: *count as u32,
+                    one: 1.0,
+                    zero: 0,
+                    slice: SliceParams::new(&tensor.fill().elements(), *start),
+                }),
+                buffers: vec![
+                    Bound::new(tensor.buffer(), base, (at + count * size).next_multiple_of(4) - base),
+                    Bound::new(&output, *offset, *bytes),
+                ],
+                grid: limits.grid(count.div_ceil(CHUNK as u64) as u32),
+            };
+            recorder.add(dispatch, count / CHEAP, 0)?;
+        }
+        recorder.finish()?;
+        let mut bytes = vec![0; end as usize];
+        readback::read(context, operation, &output, 0, &mut bytes).await?;
+        for Window { number, offset, bytes: size, .. } in batch {
+            let part = &bytes[offset as usize..(offset + size) as usize];
+            results[number].extend(part.chunks_exact(size_of::<T>()).map(bytemuck::pod_read_unaligned::<T>));
+        }
     }
     Ok(results)
+}
+
+/// Windows of whole chunks, so that chunks do not depend on the device's limits.
+fn windows<'a, T>(tensors: &[&'a Tensor], operation: &'static str, limits: WindowLimits) -> Result<Vec<Window<'a>>> {
+    let mut windows = Vec::new();
+    for (number, &tensor) in tensors.iter().enumerate() {
+        check_usage(operation, tensor.buffer(), wgpu::BufferUsages::STORAGE)?;
+        let size = tensor.dtype().size();
+        let most = (limits.binding - limits.alignment) / size / CHUNK as u64 * CHUNK as u64;
+        for start in (0..tensor.len()).step_by(most as usize) {
+            let count = most.min(tensor.len() - start);
+            let bytes = count.div_ceil(CHUNK as u64) * size_of::<T>() as u64;
+            windows.push(Window { number, tensor, start, count, offset: 0, bytes });
+        }
+    }
+    Ok(windows)
 }

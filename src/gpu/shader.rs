@@ -10,6 +10,7 @@ const DTYPE: &str = include_str!("../../shaders/dtype.wgsl");
 const TRUNCATED: &str = include_str!("../../shaders/truncated.wgsl");
 const FILL: &str = include_str!("../../shaders/fill.wgsl");
 const SLICE: &str = include_str!("../../shaders/slice.wgsl");
+const CLEAR: &str = include_str!("../../shaders/clear.wgsl");
 const GATHER: &str = include_str!("../../shaders/gather.wgsl");
 const REDUCE: &str = include_str!("../../shaders/reduce.wgsl");
 const FINGERPRINT: &str = include_str!("../../shaders/fingerprint.wgsl");
@@ -75,6 +76,11 @@ pub fn stats() -> String {
 /// The shader that copies the elements of a slice: entry point `gather`.
 pub(crate) fn gather(multiply: Multiply) -> String {
     [multiply.source(), DTYPE, SLICE, GATHER].join("\n")
+}
+
+/// The shader that zeroes a range of indices: entry point `clear`.
+pub(crate) fn clear(multiply: Multiply) -> String {
+    [multiply.source(), DTYPE, SLICE, CLEAR].join("\n")
 }
 
 /// The shader that puts a value on diagonals: entry point `diagonal`.

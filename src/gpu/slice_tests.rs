@@ -84,6 +84,8 @@ fn slices_have_the_bits_of_the_cpu() {
                 compare(&device, &slice, dtype, offset);
                 compare(&device, &slice.clone().elements(1..len / 2), dtype, offset);
                 compare(&device, &slice.clone().elements(len - 2..len), dtype, offset);
+                let rows = shape[0] as u64 / 3..shape[0] as u64 / 2;
+                compare(&device, &slice.clone().zero_rows(rows), dtype, offset);
             }
         }
     }

@@ -117,7 +117,8 @@ impl Tensor {
     /// # Errors
     /// Those of [`stats`](Self::stats).
     pub async fn stats_async(&self) -> Result<Stats> {
-        reduce::stats(self).await
+        let mut stats = reduce::stats(&[self]).await?;
+        Ok(stats.swap_remove(0))
     }
 
     /// The fingerprint, computed on the GPU.
@@ -133,7 +134,8 @@ impl Tensor {
     /// # Errors
     /// Those of [`stats`](Self::stats).
     pub async fn fingerprint_async(&self) -> Result<Fingerprint> {
-        reduce::fingerprint(self).await
+        let mut fingerprints = reduce::fingerprints(&[self]).await?;
+        Ok(fingerprints.swap_remove(0))
     }
 
     /// Reads all elements back.

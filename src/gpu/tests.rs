@@ -132,6 +132,7 @@ fn open_broken(from: &str, to: &str) -> Option<Result<Device>> {
         fingerprint: replace(&sources.fingerprint),
         stats: replace(&sources.stats),
         gather: replace(&sources.gather),
+        clear: replace(&sources.clear),
         diagonal: replace(&sources.diagonal),
         sparse: replace(&sources.sparse),
         orthogonal: replace(&sources.orthogonal),
@@ -200,9 +201,10 @@ fn parse(source: &str) -> naga::Module {
     naga::front::wgsl::parse_str(source).unwrap_or_else(|error| panic!("{}", error.emit_to_string(source)))
 }
 
-fn portable_shaders() -> [String; 7] {
-    let Sources { fill, fingerprint, stats, gather, diagonal, sparse, orthogonal } = Sources::new(Multiply::Limbs);
-    [fill, fingerprint, stats, gather, diagonal, sparse, orthogonal]
+fn portable_shaders() -> [String; 8] {
+    let Sources { fill, fingerprint, stats, gather, clear, diagonal, sparse, orthogonal } =
+        Sources::new(Multiply::Limbs);
+    [fill, fingerprint, stats, gather, clear, diagonal, sparse, orthogonal]
 }
 
 /// What `gpu-init shader` prints needs nothing that WebGPU does not have.
@@ -329,7 +331,10 @@ fn shaders_and_rust_share_their_struct_layouts() {
     let mut gather = slice(0);
     gather.extend(members!(GatherParams: first available source_begin count begin));
     assert_eq!(layout(&parse(&shader::gather(Multiply::Limbs)), "Params").0, gather);
-    use super::place::{DiagonalParams, SparseParams};
+    use super::place::{ClearParams, DiagonalParams, SparseParams};
+    let mut clear = slice(0);
+    clear.extend(members!(ClearParams: first low high count begin));
+    assert_eq!(layout(&parse(&shader::clear(Multiply::Limbs)), "Params"), (clear, size_of::<ClearParams>() as u32));
     let diagonal = members!(DiagonalParams: origin inner_first inner_count inner_stride outer_stride count bits);
     assert_eq!(layout(&parse(&shader::diagonal()), "Params"), (diagonal, size_of::<DiagonalParams>() as u32));
     let sparse = members!(SparseParams: key stream rows columns zeros quads first_row end_row start count begin last);
@@ -354,7 +359,7 @@ proptest::proptest! {
     ) {
         let first = first + (1 << 34) - 100;
         let distribution = Distribution::normal("test", 0.0, 1.0, dtype).unwrap();
-        let fill = Fill { operation: "test", distribution, dtype, seed: 1, stream: 2, first, len, runs: None };
+        let fill = Fill { operation: "test", distribution, dtype, seed: 1, stream: 2, first, len, runs: None, zeros: None };
         let limits = WindowLimits { binding: binding * 4096, alignment, groups };
         let offset = offset * 4;
         let mut next = (offset, first);

@@ -148,6 +148,8 @@ pub(crate) struct Window {
 pub(crate) struct Piece {
     /// Index of the first one in the whole tensor.
     pub(crate) first: u64,
+    /// Its number among the fill's.
+    pub(crate) number: u64,
     pub(crate) count: u32,
     /// Where it is in the binding, in elements.
     pub(crate) begin: u32,
@@ -165,6 +167,7 @@ pub(crate) fn pieces(fill: &Fill, offset: u64, limits: WindowLimits) -> Vec<Piec
         let end = fill.len.min((base + limits.binding - offset) / size);
         pieces.push(Piece {
             first: fill.first + start,
+            number: start,
             count: (end - start) as u32,
             begin: ((at - base) / size) as u32,
             offset: base,

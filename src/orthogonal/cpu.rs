@@ -125,6 +125,7 @@ impl Orthogonal {
                 first: 4 * number * self.quads() as u64 + first as u64,
                 len: rows as u64,
                 runs: None,
+                zeros: None,
                 ..*law
             };
             fill(&law, &mut normals, &mut Progress::silent())?;

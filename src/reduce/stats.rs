@@ -102,19 +102,22 @@ impl Stats {
             let Stats { count, nan, infinite, .. } = self;
             return Some(format!("{count} elements, {nan} NaN, {infinite} infinite; expected {len}, 0, 0"));
         }
-        let Moments { mean, std, kurtosis } = distribution.moments(&fill.elements());
+        let Moments { mean, std, kurtosis } = fill.moments();
         let n = len as f64;
-        let (low, high) = distribution.bounds();
+        let (mut low, mut high) = distribution.bounds();
+        if fill.zeros.is_some() {
+            (low, high) = (low.min(0.0), high.max(0.0));
+        }
         // Half a step of the element type at a value; near zero it is that of the smallest subnormal.
         let half_step =
             |value: f64| dtype.rounding() * value.abs() + if dtype == DType::F16 { 2f64.powi(-25) } else { 0.0 };
         // NaN is close to nothing.
         let close = |actual: f64, expected: f64, error: f64| (actual - expected).abs() <= error;
-        if let Distribution::Constant { .. } = distribution {
+        if let (Distribution::Constant { .. }, None) = (distribution, fill.zeros) {
             let exact = self.min == self.max && close(self.min, mean, half_step(mean));
             return (!exact).then(|| format!("values {}..{}, expected {mean} everywhere", self.min, self.max));
         }
-        if let Distribution::Diagonal { diagonal, .. } = distribution {
+        if let (Distribution::Diagonal { diagonal, .. }, None) = (distribution, fill.zeros) {
             // One value and zero, so the mean says how many there are: exactly for ones, whose sums are exact.
             let [low, high] = [low, high].map(|value| dtype.round(value as f32));
             let two = [self.min, self.max].iter().all(|&value| value == low || value == high);

@@ -54,6 +54,7 @@ struct Table {
     layout: Option<Text<Layout>>,
     scale: Option<Scale>,
     shard: Option<Shard>,
+    zero_row: Option<u64>,
     name: Option<String>,
     #[serde(default)]
     optional: bool,
@@ -132,6 +133,7 @@ impl Table {
             layout: self.layout.map_or_else(Layout::default, |layout| layout.0),
             scale: self.scale.map(|scale| scale.0),
             shard_dim: self.shard.map(|shard| shard.dim),
+            zero_row: self.zero_row,
             optional: self.optional,
         })
     }
@@ -239,7 +241,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_panics(text in any::<String>(), key in "match|regex|init|scale|layout|dtype|shard|tied|seed") {
+        fn no_text_panics(text in any::<String>(), key in "match|regex|init|scale|layout|dtype|shard|zero_row|tied|seed") {
             let _ = text.parse::<Rules>();
             for quoted in [format!("{key} = '''{text}'''"), format!("{key} = {text}")] {
                 let _ = quoted.parse::<Rules>();

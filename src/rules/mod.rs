@@ -54,7 +54,8 @@ use pattern::Pattern;
 ///     init = "kaiming_normal(mode=fan_in)"
 ///     dtype = "f32"                             # instead of the list's
 ///     layout = "keras"
-///     shard = { dim = 0 }                       # kept in the plan
+///     shard = { dim = 0 }                       # what several processes divide; 0 unless told
+///     zero_row = 0                              # of dimension 0: an embedding's padding token
 /// "#.parse()?;
 /// assert_eq!(rules.rules().len(), 3);
 /// assert_eq!(rules.rules()[0].to_string(), r#"match = "*.c_proj.weight""#);
@@ -87,6 +88,7 @@ pub struct Rule {
     layout: Layout,
     scale: Option<Formula>,
     shard_dim: Option<usize>,
+    zero_row: Option<u64>,
     optional: bool,
 }
 

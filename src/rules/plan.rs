@@ -278,6 +278,10 @@ impl<'a> Model<'a> {
             parameter = parameter.scale(scale);
         }
 
+        if let Some(row) = rule.and_then(|rule| rule.zero_row) {
+            parameter = parameter.zero_rows(row..row.saturating_add(1));
+        }
+
         let shard_dim = rule.and_then(|rule| rule.shard_dim);
         if let Some(dim) = shard_dim.filter(|&dim| dim >= tensor.shape.dims().len()) {
             let (name, rule) = context();

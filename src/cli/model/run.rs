@@ -11,6 +11,12 @@ use super::save::Output;
 use crate::cli::backend::{Backend, Filled};
 use crate::cli::progress::{bar, go_on, listener, not_interrupted};
 
+/// What Ctrl-C leaves.
+const KEPT: &str = "what was not saved as a whole is not kept";
+
+/// Tensors examined at once, between two steps of the progress bar.
+const TOGETHER: usize = 64;
+
 /// What has come of a plan.
 #[derive(Debug, Default)]
 pub(super) struct Outcome {
@@ -46,11 +52,12 @@ pub(super) fn in_memory(work: &Work, backend: &Backend) -> anyhow::Result<Outcom
     progress.reset();
     progress.set_message("checking");
     let start = Instant::now();
-    for (entry, tensor) in entries.iter().zip(&tensors) {
-        not_interrupted()?;
-        let stats = work.args.verify.then(|| tensor.stats()).transpose()?;
-        outcome.add(entry, tensor.fingerprint()?, stats);
-        progress.inc(entry.fill.bytes());
+    for (entries, tensors) in entries.chunks(TOGETHER).zip(tensors.chunks(TOGETHER)) {
+        not_interrupted(KEPT)?;
+        for (entry, (fingerprint, stats)) in entries.iter().zip(backend.examine(tensors, work.args.verify)?) {
+            outcome.add(entry, fingerprint, stats);
+            progress.inc(entry.fill.bytes());
+        }
     }
     outcome.check_seconds = start.elapsed().as_secs_f64();
     progress.finish_and_clear();
@@ -65,7 +72,7 @@ pub(super) fn saved(work: &Work, backend: &Backend, output: Output) -> anyhow::R
     let start = Instant::now();
     let mut current: Option<Current> = None;
     let produce = |tensor: usize, range: Range<u64>| -> anyhow::Result<HostTensor> {
-        not_interrupted()?;
+        not_interrupted(KEPT)?;
         let entry = &work.plan.entries()[tensor];
         let whole = current.take().filter(|current| current.tensor == tensor);
         let mut whole = whole.map_or_else(|| Current::new(tensor, entry, backend), Ok)?;

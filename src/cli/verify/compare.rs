@@ -73,7 +73,7 @@ pub(super) fn tensor(
     let mut difference: Option<Difference> = None;
     let mut made = expected.map(Made::new);
     pieces.for_each(stored, |start, bytes| {
-        not_interrupted()?;
+        not_interrupted("what was read so far says nothing of the rest")?;
         let range = start / dtype.size()..(start + bytes.len() as u64) / dtype.size();
         let fill = places.clone().elements(range.clone()).resolve(0, 0)?;
         let (part_fingerprint, part_stats) = measure(&fill, dtype, bytes);

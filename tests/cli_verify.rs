@@ -312,7 +312,8 @@ fn metadata_that_lies_is_one_line() {
 fn ranks_are_one_model() {
     let setup = Setup::new();
     let single = json(&["verify", &setup.save("model.safetensors", &[]), "--json"]);
-    for world in [2, 3, 7] {
+    // Of 41 ranks the last one has nothing of the embedding, whose tied name is the weight of a bias.
+    for world in [2, 3, 7, 41] {
         let folder = setup.save_ranks(&format!("of-{world}"), world);
         let report = json(&["verify", &folder, "--json", "--verbose"]);
         for key in

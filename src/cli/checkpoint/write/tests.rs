@@ -122,7 +122,7 @@ fn what_fails_halfway_leaves_nothing() {
         (&|_, _| bail!("the device is lost"), "\": the device is lost"),
         (&|i, range| if range.start > 0 { bail!("lost") } else { fill(&plan[i], range) }, "tensor \"b\": lost"),
         (&|_, range| fill(&Planned { dtype: DType::F16, ..plan[1] }, range), "F16"),
-        (&|_, _| fill(&plan[1], 0..7), "7 elements of F32 from 0 are not 0.."),
+        (&|_, _| fill(&plan[1], 0..7), "7 elements of F32 are not 0.."),
     ];
     for (produce, part) in cases {
         for limit in [None, Some(4000)] {
@@ -156,7 +156,18 @@ fn names_come_once() {
     let folder = tempfile::tempdir().unwrap();
     let plan = [Planned { name: "a", dtype: DType::F32, shape: &[3] }; 2];
     assert!(Files::plan(&folder.path().join("m"), None, &plan, false).unwrap_err().to_string().contains("comes twice"));
-    assert!(Files::plan(&folder.path().join("m"), None, &[], false).is_err());
+}
+
+/// A file of metadata is a whole one; no shards are not.
+#[test]
+fn no_tensors_are_a_file_of_metadata() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("m");
+    assert!(Files::plan(folder.path(), Some(1000), &[], false).unwrap_err().to_string().contains("no tensors"));
+    let files = Files::plan(&path, None, &[], false).unwrap();
+    files.write(&metadata(), |_, _| bail!("nothing to make"), |_| {}).unwrap().commit().unwrap();
+    let checkpoint = Checkpoint::open(&path).unwrap();
+    assert_eq!((checkpoint.metadata(), checkpoint.shards[0].tensors.len()), (metadata(), 0));
 }
 
 /// 2.5 GB through less than 512 MiB of memory, with its fingerprint; prints what was used.

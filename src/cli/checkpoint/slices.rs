@@ -177,9 +177,7 @@ impl Tensor {
         let mut next = 0;
         for Slice { file, start, end } in slices {
             if *start != next || end <= start {
-                bail!(
-                    "its slice {start}..{end} in {file:?} does not start at {next}, the one before's end; write the model again"
-                );
+                bail!("its slice {start}..{end} in {file:?} does not start at {next}; write the model again");
             }
             next = *end;
         }

@@ -128,10 +128,12 @@ impl<'a> Made<'a> {
             let filled = Cpu::new().fill_all_with(&[parameter], &mut |_, _| go_on())?;
             filled.into_iter().next().context("nothing was filled")
         };
-        let (tensor, first) = match last.take() {
-            Some(tensor) if whole => (tensor, 0),
-            _ if whole => (fill(entry.parameter.clone())?, 0),
-            _ => (fill(entry.parameter.clone().elements(start..end))?, start),
+        // A piece goes before the next one is made.
+        let kept = last.take().filter(|_| whole);
+        let (tensor, first) = match kept {
+            Some(tensor) => (tensor, 0),
+            None if whole => (fill(entry.parameter.clone())?, 0),
+            None => (fill(entry.parameter.clone().elements(start..end))?, start),
         };
         let size = entry.fill.dtype.size();
         let bytes = ((start - first) * size) as usize..((end - first) * size) as usize;

@@ -120,8 +120,7 @@ impl Backend {
     /// Whether a tensor is made as a whole even if a part of it is wanted: in device memory all are, on the host those of
     /// which a part costs as much.
     pub(crate) fn fills_whole(&self, fill: &Fill) -> bool {
-        let dear = matches!(fill.distribution, Distribution::Orthogonal { .. } | Distribution::Sparse { .. });
-        matches!(self, Backend::Gpu(_)) || dear
+        matches!(self, Backend::Gpu(_)) || part_costs_whole(fill)
     }
 
     /// Fills and waits until all is done.
@@ -135,6 +134,11 @@ impl Backend {
             Backend::Cpu(cpu) => cpu.fill_all_with(parameters, progress)?.into_iter().map(Filled::Cpu).collect(),
         })
     }
+}
+
+/// Whether the host makes all of a tensor for any part of it.
+pub(crate) fn part_costs_whole(fill: &Fill) -> bool {
+    matches!(fill.distribution, Distribution::Orthogonal { .. } | Distribution::Sparse { .. })
 }
 
 impl Filled {

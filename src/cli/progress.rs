@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// Set by the first Ctrl-C; another one ends the program at once.
@@ -26,6 +26,14 @@ pub(crate) fn listen_to_ctrl_c() -> anyhow::Result<()> {
 /// Whether to go on.
 pub(crate) fn go_on() -> ControlFlow<()> {
     if INTERRUPTED.get().is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+}
+
+/// The same as an error, which says what is left.
+pub(crate) fn not_interrupted(left: &str) -> anyhow::Result<()> {
+    if go_on().is_break() {
+        bail!("interrupted; {left}");
+    }
+    Ok(())
 }
 
 /// A bar over so many bytes.

@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use gpu_init::{DType, Recipe, Rules};
 
 /// Largest rules file that is read.
-const LARGEST: u64 = 1 << 20;
+pub(crate) const LARGEST: u64 = 1 << 20;
 
 /// What says how tensors are initialized.
 #[derive(Debug, clap::Args)]

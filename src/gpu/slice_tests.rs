@@ -56,7 +56,8 @@ fn slices_have_the_bits_of_the_cpu() {
         return;
     };
     let device = Device::from_wgpu(device, queue).unwrap();
-    let slices: [(&[usize], [(usize, std::ops::Range<u64>); 2]); 6] = [
+    type Cuts = [(usize, std::ops::Range<u64>); 2];
+    let slices: [(&[usize], Cuts); 6] = [
         (&[800, 900], [(0, 3..790), (1, 1..899)]),
         (&[70, 300, 40], [(1, 7..290), (2, 3..38)]),
         (&[70, 300, 40], [(0, 7..60), (2, 39..40)]),

@@ -6,9 +6,9 @@ use std::ops::{Add, AddAssign, Mul};
 use rayon::prelude::*;
 
 use super::CHUNK;
-use crate::Element;
 use crate::philox::{philox2x32, words};
 use crate::slice::Elements;
+use crate::{Element, Fill};
 
 /// The sum mod 2^64 of Philox2x32-10 over the elements, counter (bits, index low), key index high.
 ///
@@ -41,6 +41,23 @@ impl Fingerprint {
     /// ```
     pub fn of<T: Element>(first: u64, elements: &[T]) -> Self {
         Self::of_elements(&Elements { first, len: elements.len() as u64, runs: None }, elements)
+    }
+
+    /// Of a request's elements, wherever they are in their tensor: of a slice read back from a file, say.
+    ///
+    /// ```
+    /// use gpu_init::{Cpu, Fingerprint, Parameter};
+    ///
+    /// let columns = Parameter::xavier_normal([4, 6]).name("w").slice(1, 2..4);
+    /// let weights = Cpu::new().fill(&columns)?;
+    /// assert_eq!(Fingerprint::of_fill(&columns.resolve(0, 0)?, &weights.to_f32()), weights.fingerprint());
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    ///
+    /// What is beyond the request's elements is left out.
+    pub fn of_fill<T: Element>(fill: &Fill, elements: &[T]) -> Self {
+        let len = usize::try_from(fill.len).unwrap_or(usize::MAX).min(elements.len());
+        Self::of_elements(&fill.elements(), &elements[..len])
     }
 
     /// Of elements that are where `places` says.

@@ -102,6 +102,7 @@ impl FromStr for Rules {
             seed: file.seed.unwrap_or(0),
             dtype: file.dtype.map_or_else(DType::default, |dtype| dtype.0),
             forced_dtype: None,
+            listed_dtypes: false,
             layers: file.layers.map(NonZeroU64::get),
             default: file.default.map(|init| init.0),
             tied,

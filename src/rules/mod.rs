@@ -70,6 +70,8 @@ pub struct Rules {
     seed: u64,
     dtype: DType,
     forced_dtype: Option<DType>,
+    /// Whether the list's dtypes count more than the rules'.
+    listed_dtypes: bool,
     layers: Option<u64>,
     default: Option<Init>,
     tied: Vec<Vec<String>>,
@@ -126,6 +128,21 @@ impl Rules {
     /// ```
     pub fn with_dtype(self, dtype: DType) -> Self {
         Rules { forced_dtype: Some(dtype), ..self }
+    }
+
+    /// With each tensor's own element type, where the list has it, instead of its rule's: for tensors that are there
+    /// already.
+    ///
+    /// ```
+    /// use gpu_init::{DType, Plan, Rules};
+    ///
+    /// let rules: Rules = "rules = [{ match = '*', init = 'ones', dtype = 'bf16' }]".parse()?;
+    /// let plan = Plan::new([("w", [3], Some(DType::F32))], &rules.with_listed_dtypes())?;
+    /// assert_eq!(plan.entries()[0].fill.dtype, DType::F32);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn with_listed_dtypes(self) -> Self {
+        Rules { listed_dtypes: true, ..self }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
+use std::marker::PhantomData;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
@@ -67,28 +68,28 @@ fn unique<E: Error>(seen: &mut HashSet<String>, name: &str) -> Result<(), E> {
     Err(E::custom(format_args!("the name {name:?} comes twice; rename or remove one")))
 }
 
-/// A map of strings whose names come once each.
+/// A map whose names come once each.
 #[derive(Debug)]
-pub(super) struct Unique(pub(super) BTreeMap<String, String>);
+pub(super) struct Unique<T = String>(pub(super) BTreeMap<String, T>);
 
-impl<'de> Deserialize<'de> for Unique {
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Unique<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(UniqueVisitor)
+        deserializer.deserialize_map(UniqueVisitor(PhantomData))
     }
 }
 
-struct UniqueVisitor;
+struct UniqueVisitor<T>(PhantomData<T>);
 
-impl<'de> Visitor<'de> for UniqueVisitor {
-    type Value = Unique;
+impl<'de, T: Deserialize<'de>> Visitor<'de> for UniqueVisitor<T> {
+    type Value = Unique<T>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object of strings")
+        f.write_str("an object by name")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Unique, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Unique<T>, A::Error> {
         let (mut values, mut seen) = (BTreeMap::new(), HashSet::new());
-        while let Some((name, value)) = map.next_entry::<String, String>()? {
+        while let Some((name, value)) = map.next_entry::<String, T>()? {
             unique(&mut seen, &name)?;
             values.insert(name, value);
         }

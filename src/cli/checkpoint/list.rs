@@ -11,7 +11,7 @@ use super::source::{Entry, Source};
 use super::{LARGEST, dtypes};
 
 /// The list, in the file's order.
-pub(super) fn read(from: impl Read, asked: Option<DType>) -> anyhow::Result<Source> {
+pub(crate) fn read(from: impl Read, asked: Option<DType>) -> anyhow::Result<Source> {
     let mut text = String::new();
     BufReader::new(from.take(LARGEST + 1)).read_to_string(&mut text).context("it cannot be read as JSON text")?;
     if text.len() as u64 > LARGEST {

@@ -12,14 +12,18 @@ mod pieces;
 mod shard;
 mod shards;
 mod size;
+mod slices;
 mod source;
 mod write;
 
-pub(crate) use pieces::{Measured, Pieces};
-pub(crate) use shard::Stored;
+pub(crate) use dtypes::fillable;
+pub(crate) use list::read as read_list;
+pub(crate) use pieces::Pieces;
+pub(crate) use shard::{Shard, Stored};
 pub(crate) use shards::Checkpoint;
 pub(crate) use size::parse_size;
-pub(crate) use source::Source;
+pub(crate) use slices::{SLICES, Slices, rank_file};
+pub(crate) use source::{Entry, Source};
 pub(crate) use write::{Files, Finished, Planned};
 
 // Elements are written and read as they lie in memory, and the file's are little-endian.

@@ -3,13 +3,16 @@
 use std::ops::Range;
 use std::time::Instant;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use gpu_init::{Fingerprint, HostTensor, PlanEntry, Stats, stream_of};
 
 use super::Work;
 use super::save::Output;
 use crate::cli::backend::{Backend, Filled};
-use crate::cli::progress::{bar, go_on, listener};
+use crate::cli::progress::{bar, go_on, listener, not_interrupted};
+
+/// What Ctrl-C leaves.
+const KEPT: &str = "what was not saved as a whole is not kept";
 
 /// Tensors examined at once, between two steps of the progress bar.
 const TOGETHER: usize = 64;
@@ -50,7 +53,7 @@ pub(super) fn in_memory(work: &Work, backend: &Backend) -> anyhow::Result<Outcom
     progress.set_message("checking");
     let start = Instant::now();
     for (entries, tensors) in entries.chunks(TOGETHER).zip(tensors.chunks(TOGETHER)) {
-        not_interrupted()?;
+        not_interrupted(KEPT)?;
         for (entry, (fingerprint, stats)) in entries.iter().zip(backend.examine(tensors, work.args.verify)?) {
             outcome.add(entry, fingerprint, stats);
             progress.inc(entry.fill.bytes());
@@ -69,7 +72,7 @@ pub(super) fn saved(work: &Work, backend: &Backend, output: Output) -> anyhow::R
     let start = Instant::now();
     let mut current: Option<Current> = None;
     let produce = |tensor: usize, range: Range<u64>| -> anyhow::Result<HostTensor> {
-        not_interrupted()?;
+        not_interrupted(KEPT)?;
         let entry = &work.plan.entries()[tensor];
         let whole = current.take().filter(|current| current.tensor == tensor);
         let mut whole = whole.map_or_else(|| Current::new(tensor, entry, backend), Ok)?;
@@ -88,13 +91,6 @@ pub(super) fn saved(work: &Work, backend: &Backend, output: Output) -> anyhow::R
         written.commit(work, outcome.fingerprint)?;
     }
     Ok(outcome)
-}
-
-fn not_interrupted() -> anyhow::Result<()> {
-    if go_on().is_break() {
-        bail!("interrupted; what was not saved as a whole is not kept");
-    }
-    Ok(())
 }
 
 /// The tensor that is on its way into a file.

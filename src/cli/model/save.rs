@@ -10,12 +10,9 @@ use gpu_init::{Fingerprint, HostTensor, Parameter, PlanEntry, STREAM_VERSION};
 use serde_json::{Value, json};
 
 use super::Work;
-use crate::cli::checkpoint::{Files, Finished, Planned};
+use crate::cli::checkpoint::{Files, Finished, Planned, SLICES, rank_file};
 use crate::cli::launcher::World;
 use crate::cli::place::Place;
-
-/// Which slice of which tensor is in which process' file.
-const SLICES: &str = "model.slices.json";
 
 /// Files to be written, checked before anything is computed.
 pub(super) struct Output {
@@ -28,11 +25,6 @@ pub(super) struct Output {
 pub(super) struct Written {
     finished: Finished,
     slices: Option<Place>,
-}
-
-/// A process' file in the folder of `--out`.
-fn rank_file(rank: u64, size: u64) -> String {
-    format!("model-rank-{rank:05}-of-{size:05}.safetensors")
 }
 
 impl Output {
@@ -99,7 +91,8 @@ fn metadata(work: &Work) -> anyhow::Result<BTreeMap<String, String>> {
     ]
     .map(|(key, value)| (key.to_owned(), value))
     .into();
-    for entry in work.plan.entries() {
+    // A layer's number or a bias' fan_in may hang on an alias of a tensor that this process has nothing of.
+    for entry in work.whole.entries() {
         metadata.extend(entry.aliases.iter().map(|alias| (alias.clone(), entry.name.clone())));
     }
     if let Some(World { rank, size, .. }) = work.world.as_ref().filter(|_| work.is_shared()) {

@@ -57,7 +57,8 @@ struct Member {
 
 impl Files {
     /// Plans one file `out`, or shards of at most `max_shard_size` bytes of data in the folder `out`; a tensor
-    /// beyond that has a shard of its own. All that can be known to fail fails here.
+    /// beyond that has a shard of its own. No tensors are a file of metadata: what a process writes that has no part of
+    /// any. All that can be known to fail fails here.
     pub(crate) fn plan(
         out: &Path,
         max_shard_size: Option<u64>,
@@ -83,9 +84,6 @@ impl Files {
         if max_shard_size.is_some() && !out.is_dir() {
             bail!("cannot write shards to {}: there is no such folder; make it first", out.display());
         }
-        if tensors.is_empty() {
-            bail!("cannot write {}: there are no tensors", out.display());
-        }
         let files = match max_shard_size {
             None => {
                 Files { shards: shards(vec![members], |_| Place::check(out, force))?, index: None, leftovers: vec![] }
@@ -100,6 +98,9 @@ impl Files {
 
     fn sharded(folder: &Path, members: Vec<Vec<Member>>, force: bool) -> anyhow::Result<Self> {
         let count = members.len();
+        if count == 0 {
+            bail!("cannot write shards to {}: there are no tensors", folder.display());
+        }
         let name = |i| if count == 1 { SINGLE.to_owned() } else { split::file_name(i, count) };
         let place = |name: &str| Place::check(&folder.join(name), force);
         let shards = shards(members, |i| place(&name(i)))?;

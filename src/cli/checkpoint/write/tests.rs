@@ -156,7 +156,18 @@ fn names_come_once() {
     let folder = tempfile::tempdir().unwrap();
     let plan = [Planned { name: "a", dtype: DType::F32, shape: &[3] }; 2];
     assert!(Files::plan(&folder.path().join("m"), None, &plan, false).unwrap_err().to_string().contains("comes twice"));
-    assert!(Files::plan(&folder.path().join("m"), None, &[], false).is_err());
+}
+
+/// A file of metadata is a whole one; no shards are not.
+#[test]
+fn no_tensors_are_a_file_of_metadata() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("m");
+    assert!(Files::plan(folder.path(), Some(1000), &[], false).unwrap_err().to_string().contains("no tensors"));
+    let files = Files::plan(&path, None, &[], false).unwrap();
+    files.write(&metadata(), |_, _| bail!("nothing to make"), |_| {}).unwrap().commit().unwrap();
+    let checkpoint = Checkpoint::open(&path).unwrap();
+    assert_eq!((checkpoint.metadata(), checkpoint.shards[0].tensors.len()), (metadata(), 0));
 }
 
 /// 2.5 GB through less than 512 MiB of memory, with its fingerprint; prints what was used.

@@ -1,0 +1,77 @@
+//! A folder of the files of several processes: each of them, and that together they are one model.
+
+use anyhow::{Context, bail};
+use gpu_init::Fingerprint;
+
+use super::part::Part;
+use super::rules::Given;
+use super::{Examination, examine};
+use crate::cli::checkpoint::{Checkpoint, SLICES, Shard, Slices};
+use crate::cli::progress::bar;
+
+/// What all files of a model say alike.
+const COMMON: [&str; 5] = ["seed", "rules", "stream_version", "world_size", "whole"];
+
+/// Every rank's file, one after the other; what a tensor is to have is asked of its own metadata.
+pub(super) fn examine_all(slices: &Slices, given: &Given) -> anyhow::Result<Examination> {
+    let (files, bytes) = slices.files()?;
+    let progress = bar("verifying", bytes);
+    let mut all: Option<Examination> = None;
+    for (path, rank) in files.iter().zip(0u64..) {
+        let shard = Shard::open(path)?;
+        let shown = path.display();
+        let mut problems = slices.problems(&shard);
+        let part = Part::of(&shard.metadata).with_context(|| format!("cannot verify {shown}"))?;
+        match part {
+            Some(part) if (part.rank, part.world) == (rank, slices.world) => {
+                let whole = part.whole.values();
+                if !slices.agrees_with(whole.map(|entry| (&*entry.name, entry.dtype.to_string(), &*entry.shape))) {
+                    problems.push(format!("{shown}: the whole model that it records is not that of {SLICES}"));
+                }
+            }
+            Some(Part { rank, world, .. }) => {
+                bail!("cannot verify {shown}: it records rank {rank} of {world}; write it again as its name says")
+            }
+            None => bail!("cannot verify {shown}: it records no rank; write it again as its name says"),
+        }
+        let mut one = examine(Checkpoint { shards: vec![shard] }, given, &progress)?;
+        one.problems.append(&mut problems);
+        all = Some(match all {
+            Some(all) => all.join(one, &shown.to_string()),
+            None => one,
+        });
+    }
+    progress.finish_and_clear();
+    let Some(mut all) = all else { bail!("{SLICES} is of no ranks; write the model again") };
+    // Of the first rank alone.
+    for key in ["rank", "fingerprint"] {
+        all.metadata.remove(key);
+    }
+    Ok(all)
+}
+
+impl Examination {
+    /// With another rank's, the file `shown`.
+    fn join(mut self, mut other: Examination, shown: &str) -> Self {
+        for key in COMMON.into_iter().filter(|&key| self.metadata.get(key) != other.metadata.get(key)) {
+            self.problems.push(format!("{shown}: its {key} is not rank 0's"));
+        }
+        self.problems.append(&mut other.problems);
+        self.files += other.files;
+        self.tensors.append(&mut other.tensors);
+        self.fingerprint += other.fingerprint;
+        self.recorded = sum(self.recorded, other.recorded);
+        self.matches = match (self.matches, other.matches) {
+            (Some(false), _) | (_, Some(false)) => Some(false),
+            (Some(true), Some(true)) => Some(true),
+            _ => None,
+        };
+        self
+    }
+}
+
+/// The parts' fingerprints add up to the whole's, those recorded too.
+fn sum(a: Option<String>, b: Option<String>) -> Option<String> {
+    let parse = |text: String| u64::from_str_radix(&text, 16).ok().map(Fingerprint);
+    Some((parse(a?)? + parse(b?)?).to_string())
+}

@@ -17,7 +17,7 @@ pub(super) struct Target {
 }
 
 enum Device {
-    Gpu(Gpu),
+    Gpu(Box<Gpu>),
     Cpu(Host),
 }
 
@@ -46,7 +46,7 @@ impl Target {
     pub(super) fn gpu(adapter: &wgpu::Adapter, wanted: &Wanted) -> anyhow::Result<Self> {
         let is_cpu = adapter.get_info().device_type == wgpu::DeviceType::Cpu;
         let most = wanted.most(if is_cpu { CPU_MOST } else { MOST });
-        Ok(Target { device: Device::Gpu(Gpu::open(adapter, wanted.bytes(most))?), most })
+        Ok(Target { device: Device::Gpu(Box::new(Gpu::open(adapter, wanted.bytes(most))?)), most })
     }
 
     pub(super) fn cpu(wanted: &Wanted) -> anyhow::Result<Self> {

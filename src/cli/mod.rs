@@ -2,6 +2,7 @@
 
 mod adapter;
 mod backend;
+mod bench;
 mod bits;
 mod checkpoint;
 mod devices;
@@ -36,6 +37,7 @@ struct Cli {
 enum Command {
     Devices(devices::Args),
     Fill(fill::Args),
+    Bench(bench::Args),
     Model(model::Args),
     Verify(verify::Args),
     Recipe(recipe::Args),
@@ -57,6 +59,7 @@ pub(crate) fn main() -> ExitCode {
     let result = match command {
         Command::Devices(args) => devices::run(&args),
         Command::Fill(args) => fill::run(&args),
+        Command::Bench(args) => bench::run(&args),
         Command::Model(args) => model::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Recipe(args) => recipe::run(&args),

@@ -1,0 +1,167 @@
+//! A device and what there is to measure on it.
+
+use std::fmt;
+
+use gpu_init::{DType, Distribution, Initializer, Parameter, wgpu};
+
+use super::gpu::Gpu;
+use super::host::{Host, Peer};
+use super::measure::{Spread, measure};
+use super::{CPU_MOST, MOST, Wanted};
+use crate::cli::output::{binary_bytes, complain};
+
+/// A device, and the binary logarithm of the most elements to fill there.
+pub(super) struct Target {
+    device: Device,
+    most: u32,
+}
+
+enum Device {
+    Gpu(Box<Gpu>),
+    Cpu(Host),
+}
+
+/// One measurement.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Job {
+    /// Writing so many bytes with one value.
+    Write { bytes: u64 },
+    /// Filling 2^`size` elements, with this crate unless by a peer.
+    Fill { initializer: Initializer, dtype: DType, size: u32, peer: Option<Peer> },
+}
+
+impl fmt::Display for Job {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Job::Write { bytes } => write!(f, "{} of one value", binary_bytes(*bytes)),
+            Job::Fill { initializer, dtype, size, peer } => {
+                let by = peer.map_or(String::new(), |peer| format!(" by {}", peer.name()));
+                write!(f, "{} {dtype} 2^{size}{by}", initializer.name())
+            }
+        }
+    }
+}
+
+impl Target {
+    pub(super) fn gpu(adapter: &wgpu::Adapter, wanted: &Wanted) -> anyhow::Result<Self> {
+        let is_cpu = adapter.get_info().device_type == wgpu::DeviceType::Cpu;
+        let most = wanted.most(if is_cpu { CPU_MOST } else { MOST });
+        Ok(Target { device: Device::Gpu(Box::new(Gpu::open(adapter, wanted.bytes(most))?)), most })
+    }
+
+    pub(super) fn cpu(wanted: &Wanted) -> anyhow::Result<Self> {
+        let most = wanted.most(CPU_MOST);
+        Ok(Target { device: Device::Cpu(Host::new(wanted.bytes(most))?), most })
+    }
+
+    pub(super) fn name(&self) -> &str {
+        match &self.device {
+            Device::Gpu(gpu) => gpu.name(),
+            Device::Cpu(_) => "cpu",
+        }
+    }
+
+    pub(super) fn details(&self) -> String {
+        match &self.device {
+            Device::Gpu(gpu) => gpu.details(),
+            Device::Cpu(_) => {
+                let threads = rayon::current_num_threads();
+                format!("{threads} thread{}", if threads == 1 { "" } else { "s" })
+            }
+        }
+    }
+
+    pub(super) fn timing(&self) -> &'static str {
+        match &self.device {
+            Device::Gpu(gpu) => gpu.timing(),
+            Device::Cpu(_) => "wall time",
+        }
+    }
+
+    /// What the write bandwidth is measured with.
+    pub(super) fn write(&self) -> &'static str {
+        match &self.device {
+            Device::Gpu(_) => "buffer clear",
+            Device::Cpu(_) => "constant fill",
+        }
+    }
+
+    /// All that is wanted and fits: first the writes, which the others are compared with.
+    pub(super) fn jobs(&self, wanted: &Wanted) -> anyhow::Result<Vec<Job>> {
+        let largest = match &self.device {
+            Device::Gpu(gpu) => gpu.largest(),
+            Device::Cpu(host) => host.largest(),
+        };
+        let (mut writes, mut fills) = (Vec::new(), Vec::new());
+        let by = match &self.device {
+            Device::Gpu(_) => vec![None],
+            Device::Cpu(_) => [None].into_iter().chain(Peer::ALL.map(Some)).collect(),
+        };
+        for peer in by {
+            for &dtype in &wanted.dtypes {
+                let most = (largest / dtype.size()).max(1).ilog2().min(self.most);
+                let sizes = wanted.sizes(most);
+                if peer.is_none() && wanted.sizes.iter().any(|&size| size > most) {
+                    complain(&format!(
+                        "{}: more than 2^{most} elements of {dtype} do not fit, and are left out",
+                        self.name()
+                    ));
+                }
+                for &initializer in &wanted.initializers {
+                    let law = law(initializer, 2)?;
+                    if peer.is_some_and(|peer| dtype != DType::F32 || !peer.draws(law)) {
+                        continue;
+                    }
+                    for &size in &sizes {
+                        fills.push(Job::Fill { initializer, dtype, size, peer });
+                        writes.push(dtype.size() << size);
+                    }
+                }
+            }
+        }
+        writes.sort_unstable();
+        writes.dedup();
+        Ok(writes.into_iter().map(|bytes| Job::Write { bytes }).chain(fills).collect())
+    }
+
+    /// Seconds that it takes.
+    pub(super) fn measure(&mut self, job: &Job, samples: u32) -> anyhow::Result<Spread> {
+        match (&mut self.device, *job) {
+            (Device::Gpu(gpu), Job::Write { bytes }) => measure(samples, &mut || gpu.write(bytes)),
+            (Device::Cpu(host), Job::Write { bytes }) => measure(samples, &mut || host.write(bytes)),
+            (Device::Gpu(gpu), Job::Fill { initializer, dtype, size, .. }) => {
+                let parameter = parameter(initializer, size).dtype(dtype);
+                measure(samples, &mut || gpu.fill(&parameter))
+            }
+            (Device::Cpu(host), Job::Fill { initializer, dtype, size, peer: None }) => {
+                let parameter = parameter(initializer, size).dtype(dtype);
+                measure(samples, &mut || host.fill(&parameter, dtype, 1 << size))
+            }
+            (Device::Cpu(host), Job::Fill { initializer, size, peer: Some(peer), .. }) => {
+                let law = law(initializer, size)?;
+                measure(samples, &mut || host.peer(peer, law, 1 << size))
+            }
+        }
+    }
+}
+
+impl Wanted {
+    /// The binary logarithm of the most elements.
+    fn most(&self, default: u32) -> u32 {
+        self.sizes.iter().copied().max().or(self.most).unwrap_or(default)
+    }
+
+    /// What so many elements take.
+    fn bytes(&self, most: u32) -> u64 {
+        self.dtypes.iter().map(|dtype| dtype.size() << most).max().unwrap_or(0)
+    }
+}
+
+/// A matrix as square as can be, for the laws that go by fans.
+fn parameter(initializer: Initializer, size: u32) -> Parameter {
+    Parameter::new([1 << (size - size / 2), 1 << (size / 2)], initializer)
+}
+
+fn law(initializer: Initializer, size: u32) -> gpu_init::Result<Distribution> {
+    Ok(parameter(initializer, size).resolve(0, 0)?.distribution)
+}

@@ -6,7 +6,6 @@ use crate::initializer::Law;
 use crate::orthogonal::Orthogonal;
 use crate::quantile::Truncated;
 use crate::sample::Scaling;
-use crate::slice::Elements;
 use crate::sparse::Sparse;
 use crate::{DType, Error, Fill, Result};
 
@@ -221,13 +220,20 @@ impl Distribution {
             Distribution::Orthogonal { orthogonal, .. } => orthogonal.elements(),
             _ => 1,
         };
-        self.moments(&Elements { first: 0, len: elements, runs: None })
+        self.moments(self.places(0, elements) as f64 / elements as f64)
     }
 
-    /// Those of some elements.
-    pub(crate) fn moments(&self, elements: &Elements) -> Moments {
-        // The part of the elements that are not zero by their place.
-        let part = |places: u64| places as f64 / elements.len as f64;
+    /// How many of `len` elements from `first` on are not zero by their place.
+    fn places(&self, first: u64, len: u64) -> u64 {
+        match self {
+            Distribution::Diagonal { diagonal, .. } => diagonal.places(first, len),
+            Distribution::Orthogonal { orthogonal, .. } => orthogonal.places(first, len),
+            _ => len,
+        }
+    }
+
+    /// Those of elements of which such a part is not zero by its place.
+    fn moments(&self, part: f64) -> Moments {
         let (mean, std, kurtosis) = match *self {
             Distribution::Normal { mean, std } => (mean.into(), std.into(), 3.0),
             Distribution::Uniform { mean, bound } => (mean.into(), f64::from(bound) / 3f64.sqrt(), 1.8),
@@ -236,9 +242,8 @@ impl Distribution {
                 (mean, std, kurtosis)
             }
             Distribution::Constant { value } => (value.into(), 0.0, 0.0),
-            Distribution::Diagonal { value, diagonal } => {
-                let (value, part) =
-                    (f64::from(value), part(elements.sum_runs(|first, len| diagonal.places(first, len))));
+            Distribution::Diagonal { value, .. } => {
+                let value = f64::from(value);
                 (value * part, value.abs() * (part * (1.0 - part)).sqrt(), 0.0)
             }
             Distribution::Sparse { std, sparse } => {
@@ -246,8 +251,7 @@ impl Distribution {
                 (0.0, f64::from(std) * part.sqrt(), 3.0 / part)
             }
             Distribution::Orthogonal { gain, orthogonal } => {
-                let (part, height) =
-                    (part(elements.sum_runs(|first, len| orthogonal.places(first, len))), orthogonal.height() as f64);
+                let height = orthogonal.height() as f64;
                 // Of nothing but zeros any will do.
                 let kurtosis = if part > 0.0 { 3.0 * height / (height + 2.0) / part } else { 3.0 };
                 (0.0, f64::from(gain).abs() * (part / height).sqrt(), kurtosis)
@@ -301,14 +305,35 @@ impl Distribution {
 }
 
 impl Fill {
+    /// The sum over all runs of what `count` says of a first index and a length, but for rows that are zero.
+    fn count(&self, count: impl Fn(u64, u64) -> u64) -> u64 {
+        let [low, high] = self.zeros.unwrap_or_default();
+        self.elements().sum_runs(|first, len| {
+            let [start, end] = [low, high].map(|index| index.clamp(first, first + len));
+            count(first, len) - count(start, end - start)
+        })
+    }
+
+    /// How many of these elements are neither in rows that are zero nor zero by their place.
+    pub(crate) fn places(&self) -> u64 {
+        self.count(|first, len| self.distribution.places(first, len))
+    }
+
     /// What statistics of these elements are to be.
     pub(crate) fn moments(&self) -> Moments {
-        let elements = self.elements();
-        let all = self.distribution.moments(&elements);
-        let Some([low, high]) = self.zeros else { return all };
-        let zeros = elements.sum_runs(|first, len| high.min(first + len).saturating_sub(low.max(first)));
+        let kept = if self.zeros.is_some() { self.count(|_, len| len) } else { self.len };
+        let part = match self.distribution {
+            Distribution::Diagonal { .. } | Distribution::Orthogonal { .. } => {
+                self.places() as f64 / kept.max(1) as f64
+            }
+            _ => 1.0,
+        };
+        let all = self.distribution.moments(part);
+        if self.zeros.is_none() {
+            return all;
+        }
         // The law with probability q, else 0; a law of one value has no kurtosis of its own.
-        let q = 1.0 - zeros as f64 / self.len as f64;
+        let q = kept as f64 / self.len as f64;
         let Moments { mean, std, kurtosis } = all;
         let (variance, d) = (std * std, mean * (1.0 - q));
         let joint = q * (variance + d * d) + (1.0 - q) * (q * mean).powi(2);

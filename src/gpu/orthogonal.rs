@@ -88,6 +88,7 @@ pub(super) fn put(
     let own_rows = u64::from(plan.rows);
     let wanted = plan.rows_of(fill.first, fill.len);
     if wanted.is_empty() {
+        recorder.done(fill.len);
         return Ok(());
     }
     let (first_matrix, end_matrix) = (wanted.start / own_rows, wanted.end.div_ceil(own_rows));

@@ -4,9 +4,11 @@ use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use super::super::tests::{compare, multiplies, raw_device, raw_device_with};
-use super::super::{Multiply, readback};
+use super::super::{Inner, Multiply, readback};
+use super::Recorder;
 use crate::orthogonal::tests::parameter;
-use crate::{Cpu, DType, Device, DeviceOptions, Error, Parameter, wgpu};
+use crate::progress::Progress;
+use crate::{Cpu, DType, Device, DeviceOptions, Error, Initializer, Layout, Parameter, wgpu};
 
 fn devices() -> Vec<Device> {
     let Some((device, queue)) = raw_device() else { return Vec::new() };
@@ -121,6 +123,37 @@ fn progress_ends_at_the_total() {
         for (tensor, expected) in tensors.iter().zip(cpu) {
             assert_eq!(tensor.fingerprint().unwrap(), expected.fingerprint());
         }
+    }
+}
+
+/// Parts without a one or an entry are done, too.
+#[test]
+fn progress_ends_at_the_total_of_zeros() {
+    for device in devices().into_iter().take(1) {
+        let eye = Parameter::new([2, 1000], Initializer::Eye { gain: 1.0 }).elements(5..10);
+        let delta = Parameter::new([3, 4, 4], Initializer::DeltaOrthogonal { gain: 1.0 })
+            .layout(Layout::KernelInOut)
+            .elements(0..5);
+        for parameter in [eye, delta, parameter(1, 9, 1, 1.0).slice(2, 2..3)] {
+            let (mut heard, total) = (Vec::new(), parameter.resolve(0, 0).unwrap().len);
+            let progress = &mut |done, total| {
+                heard.push((done, total));
+                ControlFlow::Continue(())
+            };
+            device.fill_all_with(std::slice::from_ref(&parameter), progress).unwrap();
+            assert_eq!(heard.last(), Some(&(total, total)), "{parameter:?}");
+        }
+        let Inner { context, kernels, .. } = &*device.inner;
+        let mut heard = 0;
+        let progress = &mut |done, _| {
+            heard = done;
+            ControlFlow::Continue(())
+        };
+        let mut recorder = Recorder::into_queue(context, kernels, "test", Progress::new("test", 3, progress));
+        // As after a dispatch that made a submission complete.
+        recorder.done(3);
+        recorder.finish().unwrap();
+        assert_eq!(heard, 3);
     }
 }
 

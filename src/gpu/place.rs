@@ -101,6 +101,7 @@ pub(super) fn diagonal(
         let n = diagonal.before(piece.first);
         let count = diagonal.before(piece.first + u64::from(piece.count)) - n;
         if count == 0 {
+            recorder.done(piece.count.into());
             continue;
         }
         let inner_first = n % diagonal.inner.count;

@@ -194,7 +194,7 @@ impl<'a> Recorder<'a> {
 
     /// So many elements are done once the dispatches are that were added last.
     pub(crate) fn done(&mut self, elements: u64) {
-        self.elements += elements;
+        self.elements += if self.is_muted { 0 } else { elements };
     }
 
     /// Adds what `work` adds, but no element is done by it.
@@ -216,7 +216,8 @@ impl<'a> Recorder<'a> {
         while !self.progress.is_silent() && !self.in_flight.is_empty() {
             self.wait()?;
         }
-        Ok(())
+        // Those that were told of after the last submission.
+        if self.elements > 0 { self.progress.add(self.elements) } else { Ok(()) }
     }
 
     fn submit(&mut self) -> Result<()> {

@@ -104,8 +104,9 @@ impl Stats {
         }
         let Moments { mean, std, kurtosis } = fill.moments();
         let n = len as f64;
+        let has_zeros = fill.zeros.is_some();
         let (mut low, mut high) = distribution.bounds();
-        if fill.zeros.is_some() {
+        if has_zeros {
             (low, high) = (low.min(0.0), high.max(0.0));
         }
         // Half a step of the element type at a value; near zero it is that of the smallest subnormal.
@@ -113,16 +114,17 @@ impl Stats {
             |value: f64| dtype.rounding() * value.abs() + if dtype == DType::F16 { 2f64.powi(-25) } else { 0.0 };
         // NaN is close to nothing.
         let close = |actual: f64, expected: f64, error: f64| (actual - expected).abs() <= error;
-        if let (Distribution::Constant { .. }, None) = (distribution, fill.zeros) {
+        if let Distribution::Constant { value } = distribution
+            && (value == 0.0 || !has_zeros)
+        {
             let exact = self.min == self.max && close(self.min, mean, half_step(mean));
             return (!exact).then(|| format!("values {}..{}, expected {mean} everywhere", self.min, self.max));
         }
-        if let (Distribution::Diagonal { diagonal, .. }, None) = (distribution, fill.zeros) {
+        if let Distribution::Constant { .. } | Distribution::Diagonal { .. } = distribution {
             // One value and zero, so the mean says how many there are: exactly for ones, whose sums are exact.
             let [low, high] = [low, high].map(|value| dtype.round(value as f32));
             let two = [self.min, self.max].iter().all(|&value| value == low || value == high);
-            let (counted, places) =
-                (self.mean / (low + high) * n, fill.elements().sum_runs(|first, len| diagonal.places(first, len)));
+            let (counted, places) = (self.mean / (low + high) * n, fill.places());
             let error = if low + high == 1.0 { 0.5 } else { 0.5 + 5e-7 * n };
             let exact = two && close(counted, places as f64, error);
             let value = low + high;
@@ -263,4 +265,39 @@ fn from_ordered_key(key: u32) -> f32 {
 fn scale_for(half_range: f32) -> f32 {
     let exponent = (half_range.to_bits() >> 23).clamp(1, 253);
     f32::from_bits((254 - exponent) << 23)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Cpu, Initializer, Layout, Parameter};
+
+    /// Rows of zeros change what is expected by the elements that they take away, and one more or less shows.
+    #[test]
+    fn rows_of_zeros_agree_and_others_do_not() {
+        let eye = Parameter::new([1000, 500], Initializer::Eye { gain: 1.0 });
+        let delta = Parameter::new([3, 64, 64], Initializer::DeltaOrthogonal { gain: 1.0 });
+        let ones = Parameter::new([1000, 500], Initializer::ONES);
+        for (whole, rows) in [
+            (eye.clone(), 500..1000),
+            (eye.clone(), 0..1),
+            (eye.clone().scale(0.3).dtype(DType::BF16), 0..1),
+            (eye.clone().slice(1, 10..20), 5..15),
+            (eye.clone(), 0..1000),
+            (ones.clone(), 3..4),
+            (ones.clone().slice(0, 0..3), 3..4),
+            (ones.clone().slice(0, 3..4), 3..4),
+            (Parameter::new([10, 10], Initializer::ZEROS), 3..4),
+            (delta.clone().layout(Layout::KernelInOut), 0..1),
+            (delta.clone().layout(Layout::KernelInOut), 1..2),
+        ] {
+            let zeroed = whole.zero_rows(rows);
+            let fill = zeroed.resolve(0, 0).unwrap();
+            assert_eq!(Cpu::new().fill(&zeroed).unwrap().stats().disagreement(&fill), None, "{zeroed:?}");
+        }
+        for whole in [eye, ones] {
+            let stats = Cpu::new().fill(&whole.clone().zero_rows(3..5)).unwrap().stats();
+            assert!(stats.disagreement(&whole.zero_rows(3..4).resolve(0, 0).unwrap()).is_some());
+        }
+    }
 }

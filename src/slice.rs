@@ -146,6 +146,20 @@ impl Elements {
         self.runs.map_or(self.first.wrapping_add(n), |runs| runs.index(n))
     }
 
+    /// The numbers of those with an index from `low` to `high` - 1.
+    pub(crate) fn within(&self, low: u64, high: u64) -> Range<u64> {
+        // Indices rise with numbers.
+        let before = |index: u64| {
+            let (mut start, mut end) = (0, self.len);
+            while start < end {
+                let middle = start + (end - start) / 2;
+                if self.index(middle) < index { start = middle + 1 } else { end = middle }
+            }
+            start
+        };
+        before(low)..before(high)
+    }
+
     /// `len` of these from `start` on.
     pub(crate) fn part(&self, start: u64, len: u64) -> Self {
         let runs = self.runs.map(|runs| Runs { skip: runs.skip + start, ..runs });

@@ -108,7 +108,7 @@ impl Backend {
         Ok(fingerprints.into_iter().zip(stats).collect())
     }
 
-    /// Whether the device's memory has room for a plan, or for each of its tensors alone.
+    /// Whether the device's memory has room for a plan, unless its tensors are made one by one.
     pub(crate) fn check_memory(&self, plan: &Plan, one_by_one: bool) -> gpu_init::Result<()> {
         let Backend::Gpu(device) = self else { return Ok(()) };
         match device.memory() {

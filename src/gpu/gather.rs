@@ -15,6 +15,9 @@ use crate::{Distribution, Fill, Result};
 /// Bytes made at a time, where a part costs no more than its share of the whole.
 const PART: u64 = 64 << 20;
 
+/// The same where a part costs all that is before it too.
+const LARGE_PART: u64 = 1 << 30;
+
 /// `Params` in `gather.wgsl`.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable)]
@@ -44,9 +47,10 @@ pub(super) fn gathered(
     };
     recorder.muted(|recorder| add_fill(context, &zeros, tables, buffer, offset, recorder))?;
     let end = fill.index(fill.len - 1) + 1;
-    // A matrix is made whole; a part of it would cost as much.
+    // A matrix is made whole, for a part of it would cost as much; one with zeros goes down all rows for each part.
     let each = match fill.distribution {
         Distribution::Orthogonal { .. } => end - fill.first,
+        Distribution::Sparse { .. } => LARGE_PART / size,
         _ => PART / size,
     };
     let bytes = (each.min(end - fill.first) * size).next_multiple_of(16);
@@ -54,17 +58,25 @@ pub(super) fn gathered(
     let mut done = 0;
     for first in (fill.first..end).step_by(each as usize) {
         let part = fill.of(Elements { first, len: each.min(end - first), runs: None });
+        if fill.elements().within(first, first + part.len).is_empty() {
+            continue;
+        }
         recorder.muted(|recorder| add_fill(context, &part, tables, &memory, 0, recorder))?;
         for source in pieces(&part, 0, limits) {
+            let wanted = fill.elements().within(source.first, source.first + u64::from(source.count));
             for piece in pieces(&zeros, offset, limits) {
-                let start = piece.first - zeros.first;
+                let start = wanted.start.max(piece.number);
+                let count = wanted.end.min(piece.number + u64::from(piece.count)).saturating_sub(start) as u32;
+                if count == 0 {
+                    continue;
+                }
                 let params = GatherParams {
                     slice: SliceParams::new(&fill.elements(), start),
                     first: words(source.first),
                     available: source.count,
                     source_begin: source.begin,
-                    count: piece.count,
-                    begin: piece.begin,
+                    count,
+                    begin: piece.begin + (start - piece.number) as u32,
                 };
                 let dispatch = Dispatch {
                     kernel: Kernel::Gather(fill.dtype),
@@ -73,9 +85,9 @@ pub(super) fn gathered(
                         Bound::new(buffer, piece.offset, piece.size),
                         Bound::new(&memory, source.offset, source.size),
                     ],
-                    grid: limits.grid(piece.count.div_ceil(WORKGROUP_SIZE)),
+                    grid: limits.grid(count.div_ceil(WORKGROUP_SIZE)),
                 };
-                recorder.add(dispatch, u64::from(piece.count) / CHEAP, 0)?;
+                recorder.add(dispatch, u64::from(count) / CHEAP, 0)?;
             }
         }
         // Elements done, in proportion.

@@ -113,7 +113,7 @@ pub(crate) fn placing(device: &Device, operation: &'static str) -> Result<()> {
 
 fn compare(context: &Context, fill: &Fill, expected: &[u8], actual: &[u8]) -> Result<()> {
     let size = fill.dtype.size() as usize;
-    let mut pairs = expected.chunks(size).zip(actual.chunks(size)).zip(fill.first..);
+    let mut pairs = expected.chunks(size).zip(actual.chunks(size)).zip((0..).map(|n| fill.index(n)));
     let Some(((expected, actual), index)) = pairs.find(|((expected, actual), _)| expected != actual) else {
         return Ok(());
     };

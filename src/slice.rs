@@ -147,6 +147,7 @@ impl Elements {
     }
 
     /// The numbers of those with an index from `low` to `high` - 1.
+    #[cfg(feature = "gpu")]
     pub(crate) fn within(&self, low: u64, high: u64) -> Range<u64> {
         // Indices rise with numbers.
         let before = |index: u64| {

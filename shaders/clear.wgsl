@@ -1,4 +1,4 @@
-// Zeroes the elements whose indices are in a range, whatever they are. Expects slice_index.
+// Zeroes the elements whose indices are in a range, whatever they are. Expects slice_index and zero_bits.
 
 struct Params {
     origin: vec2<u32>,  // of a slice, see slice.wgsl; `run` is 0 if the elements follow one another
@@ -39,10 +39,5 @@ fn clear(
     if less(index, params.low) || !less(index, params.high) {
         return;
     }
-    let at = params.begin + n;
-    if DTYPE == F32 {
-        atomicStore(&out[at], 0u);
-    } else {
-        atomicAnd(&out[at / 2u], 0xffff0000u >> (16u * (at & 1u)));
-    }
+    zero_bits(params.begin + n);
 }

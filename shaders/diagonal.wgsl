@@ -1,5 +1,5 @@
 // Puts a value at the places of a diagonal, in memory that is zero. Twin: src/diagonal.rs. Place n of all is step
-// n / inner of the outer progression and n mod inner of the inner one.
+// n / inner of the outer progression and n mod inner of the inner one. Expects put_bits.
 
 struct Params {
     origin: u32,         // element of the binding, mod 2^32, where the outer progression's first step here would be
@@ -26,10 +26,5 @@ fn diagonal(
     }
     let n = params.inner_first + i;
     let at = params.origin + n / params.inner_count * params.outer_stride + n % params.inner_count * params.inner_stride;
-    // Another place may be in the same word.
-    if DTYPE == F32 {
-        atomicOr(&out[at], params.bits);
-    } else {
-        atomicOr(&out[at / 2u], params.bits << (16u * (at & 1u)));
-    }
+    put_bits(at, params.bits);
 }

@@ -1,5 +1,5 @@
 // Copies the elements of a slice from memory that has them among others to memory of their own, which is zero.
-// Expects slice_index.
+// Expects slice_index and put_bits.
 
 struct Params {
     origin: vec2<u32>,  // of a slice, see slice.wgsl
@@ -38,11 +38,9 @@ fn gather(
     }
     let at = params.begin + n;
     let at_source = params.source_begin + offset;
-    // Another element may be in the same word.
     if DTYPE == F32 {
-        atomicOr(&out[at], source[at_source]);
+        put_bits(at, source[at_source]);
     } else {
-        let half = (source[at_source / 2u] >> (16u * (at_source & 1u))) & 0xffffu;
-        atomicOr(&out[at / 2u], half << (16u * (at & 1u)));
+        put_bits(at, (source[at_source / 2u] >> (16u * (at_source & 1u))) & 0xffffu);
     }
 }

@@ -390,11 +390,5 @@ fn finish(
     let panel = column / COLUMNS;
     let source = panel_start(own_row / own_rows, panel) + row * panel_width(panel) + column % COLUMNS;
     let bits = entry_bits(slab[source] * params.scale);
-    let at = params.begin + place;
-    // Another entry may be in the same word.
-    if DTYPE == F32 {
-        atomicOr(&out[at], bits);
-    } else {
-        atomicOr(&out[at / 2u], bits << (16u * (at & 1u)));
-    }
+    put_bits(params.begin + place, bits);
 }

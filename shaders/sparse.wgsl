@@ -1,5 +1,6 @@
 // Zeroes elements of each column, as many as asked for, each choice of them as likely: selection sampling. Twin:
-// src/sparse.rs. An invocation has a column, and goes down its rows. Expects mul_wide and philox4x32.
+// src/sparse.rs. An invocation has a column, and goes down its rows. Expects mul_wide, philox4x32 and
+// zero_bits.
 
 struct Params {
     key: vec2<u32>,     // the seed: low, high
@@ -30,14 +31,6 @@ fn selection_words(column: u32, quad: u32) -> vec4<u32> {
     return philox4x32(vec4<u32>(low, high | SELECTION, params.stream), params.key);
 }
 
-fn clear(at: u32) {
-    if DTYPE == F32 {
-        atomicStore(&out[at], 0u);
-    } else {
-        atomicAnd(&out[at / 2u], 0xffff0000u >> (16u * (at & 1u)));
-    }
-}
-
 @compute @workgroup_size(256)
 fn sparse(
     @builtin(workgroup_id) group: vec3<u32>,
@@ -61,7 +54,7 @@ fn sparse(
             zeros -= 1u;
             let at = params.start + (row - params.first_row) * params.columns + column;
             if at < params.count {
-                clear(params.begin + at);
+                zero_bits(params.begin + at);
             }
         }
     }

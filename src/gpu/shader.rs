@@ -14,6 +14,7 @@ const CLEAR: &str = include_str!("../../shaders/clear.wgsl");
 const GATHER: &str = include_str!("../../shaders/gather.wgsl");
 const REDUCE: &str = include_str!("../../shaders/reduce.wgsl");
 const FINGERPRINT: &str = include_str!("../../shaders/fingerprint.wgsl");
+const PLACE: &str = include_str!("../../shaders/place.wgsl");
 const DIAGONAL: &str = include_str!("../../shaders/diagonal.wgsl");
 const SPARSE: &str = include_str!("../../shaders/sparse.wgsl");
 const ORTHOGONAL: &str = include_str!("../../shaders/orthogonal.wgsl");
@@ -75,25 +76,25 @@ pub fn stats() -> String {
 
 /// The shader that copies the elements of a slice: entry point `gather`.
 pub(crate) fn gather(multiply: Multiply) -> String {
-    [multiply.source(), DTYPE, SLICE, GATHER].join("\n")
+    [multiply.source(), DTYPE, SLICE, PLACE, GATHER].join("\n")
 }
 
 /// The shader that zeroes a range of indices: entry point `clear`.
 pub(crate) fn clear(multiply: Multiply) -> String {
-    [multiply.source(), DTYPE, SLICE, CLEAR].join("\n")
+    [multiply.source(), DTYPE, SLICE, PLACE, CLEAR].join("\n")
 }
 
 /// The shader that puts a value on diagonals: entry point `diagonal`.
 pub(crate) fn diagonal() -> String {
-    [DTYPE, DIAGONAL].join("\n")
+    [DTYPE, PLACE, DIAGONAL].join("\n")
 }
 
 /// The shader that zeroes elements of each column: entry point `sparse`.
 pub(crate) fn sparse(multiply: Multiply) -> String {
-    [multiply.source(), PHILOX, DTYPE, SPARSE].join("\n")
+    [multiply.source(), PHILOX, DTYPE, PLACE, SPARSE].join("\n")
 }
 
 /// The shader that makes orthogonal matrices: entry points `reflect`, `gram`, `apply` and `finish`.
 pub(crate) fn orthogonal(multiply: Multiply) -> String {
-    [multiply.source(), PHILOX, MUL_ADD, SAMPLE, DTYPE, ORTHOGONAL].join("\n")
+    [multiply.source(), PHILOX, MUL_ADD, SAMPLE, DTYPE, PLACE, ORTHOGONAL].join("\n")
 }

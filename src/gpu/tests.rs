@@ -193,7 +193,7 @@ fn a_driver_that_breaks_the_arithmetic_is_refused() {
 
 #[test]
 fn a_shader_that_does_not_compile_is_an_error() {
-    let Some(opened) = open_broken("fn radius(", "fn radius(;") else { return };
+    let Some(opened) = open_broken("fn root(", "fn root(;") else { return };
     assert!(matches!(opened, Err(Error::Gpu { operation: "compile a shader", .. })), "{opened:?}");
 }
 

@@ -122,7 +122,7 @@ fn known_answers_on_the_device() {
     }
 }
 
-/// Opens a device whose shaders have `from` replaced by `to`.
+/// Opens a device whose shaders have `from` replaced by `to`, and asks for all of its kernels.
 fn open_broken(from: &str, to: &str) -> Option<Result<Device>> {
     let (device, queue) = raw_device()?;
     let sources = Sources::new(Multiply::Limbs);
@@ -138,10 +138,14 @@ fn open_broken(from: &str, to: &str) -> Option<Result<Device>> {
         orthogonal: replace(&sources.orthogonal),
     };
     assert_ne!(broken, sources, "{from} is no longer in the shaders");
-    Some(pollster::block_on(Device::with_sources(device, queue, Multiply::Limbs, &broken)))
+    Some(pollster::block_on(async {
+        let device = Device::with_sources(device, queue, Multiply::Limbs, &broken).await?;
+        probe::trust(&device, "test", probe::Group::all().into_iter()).await?;
+        Ok(device)
+    }))
 }
 
-/// What drivers have been seen to do, or might: each is found when the device is opened.
+/// What drivers have been seen to do, or might: each is found before a kernel's first use.
 #[test]
 fn a_driver_that_breaks_the_arithmetic_is_refused() {
     for (from, to, what) in [
@@ -189,6 +193,28 @@ fn a_driver_that_breaks_the_arithmetic_is_refused() {
             other => panic!("{from} -> {to}: {other:?}"),
         }
     }
+}
+
+/// What is wrong in a kernel that few need is found when it is needed, and others may go on.
+#[test]
+fn a_kernel_is_probed_before_its_first_use() {
+    let Some((device, queue)) = raw_device() else { return };
+    let sources = Sources::new(Multiply::Limbs);
+    let stats = sources.stats.replace("low = min(low, ordered_key(bits));", "low = min(low, bits);");
+    let fill = sources.fill.replace("0x7fffu + ((bits >> 16u) & 1u)", "0x8000u");
+    let broken = Sources { stats, fill, ..sources };
+    let device = pollster::block_on(Device::with_sources(device, queue, Multiply::Limbs, &broken)).unwrap();
+    let wrong = |result: Result<()>, part: &str| match result {
+        Err(error @ Error::WrongBits { .. }) => assert!(error.to_string().contains(part), "{error}"),
+        other => panic!("{part}: {other:?}"),
+    };
+    let parameter = Parameter::xavier_normal([9, 9]);
+    let tensor = device.fill(&parameter).unwrap();
+    wrong(tensor.stats().map(|_| ()), "stats F32");
+    wrong(tensor.fingerprint().map(|_| ()), "stats F32");
+    wrong(device.fill(&parameter.clone().dtype(DType::BF16)).map(|_| ()), "normal BF16");
+    assert_eq!(device.fill(&Parameter::xavier_uniform([9, 9])).unwrap().len(), 81);
+    assert_eq!(tensor.read().unwrap(), crate::Cpu::new().fill(&parameter).unwrap());
 }
 
 #[test]

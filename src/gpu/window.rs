@@ -72,6 +72,11 @@ pub(crate) enum Transform {
     Truncated = 3,
 }
 
+impl Transform {
+    pub(crate) const ALL: [Transform; 4] =
+        [Transform::Normal, Transform::Uniform, Transform::Constant, Transform::Truncated];
+}
+
 impl From<Distribution> for Transform {
     fn from(distribution: Distribution) -> Self {
         match distribution {

@@ -398,7 +398,7 @@ proptest::proptest! {
             proptest::prop_assert!(base % alignment == 0 && size <= limits.binding && size % unit == 0);
             proptest::prop_assert!(at + bytes.next_multiple_of(4) <= base + size);
             proptest::prop_assert!(grid[0] <= groups);
-            let invocations = if unit == 16 { bytes / 16 } else { (index % 4 + u64::from(params.count)).div_ceil(4) };
+            let invocations = if unit == 16 { (bytes / 16).div_ceil(4) } else { (index % 4 + u64::from(params.count)).div_ceil(4) };
             proptest::prop_assert!(u64::from(grid[0]) * u64::from(grid[1]) * 256 >= invocations);
             if unit == 16 {
                 proptest::prop_assert!(index % 4 == 0 && bytes % 16 == 0 && at % 16 == 0);

@@ -41,25 +41,38 @@ fn invocation(group: vec3<u32>, groups: vec3<u32>, local: u32) -> u32 {
 }
 
 // Index of the block that holds element `first`, plus `n`: 64 bits, low and high.
-fn block_index(n: u32) -> vec2<u32> {
-    let low = (params.first.x >> 2u) | (params.first.y << 30u);
+fn block_index(first: vec2<u32>, n: u32) -> vec2<u32> {
+    let low = (first.x >> 2u) | (first.y << 30u);
     let sum = low + n;
-    return vec2<u32>(sum, (params.first.y >> 2u) + u32(sum < low));
+    return vec2<u32>(sum, (first.y >> 2u) + u32(sum < low));
+}
+
+// All that the values of a tensor depend on, but for a block's index.
+struct Source {
+    key: vec2<u32>,
+    stream: vec2<u32>,
+    scaling: Scaling,
+    bounds: Bounds,
+}
+
+fn source() -> Source {
+    let bounds = Bounds(0u, params.low, params.high);
+    return Source(params.key, params.stream, Scaling(params.scale, params.shift), bounds);
 }
 
 // The four values of a block.
-fn values(block: vec2<u32>) -> vec4<f32> {
+fn values(source: Source, block: vec2<u32>) -> vec4<f32> {
     if DISTRIBUTION == CONSTANT {
-        return vec4<f32>(params.shift);
+        return vec4<f32>(source.scaling.shift);
     }
-    let words = philox4x32(vec4<u32>(block, params.stream), params.key);
+    let words = philox4x32(vec4<u32>(block, source.stream), source.key);
     if DISTRIBUTION == UNIFORM {
-        return uniform4(words);
+        return uniform4(source.scaling, words);
     }
     if DISTRIBUTION == TRUNCATED {
-        return truncated4(words);
+        return truncated4(source.bounds, words);
     }
-    return normal4(words);
+    return normal4(source.scaling, words);
 }
 
 // Whole 16-byte entries that start at a block: `first` is a multiple of 4, `count` of an entry's elements.
@@ -72,12 +85,12 @@ fn fill(
     let i = invocation(group, groups, local);
     if DTYPE == F32 {
         if i < params.count / 4u {
-            out[params.begin + i] = bitcast<vec4<u32>>(values(block_index(i)));
+            out[params.begin + i] = bitcast<vec4<u32>>(values(source(), block_index(params.first, i)));
         }
     } else {
         if i < params.count / 8u {
-            let a = values(block_index(2u * i));
-            let b = values(block_index(2u * i + 1u));
+            let a = values(source(), block_index(params.first, 2u * i));
+            let b = values(source(), block_index(params.first, 2u * i + 1u));
             out[params.begin + i] =
                 vec4<u32>(pack(a.x, a.y), pack(a.z, a.w), pack(b.x, b.y), pack(b.z, b.w));
         }
@@ -118,7 +131,7 @@ fn fill_words(
     if 4u * i >= params.count + phase {
         return;
     }
-    let a = values(block_index(i));
+    let a = values(source(), block_index(params.first, i));
     if DTYPE == F32 {
         store_word(offset, a.x);
         store_word(offset + 1u, a.y);
@@ -129,7 +142,7 @@ fn fill_words(
         store_halves(offset + 2u, a.z, a.w);
     } else {
         // A word starts at every odd element: the last one also needs the next block.
-        let next = values(block_index(i + 1u));
+        let next = values(source(), block_index(params.first, i + 1u));
         store_halves(offset + 1u, a.y, a.z);
         store_halves(offset + 3u, a.w, next.x);
     }
@@ -141,7 +154,7 @@ fn slice_value(n: u32, block: ptr<function, vec2<u32>>, four: ptr<function, vec4
     let own = vec2<u32>((index.x >> 2u) | (index.y << 30u), index.y >> 2u);
     if any(own != *block) {
         *block = own;
-        *four = values(own);
+        *four = values(source(), own);
     }
     return (*four)[index.x & 3u];
 }

@@ -125,8 +125,9 @@ fn reflect(
     }
     workgroupBarrier();
     var sum = 0.0f;
+    let scaling = Scaling(params.scale, params.shift);
     for (var i = first_row + 4u * lane; i < end; i += 4u * LANES) {
-        let x = normal4(philox4x32(vec4<u32>(number + i / 4u, 0u, params.stream), params.key));
+        let x = normal4(scaling, philox4x32(vec4<u32>(number + i / 4u, 0u, params.stream), params.key));
         sum = take(base, i, k, x.x, sum);
         sum = take(base, i + 1u, k, x.y, sum);
         sum = take(base, i + 2u, k, x.z, sum);

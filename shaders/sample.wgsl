@@ -3,6 +3,12 @@
 // Only integers and + - * with each operation rounded by itself, in this order (mul_add.wgsl), so that every
 // device gives the same bits. A word is never converted to a float that would have to round it.
 
+// Mean and spread of the values.
+struct Scaling {
+    scale: f32,
+    shift: f32,
+}
+
 // 1 - 2^-24: moves the mantissa grid 1 + k 2^-23 to the midpoints (2k + 1) 2^-24.
 const MIDPOINT: f32 = 0x1.fffffep-1f;
 
@@ -85,22 +91,27 @@ fn circle(word: u32) -> vec2<f32> {
 }
 
 // Two independent normals, mean `shift` and standard deviation `scale` (Box-Muller 1958).
-fn normal_pair(radius_word: u32, angle_word: u32) -> vec2<f32> {
-    let r = keep(radius(radius_word) * params.scale);
+fn normal_pair(scaling: Scaling, radius_word: u32, angle_word: u32) -> vec2<f32> {
+    let r = keep(radius(radius_word) * scaling.scale);
     let point = circle(angle_word);
-    return vec2<f32>(mul_add(r, point.x, params.shift), mul_add(r, point.y, params.shift));
+    return vec2<f32>(mul_add(r, point.x, scaling.shift), mul_add(r, point.y, scaling.shift));
 }
 
-fn normal4(words: vec4<u32>) -> vec4<f32> {
-    return vec4<f32>(normal_pair(words.x, words.y), normal_pair(words.z, words.w));
+fn normal4(scaling: Scaling, words: vec4<u32>) -> vec4<f32> {
+    return vec4<f32>(normal_pair(scaling, words.x, words.y), normal_pair(scaling, words.z, words.w));
 }
 
-fn uniform1(word: u32) -> f32 {
-    return mul_add(uniform_signed(word), params.scale, params.shift);
+fn uniform1(scaling: Scaling, word: u32) -> f32 {
+    return mul_add(uniform_signed(word), scaling.scale, scaling.shift);
 }
 
-fn uniform4(words: vec4<u32>) -> vec4<f32> {
-    return vec4<f32>(uniform1(words.x), uniform1(words.y), uniform1(words.z), uniform1(words.w));
+fn uniform4(scaling: Scaling, words: vec4<u32>) -> vec4<f32> {
+    return vec4<f32>(
+        uniform1(scaling, words.x),
+        uniform1(scaling, words.y),
+        uniform1(scaling, words.z),
+        uniform1(scaling, words.w),
+    );
 }
 
 // The bits of `value` rounded to bf16, to nearest even. No NaN comes here.

@@ -5,8 +5,15 @@ const SIDE: u32 = 257u;
 // What `x` has above its octave and segment at 1.
 const SEGMENT_ONE: u32 = 0x3f8u;
 
-// Cubics in rising powers: those from the lower end of the law, then those from the upper one.
+// Cubics in rising powers: those from the lower end of a law, then those from the upper one; of each law's table.
 @group(0) @binding(2) var<storage, read> table: array<vec4<f32>>;
+
+// Which law: where its table starts, and between which values of the element type it is.
+struct Bounds {
+    table: u32,
+    low: f32,
+    high: f32,
+}
 
 // Where a word looks.
 struct Segment {
@@ -27,19 +34,24 @@ fn segment(word: u32) -> Segment {
 }
 
 // The cubic at t, kept within the bounds of the element type.
-fn cubic(entry: vec4<f32>, t: f32) -> f32 {
+fn cubic(bounds: Bounds, entry: vec4<f32>, t: f32) -> f32 {
     var value = mul_add(entry.w, t, entry.z);
     value = mul_add(value, t, entry.y);
     value = mul_add(value, t, entry.x);
-    value = select(value, params.low, value < params.low);
-    return select(value, params.high, value > params.high);
+    value = select(value, bounds.low, value < bounds.low);
+    return select(value, bounds.high, value > bounds.high);
 }
 
-fn truncated1(word: u32) -> f32 {
+fn truncated1(bounds: Bounds, word: u32) -> f32 {
     let at = segment(word);
-    return cubic(table[at.index], at.t);
+    return cubic(bounds, table[bounds.table + at.index], at.t);
 }
 
-fn truncated4(words: vec4<u32>) -> vec4<f32> {
-    return vec4<f32>(truncated1(words.x), truncated1(words.y), truncated1(words.z), truncated1(words.w));
+fn truncated4(bounds: Bounds, words: vec4<u32>) -> vec4<f32> {
+    return vec4<f32>(
+        truncated1(bounds, words.x),
+        truncated1(bounds, words.y),
+        truncated1(bounds, words.z),
+        truncated1(bounds, words.w),
+    );
 }

@@ -1,6 +1,7 @@
 //! The GPU path: an open device, and fills that it runs in its own memory or the caller's.
 
 mod adapter;
+mod batch;
 mod context;
 mod gather;
 mod kernels;
@@ -19,8 +20,9 @@ mod window;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashSet;
 use std::ops::ControlFlow;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 pub use adapter::{adapters, best_adapter};
 pub use shader::Multiply;
@@ -80,6 +82,8 @@ struct Inner {
     multiply: Multiply,
     /// Set once the kernels that put values in the place of others have been shown to be right.
     placing: OnceLock<()>,
+    /// Kinds of small tensors in shared buffers whose kernel has been shown to be right.
+    shared: Mutex<HashSet<batch::Kind>>,
 }
 
 /// What errors call the opening of a device.
@@ -157,8 +161,8 @@ impl Device {
         {
             return unfit("its limits allow fewer than 256 invocations in a workgroup");
         }
-        if limits.max_storage_buffer_binding_size < 1 << 20 || limits.max_storage_buffers_per_shader_stage < 2 {
-            return unfit("its limits allow no two storage buffers of 1 MiB");
+        if limits.max_storage_buffer_binding_size < 1 << 20 || limits.max_storage_buffers_per_shader_stage < 3 {
+            return unfit("its limits allow no three storage buffers of 1 MiB");
         }
         if limits.max_compute_workgroups_per_dimension == 0 {
             return unfit("its limits allow no workgroups");
@@ -168,7 +172,7 @@ impl Device {
         }
         let kernels = Kernels::new(&context, sources)?;
         let device = Device {
-            inner: Arc::new(Inner { context, kernels, multiply, placing: OnceLock::new() }),
+            inner: Arc::new(Inner { context, kernels, multiply, placing: OnceLock::new(), shared: Mutex::default() }),
             streams: Streams::default(),
         };
         probe::probe(&device, OPEN).await?;
@@ -287,20 +291,27 @@ impl Device {
         progress: impl FnOnce(u64) -> Progress<'a>,
     ) -> Result<Vec<Tensor>> {
         let fills = parameters.iter().map(|parameter| self.streams.resolve(parameter)).collect::<Result<Vec<_>>>()?;
-        let buffers = fills
-            .iter()
-            .zip(parameters)
-            .map(|(fill, parameter)| self.allocate(fill, parameter.usages))
-            .collect::<Result<Vec<_>>>()?;
+        let always = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
+        let fills: Vec<_> = fills.into_iter().zip(parameters.iter().map(|one| always | one.usages)).collect();
+        let Inner { context, kernels, .. } = &*self.inner;
+        let places = batch::allocate(context, &fills)?;
         // Streams are taken once there is memory for all.
-        let tensors: Vec<_> = parameters
-            .iter()
-            .zip(fills)
-            .zip(buffers)
-            .map(|((parameter, fill), buffer)| self.tensor(parameter, fill, buffer, 0))
+        let filled = parameters.iter().zip(fills).zip(&places);
+        let tensors: Vec<_> = filled
+            .map(|((parameter, (fill, _)), place)| self.tensor(parameter, fill, place.buffer.clone(), place.offset))
             .collect();
+        let (mut shared, mut own) = (Vec::new(), Vec::new());
+        for (tensor, place) in tensors.iter().zip(&places) {
+            match place.room {
+                Some(room) => shared.push((tensor, room)),
+                None => own.push(tensor),
+            }
+        }
         let total = tensors.iter().map(Tensor::len).sum();
-        self.submit_tensors("fill", &tensors, progress(total))?;
+        memory::clear_ends(context, &own)?;
+        let mut recorder = Recorder::into_queue(context, kernels, "fill", progress(total));
+        self.record_shared(&shared, &mut recorder)?;
+        self.record_tensors(&own, recorder)?;
         Ok(tensors)
     }
 
@@ -329,7 +340,9 @@ impl Device {
     /// (wgpu cannot tell the buffers of different instances apart: never pass one across.)
     pub fn fill_into(&self, parameter: &Parameter, buffer: &wgpu::Buffer, offset: u64) -> Result<Tensor> {
         let tensor = self.view(parameter, buffer, offset)?;
-        self.submit_tensors(tensor.fill.operation, std::slice::from_ref(&tensor), Progress::silent())?;
+        let Inner { context, kernels, .. } = &*self.inner;
+        let recorder = Recorder::into_queue(context, kernels, tensor.fill.operation, Progress::silent());
+        self.record_tensors(&[&tensor], recorder)?;
         Ok(tensor)
     }
 
@@ -358,7 +371,7 @@ impl Device {
         let Inner { context, kernels, .. } = &*self.inner;
         let tensor = self.view(parameter, buffer, offset)?;
         let recorder = Recorder::into_encoder(context, kernels, tensor.fill.operation, encoder);
-        self.record_tensors(std::slice::from_ref(&tensor), recorder)?;
+        self.record_tensors(&[&tensor], recorder)?;
         Ok(tensor)
     }
 
@@ -369,26 +382,15 @@ impl Device {
         Ok(self.tensor(parameter, fill, buffer.clone(), offset))
     }
 
-    /// Memory for a fill, in whole entries.
-    fn allocate(&self, fill: &Fill, usages: wgpu::BufferUsages) -> Result<wgpu::Buffer> {
-        let always = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
-        self.inner.context.buffer(fill.operation, fill.bytes().next_multiple_of(window::ENTRY), always | usages)
-    }
-
     /// A tensor whose elements are not there yet.
     fn tensor(&self, parameter: &Parameter, fill: Fill, buffer: wgpu::Buffer, offset: u64) -> Tensor {
         let (shape, fill) = (parameter.shape().clone(), self.streams.take(parameter, fill));
         Tensor { device: self.clone(), buffer, offset, shape, fill }
     }
 
-    fn submit_tensors<'a>(&'a self, operation: &'static str, tensors: &[Tensor], progress: Progress<'a>) -> Result<()> {
-        let Inner { context, kernels, .. } = &*self.inner;
-        self.record_tensors(tensors, Recorder::into_queue(context, kernels, operation, progress))
-    }
-
-    fn record_tensors(&self, tensors: &[Tensor], recorder: Recorder) -> Result<()> {
+    fn record_tensors(&self, tensors: &[&Tensor], recorder: Recorder) -> Result<()> {
         let Inner { placing, .. } = &*self.inner;
-        let places = |Tensor { fill, .. }: &Tensor| {
+        let places = |Tensor { fill, .. }: &&Tensor| {
             fill.distribution.base() != fill.distribution || fill.runs.is_some() || fill.zeros.is_some()
         };
         if placing.get().is_none() && tensors.iter().any(places) {
@@ -399,7 +401,7 @@ impl Device {
     }
 
     /// Records fills by kernels that may not have been probed yet.
-    fn record_trusted(&self, tensors: &[Tensor], mut recorder: Recorder) -> Result<()> {
+    fn record_trusted(&self, tensors: &[&Tensor], mut recorder: Recorder) -> Result<()> {
         let Inner { context, kernels, .. } = &*self.inner;
         let operation = tensors.first().map_or("fill", |tensor| tensor.fill.operation);
         let tables = Tables::new(context, kernels, operation, tensors.iter().map(|tensor| &tensor.fill))?;

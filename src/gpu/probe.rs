@@ -3,7 +3,8 @@
 
 use super::context::Context;
 use super::record::Recorder;
-use super::{Device, Inner, Tensor};
+use super::window::Transform;
+use super::{Device, Inner, Tensor, batch};
 use crate::progress::Progress;
 use crate::{DType, Distribution, Error, Fill, HostTensor, Initializer, Parameter, Result, Shape};
 
@@ -66,7 +67,10 @@ fn unmade(device: &Device, operation: &'static str, fills: Vec<Fill>) -> Result<
 async fn filled(device: &Device, operation: &'static str, fills: Vec<Fill>) -> Result<Vec<Tensor>> {
     let Inner { context, kernels, .. } = &*device.inner;
     let (buffer, tensors) = unmade(device, operation, fills)?;
-    device.record_trusted(&tensors, Recorder::into_queue(context, kernels, operation, Progress::silent()))?;
+    device.record_trusted(
+        &tensors.iter().collect::<Vec<_>>(),
+        Recorder::into_queue(context, kernels, operation, Progress::silent()),
+    )?;
     let mut bytes = vec![0; buffer.size() as usize];
     super::readback::read(context, operation, &buffer, 0, &mut bytes).await?;
     for (tensor, actual) in tensors.iter().zip(bytes.chunks(STRIDE as usize)) {
@@ -86,6 +90,35 @@ pub(crate) async fn probe(device: &Device, operation: &'static str) -> Result<()
         let (sum, stats) = (tensor.fingerprint_async().await?, tensor.stats_async().await?);
         check(context, operation, format!("fingerprint {dtype}"), expected.fingerprint().to_string(), sum.to_string())?;
         check(context, operation, format!("stats {dtype}"), format!("{:?}", expected.stats()), format!("{stats:?}"))?;
+    }
+    Ok(())
+}
+
+/// Shows that a kind of small tensors in shared buffers is right, before the first such fill.
+pub(crate) fn shared(device: &Device, operation: &'static str, kind: batch::Kind) -> Result<()> {
+    let Inner { context, kernels, .. } = &*device.inner;
+    let fills: Vec<_> = fills(operation)?
+        .into_iter()
+        .filter(|fill| fill.first.is_multiple_of(4) && (fill.dtype, Transform::from(fill.distribution)) == kind)
+        .flat_map(|fill| [fill.len, 1, 1027].map(|len| Fill { len, ..fill }))
+        .collect();
+    let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC;
+    let places = batch::share(context, fills.iter(), usage)?;
+    let tensor = |(fill, place): (Fill, &batch::Place)| {
+        let (device, buffer, shape) = (device.clone(), place.buffer.clone(), Shape::from([fill.len as usize]));
+        Tensor { device, buffer, offset: place.offset, shape, fill }
+    };
+    let tensors: Vec<_> = fills.into_iter().zip(&places).map(tensor).collect();
+    let in_room: Vec<_> = tensors.iter().zip(places.iter().filter_map(|place| place.room)).collect();
+    let mut recorder = Recorder::into_queue(context, kernels, operation, Progress::silent());
+    device.record_shared_trusted(&in_room, &mut recorder)?;
+    recorder.finish()?;
+    for (tensor, room) in in_room {
+        let mut expected = HostTensor::filled(tensor.fill, &mut Progress::silent())?.as_bytes().to_vec();
+        expected.resize(room as usize, 0);
+        let mut actual = vec![0; room as usize];
+        pollster::block_on(super::readback::read(context, operation, &tensor.buffer, tensor.offset, &mut actual))?;
+        compare(context, &tensor.fill, &expected, &actual)?;
     }
     Ok(())
 }

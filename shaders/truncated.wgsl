@@ -8,6 +8,9 @@ const SEGMENT_ONE: u32 = 0x3f8u;
 // Cubics in rising powers: those from the lower end of the law, then those from the upper one.
 @group(0) @binding(2) var<storage, read> table: array<vec4<f32>>;
 
+// Where the law's own table starts, if there are several.
+var<private> table_start: u32;
+
 // Where a word looks.
 struct Segment {
     index: u32,
@@ -37,7 +40,7 @@ fn cubic(entry: vec4<f32>, t: f32) -> f32 {
 
 fn truncated1(word: u32) -> f32 {
     let at = segment(word);
-    return cubic(table[at.index], at.t);
+    return cubic(table[table_start + at.index], at.t);
 }
 
 fn truncated4(words: vec4<u32>) -> vec4<f32> {

@@ -28,6 +28,7 @@ mod sample;
 mod shape;
 mod slice;
 mod sparse;
+mod table_cache;
 mod truncated;
 
 pub use cpu::Cpu;

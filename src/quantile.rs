@@ -58,6 +58,12 @@ const FAR: f64 = FRAC_1_SQRT_2;
 const LEAST_COEFFICIENT: f64 = f64::from_bits((1023 - 80) << 52); // 2^-80
 
 impl Truncated {
+    /// Whether both are the same to the last bit, the sign of zero too.
+    pub(crate) fn has_bits_of(&self, other: &Self) -> bool {
+        let bits = |law: &Self| [law.mean, law.std, law.low, law.high].map(f64::to_bits);
+        bits(self) == bits(other)
+    }
+
     /// The same law seen from its upper end.
     fn mirrored(self) -> Self {
         Truncated { mean: -self.mean, low: -self.high, high: -self.low, ..self }

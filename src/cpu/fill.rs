@@ -11,6 +11,7 @@ use crate::philox::{philox4x32, words};
 use crate::progress::Progress;
 use crate::quantile::Truncated as Law;
 use crate::sample::{Scaling, normal4, on_circle, radius_squared, root, uniform1, uniform4};
+use crate::table_cache::table;
 use crate::truncated::{Table, cubic, entry, segment, truncated4};
 use crate::{Distribution, Element, Fill, Result};
 
@@ -153,7 +154,7 @@ fn values<T: Element>(fill: &Fill, out: &mut [T], progress: &mut Progress) -> Re
 fn elements<T: Element>(law: Distribution, fill: &Fill, out: &mut [T], progress: &mut Progress) -> Result<()> {
     let params = Params { key: words(fill.seed), stream: words(fill.stream) };
     let table = match law {
-        Distribution::Truncated { mean, std, low, high, .. } => Some(Law { mean, std, low, high }.table()),
+        Distribution::Truncated { mean, std, low, high, .. } => Some(table(Law { mean, std, low, high })),
         _ => None,
     };
     let most = if progress.is_silent() { usize::MAX } else { REPORT };

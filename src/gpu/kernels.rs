@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use super::context::Context;
 use super::orthogonal::OrthogonalEntry;
 use super::shader::{self, Multiply};
-use super::window::{FillEntry, FillKernel, WORKGROUP_SIZE};
+use super::window::{FillEntry, FillKernel, Transform, WORKGROUP_SIZE};
 use crate::{DType, Result};
 
 /// The text of the shaders.
@@ -42,6 +42,7 @@ impl Sources {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Kernel {
     Fill(FillKernel),
+    FillMany(DType, Transform),
     Fingerprint(DType),
     Stats(DType),
     Gather(DType),
@@ -55,6 +56,7 @@ pub(crate) enum Kernel {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum File {
     Fill,
+    FillMany,
     Fingerprint,
     Stats,
     Gather,
@@ -120,6 +122,7 @@ impl Kernels {
         let Sources { fill, fingerprint, stats, gather, clear, diagonal, sparse, orthogonal } = &self.sources;
         let (source, bindings): (_, &[_]) = match file {
             File::Fill => (fill, &[PARAMS, storage(false), storage(true)]),
+            File::FillMany => (fill, &[PARAMS, storage(false), storage(true), storage(true)]),
             File::Fingerprint => (fingerprint, &[PARAMS, storage(true), storage(false)]),
             File::Stats => (stats, &[PARAMS, storage(true), storage(false)]),
             File::Gather => (gather, &[PARAMS, storage(false), storage(true)]),
@@ -147,6 +150,7 @@ impl Kernels {
             Kernel::Fill(FillKernel { entry: FillEntry::Entries, dtype, .. }) => (File::Fill, "fill", dtype),
             Kernel::Fill(FillKernel { entry: FillEntry::Words, dtype, .. }) => (File::Fill, "fill_words", dtype),
             Kernel::Fill(FillKernel { entry: FillEntry::Slice, dtype, .. }) => (File::Fill, "fill_slice", dtype),
+            Kernel::FillMany(dtype, _) => (File::FillMany, "fill_many", dtype),
             Kernel::Fingerprint(dtype) => (File::Fingerprint, "fingerprint", dtype),
             Kernel::Stats(dtype) => (File::Stats, "stats", dtype),
             Kernel::Gather(dtype) => (File::Gather, "gather", dtype),
@@ -160,7 +164,7 @@ impl Kernels {
         };
         let shader = self.shader(context, file)?;
         let mut constants = vec![("DTYPE", f64::from(dtype as u32))];
-        if let Kernel::Fill(FillKernel { transform, .. }) = kernel {
+        if let Kernel::Fill(FillKernel { transform, .. }) | Kernel::FillMany(_, transform) = kernel {
             constants.push(("DISTRIBUTION", f64::from(transform as u32)));
             constants.push(("WORKGROUP_SIZE", f64::from(WORKGROUP_SIZE)));
         }

@@ -1,7 +1,13 @@
-//! How much memory an adapter has for buffers, which WebGPU does not say and Vulkan does.
+//! What WebGPU does not say or do and Vulkan does: how much memory an adapter has, and buffers that are not zeroed.
 //!
 //! The only unsafe code of the GPU path. What it is for: a model that does not fit is refused before anything is
-//! allocated; otherwise drivers move buffers to host memory, or fail with most of a model made.
+//! allocated; otherwise drivers move buffers to host memory, or fail with most of a model made. And a fill writes its
+//! memory once: wgpu clears a new buffer before its first use.
+
+use super::Tensor;
+use super::context::Context;
+use super::window::ENTRY;
+use crate::Result;
 
 /// Bytes of the device's largest heap of its own, if it is known.
 pub(super) fn of_device(device: &wgpu::Device) -> Option<u64> {
@@ -25,4 +31,72 @@ pub(super) fn of_device(device: &wgpu::Device) -> Option<u64> {
         let _ = device;
         None
     }
+}
+
+/// A buffer whose bytes are whatever was in memory, where that can be had; otherwise one that wgpu zeroes.
+///
+/// What holds it must not leave this crate before commands that write every byte of it are in the queue: only
+/// [`Device::fill_all`](super::Device::fill_all) asks for one, and it drops all that it made if anything fails. Of a
+/// tensor's own buffer the windows write each byte of an element once (a test shows that they do), after
+/// [`clear_ends`] has zeroed the rest of its last entry; of a shared one the parts write every entry of every
+/// tensor's room, and the rooms follow one another to the end.
+pub(super) fn unwritten(
+    context: &Context,
+    operation: &'static str,
+    size: u64,
+    usage: wgpu::BufferUsages,
+) -> Result<wgpu::Buffer> {
+    #[cfg(not(any(target_vendor = "apple", target_arch = "wasm32")))]
+    if let Some(buffer) = unwritten_by_vulkan(context, operation, size, usage)? {
+        return Ok(buffer);
+    }
+    context.buffer(operation, size, usage)
+}
+
+/// Such a buffer, if this is Vulkan and the driver makes one: what stands in the way, the usual way says.
+#[cfg(not(any(target_vendor = "apple", target_arch = "wasm32")))]
+fn unwritten_by_vulkan(
+    context: &Context,
+    operation: &'static str,
+    size: u64,
+    usage: wgpu::BufferUsages,
+) -> Result<Option<wgpu::Buffer>> {
+    use wgpu::hal::{BufferDescriptor, Device, MemoryFlags, api::Vulkan};
+    use wgpu::{BufferUsages, BufferUses};
+    let plain = BufferUsages::STORAGE | BufferUsages::COPY_SRC | BufferUsages::COPY_DST;
+    // Other usages have wgpu make more of a buffer than the driver's.
+    if !plain.contains(usage) || size == 0 || size > context.device.limits().max_buffer_size {
+        return Ok(None);
+    }
+    // What wgpu-core asks its hal for with these usages.
+    let uses =
+        BufferUses::STORAGE_READ_ONLY | BufferUses::STORAGE_READ_WRITE | BufferUses::COPY_SRC | BufferUses::COPY_DST;
+    let label = Some(operation);
+    // SAFETY: the hal device is used and not destroyed: the guard ends with the block.
+    let made = {
+        let Some(hal) = (unsafe { context.device.as_hal::<Vulkan>() }) else { return Ok(None) };
+        // SAFETY: the size is not 0 and within the device's limit.
+        unsafe { hal.create_buffer(&BufferDescriptor { label, size, usage: uses, memory_flags: MemoryFlags::empty() }) }
+    };
+    let Ok(made) = made else { return Ok(None) };
+    let descriptor = wgpu::BufferDescriptor { label, size, usage, mapped_at_creation: false };
+    // SAFETY: the buffer is this device's, of that size and these usages, and nobody else has it. wgpu asks that it be
+    // initialized, for it will not zero it (its record of what is not yet is empty): no command or mapping but those
+    // described above comes before every byte is written, and in a queue a later command sees what earlier ones wrote.
+    context
+        .checked(operation, size, || unsafe { context.device.create_buffer_from_hal::<Vulkan>(made, &descriptor) })
+        .map(Some)
+}
+
+/// Zeroes what the last entry of each tensor's own buffer has beyond the elements.
+pub(super) fn clear_ends(context: &Context, tensors: &[&Tensor]) -> Result<()> {
+    let ragged: Vec<_> = tensors.iter().filter(|tensor| tensor.bytes() < tensor.buffer.size()).collect();
+    let Some(first) = ragged.first() else { return Ok(()) };
+    context.checked(first.fill.operation, 0, || {
+        let mut encoder = context.device.create_command_encoder(&Default::default());
+        for tensor in ragged {
+            encoder.clear_buffer(&tensor.buffer, tensor.buffer.size() - ENTRY, None);
+        }
+        context.queue.submit([encoder.finish()]);
+    })
 }

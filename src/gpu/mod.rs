@@ -1,6 +1,7 @@
 //! The GPU path: an open device, and fills that it runs in its own memory or the caller's.
 
 mod adapter;
+mod batch;
 mod context;
 mod gather;
 mod kernels;
@@ -160,8 +161,8 @@ impl Device {
         {
             return unfit("its limits allow fewer than 256 invocations in a workgroup");
         }
-        if limits.max_storage_buffer_binding_size < 1 << 20 || limits.max_storage_buffers_per_shader_stage < 2 {
-            return unfit("its limits allow no two storage buffers of 1 MiB");
+        if limits.max_storage_buffer_binding_size < 1 << 20 || limits.max_storage_buffers_per_shader_stage < 3 {
+            return unfit("its limits allow no three storage buffers of 1 MiB");
         }
         if limits.max_compute_workgroups_per_dimension == 0 {
             return unfit("its limits allow no workgroups");
@@ -292,21 +293,30 @@ impl Device {
         progress: impl FnOnce(u64) -> Progress<'a>,
     ) -> Result<Vec<Tensor>> {
         let fills = parameters.iter().map(|parameter| self.streams.resolve(parameter)).collect::<Result<Vec<_>>>()?;
-        self.trust(&fills)?;
-        let buffers = fills
-            .iter()
-            .zip(parameters)
-            .map(|(fill, parameter)| self.allocate(fill, parameter.usages))
-            .collect::<Result<Vec<_>>>()?;
+        let always = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
+        let fills: Vec<_> = fills.into_iter().zip(parameters.iter().map(|one| always | one.usages)).collect();
+        let Inner { context, kernels, .. } = &*self.inner;
+        let places = batch::allocate(context, &fills)?;
+        self.trust(
+            fills.iter().zip(&places).flat_map(|((fill, _), place)| Group::of_fill(fill, place.room.is_some())),
+        )?;
         // Streams are taken once there is memory for all.
-        let tensors: Vec<_> = parameters
-            .iter()
-            .zip(fills)
-            .zip(buffers)
-            .map(|((parameter, fill), buffer)| self.tensor(parameter, fill, buffer, 0))
+        let filled = parameters.iter().zip(fills).zip(&places);
+        let tensors: Vec<_> = filled
+            .map(|((parameter, (fill, _)), place)| self.tensor(parameter, fill, place.buffer.clone(), place.offset))
             .collect();
+        let (mut shared, mut own) = (Vec::new(), Vec::new());
+        for (tensor, place) in tensors.iter().zip(&places) {
+            match place.room {
+                Some(room) => shared.push((tensor, room)),
+                None => own.push(tensor),
+            }
+        }
         let total = tensors.iter().map(Tensor::len).sum();
-        self.submit_tensors("fill", &tensors, progress(total))?;
+        memory::clear_ends(context, &own)?;
+        let mut recorder = Recorder::into_queue(context, kernels, "fill", progress(total));
+        self.record_shared(&shared, &mut recorder)?;
+        self.record_tensors(&own, recorder)?;
         Ok(tensors)
     }
 
@@ -335,7 +345,9 @@ impl Device {
     /// (wgpu cannot tell the buffers of different instances apart: never pass one across.)
     pub fn fill_into(&self, parameter: &Parameter, buffer: &wgpu::Buffer, offset: u64) -> Result<Tensor> {
         let tensor = self.view(parameter, buffer, offset)?;
-        self.submit_tensors(tensor.fill.operation, std::slice::from_ref(&tensor), Progress::silent())?;
+        let Inner { context, kernels, .. } = &*self.inner;
+        let recorder = Recorder::into_queue(context, kernels, tensor.fill.operation, Progress::silent());
+        self.record_tensors(&[&tensor], recorder)?;
         Ok(tensor)
     }
 
@@ -365,7 +377,7 @@ impl Device {
         let Inner { context, kernels, .. } = &*self.inner;
         let tensor = self.view(parameter, buffer, offset)?;
         let recorder = Recorder::into_encoder(context, kernels, tensor.fill.operation, encoder);
-        self.record_tensors(std::slice::from_ref(&tensor), recorder)?;
+        self.record_tensors(&[&tensor], recorder)?;
         Ok(tensor)
     }
 
@@ -373,14 +385,8 @@ impl Device {
     fn view(&self, parameter: &Parameter, buffer: &wgpu::Buffer, offset: u64) -> Result<Tensor> {
         let fill = self.streams.resolve(parameter)?;
         check_target(&fill, buffer, offset)?;
-        self.trust(std::slice::from_ref(&fill))?;
+        self.trust(Group::of_fill(&fill, false))?;
         Ok(self.tensor(parameter, fill, buffer.clone(), offset))
-    }
-
-    /// Memory for a fill, in whole entries.
-    fn allocate(&self, fill: &Fill, usages: wgpu::BufferUsages) -> Result<wgpu::Buffer> {
-        let always = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
-        self.inner.context.buffer(fill.operation, fill.bytes().next_multiple_of(window::ENTRY), always | usages)
     }
 
     /// A tensor whose elements are not there yet.
@@ -389,18 +395,12 @@ impl Device {
         Tensor { device: self.clone(), buffer, offset, shape, fill }
     }
 
-    fn submit_tensors<'a>(&'a self, operation: &'static str, tensors: &[Tensor], progress: Progress<'a>) -> Result<()> {
-        let Inner { context, kernels, .. } = &*self.inner;
-        self.record_tensors(tensors, Recorder::into_queue(context, kernels, operation, progress))
+    /// Shows that kernels are right, unless they were before.
+    fn trust(&self, groups: impl Iterator<Item = Group>) -> Result<()> {
+        pollster::block_on(probe::trust(self, "fill", groups))
     }
 
-    /// Shows that the kernels of `fills` are right, unless they were before.
-    fn trust(&self, fills: &[Fill]) -> Result<()> {
-        let operation = fills.first().map_or("fill", |fill| fill.operation);
-        pollster::block_on(probe::trust(self, operation, fills.iter().flat_map(Group::of_fill)))
-    }
-
-    fn record_tensors(&self, tensors: &[Tensor], mut recorder: Recorder) -> Result<()> {
+    fn record_tensors(&self, tensors: &[&Tensor], mut recorder: Recorder) -> Result<()> {
         let Inner { context, kernels, .. } = &*self.inner;
         let operation = tensors.first().map_or("fill", |tensor| tensor.fill.operation);
         let tables = Tables::new(context, kernels, operation, tensors.iter().map(|tensor| &tensor.fill))?;

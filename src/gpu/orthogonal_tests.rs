@@ -183,7 +183,7 @@ fn defect(device: &Device, parameter: &Parameter) -> f32 {
     let &[1, rows, cols] = parameter.shape().dims() else { panic!("one matrix") };
     let (m, n) = (rows.max(cols) as u32, rows.min(cols) as u32);
     let (row, column) = if rows < cols { (1, m) } else { (n, 1) };
-    let buffer = device.fill(&parameter.clone().seed(42).stream(7)).unwrap().into_buffer();
+    let buffer = device.fill(&parameter.clone().seed(42).stream(7)).unwrap().buffer().clone();
     let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC;
     let largest = context.buffer_with("test", &[0; 4], usage).unwrap();
     let pipeline = context.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {

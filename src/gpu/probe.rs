@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use super::context::Context;
 use super::record::Recorder;
 use super::window::Transform;
-use super::{Device, Inner, Tensor, reduce};
+use super::{Device, Inner, Tensor, batch, reduce};
 use crate::progress::Progress;
 use crate::{DType, Distribution, Error, Fill, HostTensor, Initializer, Parameter, Result, Shape};
 
@@ -16,6 +16,8 @@ use crate::{DType, Distribution, Error, Fill, HostTensor, Initializer, Parameter
 pub(super) enum Group {
     /// What is random at every element, or constant.
     Fill(DType, Transform),
+    /// The same for small tensors that share a buffer.
+    Many(DType, Transform),
     /// Fingerprint and statistics.
     Reduce(DType),
     /// What is put in the place of other values, and slices.
@@ -28,15 +30,18 @@ impl Group {
 
     /// All but the last one, which only a thread that may block can ask for.
     pub(super) fn all() -> Vec<Group> {
-        let fills = DType::ALL.map(|dtype| Transform::ALL.map(|transform| Group::Fill(dtype, transform)));
-        fills.into_iter().flatten().chain(DType::ALL.map(Group::Reduce)).collect()
+        let kinds = || DType::ALL.into_iter().flat_map(|dtype| Transform::ALL.map(|transform| (dtype, transform)));
+        let fills =
+            kinds().flat_map(|(dtype, transform)| [Group::Fill(dtype, transform), Group::Many(dtype, transform)]);
+        fills.chain(DType::ALL.map(Group::Reduce)).collect()
     }
 
-    /// Those that make a tensor.
-    pub(super) fn of_fill(fill: &Fill) -> impl Iterator<Item = Group> {
+    /// Those that make a tensor, in a buffer that it shares or not.
+    pub(super) fn of_fill(fill: &Fill, is_shared: bool) -> impl Iterator<Item = Group> + use<> {
         let base = fill.distribution.base();
         let places = base != fill.distribution || fill.runs.is_some() || fill.zeros.is_some();
-        [Group::Fill(fill.dtype, base.into())].into_iter().chain(places.then_some(Group::Place))
+        let group = if is_shared { Group::Many } else { Group::Fill };
+        [group(fill.dtype, base.into())].into_iter().chain(places.then_some(Group::Place))
     }
 }
 
@@ -75,13 +80,11 @@ pub(super) async fn trust(device: &Device, operation: &'static str, groups: impl
             // The reductions' input has to be right, too.
             Group::Reduce(dtype) => fills.extend(blocks(operation, dtype, Transform::Normal)?.into_iter().take(1)),
             Group::Fill(dtype, transform) => fills.extend(blocks(operation, dtype, transform)?),
+            Group::Many(dtype, transform) => shared(device, operation, dtype, transform).await?,
             Group::Place => fills.extend(placing(operation)?),
         }
     }
-    if fills.is_empty() {
-        return Ok(());
-    }
-    let tensors = filled(device, operation, fills).await?;
+    let tensors = if fills.is_empty() { Vec::new() } else { filled(device, operation, fills).await? };
     for &group in &missing {
         let Group::Reduce(dtype) = group else { continue };
         let Some(tensor) = tensors.iter().find(|tensor| tensor.dtype() == dtype) else { continue };
@@ -149,7 +152,8 @@ fn unmade(device: &Device, operation: &'static str, fills: Vec<Fill>) -> Result<
 async fn filled(device: &Device, operation: &'static str, fills: Vec<Fill>) -> Result<Vec<Tensor>> {
     let Inner { context, kernels, .. } = &*device.inner;
     let (buffer, tensors) = unmade(device, operation, fills)?;
-    device.record_tensors(&tensors, Recorder::into_queue(context, kernels, operation, Progress::silent()))?;
+    let recorder = Recorder::into_queue(context, kernels, operation, Progress::silent());
+    device.record_tensors(&tensors.iter().collect::<Vec<_>>(), recorder)?;
     let mut bytes = vec![0; buffer.size() as usize];
     super::readback::read(context, operation, &buffer, 0, &mut bytes).await?;
     for (tensor, actual) in tensors.iter().zip(bytes.chunks(STRIDE as usize)) {
@@ -168,6 +172,35 @@ async fn reduced(operation: &'static str, tensor: &Tensor) -> Result<()> {
     let of = |what: &str| format!("{what} {dtype}");
     check(context, operation, of("fingerprint"), format!("{:?}", [expected.fingerprint()]), format!("{sums:?}"))?;
     check(context, operation, of("stats"), format!("{:?}", [expected.stats()]), format!("{stats:?}"))
+}
+
+/// Compares small tensors in a shared buffer with the CPU's.
+async fn shared(device: &Device, operation: &'static str, dtype: DType, transform: Transform) -> Result<()> {
+    let Inner { context, kernels, .. } = &*device.inner;
+    let fills: Vec<_> = blocks(operation, dtype, transform)?
+        .into_iter()
+        .filter(|fill| fill.first.is_multiple_of(4))
+        .flat_map(|fill| [fill.len, 1, 1027].map(|len| Fill { len, ..fill }))
+        .collect();
+    let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC;
+    let places = batch::share(context, fills.iter(), usage)?;
+    let tensor = |(fill, place): (Fill, &batch::Place)| {
+        let (device, buffer, shape) = (device.clone(), place.buffer.clone(), Shape::from([fill.len as usize]));
+        Tensor { device, buffer, offset: place.offset, shape, fill }
+    };
+    let tensors: Vec<_> = fills.into_iter().zip(&places).map(tensor).collect();
+    let in_room: Vec<_> = tensors.iter().zip(places.iter().filter_map(|place| place.room)).collect();
+    let mut recorder = Recorder::into_queue(context, kernels, operation, Progress::silent());
+    device.record_shared(&in_room, &mut recorder)?;
+    recorder.finish()?;
+    for (tensor, room) in in_room {
+        let mut expected = HostTensor::filled(tensor.fill, &mut Progress::silent())?.as_bytes().to_vec();
+        expected.resize(room as usize, 0);
+        let mut actual = vec![0; room as usize];
+        super::readback::read(context, operation, &tensor.buffer, tensor.offset, &mut actual).await?;
+        compare(context, &tensor.fill, &expected, &actual)?;
+    }
+    Ok(())
 }
 
 /// What is put in the place of other values, in parts of tensors.

@@ -9,6 +9,7 @@ const PACK: &str = include_str!("../../shaders/pack.wgsl");
 const DTYPE: &str = include_str!("../../shaders/dtype.wgsl");
 const TRUNCATED: &str = include_str!("../../shaders/truncated.wgsl");
 const FILL: &str = include_str!("../../shaders/fill.wgsl");
+const FILL_MANY: &str = include_str!("../../shaders/fill_many.wgsl");
 const SLICE: &str = include_str!("../../shaders/slice.wgsl");
 const CLEAR: &str = include_str!("../../shaders/clear.wgsl");
 const GATHER: &str = include_str!("../../shaders/gather.wgsl");
@@ -45,14 +46,14 @@ impl Multiply {
     }
 }
 
-/// The shader that fills: entry points `fill`, `fill_words` and `fill_slice`.
+/// The shader that fills: entry points `fill`, `fill_words`, `fill_slice` and `fill_many`.
 ///
 /// ```
 /// let wgsl = gpu_init::shader::fill(gpu_init::Multiply::Limbs);
 /// assert!(wgsl.contains("fn fill_words("));
 /// ```
 pub fn fill(multiply: Multiply) -> String {
-    [multiply.source(), PHILOX, MUL_ADD, SAMPLE, DTYPE, PACK, TRUNCATED, SLICE, FILL].join("\n")
+    [multiply.source(), PHILOX, MUL_ADD, SAMPLE, DTYPE, PACK, TRUNCATED, SLICE, FILL, FILL_MANY].join("\n")
 }
 
 /// The shader that computes the fingerprint: entry point `fingerprint`.

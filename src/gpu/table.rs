@@ -4,6 +4,7 @@ use super::context::Context;
 use super::kernels::Kernels;
 use super::record::Bound;
 use crate::quantile::Truncated;
+use crate::table_cache::table;
 use crate::truncated::Table;
 use crate::{Distribution, Fill, Result};
 
@@ -30,7 +31,7 @@ impl Tables {
             if let Distribution::Truncated { mean, std, low, high, .. } = distribution
                 && !laws.contains(&distribution)
             {
-                contents.extend_from_slice(bytemuck::cast_slice(&*Truncated { mean, std, low, high }.table()));
+                contents.extend_from_slice(bytemuck::cast_slice(&*table(Truncated { mean, std, low, high })));
                 laws.push(distribution);
                 contents.resize(STRIDE * laws.len(), 0);
             }
@@ -48,6 +49,19 @@ impl Tables {
         match self.laws.iter().position(|other| other == law) {
             Some(i) => Bound::new(&self.buffer, (i * STRIDE) as u64, size_of::<Table>() as u64),
             None => Bound::whole(&self.buffer),
+        }
+    }
+
+    /// As many tables as a binding of `most` bytes can have, a law's among them, and where it starts there, in entries.
+    pub(super) fn window(&self, law: &Distribution, most: u64) -> (Bound, u32) {
+        match self.laws.iter().position(|other| other == law) {
+            Some(i) => {
+                let each = most as usize / STRIDE;
+                let (start, end) = (i - i % each, self.laws.len().min(i - i % each + each));
+                let bound = Bound::new(&self.buffer, (start * STRIDE) as u64, ((end - start) * STRIDE) as u64);
+                (bound, (i % each * STRIDE / size_of::<[f32; 4]>()) as u32)
+            }
+            None => (Bound::whole(&self.buffer), 0),
         }
     }
 }

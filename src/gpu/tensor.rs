@@ -30,12 +30,14 @@ pub struct Tensor {
 }
 
 impl Tensor {
-    /// The buffer that holds the elements, row-major, from [`offset`](Self::offset) on.
+    /// The buffer that holds the elements, row-major, from [`offset`](Self::offset) on. It may hold other tensors too:
+    /// small ones that one call of [`Device::fill_all`] makes share buffers.
     pub fn buffer(&self) -> &wgpu::Buffer {
         &self.buffer
     }
 
-    /// Byte offset of the first element in the buffer; 0 unless the caller owns the buffer.
+    /// Byte offset of the first element in the buffer. In a buffer that tensors share it is a multiple of 256 and of
+    /// what the device asks of bindings; 0 if the tensor has a buffer of its own, as [`Device::fill`] makes it.
     pub fn offset(&self) -> u64 {
         self.offset
     }
@@ -55,17 +57,6 @@ impl Tensor {
     /// ```
     pub fn binding(&self) -> wgpu::BufferBinding<'_> {
         super::record::binding(&self.buffer, self.offset, self.bytes().next_multiple_of(4))
-    }
-
-    /// The buffer by itself.
-    ///
-    /// ```no_run
-    /// # use gpu_init::{Device, GpuInit, wgpu};
-    /// let buffer: wgpu::Buffer = GpuInit::xavier_normal(&Device::new()?, [64, 64])?.into_buffer();
-    /// # Ok::<(), gpu_init::Error>(())
-    /// ```
-    pub fn into_buffer(self) -> wgpu::Buffer {
-        self.buffer
     }
 
     /// The device that filled it.

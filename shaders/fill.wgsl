@@ -23,7 +23,11 @@ struct Params {
     skip: u32,
 }
 
-@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(0) var<uniform> uniforms: Params;
+// A copy that each entry point makes before it branches: there a driver that runs lanes of a CPU's vectors may load
+// a value once for all of them, and later it must ask for which lanes.
+var<private> params: Params;
+
 @group(0) @binding(1) var<storage, read_write> out: array<vec4<u32>>;
 @group(0) @binding(1) var<storage, read_write> out_words: array<u32>;
 
@@ -88,6 +92,7 @@ fn fill(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
+    params = uniforms;
     let i = 4u * invocation(group, groups, 0u) + local;
     let count = params.count / select(8u, 4u, DTYPE == F32);
     if i >= count {
@@ -130,6 +135,7 @@ fn fill_words(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
+    params = uniforms;
     let i = invocation(group, groups, local);
     let phase = params.first.x & 3u;
     // Offset from `first` of the block's own first element; what lies before `first` wraps above `count`.
@@ -172,6 +178,7 @@ fn fill_slice(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
+    params = uniforms;
     let n = 4u * invocation(group, groups, local);
     if n >= params.count {
         return;

@@ -1,4 +1,5 @@
-// The 64-bit product of two words, as (low, high), from 16-bit limbs: WebGPU has no wider integer.
+// The 64-bit product of two words, as (low, high), from 16-bit limbs: WebGPU has no wider integer. Products of limbs
+// alone, since many devices multiply 16 bits faster than 32.
 
 fn mul_wide(a: u32, b: u32) -> vec2<u32> {
     let a0 = a & 0xffffu;
@@ -10,5 +11,5 @@ fn mul_wide(a: u32, b: u32) -> vec2<u32> {
     // Neither sum can overflow: (2^16 - 1)^2 + 2 (2^16 - 1) = 2^32 - 1.
     let middle = a1 * b0 + (p00 >> 16u);
     let carry = (middle & 0xffffu) + p01;
-    return vec2<u32>(a * b, a1 * b1 + (middle >> 16u) + (carry >> 16u));
+    return vec2<u32>((carry << 16u) | (p00 & 0xffffu), a1 * b1 + (middle >> 16u) + (carry >> 16u));
 }

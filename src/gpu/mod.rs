@@ -1,6 +1,8 @@
 //! The GPU path: an open device, and fills that it runs in its own memory or the caller's.
 
 mod adapter;
+#[cfg(feature = "cli")]
+mod comparison;
 mod context;
 mod gather;
 mod kernels;

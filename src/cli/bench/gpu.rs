@@ -1,16 +1,21 @@
 //! A GPU under measurement: its own clock where it has one, the wall clock where not.
 
+use std::cmp::Ordering::Less;
 use std::time::Instant;
 
 use anyhow::{Context, bail};
 use gpu_init::wgpu::{self, BufferUsages, Features};
-use gpu_init::{Device, DeviceOptions, Parameter};
+use gpu_init::{Device, DeviceOptions, Initializer, Parameter, shader};
 
+use super::by::By;
+use super::{builtins, plain};
 use crate::cli::output::complain;
 
 /// A device and memory to fill, as much as can be had.
 pub(super) struct Gpu {
     device: Device,
+    /// The same one with the transform that it has built in.
+    built_ins: Device,
     info: wgpu::AdapterInfo,
     buffer: wgpu::Buffer,
     stamps: Option<Stamps>,
@@ -38,7 +43,8 @@ impl Gpu {
         let most = most.min(half).min(device.wgpu_device().limits().max_buffer_size) / 4 * 4;
         let buffer = largest_buffer(&device, most)?;
         let stamps = Stamps::new(&device);
-        let mut gpu = Gpu { device, info, buffer, stamps };
+        let built_ins = built_ins(&device)?;
+        let mut gpu = Gpu { device, built_ins, info, buffer, stamps };
         if gpu.stamps.is_some() && gpu.write(gpu.largest().min(1 << 20)).is_err() {
             complain(&format!("the timestamps of {} are of no use: bench takes the wall time", gpu.name()));
             gpu.stamps = None;
@@ -63,17 +69,23 @@ impl Gpu {
         self.buffer.size()
     }
 
+    /// Bytes that one dispatch fills at most.
+    pub(super) fn window(&self) -> u64 {
+        self.device.wgpu_device().limits().max_storage_buffer_binding_size
+    }
+
     /// Seconds that a fill takes.
-    pub(super) fn fill(&self, parameter: &Parameter) -> anyhow::Result<f64> {
+    pub(super) fn fill(&self, parameter: &Parameter, by: By) -> anyhow::Result<f64> {
+        let device = if by == By::BuiltIns { &self.built_ins } else { &self.device };
         if self.stamps.is_some() {
             return self.timed(|encoder| {
-                self.device.record(parameter, encoder, &self.buffer, 0)?;
+                device.record(parameter, encoder, &self.buffer, 0)?;
                 Ok(())
             });
         }
         let start = Instant::now();
-        self.device.fill_into(parameter, &self.buffer, 0)?;
-        self.device.wait()?;
+        device.fill_into(parameter, &self.buffer, 0)?;
+        device.wait()?;
         Ok(start.elapsed().as_secs_f64())
     }
 
@@ -102,6 +114,28 @@ impl Gpu {
             Some(stamps) => stamps.seconds(&self.device),
             None => Ok(start.elapsed().as_secs_f64()),
         }
+    }
+}
+
+/// The device with its built-in transform, once that has been seen to make normals: a wrong kernel is not to be timed.
+fn built_ins(device: &Device) -> anyhow::Result<Device> {
+    let text = builtins::shader(&shader::fill(device.multiply()));
+    let built_ins = device.with_fill_shader(text.context("bench: sample.wgsl has no normal4 to replace")?)?;
+    let normal = Parameter::new([64, 64], Initializer::Normal { mean: 0.0, std: 1.0 }).seed(0).stream(0);
+    let values = built_ins.fill(&normal)?.to_vec::<f32>()?;
+    let mut expected = vec![0f32; values.len()];
+    plain::fill(0.0, 1.0, &mut expected);
+    // WGSL promises 2^-11 of sin and cos, for a radius up to 7.
+    match values
+        .iter()
+        .zip(&expected)
+        .find(|(value, expected)| (*value - *expected).abs().partial_cmp(&4e-3) != Some(Less))
+    {
+        Some((value, expected)) => bail!(
+            "bench: with its own log and cos {} makes {value} of what should be {expected}; leave it out with --device",
+            device.name()
+        ),
+        None => Ok(built_ins),
     }
 }
 

@@ -1,10 +1,14 @@
 //! `gpu-init bench`: how fast memory is filled here, beside how fast it can be written at all.
 
+mod builtins;
+mod by;
 mod gpu;
 mod host;
 mod measure;
+mod plain;
 mod plot;
 mod report;
+mod summary;
 mod table;
 mod target;
 
@@ -16,11 +20,12 @@ use gpu_init::{DType, Distribution, Initializer, Parameter};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::backend::Choice;
-use super::output::{complain, print, print_json};
+use super::output::{binary_bytes, complain, print, print_json};
 use super::place::Place;
 use super::progress::listen_to_ctrl_c;
+use measure::measure;
 use report::Report;
-use target::Target;
+use target::{Job, Target};
 
 /// The least size, unless one is asked for.
 const LEAST: u32 = 12;
@@ -32,8 +37,9 @@ const MOST: u32 = 40;
 /// Measure how fast tensors are filled, beside how fast the same memory can be written.
 ///
 /// Fills memory that is there already, after a warm-up. What it can be written with is a cleared buffer on a GPU and a
-/// constant on the CPU. The CPU is also measured with rand_distr on one thread. Times are the GPU's own, by timestamps,
-/// where it has them; otherwise from the call until the device is done.
+/// constant on the CPU. A GPU is also measured with its built-in log, sqrt, sin and cos, which show what portable bits cost,
+/// the CPU with one thread, rand_distr and a plain Philox. Times are the GPU's own, by timestamps, where it has them;
+/// otherwise from the call until the device is done.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Where: auto, cpu or an adapter's number in `gpu-init devices`; may be repeated [default: auto and cpu].
@@ -98,12 +104,21 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     }
     let bar = bar(count as u64);
     let mut report = Report::new(wanted.samples);
-    for (target, jobs) in targets.iter_mut().zip(jobs) {
+    for (target, mut jobs) in targets.iter_mut().zip(jobs) {
         report.add_device(target);
-        for job in jobs {
-            bar.set_message(format!("{}: {job}", target.name()));
-            report.add(&job, target.measure(&job, wanted.samples)?);
-            bar.inc(1);
+        let order = jobs.clone();
+        jobs.sort_by_key(Job::bytes);
+        let mut measured = Vec::new();
+        for jobs in jobs.chunk_by(|a, b| a.bytes() == b.bytes()) {
+            bar.set_message(format!("{}: {}", target.name(), binary_bytes(jobs[0].bytes())));
+            let spreads = measure(wanted.samples, jobs.len(), &mut |i| target.run(&jobs[i]))?;
+            measured.extend(jobs.iter().copied().zip(spreads));
+            bar.inc(jobs.len() as u64);
+        }
+        for job in order {
+            if let Some((job, spread)) = measured.iter().find(|(other, _)| *other == job) {
+                report.add(job, *spread);
+            }
         }
     }
     bar.finish_and_clear();

@@ -1,0 +1,18 @@
+//! Another shader in the place of one of this crate's, to measure the one beside the other.
+
+use std::sync::{Arc, OnceLock};
+
+use super::kernels::{Kernels, Sources};
+use super::{Device, Inner};
+use crate::Result;
+
+impl Device {
+    /// This device with another text of the fill shader. Nothing checks what it fills with: for `gpu-init bench` alone.
+    #[doc(hidden)]
+    pub fn with_fill_shader(&self, wgsl: String) -> Result<Self> {
+        let Inner { context, multiply, .. } = &*self.inner;
+        let kernels = Kernels::new(context, &Sources { fill: wgsl, ..Sources::new(*multiply) })?;
+        let inner = Inner { context: context.clone(), kernels, multiply: *multiply, placing: OnceLock::new() };
+        Ok(Device { inner: Arc::new(inner), streams: self.streams.clone() })
+    }
+}

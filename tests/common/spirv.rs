@@ -33,11 +33,6 @@ pub fn fill(wgsl: &str, law: u32, dtype: DType) -> Vec<u32> {
     spv::write_vec(&module, &info, &options, Some(&pipeline)).unwrap()
 }
 
-/// Elements that an invocation of `fill` writes: 16 bytes.
-pub fn elements(dtype: DType) -> f64 {
-    16.0 / dtype.size() as f64
-}
-
 /// The fill shader by how it multiplies.
 pub fn sources() -> [(&'static str, String); 2] {
     [("int64", shader::fill(Multiply::Int64)), ("limbs", shader::fill(Multiply::Limbs))]

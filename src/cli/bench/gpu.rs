@@ -71,7 +71,8 @@ impl Gpu {
 
     /// Bytes that one dispatch fills at most.
     pub(super) fn window(&self) -> u64 {
-        self.device.wgpu_device().limits().max_storage_buffer_binding_size
+        // Never more than 2 GiB: src/gpu/window.rs.
+        self.device.wgpu_device().limits().max_storage_buffer_binding_size.min(1 << 31)
     }
 
     /// Seconds that a fill takes.

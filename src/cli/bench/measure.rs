@@ -22,11 +22,13 @@ pub(super) struct Spread {
 }
 
 /// Calls `run` with the number of each piece of work, which says how many seconds it took, until there are so many
-/// samples of each. The pieces take turns, so that what disturbs one disturbs all.
+/// samples of each, and `done` after each sample. The pieces take turns, so that what else a machine does for a while
+/// comes into one sample of all of them, and into no median.
 pub(super) fn measure(
     samples: u32,
     count: usize,
     run: &mut dyn FnMut(usize) -> anyhow::Result<f64>,
+    done: &mut dyn FnMut(),
 ) -> anyhow::Result<Vec<Spread>> {
     let mut run = |i| {
         if go_on().is_break() {
@@ -48,11 +50,16 @@ pub(super) fn measure(
     let mut seconds = vec![Vec::with_capacity(samples as usize); count];
     for _ in 0..samples {
         for (i, (seconds, &runs)) in seconds.iter_mut().zip(&runs).enumerate() {
+            if runs > 1 {
+                // It may fit in a cache, from which other pieces have driven it.
+                run(i)?;
+            }
             let mut sum = 0.0;
             for _ in 0..runs {
                 sum += run(i)?;
             }
             seconds.push(sum / f64::from(runs));
+            done();
         }
     }
     Ok(seconds.into_iter().map(spread).collect())

@@ -20,12 +20,12 @@ use gpu_init::{DType, Distribution, Initializer, Parameter};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::backend::Choice;
-use super::output::{binary_bytes, complain, print, print_json};
+use super::output::{complain, print, print_json};
 use super::place::Place;
 use super::progress::listen_to_ctrl_c;
 use measure::measure;
 use report::Report;
-use target::{Job, Target};
+use target::Target;
 
 /// The least size, unless one is asked for.
 const LEAST: u32 = 12;
@@ -96,29 +96,20 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
 
     let mut targets = targets(&args.device, &wanted)?;
     let jobs = targets.iter().map(|target| target.jobs(&wanted)).collect::<anyhow::Result<Vec<_>>>()?;
-    let count: usize = jobs.iter().map(Vec::len).sum();
     if jobs.iter().any(Vec::is_empty) {
         bail!(
             "bench: no size that was asked for fits on every device; lower --size, or leave a device out by --device"
         );
     }
-    let bar = bar(count as u64);
+    let samples: u64 = jobs.iter().map(|jobs| jobs.len() as u64 * u64::from(wanted.samples)).sum();
+    let bar = bar(samples);
     let mut report = Report::new(wanted.samples);
-    for (target, mut jobs) in targets.iter_mut().zip(jobs) {
+    for (target, jobs) in targets.iter_mut().zip(jobs) {
         report.add_device(target);
-        let order = jobs.clone();
-        jobs.sort_by_key(Job::bytes);
-        let mut measured = Vec::new();
-        for jobs in jobs.chunk_by(|a, b| a.bytes() == b.bytes()) {
-            bar.set_message(format!("{}: {}", target.name(), binary_bytes(jobs[0].bytes())));
-            let spreads = measure(wanted.samples, jobs.len(), &mut |i| target.run(&jobs[i]))?;
-            measured.extend(jobs.iter().copied().zip(spreads));
-            bar.inc(jobs.len() as u64);
-        }
-        for job in order {
-            if let Some((job, spread)) = measured.iter().find(|(other, _)| *other == job) {
-                report.add(job, *spread);
-            }
+        bar.set_message(target.name().to_owned());
+        let spreads = measure(wanted.samples, jobs.len(), &mut |i| target.run(&jobs[i]), &mut || bar.inc(1))?;
+        for (job, seconds) in jobs.iter().zip(spreads) {
+            report.add(job, seconds);
         }
     }
     bar.finish_and_clear();
@@ -215,7 +206,7 @@ fn targets(choices: &[Choice], wanted: &Wanted) -> anyhow::Result<Vec<Target>> {
         .collect()
 }
 
-/// Counts measurements.
+/// Counts samples.
 fn bar(count: u64) -> ProgressBar {
     let style = ProgressStyle::with_template("measuring [{bar:30}] {pos}/{len} {eta} left, {msg}");
     ProgressBar::new(count).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))

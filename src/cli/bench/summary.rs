@@ -63,15 +63,19 @@ fn ratios(row: &Row, rows: &[&Row]) -> Vec<String> {
         ratios.push(format!("portable bits take {} times as long as WGSL built-ins", figure(ours / built_ins)));
     }
     if let Some(one) = by(By::OneThread) {
-        for (other, name) in
-            [(By::SmallRng, "SmallRng's"), (By::RandDistrPhilox, "Philox4x32's"), (By::PlainPhilox, "a plain Philox's")]
-        {
-            if let Some(seconds) = by(other) {
-                ratios.push(format!("one thread {} times {name} speed", figure(seconds / one)));
-            }
+        let beside = [
+            (By::SmallRng, "SmallRng's"),
+            (By::RandDistrPhilox, "Philox4x32's"),
+            (By::PlainPhilox, "a plain Philox's"),
+        ];
+        let beside =
+            beside.iter().filter_map(|&(other, name)| Some(format!("{} times {name}", figure(by(other)? / one))));
+        let beside: Vec<String> = beside.collect();
+        if !beside.is_empty() {
+            ratios.push(format!("one thread has {} speed", beside.join(", ")));
         }
         ratios.push(format!("all threads {} times one's", figure(one / ours)));
-        ratios.push(format!("{} times as long as a constant", figure(1.0 / row.share())));
+        ratios.push(format!("they take {} times as long as a constant", figure(1.0 / row.share())));
     }
     ratios
 }

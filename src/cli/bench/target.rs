@@ -28,16 +28,6 @@ pub(super) enum Job {
     Fill { initializer: Initializer, dtype: DType, size: u32, by: By },
 }
 
-impl Job {
-    /// Jobs that write as much are measured in turns: what else a machine does meanwhile slows all of them.
-    pub(super) fn bytes(&self) -> u64 {
-        match *self {
-            Job::Write { bytes } => bytes,
-            Job::Fill { dtype, size, .. } => dtype.size() << size,
-        }
-    }
-}
-
 impl Target {
     pub(super) fn gpu(adapter: &wgpu::Adapter, wanted: &Wanted) -> anyhow::Result<Self> {
         let is_cpu = adapter.get_info().device_type == wgpu::DeviceType::Cpu;

@@ -96,11 +96,11 @@ if __name__ == "__main__":
         sys.exit()
     if len(sys.argv) < 2:
         sys.exit(__doc__)
-    print("chip     kernel                          instructions an element  of the kernel  VGPRs  inverse throughput")
+    print("chip     kernel                                    instructions an element  of the kernel  VGPRs  inverse throughput")
     for chip in sys.argv[2:] or ["navi21", "vega10"]:
         for path in sorted(pathlib.Path(sys.argv[1]).glob("*.spv")):
             found = statistics(path, chip)
-            elements = 4 if " F32" in path.stem else 8
+            elements = int(path.stem.split()[-2])
             count = int(found["Instructions"])
-            print(f"{chip:8} {path.stem:32} {count / elements:22.1f}  {count:13}  {found['VGPRs']:>5}"
+            print(f"{chip:8} {path.stem:42} {count / elements:22.1f}  {count:13}  {found['VGPRs']:>5}"
                   f"  {found['Inverse Throughput']:>18}")

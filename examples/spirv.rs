@@ -6,6 +6,8 @@
 mod builtins;
 #[path = "../tests/common/spirv.rs"]
 mod spirv;
+#[path = "../tests/common/spirv_count.rs"]
+mod spirv_count;
 
 use std::path::Path;
 
@@ -28,7 +30,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             }
             for dtype in DType::ALL {
                 let words = spirv::fill(wgsl, distribution, dtype);
-                let path = Path::new(folder).join(format!("{law} {dtype} {name}.spv"));
+                // What an invocation fills, in stores of 16 bytes.
+                let elements = spirv_count::count(&words).stores * 16 / dtype.size();
+                let path = Path::new(folder).join(format!("{law} {dtype} {name}, {elements} elements.spv"));
                 std::fs::write(path, bytemuck::cast_slice::<u32, u8>(&words))?;
             }
         }

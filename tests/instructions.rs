@@ -19,6 +19,7 @@ use std::process::{Command, Output};
 use gpu_init::half::{bf16, f16};
 use gpu_init::{Cpu, DType, Element, Initializer, Parameter};
 use instructions::Counted;
+use spirv_count::Count;
 
 const INITIALIZERS: [(&str, Initializer); 3] = [
     ("normal", Initializer::Normal { mean: 0.0, std: 0.02 }),
@@ -92,9 +93,9 @@ fn of_the_shader() {
     for (multiply, wgsl) in spirv::sources() {
         for (law, distribution) in spirv::LAWS {
             for dtype in DType::ALL {
-                let count = spirv_count::instructions(&spirv::fill(&wgsl, distribution, dtype));
-                // An invocation writes 16 bytes.
-                let per_element = count as f64 * dtype.size() as f64 / 16.0;
+                let Count { instructions, stores } = spirv_count::count(&spirv::fill(&wgsl, distribution, dtype));
+                // A store is of 16 bytes.
+                let per_element = instructions as f64 / (stores * 16 / dtype.size()) as f64;
                 counted.push(Counted { name: format!("spirv {multiply} {law} {dtype}"), per_element });
             }
         }

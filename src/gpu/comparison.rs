@@ -8,6 +8,9 @@ use crate::Result;
 
 impl Device {
     /// This device with another text of the fill shader. Nothing checks what it fills with: for `gpu-init bench` alone.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory), [`Error::DeviceLost`](crate::Error::DeviceLost).
     #[doc(hidden)]
     pub fn with_fill_shader(&self, wgsl: String) -> Result<Self> {
         let Inner { context, multiply, .. } = &*self.inner;

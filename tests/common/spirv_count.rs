@@ -4,14 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Opcodes, as in the SPIR-V specification.
 mod op {
+    pub const ENTRY_POINT: u32 = 15;
+    pub const TYPE_POINTER: u32 = 32;
     pub const CONSTANT_TRUE: u32 = 41;
     pub const CONSTANT_FALSE: u32 = 42;
-    pub const ENTRY_POINT: u32 = 15;
     pub const FUNCTION: u32 = 54;
     pub const FUNCTION_PARAMETER: u32 = 55;
     pub const FUNCTION_END: u32 = 56;
     pub const FUNCTION_CALL: u32 = 57;
     pub const VARIABLE: u32 = 59;
+    pub const STORE: u32 = 62;
+    pub const ACCESS_CHAIN: u32 = 65;
     pub const LOOP_MERGE: u32 = 246;
     pub const SELECTION_MERGE: u32 = 247;
     pub const LABEL: u32 = 248;
@@ -24,15 +27,27 @@ type Instruction<'a> = &'a [u32];
 /// A function's blocks by their labels, in their order, so that the first one is where it begins.
 type Function<'a> = Vec<(u32, Vec<Instruction<'a>>)>;
 
+/// The storage class of buffers.
+const STORAGE_BUFFER: u32 = 12;
+
 #[derive(Default)]
 struct Module<'a> {
     constants: BTreeMap<u32, bool>,
+    /// Types and values that point into buffers.
+    pointers: BTreeSet<u32>,
     functions: BTreeMap<u32, Function<'a>>,
 }
 
-/// Those of the only entry point and all that it calls, each call for itself. Where a branch is decided by pipeline
-/// constants, of the side that is taken; of both sides otherwise. Loops are not counted through: there may be none.
-pub fn instructions(words: &[u32]) -> u64 {
+#[derive(Default)]
+pub struct Count {
+    pub instructions: u64,
+    /// Of them, those that write to buffers.
+    pub stores: u64,
+}
+
+/// What an invocation of the only entry point runs through, each call for itself. Where a branch is decided by pipeline
+/// constants, the side that is taken; both sides otherwise. There may be no loops.
+pub fn count(words: &[u32]) -> Count {
     let (mut module, mut main, mut rest) = (Module::default(), 0, &words[5..]);
     let mut function = 0;
     while let [first, ..] = rest {
@@ -47,19 +62,27 @@ pub fn instructions(words: &[u32]) -> u64 {
             }
             op::LABEL => module.functions.get_mut(&function).unwrap().push((instruction[1], Vec::new())),
             op::FUNCTION_END => function = 0,
+            op::TYPE_POINTER if instruction[2] == STORAGE_BUFFER => drop(module.pointers.insert(instruction[1])),
             op::FUNCTION_PARAMETER => (),
-            _ if function != 0 => module.functions.get_mut(&function).unwrap().last_mut().unwrap().1.push(instruction),
+            _ if function != 0 => {
+                if first & 0xffff == op::ACCESS_CHAIN && module.pointers.contains(&instruction[1]) {
+                    module.pointers.insert(instruction[2]);
+                }
+                module.functions.get_mut(&function).unwrap().last_mut().unwrap().1.push(instruction);
+            }
             _ => (),
         }
         rest = later;
     }
-    module.count(main)
+    let mut count = Count::default();
+    module.add(main, &mut count);
+    count
 }
 
 impl Module<'_> {
-    fn count(&self, function: u32) -> u64 {
+    fn add(&self, function: u32, count: &mut Count) {
         let blocks = &self.functions[&function];
-        let (mut count, mut seen, mut ahead) = (0, BTreeSet::new(), vec![blocks[0].0]);
+        let (mut seen, mut ahead) = (BTreeSet::new(), vec![blocks[0].0]);
         while let Some(label) = ahead.pop() {
             if !seen.insert(label) {
                 continue;
@@ -73,15 +96,21 @@ impl Module<'_> {
                     op::BRANCH_CONDITIONAL => match self.constants.get(&instruction[1]) {
                         Some(&known) => ahead.push(instruction[if known { 2 } else { 3 }]),
                         None => {
-                            count += 1;
+                            count.instructions += 1;
                             ahead.extend(&instruction[2..4]);
                         }
                     },
-                    op::FUNCTION_CALL => count += 1 + self.count(instruction[3]),
-                    _ => count += 1,
+                    opcode => {
+                        count.instructions += 1;
+                        if opcode == op::FUNCTION_CALL {
+                            self.add(instruction[3], count);
+                        }
+                        if opcode == op::STORE && self.pointers.contains(&instruction[1]) {
+                            count.stores += 1;
+                        }
+                    }
                 }
             }
         }
-        count
     }
 }

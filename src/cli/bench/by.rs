@@ -16,7 +16,6 @@ pub(super) enum By {
 }
 
 impl By {
-    pub(super) const GPU: &[By] = &[By::GpuInit, By::BuiltIns];
     pub(super) const CPU: &[By] = &[By::GpuInit, By::OneThread, By::SmallRng, By::RandDistrPhilox, By::PlainPhilox];
 
     pub(super) fn name(self) -> &'static str {

@@ -88,7 +88,7 @@ impl Target {
         };
         let (mut writes, mut fills) = (Vec::new(), Vec::new());
         let all = match &self.device {
-            Device::Gpu(_) => By::GPU,
+            Device::Gpu(gpu) => gpu.by(),
             Device::Cpu(_) => By::CPU,
         };
         for &by in all {

@@ -62,26 +62,45 @@ fn values(block: vec2<u32>) -> vec4<f32> {
     return normal4(words);
 }
 
-// Whole 16-byte entries that start at a block: `first` is a multiple of 4, `count` of an entry's elements.
+// Entry i: 16 bytes of elements, from the start of a block.
+fn entry(i: u32) -> vec4<u32> {
+    if DTYPE == F32 {
+        return bitcast<vec4<u32>>(values(block_index(i)));
+    }
+    let a = values(block_index(2u * i));
+    let b = values(block_index(2u * i + 1u));
+    return vec4<u32>(pack(a.x, a.y), pack(a.z, a.w), pack(b.x, b.y), pack(b.z, b.w));
+}
+
+// Entry i, if it is one of `count` to write.
+fn store_entry(i: u32, count: u32, value: vec4<u32>) {
+    if i < count {
+        out[params.begin + i] = value;
+    }
+}
+
+// Whole 16-byte entries that start at a block: `first` is a multiple of 4, `count` of an entry's elements. Four for
+// each invocation: what does not depend on one another runs side by side, and what they share is done once. Those
+// of neighbours are neighbours, so that their stores are of whole lines of memory.
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn fill(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let i = invocation(group, groups, local);
-    if DTYPE == F32 {
-        if i < params.count / 4u {
-            out[params.begin + i] = bitcast<vec4<u32>>(values(block_index(i)));
-        }
-    } else {
-        if i < params.count / 8u {
-            let a = values(block_index(2u * i));
-            let b = values(block_index(2u * i + 1u));
-            out[params.begin + i] =
-                vec4<u32>(pack(a.x, a.y), pack(a.z, a.w), pack(b.x, b.y), pack(b.z, b.w));
-        }
+    let i = 4u * invocation(group, groups, 0u) + local;
+    let count = params.count / select(8u, 4u, DTYPE == F32);
+    if i >= count {
+        return;
     }
+    let a = entry(i);
+    let b = entry(i + WORKGROUP_SIZE);
+    let c = entry(i + 2u * WORKGROUP_SIZE);
+    let d = entry(i + 3u * WORKGROUP_SIZE);
+    store_entry(i, count, a);
+    store_entry(i + WORKGROUP_SIZE, count, b);
+    store_entry(i + 2u * WORKGROUP_SIZE, count, c);
+    store_entry(i + 3u * WORKGROUP_SIZE, count, d);
 }
 
 // The element `offset` after `first`, if it is one to write, as a word of its own.

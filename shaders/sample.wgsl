@@ -39,8 +39,8 @@ fn uniform_signed(word: u32) -> f32 {
     return f32(2 * i32(word >> 8u) + 1 - 0x1000000) * 0x1p-24f;
 }
 
-// sqrt(-2 ln u) with u = (word + 1) 2^-32, in (0, 1]: every bit of the word counts.
-fn radius(word: u32) -> f32 {
+// -2 ln u with u = (word + 1) 2^-32, in (0, 1]: every bit of the word counts.
+fn radius_squared(word: u32) -> f32 {
     // Both are exact; their rounded sum only says which octave u is in.
     let high = f32(i32(word >> 8u)) * 256.0f;
     let low = f32(i32(word & 0xffu) + 1);
@@ -56,7 +56,11 @@ fn radius(word: u32) -> f32 {
     p = mul_add(p, f, RADIUS_P2);
     p = mul_add(p, f, RADIUS_P1);
     p = mul_add(p, f, RADIUS_P0);
-    let s = mul_add(f32(bitcast<i32>(exponent)), RADIUS_EXPONENT, keep(p * f));
+    return mul_add(f32(bitcast<i32>(exponent)), RADIUS_EXPONENT, keep(p * f));
+}
+
+// The square root of 0 or of what is not smaller than 2^-31.
+fn root(s: f32) -> f32 {
     let guess = bitcast<f32>(SQRT_GUESS - (bitcast<u32>(s) >> 1u));
     let w = keep(s * guess);
     let h = mul_add(-w, guess, 1.0f);
@@ -84,11 +88,16 @@ fn circle(word: u32) -> vec2<f32> {
     return vec2<f32>(bitcast<f32>(first), bitcast<f32>(second));
 }
 
-// Two independent normals, mean `shift` and standard deviation `scale` (Box-Muller 1958).
-fn normal_pair(radius_word: u32, angle_word: u32) -> vec2<f32> {
-    let r = keep(radius(radius_word) * params.scale);
+// The point at `radius` from the middle, scaled and shifted.
+fn on_circle(radius: f32, angle_word: u32) -> vec2<f32> {
+    let r = keep(radius * params.scale);
     let point = circle(angle_word);
     return vec2<f32>(mul_add(r, point.x, params.shift), mul_add(r, point.y, params.shift));
+}
+
+// Two independent normals, mean `shift` and standard deviation `scale` (Box-Muller 1958).
+fn normal_pair(radius_word: u32, angle_word: u32) -> vec2<f32> {
+    return on_circle(root(radius_squared(radius_word)), angle_word);
 }
 
 fn normal4(words: vec4<u32>) -> vec4<f32> {

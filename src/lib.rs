@@ -54,7 +54,7 @@ pub use shape::Shape;
 pub use slice::Shard;
 pub use sparse::Sparse;
 
-/// Version of the stream: of what a seed, a stream and an index give. Another one gives other weights.
+/// Version of the stream: of what a seed, a stream and an index give. It is frozen; another one gives other weights.
 ///
 /// ```
 /// assert_eq!(gpu_init::STREAM_VERSION, 1);

@@ -77,9 +77,11 @@ pub(crate) const fn words(value: u64) -> [u32; 2] {
 pub struct Philox4x32 {
     seed: u64,
     stream: u64,
-    /// The next word's index, below 2^66.
-    position: u128,
-    /// The block that holds it, unless `position` is a block's first word.
+    /// Index of the block that holds the next word.
+    index: u64,
+    /// The next word's number in it.
+    word: u32,
+    /// The block, unless that word is its first one.
     block: [u32; 4],
 }
 
@@ -89,7 +91,7 @@ impl Philox4x32 {
 
     /// The generator at word 0 of a stream.
     pub fn new(seed: u64, stream: u64) -> Self {
-        Philox4x32 { seed, stream, position: 0, block: [0; 4] }
+        Philox4x32 { seed, stream, index: 0, word: 0, block: [0; 4] }
     }
 
     /// One block by its index, whatever the position.
@@ -107,29 +109,31 @@ impl Philox4x32 {
 
     /// Index of the next word.
     pub fn position(&self) -> u128 {
-        self.position
+        u128::from(self.index) * 4 + u128::from(self.word)
     }
 
     /// Makes `position` (mod [`PERIOD`](Self::PERIOD)) the index of the next word.
     pub fn seek(&mut self, position: u128) {
-        self.position = position % Self::PERIOD;
-        self.block = self.block((self.position / 4) as u64);
+        (self.index, self.word) = ((position / 4) as u64, (position % 4) as u32);
+        self.block = self.block(self.index);
     }
 
+    #[inline]
     fn next_word(&mut self) -> u32 {
-        let word = (self.position % 4) as usize;
-        if word == 0 {
-            self.block = self.block((self.position / 4) as u64);
+        if self.word == 0 {
+            self.block = self.block(self.index);
         }
-        self.position = (self.position + 1) % Self::PERIOD;
-        self.block[word]
+        let word = self.block[self.word as usize % 4];
+        self.word = (self.word + 1) % 4;
+        self.index = self.index.wrapping_add(u64::from(self.word == 0));
+        word
     }
 }
 
 /// Generators are equal if they give the same words from here on.
 impl PartialEq for Philox4x32 {
     fn eq(&self, other: &Self) -> bool {
-        (self.seed, self.stream, self.position) == (other.seed, other.stream, other.position)
+        (self.seed, self.stream, self.position()) == (other.seed, other.stream, other.position())
     }
 }
 
@@ -138,11 +142,13 @@ impl Eq for Philox4x32 {}
 impl TryRng for Philox4x32 {
     type Error = Infallible;
 
+    #[inline]
     fn try_next_u32(&mut self) -> Result<u32, Infallible> {
         Ok(self.next_word())
     }
 
     /// Two words, the first one low.
+    #[inline]
     fn try_next_u64(&mut self) -> Result<u64, Infallible> {
         let low = self.next_word();
         Ok(u64::from(self.next_word()) << 32 | u64::from(low))

@@ -56,9 +56,9 @@ pub(crate) fn uniform_signed(word: u32) -> f32 {
     (2 * (word >> 8) as i32 + 1 - 0x1000000) as f32 * f32::from_bits(0x33800000)
 }
 
-/// sqrt(-2 ln u) with u = (word + 1) 2^-32, in (0, 1]: every bit of the word counts.
+/// -2 ln u with u = (word + 1) 2^-32, in (0, 1]: every bit of the word counts.
 #[inline(always)]
-pub(crate) fn radius(word: u32) -> f32 {
+pub(crate) fn radius_squared(word: u32) -> f32 {
     // Both are exact; their rounded sum only says which octave u is in.
     let high = (word >> 8) as i32 as f32 * 256.0;
     let low = ((word & 0xff) as i32 + 1) as f32;
@@ -74,7 +74,12 @@ pub(crate) fn radius(word: u32) -> f32 {
     p = mul_add(p, f, RADIUS_P2);
     p = mul_add(p, f, RADIUS_P1);
     p = mul_add(p, f, RADIUS_P0);
-    let s = mul_add(exponent as i32 as f32, RADIUS_EXPONENT, keep(p * f));
+    mul_add(exponent as i32 as f32, RADIUS_EXPONENT, keep(p * f))
+}
+
+/// The square root of 0 or of what is not smaller than 2^-31.
+#[inline(always)]
+pub(crate) fn root(s: f32) -> f32 {
     let guess = f32::from_bits(SQRT_GUESS.wrapping_sub(s.to_bits() >> 1));
     let w = keep(s * guess);
     let h = mul_add(-w, guess, 1.0);
@@ -103,12 +108,18 @@ pub(crate) fn circle(word: u32) -> [f32; 2] {
     [f32::from_bits(first), f32::from_bits(second)]
 }
 
+/// The point at `radius` from the middle, scaled and shifted.
+#[inline(always)]
+pub(crate) fn on_circle(params: Scaling, radius: f32, angle_word: u32) -> [f32; 2] {
+    let r = keep(radius * params.scale);
+    let point = circle(angle_word);
+    [mul_add(r, point[0], params.shift), mul_add(r, point[1], params.shift)]
+}
+
 /// Two independent normals, mean `shift` and standard deviation `scale` (Box-Muller 1958).
 #[inline(always)]
 pub(crate) fn normal_pair(params: Scaling, radius_word: u32, angle_word: u32) -> [f32; 2] {
-    let r = keep(radius(radius_word) * params.scale);
-    let point = circle(angle_word);
-    [mul_add(r, point[0], params.shift), mul_add(r, point[1], params.shift)]
+    on_circle(params, root(radius_squared(radius_word)), angle_word)
 }
 
 #[inline(always)]

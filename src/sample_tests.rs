@@ -5,6 +5,10 @@ use rayon::prelude::*;
 
 use super::*;
 
+fn radius(word: u32) -> f32 {
+    root(radius_squared(word))
+}
+
 /// The accuracy that the specification promises, relative.
 const BOUND: f64 = 1.0 / (1 << 21) as f64;
 

@@ -5,16 +5,15 @@
 
 use rayon::prelude::*;
 
-use super::vectors::{Vectorize, vectorized};
+use super::blocks::{BLOCKS, Blocks, PAIRS, word};
+use super::vectors::{Vectorize, Vectors};
 use crate::philox::{philox4x32, words};
 use crate::progress::Progress;
 use crate::quantile::Truncated as Law;
-use crate::sample::{Scaling, normal4, uniform4};
+use crate::sample::{Scaling, normal4, on_circle, radius_squared, root, uniform1, uniform4};
 use crate::truncated::{Table, cubic, entry, segment, truncated4};
 use crate::{Distribution, Element, Fill, Result};
 
-/// Blocks computed side by side: the widest vectors hold 16 words.
-const LANES: usize = 16;
 /// Elements of a unit of work for one core: 256 KiB of f32, inside a core's cache.
 const TASK: usize = 1 << 16;
 
@@ -23,31 +22,22 @@ const TASK: usize = 1 << 16;
 struct Params {
     key: [u32; 2],
     stream: [u32; 2],
-    scaling: Scaling,
 }
 
-/// How a block becomes values: the shader's `DISTRIBUTION`.
+/// How words become values: the shader's `DISTRIBUTION`.
 trait Transform: Copy + Send + Sync {
-    fn values(self, params: Params, block: [u32; 2]) -> [f32; 4];
+    /// The values of a block.
+    fn values(self, words: [u32; 4]) -> [f32; 4];
 
-    /// Those of blocks side by side: columns of the first, second, third and fourth values.
-    #[inline(always)]
-    fn lanes(self, params: Params, block: [u32; 2]) -> [[f32; LANES]; 4] {
-        let mut values = [[0f32; LANES]; 4];
-        for lane in 0..LANES {
-            let block = block_index(block, lane as u32);
-            for (column, value) in values.iter_mut().zip(self.values(params, block)) {
-                column[lane] = value;
-            }
-        }
-        values
-    }
+    /// The values of pairs of words, side by side. Loops are short, each of them over all pairs, so that what a loop needs
+    /// stays in registers.
+    fn pairs<T: Element>(self, blocks: &Blocks, out: &mut [[T; 2]; PAIRS]);
 }
 
 #[derive(Clone, Copy)]
-struct Normal;
+struct Normal(Scaling);
 #[derive(Clone, Copy)]
-struct Uniform;
+struct Uniform(Scaling);
 #[derive(Clone, Copy)]
 struct Truncated<'a> {
     table: &'a Table,
@@ -57,66 +47,68 @@ struct Truncated<'a> {
 
 impl Transform for Normal {
     #[inline(always)]
-    fn values(self, params: Params, block: [u32; 2]) -> [f32; 4] {
-        normal4(params.scaling, block_words(params, block))
+    fn values(self, words: [u32; 4]) -> [f32; 4] {
+        normal4(self.0, words)
+    }
+
+    #[inline(always)]
+    fn pairs<T: Element>(self, blocks: &Blocks, out: &mut [[T; 2]; PAIRS]) {
+        let mut squares = [0f32; PAIRS];
+        for (square, &first) in squares.iter_mut().zip(blocks.first()) {
+            *square = radius_squared(word(first));
+        }
+        for ((pair, &square), &second) in out.iter_mut().zip(&squares).zip(blocks.second()) {
+            let [x, y] = on_circle(self.0, root(square), word(second));
+            *pair = [T::round(x), T::round(y)];
+        }
     }
 }
 
 impl Transform for Uniform {
     #[inline(always)]
-    fn values(self, params: Params, block: [u32; 2]) -> [f32; 4] {
-        uniform4(params.scaling, block_words(params, block))
+    fn values(self, words: [u32; 4]) -> [f32; 4] {
+        uniform4(self.0, words)
+    }
+
+    #[inline(always)]
+    fn pairs<T: Element>(self, blocks: &Blocks, out: &mut [[T; 2]; PAIRS]) {
+        for ((pair, &first), &second) in out.iter_mut().zip(blocks.first()).zip(blocks.second()) {
+            *pair = [T::round(uniform1(self.0, word(first))), T::round(uniform1(self.0, word(second)))];
+        }
     }
 }
 
 impl Transform for Truncated<'_> {
     #[inline(always)]
-    fn values(self, params: Params, block: [u32; 2]) -> [f32; 4] {
-        truncated4(self.table, self.low, self.high, block_words(params, block))
+    fn values(self, words: [u32; 4]) -> [f32; 4] {
+        truncated4(self.table, self.low, self.high, words)
     }
 
-    /// Step by step, so that all but the look-up becomes vector instructions.
     #[inline(always)]
-    fn lanes(self, params: Params, block: [u32; 2]) -> [[f32; LANES]; 4] {
-        let mut words = [[0u32; LANES]; 4];
-        for lane in 0..LANES {
-            for (column, word) in words.iter_mut().zip(block_words(params, block_index(block, lane as u32))) {
-                column[lane] = word;
+    fn pairs<T: Element>(self, blocks: &Blocks, out: &mut [[T; 2]; PAIRS]) {
+        let mut values = [[0f32; PAIRS]; 2];
+        for (values, words) in values.iter_mut().zip([blocks.first(), blocks.second()]) {
+            let (mut indices, mut places) = ([0u32; PAIRS], [0f32; PAIRS]);
+            for ((index, place), &kept) in indices.iter_mut().zip(&mut places).zip(words) {
+                (*index, *place) = segment(word(kept));
+            }
+            let mut entries = [[0f32; PAIRS]; 4];
+            for (i, &index) in indices.iter().enumerate() {
+                let [c0, c1, c2, c3] = entry(self.table, index);
+                entries[0][i] = c0;
+                entries[1][i] = c1;
+                entries[2][i] = c2;
+                entries[3][i] = c3;
+            }
+            for (i, value) in values.iter_mut().enumerate() {
+                let entry = [entries[0][i], entries[1][i], entries[2][i], entries[3][i]];
+                *value = cubic(self.low, self.high, entry, places[i]);
             }
         }
-        let mut values = [[0f32; LANES]; 4];
-        for (words, values) in words.iter().zip(&mut values) {
-            let (mut indices, mut places) = ([0u32; LANES], [0f32; LANES]);
-            for lane in 0..LANES {
-                (indices[lane], places[lane]) = segment(words[lane]);
-            }
-            let mut entries = [[0f32; LANES]; 4];
-            for lane in 0..LANES {
-                let [c0, c1, c2, c3] = entry(self.table, indices[lane]);
-                entries[0][lane] = c0;
-                entries[1][lane] = c1;
-                entries[2][lane] = c2;
-                entries[3][lane] = c3;
-            }
-            for lane in 0..LANES {
-                let entry = [entries[0][lane], entries[1][lane], entries[2][lane], entries[3][lane]];
-                values[lane] = cubic(self.low, self.high, entry, places[lane]);
-            }
+        for ((pair, &x), &y) in out.iter_mut().zip(&values[0]).zip(&values[1]) {
+            *pair = [T::round(x), T::round(y)];
         }
-        values
     }
-}
-
-#[inline(always)]
-fn block_words(params: Params, block: [u32; 2]) -> [u32; 4] {
-    philox4x32([block[0], block[1], params.stream[0], params.stream[1]], params.key)
-}
-
-/// Index of a block plus `n`.
-#[inline(always)]
-fn block_index(block: [u32; 2], n: u32) -> [u32; 2] {
-    let low = block[0].wrapping_add(n);
-    [low, block[1].wrapping_add(u32::from(low < n))]
 }
 
 /// Elements between two reports of progress.
@@ -159,7 +151,7 @@ fn values<T: Element>(fill: &Fill, out: &mut [T], progress: &mut Progress) -> Re
 
 /// Writes elements that depend on nothing but their index.
 fn elements<T: Element>(law: Distribution, fill: &Fill, out: &mut [T], progress: &mut Progress) -> Result<()> {
-    let params = Params { key: words(fill.seed), stream: words(fill.stream), scaling: law.scaling() };
+    let params = Params { key: words(fill.seed), stream: words(fill.stream) };
     let table = match law {
         Distribution::Truncated { mean, std, low, high, .. } => Some(Law { mean, std, low, high }.table()),
         _ => None,
@@ -170,10 +162,10 @@ fn elements<T: Element>(law: Distribution, fill: &Fill, out: &mut [T], progress:
         let places = fill.elements().part(start, len);
         match (law, &table) {
             (Distribution::Normal { .. }, _) => {
-                places.for_each_run(part, |first, run| ranges(Normal, params, first, run))
+                places.for_each_run(part, |first, run| ranges(Normal(law.scaling()), params, first, run))
             }
             (Distribution::Uniform { .. }, _) => {
-                places.for_each_run(part, |first, run| ranges(Uniform, params, first, run));
+                places.for_each_run(part, |first, run| ranges(Uniform(law.scaling()), params, first, run));
             }
             (Distribution::Truncated { least, largest, .. }, Some(table)) => {
                 let transform = Truncated { table, low: least, high: largest };
@@ -202,18 +194,20 @@ fn ranges<T: Element, S: Transform>(transform: S, params: Params, first: u64, ou
     parts.for_each(|(i, part)| range(transform, params, first + (i * TASK) as u64, part));
 }
 
-/// Any range: whole lanes from a block's start, the rest block by block.
+/// Any range: whole chunks from a block's start, the rest block by block.
 fn range<T: Element, S: Transform>(transform: S, params: Params, first: u64, out: &mut [T]) {
     let mut done = 0;
     if first.is_multiple_of(4) {
-        let (lanes, _) = out.as_chunks_mut();
-        done = 4 * LANES * lanes.len();
-        vectorized(Blocks { transform, params, first: first / 4, out: lanes });
+        let (chunks, _) = out.as_chunks_mut().0.as_chunks_mut();
+        done = 2 * PAIRS * chunks.len();
+        Vectors::best().run(Chunks { transform, params, block: first / 4, out: chunks });
     }
     let mut index = first + done as u64;
     let mut rest = &mut out[done..];
     while !rest.is_empty() {
-        let values = &transform.values(params, words(index / 4))[(index % 4) as usize..];
+        let ([low, high], [stream_low, stream_high]) = (words(index / 4), params.stream);
+        let block = philox4x32([low, high, stream_low, stream_high], params.key);
+        let values = &transform.values(block)[(index % 4) as usize..];
         let (elements, later) = rest.split_at_mut(values.len().min(rest.len()));
         for (element, &value) in elements.iter_mut().zip(values) {
             *element = T::round(value);
@@ -223,22 +217,26 @@ fn range<T: Element, S: Transform>(transform: S, params: Params, first: u64, out
     }
 }
 
-/// Whole lanes of blocks from block `first` on.
-struct Blocks<'a, T, S> {
+/// Whole chunks from block `block` on.
+struct Chunks<'a, T, S> {
     transform: S,
     params: Params,
-    first: u64,
-    out: &'a mut [[T; 4 * LANES]],
+    block: u64,
+    out: &'a mut [[[T; 2]; PAIRS]],
 }
 
-impl<T: Element, S: Transform> Vectorize for Blocks<'_, T, S> {
+impl<T: Element, S: Transform> Vectorize for Chunks<'_, T, S> {
     #[inline(always)]
     fn run(self) {
-        for (part, block) in self.out.iter_mut().zip((self.first..).step_by(LANES)) {
-            let values = self.transform.lanes(self.params, words(block));
-            for (i, element) in part.iter_mut().enumerate() {
-                *element = T::round(values[i % 4][i / 4]);
-            }
+        let Params { key, stream } = self.params;
+        let mut blocks = Blocks::zeroed();
+        for (chunk, block) in self.out.iter_mut().zip((self.block..).step_by(BLOCKS)) {
+            blocks.compute(block, stream, key);
+            self.transform.pairs(&blocks, chunk);
         }
     }
 }
+
+#[cfg(test)]
+#[path = "fill_tests.rs"]
+mod tests;

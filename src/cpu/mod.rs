@@ -1,5 +1,6 @@
 //! The CPU path: the same calls and the same bits as on a GPU, on all cores, with no adapter.
 
+mod blocks;
 pub(crate) mod fill;
 pub(crate) mod vectors;
 

@@ -22,7 +22,7 @@ mod window;
 mod tests;
 
 use std::ops::ControlFlow;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 pub use adapter::{adapters, best_adapter};
 pub use shader::Multiply;
@@ -30,6 +30,7 @@ pub use tensor::Tensor;
 
 use context::Context;
 use kernels::{Kernel, Kernels, Sources};
+use probe::Group;
 use record::{Bound, Dispatch, Params, Recorder};
 use table::Tables;
 use window::{WindowLimits, windows};
@@ -80,8 +81,8 @@ struct Inner {
     context: Context,
     kernels: Kernels,
     multiply: Multiply,
-    /// Set once the kernels that put values in the place of others have been shown to be right.
-    placing: OnceLock<()>,
+    /// The kernels that have been shown to be right.
+    trusted: probe::Trusted,
 }
 
 /// What errors call the opening of a device.
@@ -96,7 +97,9 @@ impl Device {
         Self::open(&DeviceOptions::default())
     }
 
-    /// Opens an adapter. Every kernel first runs on a block, whose outcome is compared with the CPU path's.
+    /// Opens an adapter. Every kernel runs on a block before it makes any weights, and the outcome is compared with the CPU
+    /// path's: the kernel of F32 normals here, the others when they are first needed (in a browser, all but the rare ones
+    /// here).
     ///
     /// # Errors
     /// [`Error::NoAdapter`], [`Error::NoSuchAdapter`], [`Error::UnfitAdapter`] if it lacks something,
@@ -170,10 +173,12 @@ impl Device {
         }
         let kernels = Kernels::new(&context, sources)?;
         let device = Device {
-            inner: Arc::new(Inner { context, kernels, multiply, placing: OnceLock::new() }),
+            inner: Arc::new(Inner { context, kernels, multiply, trusted: probe::Trusted::default() }),
             streams: Streams::default(),
         };
-        probe::probe(&device, OPEN).await?;
+        // A browser's thread cannot wait later.
+        let groups = if cfg!(target_arch = "wasm32") { Group::all() } else { vec![Group::COMMON] };
+        probe::trust(&device, OPEN, groups.into_iter()).await?;
         Ok(device)
     }
 
@@ -230,7 +235,7 @@ impl Device {
     ///
     /// # Errors
     /// Those of [`Parameter::resolve`], [`Error::BufferTooLarge`], [`Error::OutOfMemory`],
-    /// [`Error::DeviceLost`].
+    /// [`Error::DeviceLost`], [`Error::WrongBits`] at the first use of a kernel that the driver breaks.
     pub fn fill(&self, parameter: &Parameter) -> Result<Tensor> {
         let mut tensors = self.fill_all(std::slice::from_ref(parameter))?;
         Ok(tensors.swap_remove(0))
@@ -289,6 +294,7 @@ impl Device {
         progress: impl FnOnce(u64) -> Progress<'a>,
     ) -> Result<Vec<Tensor>> {
         let fills = parameters.iter().map(|parameter| self.streams.resolve(parameter)).collect::<Result<Vec<_>>>()?;
+        self.trust(&fills)?;
         let buffers = fills
             .iter()
             .zip(parameters)
@@ -327,7 +333,7 @@ impl Device {
     /// # Errors
     /// Those of [`Parameter::resolve`], [`Error::UnalignedOffset`] if the offset is not a multiple of 4,
     /// [`Error::BufferUsage`] if the buffer lacks STORAGE, [`Error::BufferTooSmall`], [`Error::DeviceLost`],
-    /// [`Error::Gpu`] if the buffer is another device's of the same [`wgpu::Instance`]. Nothing is written then.
+    /// [`Error::WrongBits`], [`Error::Gpu`] if the buffer is another device's of the same [`wgpu::Instance`]. Nothing is written then.
     /// (wgpu cannot tell the buffers of different instances apart: never pass one across.)
     pub fn fill_into(&self, parameter: &Parameter, buffer: &wgpu::Buffer, offset: u64) -> Result<Tensor> {
         let tensor = self.view(parameter, buffer, offset)?;
@@ -335,7 +341,8 @@ impl Device {
         Ok(tensor)
     }
 
-    /// [`fill_into`](Self::fill_into), recorded into the caller's encoder: nothing is submitted or polled.
+    /// [`fill_into`](Self::fill_into), recorded into the caller's encoder: nothing is submitted or polled, but the first time that a
+    /// kernel is needed, which has to show then that it is right.
     /// The tensor holds its elements once the caller has submitted the encoder's commands.
     ///
     /// ```no_run
@@ -368,6 +375,7 @@ impl Device {
     fn view(&self, parameter: &Parameter, buffer: &wgpu::Buffer, offset: u64) -> Result<Tensor> {
         let fill = self.streams.resolve(parameter)?;
         check_target(&fill, buffer, offset)?;
+        self.trust(std::slice::from_ref(&fill))?;
         Ok(self.tensor(parameter, fill, buffer.clone(), offset))
     }
 
@@ -388,20 +396,13 @@ impl Device {
         self.record_tensors(tensors, Recorder::into_queue(context, kernels, operation, progress))
     }
 
-    fn record_tensors(&self, tensors: &[Tensor], recorder: Recorder) -> Result<()> {
-        let Inner { placing, .. } = &*self.inner;
-        let places = |Tensor { fill, .. }: &Tensor| {
-            fill.distribution.base() != fill.distribution || fill.runs.is_some() || fill.zeros.is_some()
-        };
-        if placing.get().is_none() && tensors.iter().any(places) {
-            probe::placing(self, "fill")?;
-            let _ = placing.set(());
-        }
-        self.record_trusted(tensors, recorder)
+    /// Shows that the kernels of `fills` are right, unless they were before.
+    fn trust(&self, fills: &[Fill]) -> Result<()> {
+        let operation = fills.first().map_or("fill", |fill| fill.operation);
+        pollster::block_on(probe::trust(self, operation, fills.iter().flat_map(Group::of_fill)))
     }
 
-    /// Records fills by kernels that may not have been probed yet.
-    fn record_trusted(&self, tensors: &[Tensor], mut recorder: Recorder) -> Result<()> {
+    fn record_tensors(&self, tensors: &[Tensor], mut recorder: Recorder) -> Result<()> {
         let Inner { context, kernels, .. } = &*self.inner;
         let operation = tensors.first().map_or("fill", |tensor| tensor.fill.operation);
         let tables = Tables::new(context, kernels, operation, tensors.iter().map(|tensor| &tensor.fill))?;

@@ -1,38 +1,122 @@
-//! Trust in a driver, before any weights are made with it: every kernel runs on a block, and the CPU path
-//! says what must come out. Those that few programs need run when they are first needed.
+//! Trust in a driver, before any weights are made with it: each kernel runs on a block when it is first needed, and the
+//! CPU path says what must come out.
+
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
 
 use super::context::Context;
 use super::record::Recorder;
-use super::{Device, Inner, Tensor};
+use super::window::Transform;
+use super::{Device, Inner, Tensor, reduce};
 use crate::progress::Progress;
 use crate::{DType, Distribution, Error, Fill, HostTensor, Initializer, Parameter, Result, Shape};
+
+/// Kernels that are compiled and shown to be right together: few, since compilation is what opening a device waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Group {
+    /// What is random at every element, or constant.
+    Fill(DType, Transform),
+    /// Fingerprint and statistics.
+    Reduce(DType),
+    /// What is put in the place of other values, and slices.
+    Place,
+}
+
+impl Group {
+    /// What most programs need.
+    pub(super) const COMMON: Group = Group::Fill(DType::F32, Transform::Normal);
+
+    /// All but the last one, which only a thread that may block can ask for.
+    pub(super) fn all() -> Vec<Group> {
+        let fills = DType::ALL.map(|dtype| Transform::ALL.map(|transform| Group::Fill(dtype, transform)));
+        fills.into_iter().flatten().chain(DType::ALL.map(Group::Reduce)).collect()
+    }
+
+    /// Those that make a tensor.
+    pub(super) fn of_fill(fill: &Fill) -> impl Iterator<Item = Group> {
+        let base = fill.distribution.base();
+        let places = base != fill.distribution || fill.runs.is_some() || fill.zeros.is_some();
+        [Group::Fill(fill.dtype, base.into())].into_iter().chain(places.then_some(Group::Place))
+    }
+}
+
+/// The groups that were shown to be right.
+#[derive(Debug, Default)]
+pub(super) struct Trusted(Mutex<HashSet<Group>>);
+
+impl Trusted {
+    /// Those of `groups` that were not yet, each of them once.
+    fn missing(&self, groups: impl Iterator<Item = Group>) -> Vec<Group> {
+        let trusted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut missing = Vec::new();
+        for group in groups {
+            if !trusted.contains(&group) && !missing.contains(&group) {
+                missing.push(group);
+            }
+        }
+        missing
+    }
+
+    fn add(&self, groups: Vec<Group>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(groups);
+    }
+}
+
+/// Shows that these groups are right, unless they were before.
+///
+/// # Errors
+/// [`Error::WrongBits`] if one is not, and what the device says.
+pub(super) async fn trust(device: &Device, operation: &'static str, groups: impl Iterator<Item = Group>) -> Result<()> {
+    let trusted = &device.inner.trusted;
+    let missing = trusted.missing(groups);
+    let mut fills = Vec::new();
+    for &group in &missing {
+        match group {
+            // The reductions' input has to be right, too.
+            Group::Reduce(dtype) => fills.extend(blocks(operation, dtype, Transform::Normal)?.into_iter().take(1)),
+            Group::Fill(dtype, transform) => fills.extend(blocks(operation, dtype, transform)?),
+            Group::Place => fills.extend(placing(operation)?),
+        }
+    }
+    if fills.is_empty() {
+        return Ok(());
+    }
+    let tensors = filled(device, operation, fills).await?;
+    for &group in &missing {
+        let Group::Reduce(dtype) = group else { continue };
+        let Some(tensor) = tensors.iter().find(|tensor| tensor.dtype() == dtype) else { continue };
+        reduced(operation, tensor).await?;
+    }
+    trusted.add(missing);
+    Ok(())
+}
 
 /// Elements of a block: enough that the rare paths of the radius and of the rounding are taken.
 const ELEMENTS: u64 = 4096;
 /// A block's place in the buffer.
 const STRIDE: u64 = 4 * ELEMENTS;
 
-/// The blocks: each element type and distribution from a block's start (entry point `fill`) and from inside
-/// one (`fill_words`), beyond 2^32 elements.
-fn fills(operation: &'static str) -> Result<Vec<Fill>> {
+/// The blocks of a kernel: from a block's start (entry point `fill`) and from inside one (`fill_words`), beyond 2^32
+/// elements.
+fn blocks(operation: &'static str, dtype: DType, transform: Transform) -> Result<Vec<Fill>> {
+    let distributions = match transform {
+        Transform::Normal => spreads(dtype, |mean, std| Distribution::Normal { mean, std }),
+        Transform::Uniform => spreads(dtype, |mean, bound| Distribution::Uniform { mean, bound }),
+        Transform::Constant => spreads(dtype, |value, _| Distribution::Constant { value }),
+        Transform::Truncated => {
+            // One with most of its table, and one whose bounds the type cannot hold: values are kept within them.
+            let (std, step) = (1.0 / 8192.0, 2.0 * dtype.rounding());
+            [(std, -0.7 * std, 8.0 * std), (1.0, 1.0 + 0.3 * step, 1.0 + 2.7 * step)]
+                .into_iter()
+                .map(|(std, low, high)| Distribution::truncated_normal(operation, 0.0, std, low, high, dtype))
+                .collect::<Result<_>>()?
+        }
+    };
     let mut fills = Vec::new();
-    for dtype in DType::ALL {
-        let mut distributions = Vec::new();
-        for (mean, spread) in means_and_spreads(dtype) {
-            distributions.push(Distribution::Normal { mean, std: spread });
-            distributions.push(Distribution::Uniform { mean, bound: spread });
-            distributions.push(Distribution::Constant { value: mean });
-        }
-        // One with most of its table, and one whose bounds the type cannot hold: values are kept within them.
-        let (std, step) = (1.0 / 8192.0, 2.0 * dtype.rounding());
-        for (std, low, high) in [(std, -0.7 * std, 8.0 * std), (1.0, 1.0 + 0.3 * step, 1.0 + 2.7 * step)] {
-            distributions.push(Distribution::truncated_normal(operation, 0.0, std, low, high, dtype)?);
-        }
-        for distribution in distributions {
-            for (first, len) in [(1 << 40, ELEMENTS), ((1 << 40) + 1, 511)] {
-                let (seed, stream) = (0x0123_4567_89ab_cdef, 0xfedc_ba98_7654_3210);
-                fills.push(Fill { operation, distribution, dtype, seed, stream, first, len, runs: None, zeros: None });
-            }
+    for distribution in distributions {
+        for (first, len) in [(1 << 40, ELEMENTS), ((1 << 40) + 1, 511)] {
+            let (seed, stream) = (0x0123_4567_89ab_cdef, 0xfedc_ba98_7654_3210);
+            fills.push(Fill { operation, distribution, dtype, seed, stream, first, len, runs: None, zeros: None });
         }
     }
     Ok(fills)
@@ -40,14 +124,13 @@ fn fills(operation: &'static str) -> Result<Vec<Fill>> {
 
 /// A spread that f16 holds as normal and subnormal numbers, then means half way between two values of the
 /// type, with a spread that vanishes beside them: random values hardly ever show how ties are rounded.
-fn means_and_spreads(dtype: DType) -> Vec<(f32, f32)> {
+fn spreads(dtype: DType, law: fn(f32, f32) -> Distribution) -> Vec<Distribution> {
     let ties: &[f32] = match dtype {
         DType::F32 => &[],
         DType::F16 => &[1.0 + 0.5 / 1024.0, 1.0 + 1.5 / 1024.0, 1.5 / 16777216.0, 2.5 / 16777216.0],
         DType::BF16 => &[1.0 + 0.5 / 128.0, 1.0 + 1.5 / 128.0],
     };
-    let spread = (0.0, 1.0 / 8192.0);
-    std::iter::once(spread).chain(ties.iter().map(|&tie| (tie, 1e-20))).collect()
+    std::iter::once(law(0.0, 1.0 / 8192.0)).chain(ties.iter().map(|&tie| law(tie, 1e-20))).collect()
 }
 
 /// Tensors whose elements the device has not made yet, one after the other in a buffer.
@@ -66,7 +149,7 @@ fn unmade(device: &Device, operation: &'static str, fills: Vec<Fill>) -> Result<
 async fn filled(device: &Device, operation: &'static str, fills: Vec<Fill>) -> Result<Vec<Tensor>> {
     let Inner { context, kernels, .. } = &*device.inner;
     let (buffer, tensors) = unmade(device, operation, fills)?;
-    device.record_trusted(&tensors, Recorder::into_queue(context, kernels, operation, Progress::silent()))?;
+    device.record_tensors(&tensors, Recorder::into_queue(context, kernels, operation, Progress::silent()))?;
     let mut bytes = vec![0; buffer.size() as usize];
     super::readback::read(context, operation, &buffer, 0, &mut bytes).await?;
     for (tensor, actual) in tensors.iter().zip(bytes.chunks(STRIDE as usize)) {
@@ -76,22 +159,19 @@ async fn filled(device: &Device, operation: &'static str, fills: Vec<Fill>) -> R
     Ok(tensors)
 }
 
-/// Shows that what is random at every element is right, and that reductions are.
-pub(crate) async fn probe(device: &Device, operation: &'static str) -> Result<()> {
-    let context = &device.inner.context;
-    let tensors = filled(device, operation, fills(operation)?).await?;
-    for dtype in DType::ALL {
-        let Some(tensor) = tensors.iter().find(|tensor| tensor.dtype() == dtype) else { continue };
-        let expected = HostTensor::filled(tensor.fill, &mut Progress::silent())?;
-        let (sum, stats) = (tensor.fingerprint_async().await?, tensor.stats_async().await?);
-        check(context, operation, format!("fingerprint {dtype}"), expected.fingerprint().to_string(), sum.to_string())?;
-        check(context, operation, format!("stats {dtype}"), format!("{:?}", expected.stats()), format!("{stats:?}"))?;
-    }
-    Ok(())
+/// Compares the reductions of a tensor with the CPU's.
+async fn reduced(operation: &'static str, tensor: &Tensor) -> Result<()> {
+    let (context, dtype) = (&tensor.device.inner.context, tensor.dtype());
+    let expected = HostTensor::filled(tensor.fill, &mut Progress::silent())?;
+    let sums = reduce::untrusted_fingerprints(&[tensor]).await?;
+    let stats = reduce::untrusted_stats(&[tensor]).await?;
+    let of = |what: &str| format!("{what} {dtype}");
+    check(context, operation, of("fingerprint"), format!("{:?}", [expected.fingerprint()]), format!("{sums:?}"))?;
+    check(context, operation, of("stats"), format!("{:?}", [expected.stats()]), format!("{stats:?}"))
 }
 
-/// Shows that what is put in the place of other values is right, before the first such fill.
-pub(crate) fn placing(device: &Device, operation: &'static str) -> Result<()> {
+/// What is put in the place of other values, in parts of tensors.
+fn placing(operation: &'static str) -> Result<Vec<Fill>> {
     let mut fills = Vec::new();
     for dtype in DType::ALL {
         for (initializer, shape) in [
@@ -107,8 +187,7 @@ pub(crate) fn placing(device: &Device, operation: &'static str) -> Result<()> {
         let normal = Parameter::new([9, 7, 11], Initializer::Normal { mean: 1.0, std: 0.1 }).dtype(dtype);
         fills.push(normal.slice(1, 2..5).slice(2, 3..10).zero_rows(3..4).resolve(0, 7)?);
     }
-    pollster::block_on(filled(device, operation, fills))?;
-    Ok(())
+    Ok(fills.into_iter().map(|fill| Fill { operation, ..fill }).collect())
 }
 
 fn compare(context: &Context, fill: &Fill, expected: &[u8], actual: &[u8]) -> Result<()> {

@@ -3,6 +3,7 @@
 use bytemuck::{Pod, Zeroable};
 
 use super::kernels::Kernel;
+use super::probe::{self, Group};
 use super::record::{Bound, Dispatch, Params, Recorder};
 use super::window::{SliceParams, WindowLimits};
 use super::{CHEAP, Inner, Tensor, check_usage, readback};
@@ -27,12 +28,29 @@ pub(crate) struct ReduceParams {
 /// Bytes of results that are read back at a time.
 const RESULTS: u64 = 16 << 20;
 
-pub(crate) async fn fingerprints(tensors: &[&Tensor]) -> Result<Vec<Fingerprint>> {
+pub(super) async fn fingerprints(tensors: &[&Tensor]) -> Result<Vec<Fingerprint>> {
+    trust("fingerprint", tensors).await?;
+    untrusted_fingerprints(tensors).await
+}
+
+pub(super) async fn stats(tensors: &[&Tensor]) -> Result<Vec<Stats>> {
+    trust("stats", tensors).await?;
+    untrusted_stats(tensors).await
+}
+
+async fn trust(operation: &'static str, tensors: &[&Tensor]) -> Result<()> {
+    let Some(first) = tensors.first() else { return Ok(()) };
+    probe::trust(first.device(), operation, tensors.iter().map(|tensor| Group::Reduce(tensor.dtype()))).await
+}
+
+/// By kernels that may not have been probed yet.
+pub(super) async fn untrusted_fingerprints(tensors: &[&Tensor]) -> Result<Vec<Fingerprint>> {
     let sums: Vec<Vec<u64>> = chunks(tensors, "fingerprint", Kernel::Fingerprint).await?;
     Ok(sums.into_iter().map(|sums| sums.into_iter().map(Fingerprint).sum()).collect())
 }
 
-pub(crate) async fn stats(tensors: &[&Tensor]) -> Result<Vec<Stats>> {
+/// By kernels that may not have been probed yet.
+pub(super) async fn untrusted_stats(tensors: &[&Tensor]) -> Result<Vec<Stats>> {
     let chunks: Vec<Vec<Chunk>> = chunks(tensors, "stats", Kernel::Stats).await?;
     Ok(chunks.iter().map(|chunks| Stats::merge(chunks)).collect())
 }

@@ -107,7 +107,8 @@ impl Tensor {
     /// Statistics, computed on the GPU: only a few bytes for every 16,384 elements are read back.
     ///
     /// # Errors
-    /// [`Error::BufferUsage`] if the caller's buffer lacks STORAGE, [`Error::OutOfMemory`], [`Error::DeviceLost`].
+    /// [`Error::BufferUsage`] if the caller's buffer lacks STORAGE, [`Error::OutOfMemory`], [`Error::DeviceLost`],
+    /// [`Error::WrongBits`] at the first use of a kernel that the driver breaks.
     pub fn stats(&self) -> Result<Stats> {
         pollster::block_on(self.stats_async())
     }

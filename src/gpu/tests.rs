@@ -122,7 +122,7 @@ fn known_answers_on_the_device() {
     }
 }
 
-/// Opens a device whose shaders have `from` replaced by `to`.
+/// Opens a device whose shaders have `from` replaced by `to`, and asks for all of its kernels.
 fn open_broken(from: &str, to: &str) -> Option<Result<Device>> {
     let (device, queue) = raw_device()?;
     let sources = Sources::new(Multiply::Limbs);
@@ -138,10 +138,14 @@ fn open_broken(from: &str, to: &str) -> Option<Result<Device>> {
         orthogonal: replace(&sources.orthogonal),
     };
     assert_ne!(broken, sources, "{from} is no longer in the shaders");
-    Some(pollster::block_on(Device::with_sources(device, queue, Multiply::Limbs, &broken)))
+    Some(pollster::block_on(async {
+        let device = Device::with_sources(device, queue, Multiply::Limbs, &broken).await?;
+        probe::trust(&device, "test", probe::Group::all().into_iter()).await?;
+        Ok(device)
+    }))
 }
 
-/// What drivers have been seen to do, or might: each is found when the device is opened.
+/// What drivers have been seen to do, or might: each is found before a kernel's first use.
 #[test]
 fn a_driver_that_breaks_the_arithmetic_is_refused() {
     for (from, to, what) in [
@@ -191,9 +195,31 @@ fn a_driver_that_breaks_the_arithmetic_is_refused() {
     }
 }
 
+/// What is wrong in a kernel that few need is found when it is needed, and others may go on.
+#[test]
+fn a_kernel_is_probed_before_its_first_use() {
+    let Some((device, queue)) = raw_device() else { return };
+    let sources = Sources::new(Multiply::Limbs);
+    let stats = sources.stats.replace("low = min(low, ordered_key(bits));", "low = min(low, bits);");
+    let fill = sources.fill.replace("0x7fffu + ((bits >> 16u) & 1u)", "0x8000u");
+    let broken = Sources { stats, fill, ..sources };
+    let device = pollster::block_on(Device::with_sources(device, queue, Multiply::Limbs, &broken)).unwrap();
+    let wrong = |result: Result<()>, part: &str| match result {
+        Err(error @ Error::WrongBits { .. }) => assert!(error.to_string().contains(part), "{error}"),
+        other => panic!("{part}: {other:?}"),
+    };
+    let parameter = Parameter::xavier_normal([9, 9]);
+    let tensor = device.fill(&parameter).unwrap();
+    wrong(tensor.stats().map(|_| ()), "stats F32");
+    wrong(tensor.fingerprint().map(|_| ()), "stats F32");
+    wrong(device.fill(&parameter.clone().dtype(DType::BF16)).map(|_| ()), "normal BF16");
+    assert_eq!(device.fill(&Parameter::xavier_uniform([9, 9])).unwrap().len(), 81);
+    assert_eq!(tensor.read().unwrap(), crate::Cpu::new().fill(&parameter).unwrap());
+}
+
 #[test]
 fn a_shader_that_does_not_compile_is_an_error() {
-    let Some(opened) = open_broken("fn radius(", "fn radius(;") else { return };
+    let Some(opened) = open_broken("fn root(", "fn root(;") else { return };
     assert!(matches!(opened, Err(Error::Gpu { operation: "compile a shader", .. })), "{opened:?}");
 }
 
@@ -372,7 +398,7 @@ proptest::proptest! {
             proptest::prop_assert!(base % alignment == 0 && size <= limits.binding && size % unit == 0);
             proptest::prop_assert!(at + bytes.next_multiple_of(4) <= base + size);
             proptest::prop_assert!(grid[0] <= groups);
-            let invocations = if unit == 16 { bytes / 16 } else { (index % 4 + u64::from(params.count)).div_ceil(4) };
+            let invocations = if unit == 16 { (bytes / 16).div_ceil(4) } else { (index % 4 + u64::from(params.count)).div_ceil(4) };
             proptest::prop_assert!(u64::from(grid[0]) * u64::from(grid[1]) * 256 >= invocations);
             if unit == 16 {
                 proptest::prop_assert!(index % 4 == 0 && bytes % 16 == 0 && at % 16 == 0);

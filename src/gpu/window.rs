@@ -9,6 +9,8 @@ use crate::{DType, Distribution, Error, Fill, Result};
 pub(crate) const WORKGROUP_SIZE: u32 = 256;
 /// Bytes of an output entry of the shader's `fill`.
 pub(crate) const ENTRY: u64 = 16;
+/// Entries that an invocation of it writes.
+pub(crate) const ENTRIES: u64 = 4;
 
 /// What a device allows.
 #[derive(Debug, Clone, Copy)]
@@ -37,10 +39,10 @@ impl WindowLimits {
         if bytes <= limit { Ok(()) } else { Err(Error::BufferTooLarge { operation, bytes, limit, adapter }) }
     }
 
-    /// Workgroups in x and y for so many in all; the shader leaves what is too many.
+    /// Workgroups in x and y for so many in all, and few more; the shader leaves what is too many.
     pub(crate) fn grid(&self, groups: u32) -> [u32; 2] {
-        let x = groups.min(self.groups);
-        [x, groups.div_ceil(x)]
+        let y = groups.div_ceil(self.groups);
+        [groups.div_ceil(y), y]
     }
 }
 
@@ -70,6 +72,11 @@ pub(crate) enum Transform {
     Uniform = 1,
     Constant = 2,
     Truncated = 3,
+}
+
+impl Transform {
+    pub(crate) const ALL: [Transform; 4] =
+        [Transform::Normal, Transform::Uniform, Transform::Constant, Transform::Truncated];
 }
 
 impl From<Distribution> for Transform {
@@ -217,7 +224,7 @@ fn cut(
         let end = range.end.min((base + limits.binding - offset) / size);
         let (first, count) = (fill.first + start, end - start);
         let (invocations, unit) = match entry {
-            FillEntry::Entries => (count * size / ENTRY, ENTRY),
+            FillEntry::Entries => ((count * size / ENTRY).div_ceil(ENTRIES), ENTRY),
             FillEntry::Words => ((first % 4 + count).div_ceil(4), 4),
             FillEntry::Slice => (count.div_ceil(4), 4),
         };

@@ -2,7 +2,6 @@
 //! to compare with, by rand_distr on one thread.
 
 use std::hint::black_box;
-use std::ops::ControlFlow;
 use std::time::Duration;
 
 use criterion::measurement::WallTime;
@@ -104,25 +103,5 @@ fn without_it(group: &mut Group, initializer: Initializer, size: u32) {
     };
 }
 
-/// A thousand small tensors in one call, beside one tensor of as many elements: what a tensor costs beyond its bytes.
-fn small_tensors(criterion: &mut Criterion) {
-    let small: Vec<_> = (0..1000).map(|i| Parameter::xavier_normal([64, 64]).stream(i)).collect();
-    let one = [Parameter::xavier_normal([64_000, 64])];
-    let mut group = criterion.benchmark_group("plan");
-    group.sample_size(10).sampling_mode(SamplingMode::Flat).throughput(Throughput::Elements(4_096_000));
-    group.warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(3));
-    let (device, cpu) = (device(), Cpu::new());
-    for (name, parameters) in [("1000 tensors", &small[..]), ("one tensor", &one)] {
-        if let Some(device) = &device {
-            group.bench_function(BenchmarkId::new("gpu", name), |bencher| {
-                bencher.iter(|| device.fill_all_with(parameters, &mut |_, _| ControlFlow::Continue(())).unwrap());
-            });
-        }
-        let id = BenchmarkId::new("cpu", name);
-        group.bench_function(id, |bencher| bencher.iter(|| cpu.fill_all(parameters).unwrap()));
-    }
-    group.finish();
-}
-
-criterion_group!(benches, fill, small_tensors);
+criterion_group!(benches, fill);
 criterion_main!(benches);

@@ -76,9 +76,13 @@ fn everything_is_measured_once() {
                 expect("gpu-init", dtype, init);
             }
         }
+        for init in [normal, uniform, truncated] {
+            expect("gpu-init, 1 thread", "F32", init);
+        }
         expect("rand_distr, SmallRng, 1 thread", "F32", normal);
         expect("rand_distr, SmallRng, 1 thread", "F32", uniform);
         expect("rand_distr, Philox4x32, 1 thread", "F32", normal);
+        expect("plain Philox, 1 thread", "F32", normal);
     }
     assert_eq!(rows(&devices[0]), expected);
 }
@@ -90,11 +94,16 @@ fn files_and_the_table() {
     let (json, plot) = (path("bench.json"), path("bench.svg"));
     let args = with(&["--dtype", "f32", "--json", &json, "--plot", &plot]);
     let table = succeed(&args);
-    for part in ["cpu: ", "F32 gpu-init", "truncated_normal", "2^14", "ns/element", "GB/s", "share", "SmallRng", "%"] {
+    for part in ["cpu: ", "F32 gpu-init", "truncated_normal", "2^14", "ns/element", "GB/s", "share", "one thread", "%"]
+    {
         assert!(table.contains(part), "{table} lacks {part}");
     }
     let report: Value = serde_json::from_slice(&fs::read(&json).unwrap()).unwrap();
-    assert_eq!(rows(&report["devices"][0]).len(), 2 * (3 + 3), "three laws, and three by rand_distr");
+    assert_eq!(
+        rows(&report["devices"][0]).len(),
+        2 * (3 + 3 + 4),
+        "three laws, again on one thread, and four by others"
+    );
     let svg = fs::read_to_string(&plot).unwrap();
     check_xml(&svg);
     for part in
@@ -143,9 +152,13 @@ fn a_gpu_is_beside_the_cpu() {
     assert_eq!(devices.len(), 2);
     assert_eq!(devices[0]["write"], "buffer clear");
     assert_eq!(devices[1]["write"], "constant fill");
-    let elements: BTreeSet<_> = rows(&devices[0]).into_iter().map(|row| row.3).collect();
+    assert!(positive(&devices[0]["window_bytes"]) >= 1e6 && devices[1]["window_bytes"].is_null());
+    let elements: BTreeSet<_> = rows(&devices[0]).iter().map(|row| row.3).collect();
     assert_eq!(elements, BTreeSet::from([32, 8192]));
-    assert_eq!(rows(&devices[0]), rows(&devices[1]));
+    // What portable bits cost shows beside the built-in transform, of normals alone.
+    let (built_ins, ours): (BTreeSet<_>, _) = rows(&devices[0]).into_iter().partition(|row| row.0 == "WGSL built-ins");
+    assert_eq!(built_ins.iter().filter(|row| row.2.starts_with("xavier_normal")).count(), 2);
+    assert_eq!((built_ins.len(), ours), (2, rows(&devices[1])));
 }
 
 #[test]

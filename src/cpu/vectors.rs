@@ -55,7 +55,7 @@ impl Vectors {
                 Ok("avx2") => 2,
                 _ => 3,
             };
-            Self::detected().into_iter().take(most).last().unwrap_or(Vectors(Set::Plain))
+            Self::detected().into_iter().take(most).next_back().unwrap_or(Vectors(Set::Plain))
         })
     }
 

@@ -2,6 +2,8 @@
 
 mod adapter;
 mod batch;
+#[cfg(feature = "cli")]
+mod comparison;
 mod context;
 mod gather;
 mod kernels;

@@ -62,7 +62,7 @@ impl Trusted {
         missing
     }
 
-    fn add(&self, groups: Vec<Group>) {
+    pub(super) fn add(&self, groups: Vec<Group>) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(groups);
     }
 }

@@ -4,13 +4,17 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 use gpu_init::wgpu::{self, BufferUsages, Features};
-use gpu_init::{Device, DeviceOptions, Parameter};
+use gpu_init::{Device, DeviceOptions, Initializer, Parameter, shader};
 
+use super::by::By;
+use super::{builtins, plain};
 use crate::cli::output::complain;
 
 /// A device and memory to fill, as much as can be had.
 pub(super) struct Gpu {
     device: Device,
+    /// The same one with the transform that it has built in.
+    built_ins: Option<Device>,
     info: wgpu::AdapterInfo,
     buffer: wgpu::Buffer,
     stamps: Option<Stamps>,
@@ -38,7 +42,8 @@ impl Gpu {
         let most = most.min(half).min(device.wgpu_device().limits().max_buffer_size) / 4 * 4;
         let buffer = largest_buffer(&device, most)?;
         let stamps = Stamps::new(&device);
-        let mut gpu = Gpu { device, info, buffer, stamps };
+        let built_ins = built_ins(&device)?;
+        let mut gpu = Gpu { device, built_ins, info, buffer, stamps };
         if gpu.stamps.is_some() && gpu.write(gpu.largest().min(1 << 20)).is_err() {
             complain(&format!("the timestamps of {} are of no use: bench takes the wall time", gpu.name()));
             gpu.stamps = None;
@@ -58,22 +63,37 @@ impl Gpu {
         if self.stamps.is_some() { "GPU timestamps" } else { "wall time" }
     }
 
+    /// What it is measured with.
+    pub(super) fn by(&self) -> &'static [By] {
+        if self.built_ins.is_some() { &[By::GpuInit, By::BuiltIns] } else { &[By::GpuInit] }
+    }
+
     /// Bytes that it fills at most.
     pub(super) fn largest(&self) -> u64 {
         self.buffer.size()
     }
 
+    /// Bytes that one dispatch fills at most.
+    pub(super) fn window(&self) -> u64 {
+        // Never more than 2 GiB: src/gpu/window.rs.
+        self.device.wgpu_device().limits().max_storage_buffer_binding_size.min(1 << 31)
+    }
+
     /// Seconds that a fill takes.
-    pub(super) fn fill(&self, parameter: &Parameter) -> anyhow::Result<f64> {
+    pub(super) fn fill(&self, parameter: &Parameter, by: By) -> anyhow::Result<f64> {
+        let device = match &self.built_ins {
+            Some(built_ins) if by == By::BuiltIns => built_ins,
+            _ => &self.device,
+        };
         if self.stamps.is_some() {
             return self.timed(|encoder| {
-                self.device.record(parameter, encoder, &self.buffer, 0)?;
+                device.record(parameter, encoder, &self.buffer, 0)?;
                 Ok(())
             });
         }
         let start = Instant::now();
-        self.device.fill_into(parameter, &self.buffer, 0)?;
-        self.device.wait()?;
+        device.fill_into(parameter, &self.buffer, 0)?;
+        device.wait()?;
         Ok(start.elapsed().as_secs_f64())
     }
 
@@ -103,6 +123,27 @@ impl Gpu {
             None => Ok(start.elapsed().as_secs_f64()),
         }
     }
+}
+
+/// The device with its built-in transform, if that is seen to make normals: a wrong kernel is not to be timed.
+fn built_ins(device: &Device) -> anyhow::Result<Option<Device>> {
+    let text = builtins::shader(&shader::fill(device.multiply()));
+    let built_ins = device.with_fill_shader(text.context("bench: sample.wgsl has no normal4 to replace")?)?;
+    let normal = Parameter::new([64, 64], Initializer::Normal { mean: 0.0, std: 1.0 }).seed(0).stream(0);
+    let values = built_ins.fill(&normal)?.to_vec::<f32>()?;
+    let mut expected = vec![0f32; values.len()];
+    plain::fill(0.0, 1.0, &mut expected);
+    // WGSL promises 2^-11 of sin and cos, for a radius up to 7. No NaN is near anything.
+    let near = |value: f32, expected: f32| (value - expected).abs() < 4e-3;
+    let wrong = values.iter().zip(&expected).find(|&(&value, &expected)| !near(value, expected));
+    if let Some((value, expected)) = wrong {
+        let name = device.name();
+        complain(&format!(
+            "with its own log and cos {name} makes {value} of what should be {expected}: they are left out"
+        ));
+        return Ok(None);
+    }
+    Ok(Some(built_ins))
 }
 
 /// Half of what is asked for, and so on, until the driver agrees.

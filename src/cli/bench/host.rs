@@ -1,4 +1,4 @@
-//! The CPU under measurement: this crate on all cores, and rand_distr on one thread to compare with.
+//! The CPU under measurement: this crate on all cores and on one, and what to compare it with on one.
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -8,38 +8,20 @@ use bytemuck::cast_slice_mut;
 use gpu_init::half::{bf16, f16};
 use gpu_init::rand::rngs::SmallRng;
 use gpu_init::rand::{Rng, SeedableRng};
-use gpu_init::{Cpu, DType, Distribution, Initializer, Parameter, Philox4x32};
+use gpu_init::{Cpu, DType, Distribution, Fill, Initializer, Parameter, Philox4x32};
 use rand_distr::{Distribution as _, StandardNormal, Uniform};
+use rayon::{ThreadPool, ThreadPoolBuilder};
+
+use super::by::By;
+use super::plain;
 
 /// Memory to fill.
 pub(super) struct Host {
     cpu: Cpu,
+    one_thread: ThreadPool,
     words: Vec<u32>,
     small: SmallRng,
     philox: Philox4x32,
-}
-
-/// A generator that rand_distr draws from.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Peer {
-    SmallRng,
-    Philox,
-}
-
-impl Peer {
-    pub(super) const ALL: [Peer; 2] = [Peer::SmallRng, Peer::Philox];
-
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Peer::SmallRng => "rand_distr, SmallRng, 1 thread",
-            Peer::Philox => "rand_distr, Philox4x32, 1 thread",
-        }
-    }
-
-    /// rand_distr has no truncated normal; Philox is there for what a normal costs.
-    pub(super) fn draws(self, law: Distribution) -> bool {
-        matches!((self, law), (_, Distribution::Normal { .. }) | (Peer::SmallRng, Distribution::Uniform { .. }))
-    }
 }
 
 impl Host {
@@ -49,7 +31,14 @@ impl Host {
         let Some(words) = words.and_then(|words| bytemuck::allocation::try_zeroed_vec(words).ok()) else {
             bail!("bench: no memory for {bytes} bytes on the CPU; lower --max-size or --size");
         };
-        Ok(Host { cpu: Cpu::new(), words, small: SmallRng::seed_from_u64(0), philox: Philox4x32::new(0, 0) })
+        let one_thread = ThreadPoolBuilder::new().num_threads(1).build()?;
+        Ok(Host {
+            cpu: Cpu::new(),
+            one_thread,
+            words,
+            small: SmallRng::seed_from_u64(0),
+            philox: Philox4x32::new(0, 0),
+        })
     }
 
     /// Bytes that it fills at most.
@@ -58,13 +47,28 @@ impl Host {
     }
 
     /// Seconds that a fill takes.
-    pub(super) fn fill(&mut self, parameter: &Parameter, dtype: DType, len: usize) -> anyhow::Result<f64> {
-        let (cpu, words) = (&self.cpu, &mut self.words[..]);
+    pub(super) fn fill(&mut self, parameter: &Parameter, by: By) -> anyhow::Result<f64> {
+        let Fill { distribution: law, dtype, len, .. } = parameter.resolve(0, 0)?;
+        let (cpu, words, len) = (&self.cpu, &mut self.words[..], len as usize);
+        let mut fill = || match dtype {
+            DType::F32 => cpu.fill_into(parameter, &mut cast_slice_mut::<_, f32>(words)[..len]),
+            DType::F16 => cpu.fill_into(parameter, &mut cast_slice_mut::<_, f16>(words)[..len]),
+            DType::BF16 => cpu.fill_into(parameter, &mut cast_slice_mut::<_, bf16>(words)[..len]),
+        };
         let start = Instant::now();
-        match dtype {
-            DType::F32 => cpu.fill_into(parameter, &mut cast_slice_mut::<_, f32>(words)[..len])?,
-            DType::F16 => cpu.fill_into(parameter, &mut cast_slice_mut::<_, f16>(words)[..len])?,
-            DType::BF16 => cpu.fill_into(parameter, &mut cast_slice_mut::<_, bf16>(words)[..len])?,
+        match by {
+            By::GpuInit | By::BuiltIns => fill()?,
+            By::OneThread => {
+                // Without the time that the thread takes to wake.
+                return Ok(self.one_thread.install(|| -> gpu_init::Result<f64> {
+                    let start = Instant::now();
+                    fill()?;
+                    Ok(start.elapsed().as_secs_f64())
+                })?);
+            }
+            By::SmallRng => draw(&mut self.small, law, &mut cast_slice_mut(words)[..len])?,
+            By::RandDistrPhilox => draw(&mut self.philox, law, &mut cast_slice_mut(words)[..len])?,
+            By::PlainPhilox => draw_plain(law, &mut cast_slice_mut(words)[..len])?,
         }
         Ok(start.elapsed().as_secs_f64())
     }
@@ -73,19 +77,7 @@ impl Host {
     pub(super) fn write(&mut self, bytes: u64) -> anyhow::Result<f64> {
         let len = bytes.div_ceil(4) as usize;
         let value = f64::from(f32::from_bits(0x3f3f_3f3f));
-        let constant = Parameter::new([len], Initializer::Constant { val: value });
-        self.fill(&constant, DType::F32, len)
-    }
-
-    /// Seconds that rand_distr takes for so many values in f32.
-    pub(super) fn peer(&mut self, peer: Peer, law: Distribution, len: usize) -> anyhow::Result<f64> {
-        let out = &mut cast_slice_mut::<_, f32>(&mut self.words[..])[..len];
-        let start = Instant::now();
-        match peer {
-            Peer::SmallRng => draw(&mut self.small, law, out)?,
-            Peer::Philox => draw(&mut self.philox, law, out)?,
-        }
-        Ok(start.elapsed().as_secs_f64())
+        self.fill(&Parameter::new([len], Initializer::Constant { val: value }), By::GpuInit)
     }
 }
 
@@ -101,5 +93,11 @@ fn draw(rng: &mut impl Rng, law: Distribution, out: &mut [f32]) -> anyhow::Resul
         }
         _ => bail!("bench: rand_distr does not draw {law:?}"),
     }
+    Ok(())
+}
+
+fn draw_plain(law: Distribution, out: &mut [f32]) -> anyhow::Result<()> {
+    let Distribution::Normal { mean, std, .. } = law else { bail!("bench: the plain Philox does not draw {law:?}") };
+    plain::fill(mean, std, black_box(out));
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! How long one kind of work takes: runs before the clock counts, then the median of samples and how far they spread.
+//! How long work takes: runs before the clock counts, then the median of samples and how far they spread.
 
 use std::time::{Duration, Instant};
 
@@ -21,31 +21,48 @@ pub(super) struct Spread {
     pub(super) max: f64,
 }
 
-/// Calls `run`, which says how many seconds it took, until there are so many samples.
-pub(super) fn measure(samples: u32, run: &mut dyn FnMut() -> anyhow::Result<f64>) -> anyhow::Result<Spread> {
-    let mut run = || {
+/// Calls `run` with the number of each piece of work, which says how many seconds it took, until there are so many
+/// samples of each, and `done` after each sample. The pieces take turns, so that what else a machine does for a while
+/// comes into one sample of all of them, and into no median.
+pub(super) fn measure(
+    samples: u32,
+    count: usize,
+    run: &mut dyn FnMut(usize) -> anyhow::Result<f64>,
+    done: &mut dyn FnMut(),
+) -> anyhow::Result<Vec<Spread>> {
+    let mut run = |i| {
         if go_on().is_break() {
             bail!("bench was interrupted; nothing is reported");
         }
-        run()
+        run(i)
     };
-    // The first runs pay for pages, caches and pipelines that are new, and for threads and clocks that were asleep.
-    let start = Instant::now();
-    run()?;
-    let mut last = run()?;
-    while start.elapsed() < WARM_UP {
-        last = run()?;
-    }
-    let runs = (SAMPLE_SECONDS / last).clamp(1.0, MOST_RUNS) as u32;
-    let mut seconds = Vec::with_capacity(samples as usize);
-    for _ in 0..samples {
-        let mut sum = 0.0;
-        for _ in 0..runs {
-            sum += run()?;
+    let mut runs = Vec::with_capacity(count);
+    for i in 0..count {
+        // The first runs pay for pages, caches and pipelines that are new, and for threads and clocks that were asleep.
+        let start = Instant::now();
+        run(i)?;
+        let mut last = run(i)?;
+        while start.elapsed() < WARM_UP {
+            last = run(i)?;
         }
-        seconds.push(sum / f64::from(runs));
+        runs.push((SAMPLE_SECONDS / last).clamp(1.0, MOST_RUNS) as u32);
     }
-    Ok(spread(seconds))
+    let mut seconds = vec![Vec::with_capacity(samples as usize); count];
+    for _ in 0..samples {
+        for (i, (seconds, &runs)) in seconds.iter_mut().zip(&runs).enumerate() {
+            if runs > 1 {
+                // It may fit in a cache, from which other pieces have driven it.
+                run(i)?;
+            }
+            let mut sum = 0.0;
+            for _ in 0..runs {
+                sum += run(i)?;
+            }
+            seconds.push(sum / f64::from(runs));
+            done();
+        }
+    }
+    Ok(seconds.into_iter().map(spread).collect())
 }
 
 /// Of at least one sample.

@@ -1,10 +1,14 @@
 //! `gpu-init bench`: how fast memory is filled here, beside how fast it can be written at all.
 
+mod builtins;
+mod by;
 mod gpu;
 mod host;
 mod measure;
+mod plain;
 mod plot;
 mod report;
+mod summary;
 mod table;
 mod target;
 
@@ -19,6 +23,7 @@ use super::backend::Choice;
 use super::output::{complain, print, print_json};
 use super::place::Place;
 use super::progress::listen_to_ctrl_c;
+use measure::measure;
 use report::Report;
 use target::Target;
 
@@ -32,8 +37,9 @@ const MOST: u32 = 40;
 /// Measure how fast tensors are filled, beside how fast the same memory can be written.
 ///
 /// Fills memory that is there already, after a warm-up. What it can be written with is a cleared buffer on a GPU and a
-/// constant on the CPU. The CPU is also measured with rand_distr on one thread. Times are the GPU's own, by timestamps,
-/// where it has them; otherwise from the call until the device is done.
+/// constant on the CPU. A GPU is also measured with its built-in log, sqrt, sin and cos, which show what portable bits cost,
+/// the CPU with one thread, rand_distr and a plain Philox. Times are the GPU's own, by timestamps, where it has them;
+/// otherwise from the call until the device is done.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Where: auto, cpu or an adapter's number in `gpu-init devices`; may be repeated [default: auto and cpu].
@@ -90,20 +96,20 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
 
     let mut targets = targets(&args.device, &wanted)?;
     let jobs = targets.iter().map(|target| target.jobs(&wanted)).collect::<anyhow::Result<Vec<_>>>()?;
-    let count: usize = jobs.iter().map(Vec::len).sum();
     if jobs.iter().any(Vec::is_empty) {
         bail!(
             "bench: no size that was asked for fits on every device; lower --size, or leave a device out by --device"
         );
     }
-    let bar = bar(count as u64);
+    let samples: u64 = jobs.iter().map(|jobs| jobs.len() as u64 * u64::from(wanted.samples)).sum();
+    let bar = bar(samples);
     let mut report = Report::new(wanted.samples);
     for (target, jobs) in targets.iter_mut().zip(jobs) {
         report.add_device(target);
-        for job in jobs {
-            bar.set_message(format!("{}: {job}", target.name()));
-            report.add(&job, target.measure(&job, wanted.samples)?);
-            bar.inc(1);
+        bar.set_message(target.name().to_owned());
+        let spreads = measure(wanted.samples, jobs.len(), &mut |i| target.run(&jobs[i]), &mut || bar.inc(1))?;
+        for (job, seconds) in jobs.iter().zip(spreads) {
+            report.add(job, seconds);
         }
     }
     bar.finish_and_clear();
@@ -200,7 +206,7 @@ fn targets(choices: &[Choice], wanted: &Wanted) -> anyhow::Result<Vec<Target>> {
         .collect()
 }
 
-/// Counts measurements.
+/// Counts samples.
 fn bar(count: u64) -> ProgressBar {
     let style = ProgressStyle::with_template("measuring [{bar:30}] {pos}/{len} {eta} left, {msg}");
     ProgressBar::new(count).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))

@@ -10,6 +10,7 @@ use plotters::element::DashedPathElement;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
+use super::by::By;
 use super::report::{Measured, Report};
 
 const WIDTH: u32 = 1080;
@@ -57,6 +58,8 @@ type Points = Vec<(f64, f64)>;
 /// What belongs to one device, or to a peer on it.
 struct Group {
     title: String,
+    /// Of its lines: thin ones for what this crate is compared with.
+    width: u32,
     lines: Vec<Line>,
 }
 
@@ -91,13 +94,12 @@ pub(super) fn svg(report: &Report) -> anyhow::Result<String> {
 /// A device's fills and writes, and those of its peers.
 fn groups(device: &Measured, dtype: DType, initializers: &[Initializer]) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
-    for row in device.rows.iter().filter(|row| row.dtype == dtype) {
-        let title = match row.peer {
-            None => device.title(),
-            Some(peer) => peer.name().to_owned(),
-        };
+    // A Philox is as fast with rand_distr as with the textbook's Box-Muller: one line is enough.
+    for row in device.rows.iter().filter(|row| row.dtype == dtype && row.by != By::RandDistrPhilox) {
+        let title = if row.by == By::GpuInit { device.title() } else { row.by.name().to_owned() };
         if groups.last().is_none_or(|group| group.title != title) {
-            groups.push(Group { title, lines: Vec::new() });
+            let width = if row.by == By::GpuInit { 2 } else { 1 };
+            groups.push(Group { title, width, lines: Vec::new() });
         }
         let Some(group) = groups.last_mut() else { continue };
         let marker = initializers.iter().position(|&initializer| initializer == row.initializer);
@@ -111,7 +113,7 @@ fn groups(device: &Measured, dtype: DType, initializers: &[Initializer]) -> Vec<
     if let Some(group) = groups.first_mut() {
         // At the sizes that were filled: a write stands for tensors of any type of as many bytes.
         let mut points: Points = Vec::new();
-        for row in device.rows.iter().filter(|row| row.dtype == dtype && row.peer.is_none()) {
+        for row in device.rows.iter().filter(|row| row.dtype == dtype && row.by == By::GpuInit) {
             let point = (f64::from(row.size), row.write_gb_per_s());
             if !points.contains(&point) {
                 points.push(point);
@@ -163,7 +165,7 @@ fn draw(root: &DrawingArea<SVGBackend, Shift>, groups: &[Group], title: &str) ->
                 chart.draw_series(DashedLineSeries::new(points, 8, 5, color.stroke_width(2)))?;
                 continue;
             };
-            chart.draw_series(LineSeries::new(points.clone(), color.stroke_width(2)))?;
+            chart.draw_series(LineSeries::new(points.clone(), color.stroke_width(group.width)))?;
             for point in points {
                 let at = chart.backend_coord(&point);
                 root.draw(&mark(marker, at, *color))?;
@@ -185,7 +187,7 @@ fn draw_legend(area: &DrawingArea<SVGBackend, Shift>, groups: &[Group]) -> Drawn
             match line.marker {
                 None => area.draw(&DashedPathElement::new(ends, 8, 5, color.stroke_width(2)))?,
                 Some(marker) => {
-                    area.draw(&PathElement::new(ends, color.stroke_width(2)))?;
+                    area.draw(&PathElement::new(ends, color.stroke_width(group.width)))?;
                     area.draw(&mark(marker, (26, y), *color))?;
                 }
             }

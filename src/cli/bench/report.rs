@@ -3,7 +3,7 @@
 use gpu_init::{DType, Initializer};
 use serde_json::{Value, json};
 
-use super::host::Peer;
+use super::by::By;
 use super::measure::Spread;
 use super::target::{Job, Target};
 use crate::cli::output::gb_per_s;
@@ -22,6 +22,8 @@ pub(super) struct Measured {
     pub(super) timing: &'static str,
     /// What the writes are.
     pub(super) write: &'static str,
+    /// Bytes that one dispatch fills at most.
+    pub(super) window: Option<u64>,
     pub(super) writes: Vec<Write>,
     pub(super) rows: Vec<Row>,
 }
@@ -43,7 +45,7 @@ pub(super) struct Write {
 /// A fill.
 #[derive(Debug)]
 pub(super) struct Row {
-    pub(super) peer: Option<Peer>,
+    pub(super) by: By,
     pub(super) dtype: DType,
     pub(super) initializer: Initializer,
     /// The binary logarithm of the elements.
@@ -60,11 +62,7 @@ impl Write {
 }
 
 impl Row {
-    pub(super) fn by(&self) -> &'static str {
-        self.peer.map_or("gpu-init", Peer::name)
-    }
-
-    fn bytes(&self) -> u64 {
+    pub(super) fn bytes(&self) -> u64 {
         self.dtype.size() << self.size
     }
 
@@ -100,6 +98,7 @@ impl Report {
             details: target.details(),
             timing: target.timing(),
             write: target.write(),
+            window: target.window(),
             writes: Vec::new(),
             rows: Vec::new(),
         });
@@ -110,10 +109,10 @@ impl Report {
         let Some(device) = self.devices.last_mut() else { return };
         match *job {
             Job::Write { bytes } => device.writes.push(Write { bytes, seconds }),
-            Job::Fill { initializer, dtype, size, peer } => {
+            Job::Fill { initializer, dtype, size, by } => {
                 let write = device.writes.iter().find(|write| write.bytes == dtype.size() << size);
                 let write_seconds = write.map_or(f64::NAN, |write| write.seconds.median);
-                device.rows.push(Row { peer, dtype, initializer, size, seconds, write_seconds });
+                device.rows.push(Row { by, dtype, initializer, size, seconds, write_seconds });
             }
         }
     }
@@ -124,7 +123,7 @@ impl Report {
         let row = |row: &Row| {
             let [median, min, max] = row.ns_per_element();
             json!({
-                "by": row.by(),
+                "by": row.by.name(),
                 "dtype": row.dtype.to_string(),
                 "init": row.initializer.to_string(),
                 "elements": 1u64 << row.size,
@@ -141,6 +140,7 @@ impl Report {
                 "details": device.details,
                 "timing": device.timing,
                 "write": device.write,
+                "window_bytes": device.window,
                 "writes": device.writes.iter().map(write).collect::<Vec<_>>(),
                 "rows": device.rows.iter().map(row).collect::<Vec<_>>(),
             })

@@ -1,6 +1,7 @@
 //! The figures as a table for people.
 
 use super::report::{Measured, Report, Row};
+use super::summary;
 
 pub(super) fn table(report: &Report) -> String {
     report.devices.iter().map(device).collect::<Vec<_>>().join("\n")
@@ -11,8 +12,8 @@ fn device(device: &Measured) -> String {
         format!("{}: {}; {}; write bandwidth by {}\n", device.name, device.details, device.timing, device.write);
     let mut last: Option<&Row> = None;
     for row in &device.rows {
-        if last.is_none_or(|last| last.by() != row.by() || last.dtype != row.dtype) {
-            text += &format!("\n  {} {}\n", row.dtype, row.by());
+        if last.is_none_or(|last| last.by != row.by || last.dtype != row.dtype) {
+            text += &format!("\n  {} {}\n", row.dtype, row.by.name());
             text += &format!(
                 "  {:<18} {:>8} {:>10}  {:<21} {:>9} {:>11} {:>7}\n",
                 "initializer", "elements", "ns/element", "(min .. max)", "GB/s", "write GB/s", "share"
@@ -32,11 +33,14 @@ fn device(device: &Measured) -> String {
         );
         last = Some(row);
     }
-    text
+    for line in summary::lines(device) {
+        text += &format!("\n  {line}");
+    }
+    text + "\n"
 }
 
 /// Three digits.
-fn figure(value: f64) -> String {
+pub(super) fn figure(value: f64) -> String {
     // Rounded first: 9.998 is 10.0.
     let value: f64 = format!("{value:.2e}").parse().unwrap_or(value);
     let decimals = if value > 0.0 { (2 - value.log10().floor() as i32).clamp(0, 9) as usize } else { 0 };

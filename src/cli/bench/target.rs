@@ -1,14 +1,12 @@
 //! A device and what there is to measure on it.
 
-use std::fmt;
+use gpu_init::{DType, Initializer, Parameter, wgpu};
 
-use gpu_init::{DType, Distribution, Initializer, Parameter, wgpu};
-
+use super::by::By;
 use super::gpu::Gpu;
-use super::host::{Host, Peer};
-use super::measure::{Spread, measure};
+use super::host::Host;
 use super::{CPU_MOST, MOST, Wanted};
-use crate::cli::output::{binary_bytes, complain};
+use crate::cli::output::complain;
 
 /// A device, and the binary logarithm of the most elements to fill there.
 pub(super) struct Target {
@@ -26,20 +24,8 @@ enum Device {
 pub(super) enum Job {
     /// Writing so many bytes with one value.
     Write { bytes: u64 },
-    /// Filling 2^`size` elements, with this crate unless by a peer.
-    Fill { initializer: Initializer, dtype: DType, size: u32, peer: Option<Peer> },
-}
-
-impl fmt::Display for Job {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Job::Write { bytes } => write!(f, "{} of one value", binary_bytes(*bytes)),
-            Job::Fill { initializer, dtype, size, peer } => {
-                let by = peer.map_or(String::new(), |peer| format!(" by {}", peer.name()));
-                write!(f, "{} {dtype} 2^{size}{by}", initializer.name())
-            }
-        }
-    }
+    /// Filling 2^`size` elements.
+    Fill { initializer: Initializer, dtype: DType, size: u32, by: By },
 }
 
 impl Target {
@@ -86,6 +72,14 @@ impl Target {
         }
     }
 
+    /// Bytes that it fills at once at most, if there is such a limit.
+    pub(super) fn window(&self) -> Option<u64> {
+        match &self.device {
+            Device::Gpu(gpu) => Some(gpu.window()),
+            Device::Cpu(_) => None,
+        }
+    }
+
     /// All that is wanted and fits: first the writes, which the others are compared with.
     pub(super) fn jobs(&self, wanted: &Wanted) -> anyhow::Result<Vec<Job>> {
         let largest = match &self.device {
@@ -93,27 +87,26 @@ impl Target {
             Device::Cpu(host) => host.largest(),
         };
         let (mut writes, mut fills) = (Vec::new(), Vec::new());
-        let by = match &self.device {
-            Device::Gpu(_) => vec![None],
-            Device::Cpu(_) => [None].into_iter().chain(Peer::ALL.map(Some)).collect(),
+        let all = match &self.device {
+            Device::Gpu(gpu) => gpu.by(),
+            Device::Cpu(_) => By::CPU,
         };
-        for peer in by {
+        for &by in all {
             for &dtype in &wanted.dtypes {
                 let most = (largest / dtype.size()).max(1).ilog2().min(self.most);
                 let sizes = wanted.sizes(most);
-                if peer.is_none() && wanted.sizes.iter().any(|&size| size > most) {
+                if by == By::GpuInit && wanted.sizes.iter().any(|&size| size > most) {
                     complain(&format!(
                         "{}: more than 2^{most} elements of {dtype} do not fit, and are left out",
                         self.name()
                     ));
                 }
                 for &initializer in &wanted.initializers {
-                    let law = law(initializer, 2)?;
-                    if peer.is_some_and(|peer| dtype != DType::F32 || !peer.draws(law)) {
+                    if !by.draws(parameter(initializer, 2).resolve(0, 0)?.distribution, dtype) {
                         continue;
                     }
                     for &size in &sizes {
-                        fills.push(Job::Fill { initializer, dtype, size, peer });
+                        fills.push(Job::Fill { initializer, dtype, size, by });
                         writes.push(dtype.size() << size);
                     }
                 }
@@ -124,22 +117,16 @@ impl Target {
         Ok(writes.into_iter().map(|bytes| Job::Write { bytes }).chain(fills).collect())
     }
 
-    /// Seconds that it takes.
-    pub(super) fn measure(&mut self, job: &Job, samples: u32) -> anyhow::Result<Spread> {
+    /// Seconds that it takes, once.
+    pub(super) fn run(&mut self, job: &Job) -> anyhow::Result<f64> {
         match (&mut self.device, *job) {
-            (Device::Gpu(gpu), Job::Write { bytes }) => measure(samples, &mut || gpu.write(bytes)),
-            (Device::Cpu(host), Job::Write { bytes }) => measure(samples, &mut || host.write(bytes)),
-            (Device::Gpu(gpu), Job::Fill { initializer, dtype, size, .. }) => {
-                let parameter = parameter(initializer, size).dtype(dtype);
-                measure(samples, &mut || gpu.fill(&parameter))
+            (Device::Gpu(gpu), Job::Write { bytes }) => gpu.write(bytes),
+            (Device::Cpu(host), Job::Write { bytes }) => host.write(bytes),
+            (Device::Gpu(gpu), Job::Fill { initializer, dtype, size, by }) => {
+                gpu.fill(&parameter(initializer, size).dtype(dtype), by)
             }
-            (Device::Cpu(host), Job::Fill { initializer, dtype, size, peer: None }) => {
-                let parameter = parameter(initializer, size).dtype(dtype);
-                measure(samples, &mut || host.fill(&parameter, dtype, 1 << size))
-            }
-            (Device::Cpu(host), Job::Fill { initializer, size, peer: Some(peer), .. }) => {
-                let law = law(initializer, size)?;
-                measure(samples, &mut || host.peer(peer, law, 1 << size))
+            (Device::Cpu(host), Job::Fill { initializer, dtype, size, by }) => {
+                host.fill(&parameter(initializer, size).dtype(dtype), by)
             }
         }
     }
@@ -160,8 +147,4 @@ impl Wanted {
 /// A matrix as square as can be, for the laws that go by fans.
 fn parameter(initializer: Initializer, size: u32) -> Parameter {
     Parameter::new([1 << (size - size / 2), 1 << (size / 2)], initializer)
-}
-
-fn law(initializer: Initializer, size: u32) -> gpu_init::Result<Distribution> {
-    Ok(parameter(initializer, size).resolve(0, 0)?.distribution)
 }

@@ -1,0 +1,57 @@
+//! What comes before and beside the elements: opening a device, and what a tensor costs beyond its bytes.
+
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
+use gpu_init::{Cpu, Device, DeviceOptions, Error, Parameter};
+
+fn device() -> Option<Device> {
+    match Device::new() {
+        Ok(device) => Some(device),
+        Err(Error::NoAdapter { .. }) => None,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// From nothing to a tensor that is filled. The driver may keep compiled shaders from one opening to the next.
+fn opening(criterion: &mut Criterion) {
+    if device().is_none() {
+        return eprintln!("There is no GPU adapter to open.");
+    }
+    let parameter = Parameter::xavier_normal([64, 64]);
+    let mut group = criterion.benchmark_group("opening");
+    group.sample_size(10).sampling_mode(SamplingMode::Flat);
+    group.bench_function("to the first tensor", |bencher| {
+        bencher.iter(|| {
+            let device = Device::open(&DeviceOptions::default()).unwrap();
+            let tensor = device.fill(&parameter).unwrap();
+            device.wait().unwrap();
+            tensor
+        });
+    });
+    group.finish();
+}
+
+/// A thousand small tensors in one call, beside one tensor of as many elements: what a tensor costs beyond its bytes.
+fn small_tensors(criterion: &mut Criterion) {
+    let small: Vec<_> = (0..1000).map(|i| Parameter::xavier_normal([64, 64]).stream(i)).collect();
+    let one = [Parameter::xavier_normal([64_000, 64])];
+    let mut group = criterion.benchmark_group("plan");
+    group.sample_size(10).sampling_mode(SamplingMode::Flat).throughput(Throughput::Elements(4_096_000));
+    group.warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(3));
+    let (device, cpu) = (device(), Cpu::new());
+    for (name, parameters) in [("1000 tensors", &small[..]), ("one tensor", &one)] {
+        if let Some(device) = &device {
+            group.bench_function(BenchmarkId::new("gpu", name), |bencher| {
+                bencher.iter(|| device.fill_all_with(parameters, &mut |_, _| ControlFlow::Continue(())).unwrap());
+            });
+        }
+        let id = BenchmarkId::new("cpu", name);
+        group.bench_function(id, |bencher| bencher.iter(|| cpu.fill_all(parameters).unwrap()));
+    }
+    group.finish();
+}
+
+criterion_group!(benches, opening, small_tensors);
+criterion_main!(benches);

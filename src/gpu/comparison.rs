@@ -1,0 +1,25 @@
+//! Another shader in the place of one of this crate's, to measure the one beside the other.
+
+use std::sync::Arc;
+
+use super::kernels::{Kernels, Sources};
+use super::probe::{Group, Trusted};
+use super::{Device, Inner};
+use crate::Result;
+
+impl Device {
+    /// This device with another text of the fill shader. Nothing checks what it fills with: for `gpu-init bench` alone.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory), [`Error::DeviceLost`](crate::Error::DeviceLost).
+    #[doc(hidden)]
+    pub fn with_fill_shader(&self, wgsl: String) -> Result<Self> {
+        let Inner { context, multiply, .. } = &*self.inner;
+        let kernels = Kernels::new(context, &Sources { fill: wgsl, ..Sources::new(*multiply) })?;
+        let trusted = Trusted::default();
+        // The probe would refuse bits that are not the stream's.
+        trusted.add(Group::all());
+        let inner = Inner { context: context.clone(), kernels, multiply: *multiply, trusted };
+        Ok(Device { inner: Arc::new(inner), streams: self.streams.clone() })
+    }
+}

@@ -1,0 +1,104 @@
+//! How many instructions an element costs, which no other work on the machine can change: on the CPU by valgrind's
+//! callgrind, in the shader by what wgpu gives a Vulkan driver. `tests/instructions.txt` has what it was; a rise of over
+//! 3% fails. Where it is meant, or the figures fell, this writes the file anew:
+//!
+//! ```sh
+//! GPU_INIT_REWRITE_INSTRUCTIONS=1 cargo test --release --features cli --test instructions
+//! ```
+
+#[path = "common/instructions.rs"]
+mod instructions;
+#[path = "common/spirv.rs"]
+mod spirv;
+#[path = "common/spirv_count.rs"]
+mod spirv_count;
+
+use std::env;
+use std::process::{Command, Output};
+
+use gpu_init::half::{bf16, f16};
+use gpu_init::{Cpu, DType, Element, Initializer, Parameter};
+use instructions::Counted;
+use spirv_count::Count;
+
+const INITIALIZERS: [(&str, Initializer); 3] = [
+    ("normal", Initializer::Normal { mean: 0.0, std: 0.02 }),
+    ("uniform", Initializer::Uniform { a: -0.05, b: 0.05 }),
+    ("truncated", Initializer::TruncatedNormal { mean: 0.0, std: 0.02, a: -0.04, b: 0.04 }),
+];
+/// The difference of two lengths is free of what does not grow with them.
+const LENGTHS: [usize; 2] = [1 << 17, 1 << 19];
+/// Tells `counted_fill` what to fill: a law, an element type and a length.
+const FILL: &str = "GPU_INIT_COUNTED_FILL";
+
+/// What valgrind runs this very program for.
+#[test]
+fn counted_fill() {
+    let Ok(text) = env::var(FILL) else { return };
+    let words: Vec<&str> = text.split(' ').collect();
+    let &[law, dtype, len] = &words[..] else { panic!("{FILL}={text:?}") };
+    let (_, initializer) = INITIALIZERS.into_iter().find(|(name, _)| *name == law).unwrap();
+    let len = len.parse().unwrap();
+    match dtype.parse().unwrap() {
+        DType::F32 => fill::<f32>(initializer, len),
+        DType::F16 => fill::<f16>(initializer, len),
+        DType::BF16 => fill::<bf16>(initializer, len),
+    }
+}
+
+fn fill<T: Element>(initializer: Initializer, len: usize) {
+    let mut out = vec![T::zeroed(); LENGTHS[1]];
+    let parameter = Parameter::new([len], initializer).dtype(T::DTYPE).stream(0);
+    Cpu::new().fill_into(&parameter, &mut out[..len]).unwrap();
+}
+
+/// The instructions of a whole run.
+fn callgrind(law: &str, dtype: DType, len: usize) -> f64 {
+    let folder = tempfile::tempdir().unwrap();
+    let Output { status, stderr, .. } = Command::new("valgrind")
+        .args(["--tool=callgrind", "--callgrind-out-file=out"])
+        .arg(env::current_exe().unwrap())
+        .args(["counted_fill", "--exact", "--test-threads=1"])
+        .env(FILL, format!("{law} {dtype} {len}"))
+        .env("RAYON_NUM_THREADS", "1")
+        .current_dir(&folder)
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&stderr);
+    assert!(status.success(), "{text}");
+    // "==1234== Collected : 123456"
+    let count = text.lines().find_map(|line| line.split_once("Collected :"));
+    count.and_then(|(_, count)| count.trim().parse().ok()).unwrap_or_else(|| panic!("no count in {text}"))
+}
+
+#[test]
+fn of_the_cpu_path() {
+    if !instructions::can_count() {
+        return;
+    }
+    let mut counted = Vec::new();
+    for (law, _) in INITIALIZERS {
+        for dtype in DType::ALL {
+            let [short, long] = LENGTHS.map(|len| callgrind(law, dtype, len));
+            let per_element = (long - short) / (LENGTHS[1] - LENGTHS[0]) as f64;
+            counted.push(Counted { name: format!("cpu {law} {dtype}"), per_element });
+        }
+    }
+    instructions::check("cpu", &counted);
+}
+
+#[test]
+fn of_the_shader() {
+    let mut counted = Vec::new();
+    for (multiply, wgsl) in spirv::sources() {
+        for (law, distribution) in spirv::LAWS {
+            for dtype in DType::ALL {
+                let Count { instructions, stores } = spirv_count::count(&spirv::fill(&wgsl, distribution, dtype));
+                // A store is of 16 bytes.
+                let per_element = instructions as f64 / (stores * 16 / dtype.size()) as f64;
+                counted.push(Counted { name: format!("spirv {multiply} {law} {dtype}"), per_element });
+            }
+        }
+    }
+    instructions::check("spirv", &counted);
+}

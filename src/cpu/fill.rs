@@ -17,7 +17,7 @@ use crate::{Distribution, Element, Fill, Result};
 /// Blocks computed side by side: the widest vectors hold 16 words.
 const LANES: usize = 16;
 /// Elements of a unit of work for one core: 256 KiB of f32, inside a core's cache.
-const TASK: usize = 1 << 16;
+pub(crate) const TASK: usize = 1 << 16;
 
 /// What the shader's `params` hold of a fill.
 #[derive(Clone, Copy)]

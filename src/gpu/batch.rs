@@ -206,3 +206,7 @@ fn parts(fill: &Fill, offset: u64, room: u64, table: u32) -> impl Iterator<Item 
         }
     })
 }
+
+#[cfg(test)]
+#[path = "batch_tests.rs"]
+mod tests;

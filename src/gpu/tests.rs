@@ -186,6 +186,35 @@ fn a_driver_that_breaks_the_arithmetic_is_refused() {
     }
 }
 
+/// The same of small tensors that share a buffer, when the first are made.
+#[test]
+fn a_driver_that_breaks_many_at_once_is_refused() {
+    for (from, to, what) in [
+        ("4u * i) + vec4<u32>(0u, 1u", "4u * i) + vec4<u32>(1u, 1u", "normal F32"),
+        ("low | high", "low", "normal F16"),
+        ("at + 1u <", "at <", "constant BF16"),
+        ("lane + 3u * PART_LANES", "lane + 2u * PART_LANES", "uniform F32"),
+        ("bounds.table + at.index", "bounds.table + at.index + u32(bounds.table > 0u)", "truncated F32"),
+    ] {
+        let Some(opened) = open_broken(from, to) else { return };
+        let device = opened.unwrap();
+        let (law, dtype) = what.split_once(' ').unwrap();
+        let initializer = match law {
+            "normal" => Initializer::XAVIER_NORMAL,
+            "uniform" => Initializer::XAVIER_UNIFORM,
+            "constant" => Initializer::ONES,
+            _ => Initializer::TruncatedNormal { mean: 0.0, std: 1.0, a: -1.0, b: 1.0 },
+        };
+        let two = vec![Parameter::new([3, 3], initializer).dtype(dtype.parse().unwrap()); 2];
+        match device.fill_all(&two) {
+            Err(error @ Error::WrongBits { .. }) => assert!(error.to_string().contains(what), "{error}"),
+            other => panic!("{from} -> {to}: {other:?}"),
+        }
+        // By itself none needs that kernel.
+        device.fill(&two[0]).unwrap();
+    }
+}
+
 #[test]
 fn a_shader_that_does_not_compile_is_an_error() {
     let Some(opened) = open_broken("fn radius(", "fn radius(;") else { return };

@@ -6,11 +6,11 @@
 use rayon::prelude::*;
 
 use super::vectors::{Vectorize, vectorized};
+use crate::law_cache::table;
 use crate::philox::{philox4x32, words};
 use crate::progress::Progress;
 use crate::quantile::Truncated as Law;
 use crate::sample::{Scaling, normal4, uniform4};
-use crate::table_cache::table;
 use crate::truncated::{Table, cubic, entry, segment, truncated4};
 use crate::{Distribution, Element, Fill, Result};
 

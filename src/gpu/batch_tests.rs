@@ -62,15 +62,19 @@ fn check(device: &Device) {
     let references: Vec<_> = tensors.iter().collect();
     let (fingerprints, stats) = (device.fingerprints(&references).unwrap(), device.stats(&references).unwrap());
     let alignment = u64::from(device.wgpu_device().limits().min_storage_buffer_offset_alignment);
-    let mut expected: HashMap<&wgpu::Buffer, Vec<u8>> = HashMap::new();
+    let mut expected: Vec<(&wgpu::Buffer, Vec<u8>)> = Vec::new();
     for (i, (tensor, parameter)) in tensors.iter().zip(&parameters).enumerate() {
         let on_host = cpu.fill(parameter).unwrap();
         assert_eq!(tensor.read().unwrap(), on_host, "{parameter:?}");
         assert_eq!((fingerprints[i], &stats[i]), (on_host.fingerprint(), &on_host.stats()), "{parameter:?}");
         assert!(tensor.offset() % 256 == 0 && tensor.offset() % alignment == 0);
         assert_eq!(tensor.binding().offset, tensor.offset());
-        let expected = expected.entry(tensor.buffer()).or_insert_with(|| vec![0; tensor.buffer().size() as usize]);
-        let place = &mut expected[tensor.offset() as usize..][..on_host.as_bytes().len()];
+        let buffer = tensor.buffer();
+        let number = expected.iter().position(|(other, _)| *other == buffer).unwrap_or_else(|| {
+            expected.push((buffer, vec![0; buffer.size() as usize]));
+            expected.len() - 1
+        });
+        let place = &mut expected[number].1[tensor.offset() as usize..][..on_host.as_bytes().len()];
         assert!(place.iter().all(|&byte| byte == 0), "{parameter:?} overlaps another");
         place.copy_from_slice(on_host.as_bytes());
     }

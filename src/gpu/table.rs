@@ -3,8 +3,8 @@
 use super::context::Context;
 use super::kernels::Kernels;
 use super::record::Bound;
+use crate::law_cache::table;
 use crate::quantile::Truncated;
-use crate::table_cache::table;
 use crate::truncated::Table;
 use crate::{Distribution, Fill, Result};
 

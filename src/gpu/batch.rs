@@ -119,8 +119,7 @@ impl Device {
         kinds.sort_unstable_by_key(|&(dtype, transform)| (dtype as u32, transform as u32));
         kinds.dedup();
         for kind in kinds {
-            let is_known = |device: &Device| device.inner.shared.lock().is_ok_and(|kinds| kinds.contains(&kind));
-            if !is_known(self) {
+            if !self.inner.shared.lock().is_ok_and(|kinds| kinds.contains(&kind)) {
                 probe::shared(self, "fill", kind)?;
                 if let Ok(mut kinds) = self.inner.shared.lock() {
                     kinds.insert(kind);

@@ -103,7 +103,9 @@ fn narrow_limits_make_no_difference() {
     let device = device(wgpu_device, queue, Multiply::Limbs);
     check(&device);
     let law = |i: usize| Initializer::TruncatedNormal { mean: 0.0, std: 1.0, a: -1.0, b: 1.0 + i as f64 / 64.0 };
-    let laws: Vec<_> = (0..300).map(|i| Parameter::new([5], law(i)).stream(i as u64)).collect();
+    let mut laws: Vec<_> = (0..300).map(|i| Parameter::new([5], law(i)).stream(i as u64)).collect();
+    laws.extend([vec![3, 3], vec![600, 601]].map(|shape| Parameter::xavier_normal(shape).stream(0)));
+    laws.push(Parameter::xavier_normal([3, 3]).stream(1));
     for (tensor, parameter) in device.fill_all(&laws).unwrap().iter().zip(&laws) {
         assert_eq!(tensor.read().unwrap(), Cpu::with_seed(42).fill(parameter).unwrap(), "{parameter:?}");
     }

@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
+use gpu_init::wgpu::BufferUsages;
 use gpu_init::{Cpu, Device, DeviceOptions, Error, Parameter};
 
 fn device() -> Option<Device> {
@@ -53,5 +54,33 @@ fn small_tensors(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, opening, small_tensors);
+/// The first fill of a buffer, as it is and where wgpu zeroes it first, as it does one that can be anything else than
+/// weights; and another fill of the same memory.
+fn new_buffer(criterion: &mut Criterion) {
+    let Some(device) = device() else { return };
+    let weights = Parameter::xavier_uniform([8192, 8192]).name("w");
+    let mut group = criterion.benchmark_group("buffer");
+    group.sample_size(10).sampling_mode(SamplingMode::Flat).throughput(Throughput::Bytes(4 << 26));
+    group.warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(3));
+    for (name, usages) in [("new", BufferUsages::empty()), ("new, zeroed", BufferUsages::VERTEX)] {
+        let weights = weights.clone().usages(usages);
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| {
+                let tensor = device.fill(&weights).unwrap();
+                device.wait().unwrap();
+                tensor
+            });
+        });
+    }
+    let tensor = device.fill(&weights).unwrap();
+    group.bench_function("used", |bencher| {
+        bencher.iter(|| {
+            device.fill_into(&weights, tensor.buffer(), 0).unwrap();
+            device.wait().unwrap();
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, opening, small_tensors, new_buffer);
 criterion_main!(benches);

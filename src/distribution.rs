@@ -7,7 +7,7 @@ use crate::orthogonal::Orthogonal;
 use crate::quantile::Truncated;
 use crate::sample::Scaling;
 use crate::sparse::Sparse;
-use crate::{DType, Error, Fill, Result};
+use crate::{DType, Error, Fill, Result, law_cache};
 
 /// The largest |z| of the normal: sqrt(2 ln 2^32), rounded up.
 pub(crate) const LARGEST_NORMAL: f64 = 6.660_44;
@@ -177,7 +177,7 @@ impl Distribution {
         if f64::from(least_from(low.next_up(), dtype)) >= high {
             return Err(Error::NoValueBetween { operation, low, high, dtype });
         }
-        let [_, spread, _] = law.moments();
+        let [_, spread, _] = law_cache::moments(law);
         at_least(operation, "std within the bounds", spread, LEAST_TRUNCATED, dtype)?;
         let (least, largest) = (least_from(low, dtype), 0.0 - least_from(-high, dtype));
         Ok(Distribution::Truncated { mean, std, low, high, least, largest })
@@ -238,7 +238,7 @@ impl Distribution {
             Distribution::Normal { mean, std } => (mean.into(), std.into(), 3.0),
             Distribution::Uniform { mean, bound } => (mean.into(), f64::from(bound) / 3f64.sqrt(), 1.8),
             Distribution::Truncated { mean, std, low, high, .. } => {
-                let [mean, std, kurtosis] = Truncated { mean, std, low, high }.moments();
+                let [mean, std, kurtosis] = law_cache::moments(Truncated { mean, std, low, high });
                 (mean, std, kurtosis)
             }
             Distribution::Constant { value } => (value.into(), 0.0, 0.0),

@@ -16,6 +16,7 @@ mod gpu;
 mod host_tensor;
 mod init;
 mod initializer;
+mod law_cache;
 mod orthogonal;
 mod parameter;
 mod philox;
@@ -28,7 +29,6 @@ mod sample;
 mod shape;
 mod slice;
 mod sparse;
-mod table_cache;
 mod truncated;
 
 pub use cpu::Cpu;

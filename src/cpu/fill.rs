@@ -7,16 +7,16 @@ use rayon::prelude::*;
 
 use super::blocks::{BLOCKS, Blocks, PAIRS, word};
 use super::vectors::{Vectorize, Vectors};
+use crate::law_cache::table;
 use crate::philox::{philox4x32, words};
 use crate::progress::Progress;
 use crate::quantile::Truncated as Law;
 use crate::sample::{Scaling, normal4, on_circle, radius_squared, root, uniform1, uniform4};
-use crate::table_cache::table;
 use crate::truncated::{Table, cubic, entry, segment, truncated4};
 use crate::{Distribution, Element, Fill, Result};
 
 /// Elements of a unit of work for one core: 256 KiB of f32, inside a core's cache.
-const TASK: usize = 1 << 16;
+pub(crate) const TASK: usize = 1 << 16;
 
 /// What the shader's `params` hold of a fill.
 #[derive(Clone, Copy)]

@@ -8,6 +8,8 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use rayon::prelude::*;
+
 use crate::progress::Progress;
 use crate::{Element, Error, Fill, HostTensor, Parameter, Result};
 
@@ -33,6 +35,14 @@ impl Streams {
         let stream = if parameter.has_stream() { fill.stream } else { self.next.fetch_add(1, Ordering::Relaxed) };
         Fill { stream, ..fill }
     }
+}
+
+/// Small tensors made between two reports of progress.
+const GROUP: usize = 256;
+
+/// Whether one core makes a tensor: many of them are made side by side.
+fn is_small(fill: &Fill) -> bool {
+    fill.len <= fill::TASK as u64 && fill.distribution.base() == fill.distribution
 }
 
 /// The host as a device: a seed, and a stream for each call that names none.
@@ -108,8 +118,21 @@ impl Cpu {
         let fills = parameters.iter().map(|parameter| self.streams.resolve(parameter)).collect::<Result<Vec<_>>>()?;
         let total = fills.iter().map(|fill| fill.len).fold(0, u64::saturating_add);
         let mut progress = Progress::new("fill", total, progress);
-        let fills = parameters.iter().zip(fills).map(|(parameter, fill)| self.streams.take(parameter, fill));
-        fills.map(|fill| HostTensor::filled(fill, &mut progress)).collect()
+        let take = |(parameter, fill)| self.streams.take(parameter, fill);
+        let fills: Vec<_> = parameters.iter().zip(fills).map(take).collect();
+        let mut tensors: Vec<_> = fills.iter().map(|_| None).collect();
+        let (small, large): (Vec<_>, Vec<_>) = (0..fills.len()).partition(|&i| is_small(&fills[i]));
+        for group in small.chunks(GROUP) {
+            let made = group.par_iter().map(|&i| HostTensor::filled(fills[i], &mut Progress::silent()));
+            for (&i, tensor) in group.iter().zip(made.collect::<Result<Vec<_>>>()?) {
+                tensors[i] = Some(tensor);
+            }
+            progress.add(group.iter().map(|&i| fills[i].len).sum())?;
+        }
+        for i in large {
+            tensors[i] = Some(HostTensor::filled(fills[i], &mut progress)?);
+        }
+        Ok(tensors.into_iter().flatten().collect())
     }
 
     /// Fills the caller's slice, which must be as long as the parameter (or its range).

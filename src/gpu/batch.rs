@@ -120,12 +120,14 @@ impl Device {
         let Some((first, _)) = tensors.first() else { return Ok(()) };
         let operation = first.fill.operation;
         let tables = Tables::new(context, kernels, operation, tensors.iter().map(|(tensor, _)| &tensor.fill))?;
-        let mut numbers = HashMap::new();
         let mut batches: Vec<Batch> = Vec::new();
         for &(Tensor { fill, buffer, offset, .. }, room) in tensors {
-            let (table, start) = tables.window(&fill.distribution, limits.binding);
-            let number = *numbers.entry((buffer, kind(fill), table.offset)).or_insert_with(|| {
-                batches.push(Batch { kind: kind(fill), buffer: buffer.clone(), table, parts: Vec::new(), elements: 0 });
+            let (kind, (table, start)) = (kind(fill), tables.window(&fill.distribution, limits.binding));
+            // From the last one on, for those in one buffer follow one another.
+            let is_its =
+                |batch: &Batch| (batch.kind, batch.table.offset) == (kind, table.offset) && batch.buffer == *buffer;
+            let number = batches.iter().rposition(is_its).unwrap_or_else(|| {
+                batches.push(Batch { kind, buffer: buffer.clone(), table, parts: Vec::new(), elements: 0 });
                 batches.len() - 1
             });
             let batch = &mut batches[number];
@@ -189,3 +191,7 @@ fn parts(fill: &Fill, offset: u64, room: u64, table: u32) -> impl Iterator<Item 
         }
     })
 }
+
+#[cfg(test)]
+#[path = "batch_tests.rs"]
+mod tests;

@@ -223,7 +223,7 @@ impl Device {
         &self.inner.context.queue
     }
 
-    /// Makes a tensor in a new buffer and submits the commands that fill it.
+    /// Makes a tensor in a new buffer of its own and submits the commands that fill it.
     ///
     /// ```no_run
     /// use gpu_init::{DType, Device, Parameter};
@@ -242,7 +242,9 @@ impl Device {
         Ok(tensors.swap_remove(0))
     }
 
-    /// Makes many tensors, each in a new buffer, with as few submissions as can be.
+    /// Makes many tensors with as few buffers, dispatches and submissions as can be: those of at most 1 MiB share buffers
+    /// of at most 16 MiB, each at a place where it can be bound by itself ([`Tensor::binding`]), unless they are slices,
+    /// matrices or of other [`usages`](Parameter::usages). Bytes beyond a tensor's elements are zero.
     ///
     /// ```no_run
     /// use gpu_init::{Device, Initializer, Parameter};

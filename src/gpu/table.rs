@@ -3,8 +3,8 @@
 use super::context::Context;
 use super::kernels::Kernels;
 use super::record::Bound;
+use crate::law_cache::table;
 use crate::quantile::Truncated;
-use crate::table_cache::table;
 use crate::truncated::Table;
 use crate::{Distribution, Fill, Result};
 
@@ -48,8 +48,13 @@ impl Tables {
     pub(super) fn bound(&self, law: &Distribution) -> Bound {
         match self.laws.iter().position(|other| other == law) {
             Some(i) => Bound::new(&self.buffer, (i * STRIDE) as u64, size_of::<Table>() as u64),
-            None => Bound::whole(&self.buffer),
+            None => self.none(),
         }
+    }
+
+    /// For a fill that has no table: something that the shader can name, within any device's limits.
+    fn none(&self) -> Bound {
+        Bound::new(&self.buffer, 0, size_of::<[f32; 4]>() as u64)
     }
 
     /// As many tables as a binding of `most` bytes can have, a law's among them, and where it starts there, in entries.
@@ -61,7 +66,7 @@ impl Tables {
                 let bound = Bound::new(&self.buffer, (start * STRIDE) as u64, ((end - start) * STRIDE) as u64);
                 (bound, (i % each * STRIDE / size_of::<[f32; 4]>()) as u32)
             }
-            None => (Bound::whole(&self.buffer), 0),
+            None => (self.none(), 0),
         }
     }
 }

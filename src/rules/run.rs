@@ -52,7 +52,8 @@ impl Plan {
 
 #[cfg(feature = "gpu")]
 impl Device {
-    /// Initializes a model in GPU memory, and waits until all is done: its tensors by name, tied ones in one buffer.
+    /// Initializes a model in GPU memory, and waits until all is done: its tensors by name, tied ones the same one,
+    /// small ones in shared buffers as [`Device::fill_all`] makes them.
     /// `progress` hears how many elements are, of how many, and can end the work.
     ///
     /// ```no_run

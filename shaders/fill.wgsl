@@ -83,9 +83,9 @@ fn store_entry(i: u32, count: u32, value: vec4<u32>) {
     }
 }
 
-// Whole 16-byte entries that start at a block: `first` is a multiple of 4, `count` of an entry's elements. Four for
-// each invocation: what does not depend on one another runs side by side, and what they share is done once. Those
-// of neighbours are neighbours, so that their stores are of whole lines of memory.
+// Whole 16-byte entries that start at a block: `first` is a multiple of 4, `count` of an entry's elements. Four blocks
+// for each invocation: what does not depend on one another runs side by side, and what they share is done once. The
+// entries of neighbours are neighbours, so that their stores are of whole lines of memory.
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn fill(
     @builtin(workgroup_id) group: vec3<u32>,
@@ -93,19 +93,25 @@ fn fill(
     @builtin(local_invocation_index) local: u32,
 ) {
     params = uniforms;
-    let i = 4u * invocation(group, groups, 0u) + local;
+    let i = select(2u, 4u, DTYPE == F32) * invocation(group, groups, 0u) + local;
     let count = params.count / select(8u, 4u, DTYPE == F32);
     if i >= count {
         return;
     }
     let a = entry(i);
     let b = entry(i + WORKGROUP_SIZE);
-    let c = entry(i + 2u * WORKGROUP_SIZE);
-    let d = entry(i + 3u * WORKGROUP_SIZE);
+    var c: vec4<u32>;
+    var d: vec4<u32>;
+    if DTYPE == F32 {
+        c = entry(i + 2u * WORKGROUP_SIZE);
+        d = entry(i + 3u * WORKGROUP_SIZE);
+    }
     store_entry(i, count, a);
     store_entry(i + WORKGROUP_SIZE, count, b);
-    store_entry(i + 2u * WORKGROUP_SIZE, count, c);
-    store_entry(i + 3u * WORKGROUP_SIZE, count, d);
+    if DTYPE == F32 {
+        store_entry(i + 2u * WORKGROUP_SIZE, count, c);
+        store_entry(i + 3u * WORKGROUP_SIZE, count, d);
+    }
 }
 
 // The element `offset` after `first`, if it is one to write, as a word of its own.

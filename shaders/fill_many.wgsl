@@ -18,7 +18,7 @@ struct Part {
 
 @group(0) @binding(3) var<storage, read> parts: array<Part>;
 
-// Invocations of a part's workgroup, each of which writes four entries.
+// Invocations of a part's workgroup, each of which writes four blocks.
 const PART_LANES: u32 = 64u;
 
 // What of entry i is elements of a part; zeros come after the last one.
@@ -61,10 +61,16 @@ fn fill_many(
     table_start = part.table;
     let a = entry(lane);
     let b = entry(lane + PART_LANES);
-    let c = entry(lane + 2u * PART_LANES);
-    let d = entry(lane + 3u * PART_LANES);
+    var c: vec4<u32>;
+    var d: vec4<u32>;
+    if DTYPE == F32 {
+        c = entry(lane + 2u * PART_LANES);
+        d = entry(lane + 3u * PART_LANES);
+    }
     store_part_entry(part, lane, a);
     store_part_entry(part, lane + PART_LANES, b);
-    store_part_entry(part, lane + 2u * PART_LANES, c);
-    store_part_entry(part, lane + 3u * PART_LANES, d);
+    if DTYPE == F32 {
+        store_part_entry(part, lane + 2u * PART_LANES, c);
+        store_part_entry(part, lane + 3u * PART_LANES, d);
+    }
 }

@@ -7,7 +7,7 @@ use super::context::Context;
 use super::kernels::Kernel;
 use super::record::{Bound, Dispatch, Params, Recorder};
 use super::table::Tables;
-use super::window::{ENTRY, FillParams, Transform, WindowLimits};
+use super::window::{BLOCKS, ENTRY, FillParams, Transform, WindowLimits};
 use super::{CHEAP, Device, Inner, Tensor, memory};
 use crate::philox::words;
 use crate::{DType, Distribution, Fill, Result};
@@ -19,9 +19,8 @@ pub(super) const SHARED: u64 = 16 << 20;
 /// A tensor's place in a shared buffer is a multiple of it, or of what the device asks for: it can be bound by itself.
 const STRIDE: u64 = 256;
 
-/// Invocations of a part's workgroup, and entries of a part: four for each of them, which all read what the part is.
+/// Invocations of a part's workgroup.
 pub(super) const PART_LANES: u32 = 64;
-const PART: u64 = 4 * PART_LANES as u64;
 
 /// Where a tensor goes.
 #[derive(Debug, Clone)]
@@ -179,8 +178,9 @@ fn parts(fill: &Fill, offset: u64, room: u64, table: u32) -> impl Iterator<Item 
         table,
     };
     let Fill { first, len, .. } = *fill;
-    (0..entries).step_by(PART as usize).map(move |entry| {
-        let here = (entries - entry).min(PART);
+    let most = BLOCKS * u64::from(PART_LANES) * 4 / per_entry;
+    (0..entries).step_by(most as usize).map(move |entry| {
+        let here = (entries - entry).min(most);
         let start = entry * per_entry;
         Part {
             first: words(first + start),

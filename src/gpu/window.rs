@@ -9,8 +9,8 @@ use crate::{DType, Distribution, Error, Fill, Result};
 pub(crate) const WORKGROUP_SIZE: u32 = 256;
 /// Bytes of an output entry of the shader's `fill`.
 pub(crate) const ENTRY: u64 = 16;
-/// Entries that an invocation of it writes.
-pub(crate) const ENTRIES: u64 = 4;
+/// Blocks whose elements an invocation of it writes.
+pub(crate) const BLOCKS: u64 = 4;
 
 /// What a device allows.
 #[derive(Debug, Clone, Copy)]
@@ -224,7 +224,7 @@ fn cut(
         let end = range.end.min((base + limits.binding - offset) / size);
         let (first, count) = (fill.first + start, end - start);
         let (invocations, unit) = match entry {
-            FillEntry::Entries => ((count * size / ENTRY).div_ceil(ENTRIES), ENTRY),
+            FillEntry::Entries => ((count / 4).div_ceil(BLOCKS), ENTRY),
             FillEntry::Words => ((first % 4 + count).div_ceil(4), 4),
             FillEntry::Slice => (count.div_ceil(4), 4),
         };

@@ -5,111 +5,30 @@
 
 use rayon::prelude::*;
 
-use super::blocks::{BLOCKS, Blocks, PAIRS, word};
+use super::blocks::{BLOCKS, Blocks, PAIRS};
+use super::transform::{Normal, Transform, Truncated, Uniform};
 use super::vectors::{Vectorize, Vectors};
 use crate::law_cache::table;
 use crate::philox::{philox4x32, words};
 use crate::progress::Progress;
 use crate::quantile::Truncated as Law;
-use crate::sample::{Scaling, normal4, on_circle, radius_squared, root, uniform1, uniform4};
-use crate::truncated::{Table, cubic, entry, segment, truncated4};
 use crate::{Distribution, Element, Fill, Result};
 
 /// Elements of a unit of work for one core: 256 KiB of f32, inside a core's cache.
 pub(crate) const TASK: usize = 1 << 16;
+
+/// Elements of a chunk: `BLOCKS` blocks.
+const CHUNK: usize = 2 * PAIRS;
+/// So few elements take less time block by block than a whole chunk does.
+const SHORT: usize = 60;
+/// Bytes of a line of the cache, and of the widest vectors.
+const LINE: usize = 64;
 
 /// What the shader's `params` hold of a fill.
 #[derive(Clone, Copy)]
 struct Params {
     key: [u32; 2],
     stream: [u32; 2],
-}
-
-/// How words become values: the shader's `DISTRIBUTION`.
-trait Transform: Copy + Send + Sync {
-    /// The values of a block.
-    fn values(self, words: [u32; 4]) -> [f32; 4];
-
-    /// The values of pairs of words, side by side. Loops are short, each of them over all pairs, so that what a loop needs
-    /// stays in registers.
-    fn pairs<T: Element>(self, blocks: &Blocks, out: &mut [[T; 2]; PAIRS]);
-}
-
-#[derive(Clone, Copy)]
-struct Normal(Scaling);
-#[derive(Clone, Copy)]
-struct Uniform(Scaling);
-#[derive(Clone, Copy)]
-struct Truncated<'a> {
-    table: &'a Table,
-    low: f32,
-    high: f32,
-}
-
-impl Transform for Normal {
-    #[inline(always)]
-    fn values(self, words: [u32; 4]) -> [f32; 4] {
-        normal4(self.0, words)
-    }
-
-    #[inline(always)]
-    fn pairs<T: Element>(self, blocks: &Blocks, out: &mut [[T; 2]; PAIRS]) {
-        let mut squares = [0f32; PAIRS];
-        for (square, &first) in squares.iter_mut().zip(blocks.first()) {
-            *square = radius_squared(word(first));
-        }
-        for ((pair, &square), &second) in out.iter_mut().zip(&squares).zip(blocks.second()) {
-            let [x, y] = on_circle(self.0, root(square), word(second));
-            *pair = [T::round(x), T::round(y)];
-        }
-    }
-}
-
-impl Transform for Uniform {
-    #[inline(always)]
-    fn values(self, words: [u32; 4]) -> [f32; 4] {
-        uniform4(self.0, words)
-    }
-
-    #[inline(always)]
-    fn pairs<T: Element>(self, blocks: &Blocks, out: &mut [[T; 2]; PAIRS]) {
-        for ((pair, &first), &second) in out.iter_mut().zip(blocks.first()).zip(blocks.second()) {
-            *pair = [T::round(uniform1(self.0, word(first))), T::round(uniform1(self.0, word(second)))];
-        }
-    }
-}
-
-impl Transform for Truncated<'_> {
-    #[inline(always)]
-    fn values(self, words: [u32; 4]) -> [f32; 4] {
-        truncated4(self.table, self.low, self.high, words)
-    }
-
-    #[inline(always)]
-    fn pairs<T: Element>(self, blocks: &Blocks, out: &mut [[T; 2]; PAIRS]) {
-        let mut values = [[0f32; PAIRS]; 2];
-        for (values, words) in values.iter_mut().zip([blocks.first(), blocks.second()]) {
-            let (mut indices, mut places) = ([0u32; PAIRS], [0f32; PAIRS]);
-            for ((index, place), &kept) in indices.iter_mut().zip(&mut places).zip(words) {
-                (*index, *place) = segment(word(kept));
-            }
-            let mut entries = [[0f32; PAIRS]; 4];
-            for (i, &index) in indices.iter().enumerate() {
-                let [c0, c1, c2, c3] = entry(self.table, index);
-                entries[0][i] = c0;
-                entries[1][i] = c1;
-                entries[2][i] = c2;
-                entries[3][i] = c3;
-            }
-            for (i, value) in values.iter_mut().enumerate() {
-                let entry = [entries[0][i], entries[1][i], entries[2][i], entries[3][i]];
-                *value = cubic(self.low, self.high, entry, places[i]);
-            }
-        }
-        for ((pair, &x), &y) in out.iter_mut().zip(&values[0]).zip(&values[1]) {
-            *pair = [T::round(x), T::round(y)];
-        }
-    }
 }
 
 /// Elements between two reports of progress.
@@ -184,10 +103,13 @@ fn elements<T: Element>(law: Distribution, fill: &Fill, out: &mut [T], progress:
 
 /// Splits the range at block boundaries into one unit of work after another.
 fn ranges<T: Element, S: Transform>(transform: S, params: Params, first: u64, out: &mut [T]) {
-    let lead = ((4 - first % 4) % 4).min(out.len() as u64);
-    let (head, body) = out.split_at_mut(lead as usize);
+    let block = ((4 - first % 4) % 4) as usize;
+    // Of much, then to a line of the cache: a store to two lines takes twice as long, and large vectors begin inside one.
+    let line = if out.len() > TASK { out[block..].as_ptr().align_offset(LINE) } else { 0 };
+    let lead = block + if line % 4 == 0 && line < LINE { line } else { 0 };
+    let (head, body) = out.split_at_mut(lead.min(out.len()));
     range(transform, params, first, head);
-    let first = first + lead;
+    let first = first + lead as u64;
     if body.len() <= TASK {
         return range(transform, params, first, body);
     }
@@ -195,16 +117,22 @@ fn ranges<T: Element, S: Transform>(transform: S, params: Params, first: u64, ou
     parts.for_each(|(i, part)| range(transform, params, first + (i * TASK) as u64, part));
 }
 
-/// Any range: whole chunks from a block's start, the rest block by block.
+/// Any range: whole chunks from a block's start, the rest as a part of one, or block by block.
 fn range<T: Element, S: Transform>(transform: S, params: Params, first: u64, out: &mut [T]) {
-    let mut done = 0;
+    let mut index = first;
+    let mut rest = out;
     if first.is_multiple_of(4) {
-        let (chunks, _) = out.as_chunks_mut().0.as_chunks_mut();
-        done = 2 * PAIRS * chunks.len();
-        Vectors::best().run(Chunks { transform, params, block: first / 4, out: chunks });
+        let (whole, tail) = rest.split_at_mut(rest.len() / CHUNK * CHUNK);
+        index += whole.len() as u64;
+        let whole = whole.as_chunks_mut().0.as_chunks_mut().0;
+        Vectors::best().run(Chunks { transform, params, block: first / 4, out: whole });
+        if tail.len() > SHORT {
+            let mut chunk = [[[T::round(0.0); 2]; PAIRS]];
+            Vectors::best().run(Chunks { transform, params, block: index / 4, out: &mut chunk });
+            return tail.copy_from_slice(&chunk.as_flattened().as_flattened()[..tail.len()]);
+        }
+        rest = tail;
     }
-    let mut index = first + done as u64;
-    let mut rest = &mut out[done..];
     while !rest.is_empty() {
         let ([low, high], [stream_low, stream_high]) = (words(index / 4), params.stream);
         let block = philox4x32([low, high, stream_low, stream_high], params.key);

@@ -3,6 +3,7 @@
 use half::{bf16, f16};
 
 use super::*;
+use crate::sample::Scaling;
 
 const PARAMS: Params = Params { key: [0x1357_9bdf, 0x0246_8ace], stream: [3, 0x8000_0001] };
 
@@ -40,5 +41,34 @@ fn vectors_give_the_scalar_bits() {
         check_types(Uniform(Scaling { scale, shift: 0.25 }));
         let law = Law { mean: 0.0, std: scale.into(), low: (-0.7 * scale).into(), high: (8.0 * scale).into() };
         check_types(Truncated { table: &law.table(), low: -0.5 * scale, high: 4.0 * scale });
+    }
+}
+
+/// Ranges of every length and start, of which the ends are done in other ways than the middle.
+#[test]
+fn any_range_has_the_bits_of_the_whole() {
+    let transform = Normal(Scaling { scale: 1.0, shift: 0.0 });
+    let mut whole = vec![0f32; 3 * CHUNK];
+    range(transform, PARAMS, 0, &mut whole);
+    for first in 0..9 {
+        for len in (0..2 * CHUNK + 70).step_by(1 + first) {
+            let mut part = vec![0f32; len];
+            ranges(transform, PARAMS, first as u64, &mut part);
+            assert_eq!(part, whole[first..first + len], "{len} from {first}");
+        }
+    }
+}
+
+/// A large range begins with what precedes a line of the cache, wherever its memory is.
+#[test]
+fn memory_need_not_be_aligned() {
+    let transform = Uniform(Scaling { scale: 1.0, shift: 0.0 });
+    let mut whole = vec![bf16::ZERO; TASK + 1000];
+    range(transform, PARAMS, 0, &mut whole);
+    let mut memory = vec![bf16::ZERO; TASK + 600];
+    for skip in 0..40 {
+        let part = &mut memory[skip..];
+        ranges(transform, PARAMS, 3, part);
+        assert!(*part == whole[3..3 + part.len()], "{skip} elements from the beginning of the memory");
     }
 }

@@ -2,6 +2,7 @@
 
 mod blocks;
 pub(crate) mod fill;
+mod transform;
 pub(crate) mod vectors;
 
 use std::ops::ControlFlow;

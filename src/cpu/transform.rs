@@ -1,0 +1,93 @@
+//! How words become values, one block at a time and many side by side. Twin: `values` in `shaders/fill.wgsl`.
+
+use super::blocks::{Blocks, PAIRS, word};
+use crate::Element;
+use crate::sample::{Scaling, normal4, on_circle, radius_squared, root, uniform1, uniform4};
+use crate::truncated::{Table, cubic, entry, segment, truncated4};
+
+/// How words become values: the shader's `DISTRIBUTION`.
+pub(super) trait Transform: Copy + Send + Sync {
+    /// The values of a block.
+    fn values(self, words: [u32; 4]) -> [f32; 4];
+
+    /// The values of pairs of words, side by side. Loops are short, each of them over all pairs, so that what a loop needs
+    /// stays in registers.
+    fn pairs<T: Element>(self, blocks: &Blocks, out: &mut [[T; 2]; PAIRS]);
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct Normal(pub(super) Scaling);
+#[derive(Clone, Copy)]
+pub(super) struct Uniform(pub(super) Scaling);
+#[derive(Clone, Copy)]
+pub(super) struct Truncated<'a> {
+    pub(super) table: &'a Table,
+    pub(super) low: f32,
+    pub(super) high: f32,
+}
+
+impl Transform for Normal {
+    #[inline(always)]
+    fn values(self, words: [u32; 4]) -> [f32; 4] {
+        normal4(self.0, words)
+    }
+
+    #[inline(always)]
+    fn pairs<T: Element>(self, blocks: &Blocks, out: &mut [[T; 2]; PAIRS]) {
+        let mut squares = [0f32; PAIRS];
+        for (square, &first) in squares.iter_mut().zip(blocks.first()) {
+            *square = radius_squared(word(first));
+        }
+        for ((pair, &square), &second) in out.iter_mut().zip(&squares).zip(blocks.second()) {
+            let [x, y] = on_circle(self.0, root(square), word(second));
+            *pair = [T::round(x), T::round(y)];
+        }
+    }
+}
+
+impl Transform for Uniform {
+    #[inline(always)]
+    fn values(self, words: [u32; 4]) -> [f32; 4] {
+        uniform4(self.0, words)
+    }
+
+    #[inline(always)]
+    fn pairs<T: Element>(self, blocks: &Blocks, out: &mut [[T; 2]; PAIRS]) {
+        for ((pair, &first), &second) in out.iter_mut().zip(blocks.first()).zip(blocks.second()) {
+            *pair = [T::round(uniform1(self.0, word(first))), T::round(uniform1(self.0, word(second)))];
+        }
+    }
+}
+
+impl Transform for Truncated<'_> {
+    #[inline(always)]
+    fn values(self, words: [u32; 4]) -> [f32; 4] {
+        truncated4(self.table, self.low, self.high, words)
+    }
+
+    #[inline(always)]
+    fn pairs<T: Element>(self, blocks: &Blocks, out: &mut [[T; 2]; PAIRS]) {
+        let mut values = [[0f32; PAIRS]; 2];
+        for (values, words) in values.iter_mut().zip([blocks.first(), blocks.second()]) {
+            let (mut indices, mut places) = ([0u32; PAIRS], [0f32; PAIRS]);
+            for ((index, place), &kept) in indices.iter_mut().zip(&mut places).zip(words) {
+                (*index, *place) = segment(word(kept));
+            }
+            let mut entries = [[0f32; PAIRS]; 4];
+            for (i, &index) in indices.iter().enumerate() {
+                let [c0, c1, c2, c3] = entry(self.table, index);
+                entries[0][i] = c0;
+                entries[1][i] = c1;
+                entries[2][i] = c2;
+                entries[3][i] = c3;
+            }
+            for (i, value) in values.iter_mut().enumerate() {
+                let entry = [entries[0][i], entries[1][i], entries[2][i], entries[3][i]];
+                *value = cubic(self.low, self.high, entry, places[i]);
+            }
+        }
+        for ((pair, &x), &y) in out.iter_mut().zip(&values[0]).zip(&values[1]) {
+            *pair = [T::round(x), T::round(y)];
+        }
+    }
+}

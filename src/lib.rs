@@ -37,7 +37,7 @@ pub use distribution::Distribution;
 pub use dtype::{DType, Element, ParseDTypeError};
 pub use error::{Error, Result};
 #[cfg(feature = "gpu")]
-pub use gpu::{Device, DeviceOptions, Multiply, Tensor, adapters, best_adapter, shader};
+pub use gpu::{Device, DeviceOptions, MulAdd, Multiply, Tensor, adapters, best_adapter, shader};
 pub use host_tensor::HostTensor;
 pub use init::CpuInit;
 #[cfg(feature = "gpu")]

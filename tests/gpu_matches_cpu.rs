@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use gpu_init::half::{bf16, f16};
 use gpu_init::wgpu::{self, BufferUsages};
-use gpu_init::{Cpu, DType, Device, DeviceOptions, Initializer, Layout, Multiply, Parameter, Stats, Tensor};
+use gpu_init::{Cpu, DType, Device, DeviceOptions, Initializer, Layout, MulAdd, Multiply, Parameter, Stats, Tensor};
 
 const INITIALIZERS: [Initializer; 7] = [
     Initializer::XAVIER_NORMAL,
@@ -19,11 +19,15 @@ const INITIALIZERS: [Initializer; 7] = [
     Initializer::TruncatedNormal { mean: 1.0, std: 0.5, a: f64::NEG_INFINITY, b: 1.1 },
 ];
 
-/// A device for each multiplication that the adapter has.
+/// The device as it is, and one for each multiplication that the adapter has, guarded as for any driver.
 fn devices() -> Vec<Device> {
     let Some(device) = gpu::device() else { return Vec::new() };
-    let limbs = Device::open(&DeviceOptions { multiply: Some(Multiply::Limbs), ..Default::default() }).unwrap();
-    if device.multiply() == Multiply::Limbs { vec![limbs] } else { vec![device, limbs] }
+    let multiplies = [Some(Multiply::Limbs), Some(device.multiply()).filter(|&multiply| multiply != Multiply::Limbs)];
+    let guarded = multiplies.into_iter().flatten().map(|multiply| {
+        let options = DeviceOptions { multiply: Some(multiply), mul_add: Some(MulAdd::Guarded), ..Default::default() };
+        Device::open(&options).unwrap()
+    });
+    guarded.chain([device]).collect()
 }
 
 fn buffer(device: &Device, size: u64) -> wgpu::Buffer {

@@ -1,6 +1,6 @@
 //! Small tensors in shared buffers: the bits of the CPU at places that can be bound, and zeros between them.
 
-use super::super::tests::{multiplies, raw_device, raw_device_with};
+use super::super::tests::{options, raw_device, raw_device_with};
 use super::super::{Multiply, readback};
 use super::*;
 use crate::{Cpu, DeviceOptions, Error, Initializer, Parameter};
@@ -20,8 +20,8 @@ fn soil(device: &Device) {
     device.wait().unwrap();
 }
 
-fn device(device: wgpu::Device, queue: wgpu::Queue, multiply: Multiply) -> Device {
-    let options = DeviceOptions { multiply: Some(multiply), seed: 42, ..Default::default() };
+fn device(device: wgpu::Device, queue: wgpu::Queue, options: &DeviceOptions) -> Device {
+    let options = DeviceOptions { seed: 42, ..options.clone() };
     pollster::block_on(Device::from_wgpu_async(device, queue, &options)).unwrap()
 }
 
@@ -87,8 +87,8 @@ fn check(device: &Device) {
 #[test]
 fn shared_buffers_have_the_bits_of_the_cpu_and_zeros_between() {
     let Some((wgpu_device, queue)) = raw_device() else { return };
-    for multiply in multiplies(&wgpu_device) {
-        check(&device(wgpu_device.clone(), queue.clone(), multiply));
+    for options in options(&wgpu_device) {
+        check(&device(wgpu_device.clone(), queue.clone(), &options));
     }
 }
 
@@ -100,7 +100,7 @@ fn narrow_limits_make_no_difference() {
         limits.max_compute_workgroups_per_dimension = 64;
     });
     let Some((wgpu_device, queue)) = narrow else { return };
-    let device = device(wgpu_device, queue, Multiply::Limbs);
+    let device = device(wgpu_device, queue, &DeviceOptions { multiply: Some(Multiply::Limbs), ..Default::default() });
     check(&device);
     let law = |i: usize| Initializer::TruncatedNormal { mean: 0.0, std: 1.0, a: -1.0, b: 1.0 + i as f64 / 64.0 };
     let mut laws: Vec<_> = (0..300).map(|i| Parameter::new([5], law(i)).stream(i as u64)).collect();

@@ -14,12 +14,12 @@ impl Device {
     /// [`Error::OutOfMemory`](crate::Error::OutOfMemory), [`Error::DeviceLost`](crate::Error::DeviceLost).
     #[doc(hidden)]
     pub fn with_fill_shader(&self, wgsl: String) -> Result<Self> {
-        let Inner { context, multiply, .. } = &*self.inner;
-        let kernels = Kernels::new(context, &Sources { fill: wgsl, ..Sources::new(*multiply) })?;
+        let Inner { context, multiply, mul_add, .. } = &*self.inner;
+        let kernels = Kernels::new(context, Sources { fill: wgsl, ..Sources::new(*multiply, *mul_add) })?;
         let trusted = Trusted::default();
         // The probe would refuse bits that are not the stream's.
         trusted.add(Group::all());
-        let inner = Inner { context: context.clone(), kernels, multiply: *multiply, trusted };
+        let inner = Inner { context: context.clone(), kernels, multiply: *multiply, mul_add: *mul_add, trusted };
         Ok(Device { inner: Arc::new(inner), streams: self.streams.clone() })
     }
 }

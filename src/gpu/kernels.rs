@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::context::Context;
 use super::orthogonal::OrthogonalEntry;
-use super::shader::{self, Multiply};
+use super::shader::{self, MulAdd, Multiply};
 use super::window::{FillEntry, FillKernel, Transform, WORKGROUP_SIZE};
 use crate::{DType, Result};
 
@@ -24,16 +24,16 @@ pub(crate) struct Sources {
 }
 
 impl Sources {
-    pub(crate) fn new(multiply: Multiply) -> Self {
+    pub(crate) fn new(multiply: Multiply, mul_add: MulAdd) -> Self {
         Sources {
-            fill: shader::fill(multiply),
+            fill: shader::fill_by(multiply, mul_add),
             fingerprint: shader::fingerprint(multiply),
-            stats: shader::stats(),
+            stats: shader::stats_by(mul_add),
             gather: shader::gather(multiply),
             clear: shader::clear(multiply),
             diagonal: shader::diagonal(),
             sparse: shader::sparse(multiply),
-            orthogonal: shader::orthogonal(multiply),
+            orthogonal: shader::orthogonal(multiply, mul_add),
         }
     }
 }
@@ -104,9 +104,9 @@ const fn storage(read_only: bool) -> wgpu::BindingType {
 }
 
 impl Kernels {
-    pub(crate) fn new(context: &Context, sources: &Sources) -> Result<Self> {
+    pub(crate) fn new(context: &Context, sources: Sources) -> Result<Self> {
         Ok(Kernels {
-            sources: sources.clone(),
+            sources,
             shaders: Mutex::default(),
             pipelines: Mutex::default(),
             no_table: context.buffer("compile a shader", 16, wgpu::BufferUsages::STORAGE)?,

@@ -26,7 +26,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 pub use adapter::{adapters, best_adapter};
-pub use shader::Multiply;
+pub use shader::{MulAdd, Multiply};
 pub use tensor::Tensor;
 
 use context::Context;
@@ -57,6 +57,9 @@ pub struct DeviceOptions {
     pub seed: u64,
     /// How shaders multiply; with 64-bit integers where the device has them, unless told.
     pub multiply: Option<Multiply>,
+    /// How shaders round the product of a multiply-add; unless told, plainly where a CPU's driver shows that it can, guarded
+    /// elsewhere.
+    pub mul_add: Option<MulAdd>,
 }
 
 /// A GPU that has been shown to compute the stream's bits, with a seed and a count of streams.
@@ -82,6 +85,7 @@ struct Inner {
     context: Context,
     kernels: Kernels,
     multiply: Multiply,
+    mul_add: MulAdd,
     /// The kernels that have been shown to be right.
     trusted: probe::Trusted,
 }
@@ -142,8 +146,17 @@ impl Device {
     pub async fn from_wgpu_async(device: wgpu::Device, queue: wgpu::Queue, options: &DeviceOptions) -> Result<Self> {
         let int64 = device.features().contains(wgpu::Features::SHADER_INT64);
         let multiply = options.multiply.unwrap_or(if int64 { Multiply::Int64 } else { Multiply::Limbs });
-        let device = Self::with_sources(device, queue, multiply, &Sources::new(multiply)).await?;
-        Ok(device.with_seed(options.seed))
+        let open = async |mul_add| {
+            let sources = Sources::new(multiply, mul_add);
+            Self::with_sources(device.clone(), queue.clone(), multiply, mul_add, sources).await
+        };
+        let opened = match options.mul_add {
+            Some(mul_add) => open(mul_add).await?,
+            // What runs on a CPU is known not to fuse or reorder.
+            None if device.adapter_info().device_type == wgpu::DeviceType::Cpu => plain_if_right(open).await?,
+            None => open(MulAdd::Guarded).await?,
+        };
+        Ok(opened.with_seed(options.seed))
     }
 
     /// Opens a device with these shaders, which tests break on purpose.
@@ -151,7 +164,8 @@ impl Device {
         device: wgpu::Device,
         queue: wgpu::Queue,
         multiply: Multiply,
-        sources: &Sources,
+        mul_add: MulAdd,
+        sources: Sources,
     ) -> Result<Self> {
         let context = Context::new(device, queue);
         let unfit = |reason: &str| {
@@ -174,7 +188,7 @@ impl Device {
         }
         let kernels = Kernels::new(&context, sources)?;
         let device = Device {
-            inner: Arc::new(Inner { context, kernels, multiply, trusted: probe::Trusted::default() }),
+            inner: Arc::new(Inner { context, kernels, multiply, mul_add, trusted: probe::Trusted::default() }),
             streams: Streams::default(),
         };
         // A browser's thread cannot wait later.
@@ -201,6 +215,11 @@ impl Device {
     /// How its shaders multiply.
     pub fn multiply(&self) -> Multiply {
         self.inner.multiply
+    }
+
+    /// How its shaders round the product of a multiply-add.
+    pub fn mul_add(&self) -> MulAdd {
+        self.inner.mul_add
     }
 
     /// Bytes of memory that the adapter has, where its API says so (Vulkan) and it is a GPU's.
@@ -478,6 +497,14 @@ impl Device {
         let context = &self.inner.context;
         let polled = context.device.poll(wgpu::PollType::wait_indefinitely());
         if polled.is_err() || context.is_lost() { Err(context.lost("wait")) } else { Ok(()) }
+    }
+}
+
+/// Opens plainly, or guarded if a probe shows that it must be.
+async fn plain_if_right<T>(open: impl AsyncFn(MulAdd) -> Result<T>) -> Result<T> {
+    match open(MulAdd::Plain).await {
+        Err(Error::WrongBits { .. }) => open(MulAdd::Guarded).await,
+        opened => opened,
     }
 }
 

@@ -3,20 +3,17 @@
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use super::super::tests::{compare, multiplies, raw_device, raw_device_with};
-use super::super::{Inner, Multiply, readback};
+use super::super::tests::{compare, options, raw_device, raw_device_with};
+use super::super::{Inner, readback};
 use super::Recorder;
 use crate::orthogonal::tests::parameter;
 use crate::progress::Progress;
-use crate::{Cpu, DType, Device, DeviceOptions, Error, Initializer, Layout, Parameter, wgpu};
+use crate::{Cpu, DType, Device, Error, Initializer, Layout, Parameter, wgpu};
 
 fn devices() -> Vec<Device> {
     let Some((device, queue)) = raw_device() else { return Vec::new() };
-    let open = |multiply: Multiply| {
-        let options = DeviceOptions { multiply: Some(multiply), ..Default::default() };
-        pollster::block_on(Device::from_wgpu_async(device.clone(), queue.clone(), &options)).unwrap()
-    };
-    multiplies(&device).into_iter().map(open).collect()
+    let open = |options| pollster::block_on(Device::from_wgpu_async(device.clone(), queue.clone(), &options)).unwrap();
+    options(&device).into_iter().map(open).collect()
 }
 
 #[test]

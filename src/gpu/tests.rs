@@ -27,7 +27,14 @@ pub(super) fn raw_device_with(change: impl FnOnce(&mut wgpu::Limits)) -> Option<
     Some(pollster::block_on(adapter.request_device(&descriptor)).unwrap())
 }
 
-pub(super) fn multiplies(device: &wgpu::Device) -> Vec<Multiply> {
+/// Every way to multiply, guarded, and the way that the device takes by itself.
+pub(super) fn options(device: &wgpu::Device) -> Vec<DeviceOptions> {
+    let guarded =
+        |multiply| DeviceOptions { multiply: Some(multiply), mul_add: Some(MulAdd::Guarded), ..Default::default() };
+    multiplies(device).into_iter().map(guarded).chain([DeviceOptions::default()]).collect()
+}
+
+fn multiplies(device: &wgpu::Device) -> Vec<Multiply> {
     let int64 = device.features().contains(wgpu::Features::SHADER_INT64);
     [Multiply::Limbs].into_iter().chain(int64.then_some(Multiply::Int64)).collect()
 }
@@ -125,7 +132,7 @@ fn known_answers_on_the_device() {
 /// Opens a device whose shaders have `from` replaced by `to`.
 fn open_broken(from: &str, to: &str) -> Option<Result<Device>> {
     let (device, queue) = raw_device()?;
-    let sources = Sources::new(Multiply::Limbs);
+    let sources = Sources::new(Multiply::Limbs, MulAdd::Guarded);
     let replace = |source: &String| source.replace(from, to);
     let broken = Sources {
         fill: replace(&sources.fill),
@@ -138,7 +145,7 @@ fn open_broken(from: &str, to: &str) -> Option<Result<Device>> {
         orthogonal: replace(&sources.orthogonal),
     };
     assert_ne!(broken, sources, "{from} is no longer in the shaders");
-    Some(pollster::block_on(Device::with_sources(device, queue, Multiply::Limbs, &broken)))
+    Some(pollster::block_on(Device::with_sources(device, queue, Multiply::Limbs, MulAdd::Guarded, broken)))
 }
 
 /// What drivers have been seen to do, or might: each is found before a kernel's first use.
@@ -191,15 +198,37 @@ fn a_driver_that_breaks_the_arithmetic_is_refused() {
     }
 }
 
+/// A driver on a CPU is taken at its word once a probe has shown it right; one that fuses gets the guarded shaders.
+#[test]
+fn multiply_adds_are_plain_where_that_is_right() {
+    let Some((device, queue)) = raw_device() else { return };
+    for options in options(&device) {
+        let is_plain = options.mul_add.is_none() && device.adapter_info().device_type == wgpu::DeviceType::Cpu;
+        let opened = pollster::block_on(Device::from_wgpu_async(device.clone(), queue.clone(), &options)).unwrap();
+        assert_eq!(opened.mul_add(), if is_plain { MulAdd::Plain } else { MulAdd::Guarded });
+    }
+    let fuses = async |mul_add| match mul_add {
+        MulAdd::Guarded => Ok(mul_add),
+        MulAdd::Plain => {
+            let [adapter, what, expected, actual] = Default::default();
+            Err(Error::WrongBits { operation: "test", adapter, what, expected, actual })
+        }
+    };
+    assert_eq!(pollster::block_on(plain_if_right(fuses)).unwrap(), MulAdd::Guarded);
+    let is_lost = async |_| Err::<MulAdd, _>(Error::DeviceLost { operation: "test", adapter: String::new() });
+    assert!(matches!(pollster::block_on(plain_if_right(is_lost)), Err(Error::DeviceLost { .. })));
+}
+
 /// What is wrong in a kernel that few need is found when it is needed, and others may go on.
 #[test]
 fn a_kernel_is_probed_before_its_first_use() {
     let Some((device, queue)) = raw_device() else { return };
-    let sources = Sources::new(Multiply::Limbs);
+    let sources = Sources::new(Multiply::Limbs, MulAdd::Guarded);
     let stats = sources.stats.replace("low = min(low, ordered_key(bits));", "low = min(low, bits);");
     let fill = sources.fill.replace("0x7fffu + ((bits >> 16u) & 1u)", "0x8000u");
     let broken = Sources { stats, fill, ..sources };
-    let device = pollster::block_on(Device::with_sources(device, queue, Multiply::Limbs, &broken)).unwrap();
+    let device =
+        pollster::block_on(Device::with_sources(device, queue, Multiply::Limbs, MulAdd::Guarded, broken)).unwrap();
     let wrong = |result: Result<()>, part: &str| match result {
         Err(error @ Error::WrongBits { .. }) => assert!(error.to_string().contains(part), "{error}"),
         other => panic!("{part}: {other:?}"),
@@ -254,7 +283,7 @@ fn parse(source: &str) -> naga::Module {
 
 fn portable_shaders() -> [String; 8] {
     let Sources { fill, fingerprint, stats, gather, clear, diagonal, sparse, orthogonal } =
-        Sources::new(Multiply::Limbs);
+        Sources::new(Multiply::Limbs, MulAdd::Guarded);
     [fill, fingerprint, stats, gather, clear, diagonal, sparse, orthogonal]
 }
 
@@ -378,7 +407,7 @@ fn shaders_and_rust_share_their_struct_layouts() {
     type OrthogonalParams = super::orthogonal::OrthogonalParams;
     let orthogonal = members!(OrthogonalParams: key stream rows columns quads first_matrix first_panel end_panel matrix
         block blocks at first count transposed width origin stride step here begin scale shift one zero);
-    let source = shader::orthogonal(Multiply::Limbs);
+    let source = shader::orthogonal(Multiply::Limbs, MulAdd::Guarded);
     assert_eq!(layout(&parse(&source), "Params"), (orthogonal, size_of::<OrthogonalParams>() as u32));
     use super::gather::GatherParams;
     let mut gather = slice(0);

@@ -124,8 +124,10 @@ fn range<T: Element, S: Transform>(transform: S, params: Params, first: u64, out
     if first.is_multiple_of(4) {
         let (whole, tail) = rest.split_at_mut(rest.len() / CHUNK * CHUNK);
         index += whole.len() as u64;
-        let whole = whole.as_chunks_mut().0.as_chunks_mut().0;
-        Vectors::best().run(Chunks { transform, params, block: first / 4, out: whole });
+        if !whole.is_empty() {
+            let out = whole.as_chunks_mut().0.as_chunks_mut().0;
+            Vectors::best().run(Chunks { transform, params, block: first / 4, out });
+        }
         if tail.len() > SHORT {
             let mut chunk = [[[T::round(0.0); 2]; PAIRS]];
             Vectors::best().run(Chunks { transform, params, block: index / 4, out: &mut chunk });

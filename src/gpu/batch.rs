@@ -79,7 +79,9 @@ pub(super) fn allocate(context: &Context, fills: &[(Fill, wgpu::BufferUsages)]) 
     let own = |((fill, usages), place): (&(Fill, wgpu::BufferUsages), Option<Place>)| match place {
         Some(place) => Ok(place),
         None => {
-            let buffer = memory::unwritten(context, fill.operation, fill.bytes().next_multiple_of(ENTRY), *usages)?;
+            // No buffer has as many bytes as an overflow stands for.
+            let bytes = fill.bytes().checked_next_multiple_of(ENTRY).unwrap_or(u64::MAX);
+            let buffer = memory::unwritten(context, fill.operation, bytes, *usages)?;
             Ok(Place { buffer, offset: 0, room: None })
         }
     };

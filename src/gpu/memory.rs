@@ -35,8 +35,9 @@ pub(super) fn of_device(device: &wgpu::Device) -> Option<u64> {
 
 /// A buffer whose bytes are whatever was in memory, where that can be had; otherwise one that wgpu zeroes.
 ///
-/// What holds it must not leave this crate before commands that write every byte of it are in the queue: only
-/// [`Device::fill_all`](super::Device::fill_all) asks for one, and it drops all that it made if anything fails. Of a
+/// What holds it must not leave this crate before commands that write every byte of it are in the queue:
+/// [`Device::fill_all`](super::Device::fill_all) asks for one, and drops all that it made if anything fails, and the probe of
+/// the kernel for many tensors, which keeps its own to itself. Kernels are probed before, so they write what they must. Of a
 /// tensor's own buffer the windows write each byte of an element once (a test shows that they do), after
 /// [`clear_ends`] has zeroed the rest of its last entry; of a shared one the parts write every entry of every
 /// tensor's room, and the rooms follow one another to the end.

@@ -57,12 +57,12 @@ pub struct DeviceOptions {
     pub seed: u64,
     /// How shaders multiply; with 64-bit integers where the device has them, unless told.
     pub multiply: Option<Multiply>,
-    /// How shaders round the product of a multiply-add; unless told, plainly where a CPU's driver shows that it can, guarded
-    /// elsewhere.
+    /// How shaders round the product of a multiply-add; unless told, plainly on llvmpipe and SwiftShader, which are known
+    /// neither to fuse nor to reorder, and guarded elsewhere.
     pub mul_add: Option<MulAdd>,
 }
 
-/// A GPU that has been shown to compute the stream's bits, with a seed and a count of streams.
+/// A GPU that is shown to compute the stream's bits before it makes weights, with a seed and a count of streams.
 ///
 /// Clones are the same device. There is no global state.
 ///
@@ -152,8 +152,7 @@ impl Device {
         };
         let opened = match options.mul_add {
             Some(mul_add) => open(mul_add).await?,
-            // What runs on a CPU is known not to fuse or reorder.
-            None if device.adapter_info().device_type == wgpu::DeviceType::Cpu => plain_if_right(open).await?,
+            None if neither_fuses_nor_reorders(&device.adapter_info()) => plain_if_right(open).await?,
             None => open(MulAdd::Guarded).await?,
         };
         Ok(opened.with_seed(options.seed))
@@ -261,9 +260,14 @@ impl Device {
         Ok(tensors.swap_remove(0))
     }
 
-    /// Makes many tensors with as few buffers, dispatches and submissions as can be: those of at most 1 MiB share buffers
-    /// of at most 16 MiB, each at a place where it can be bound by itself ([`Tensor::binding`]), unless they are slices,
-    /// matrices or of other [`usages`](Parameter::usages). Bytes beyond a tensor's elements are zero.
+    /// Makes many tensors with as few buffers, dispatches and submissions as can be. Bytes beyond a tensor's elements are
+    /// zero.
+    ///
+    /// Tensors of at most 1 MiB and the same [`usages`](Parameter::usages) share buffers of at most 16 MiB, each at a place
+    /// where it can be bound by itself ([`Tensor::binding`]); not those that are slices, have zero rows, start inside a block
+    /// or are orthogonal, sparse, eye or dirac. To wgpu a shared buffer is one buffer: it is there as long as one of its
+    /// tensors, it cannot be copied to itself, nor be written and read by other bindings of the same dispatch. A tensor
+    /// that needs that is made by [`fill`](Self::fill), in a buffer of its own.
     ///
     /// ```no_run
     /// use gpu_init::{Device, Initializer, Parameter};
@@ -498,6 +502,11 @@ impl Device {
         let polled = context.device.poll(wgpu::PollType::wait_indefinitely());
         if polled.is_err() || context.is_lost() { Err(context.lost("wait")) } else { Ok(()) }
     }
+}
+
+/// Whether this is a driver that is known to, and that the tests run on: Mesa's llvmpipe and SwiftShader, both on a CPU.
+fn neither_fuses_nor_reorders(info: &wgpu::AdapterInfo) -> bool {
+    info.device_type == wgpu::DeviceType::Cpu && ["llvmpipe", "SwiftShader"].iter().any(|name| info.name.contains(name))
 }
 
 /// Opens plainly, or guarded if a probe shows that it must be.

@@ -18,9 +18,11 @@ pub(super) enum Group {
     Fill(DType, Transform),
     /// The same for small tensors that share a buffer.
     Many(DType, Transform),
+    /// The same for slices.
+    Slice(DType, Transform),
     /// Fingerprint and statistics.
     Reduce(DType),
-    /// What is put in the place of other values, and slices.
+    /// What is put in the place of other values, and copied from there.
     Place,
 }
 
@@ -28,7 +30,7 @@ impl Group {
     /// What most programs need.
     pub(super) const COMMON: Group = Group::Fill(DType::F32, Transform::Normal);
 
-    /// All but the last one, which only a thread that may block can ask for.
+    /// All but slices and the last one, which only a thread that may block can ask for.
     pub(super) fn all() -> Vec<Group> {
         let kinds = || DType::ALL.into_iter().flat_map(|dtype| Transform::ALL.map(|transform| (dtype, transform)));
         let fills =
@@ -38,10 +40,17 @@ impl Group {
 
     /// Those that make a tensor, in a buffer that it shares or not.
     pub(super) fn of_fill(fill: &Fill, is_shared: bool) -> impl Iterator<Item = Group> + use<> {
-        let base = fill.distribution.base();
-        let places = base != fill.distribution || fill.runs.is_some() || fill.zeros.is_some();
-        let group = if is_shared { Group::Many } else { Group::Fill };
-        [group(fill.dtype, base.into())].into_iter().chain(places.then_some(Group::Place))
+        let Fill { dtype, distribution, runs, zeros, .. } = *fill;
+        let (base, is_slice) = (distribution.base(), runs.is_some());
+        let group = match is_slice && base == distribution {
+            true => Group::Slice,
+            false if is_shared => Group::Many,
+            false => Group::Fill,
+        };
+        // Where a slice of what is put in place goes, zeros are first.
+        let gathered = (is_slice && base != distribution).then_some(Group::Fill(dtype, Transform::Constant));
+        let places = (base != distribution || zeros.is_some()).then_some(Group::Place);
+        [group(dtype, base.into())].into_iter().chain(gathered).chain(places)
     }
 }
 
@@ -80,6 +89,7 @@ pub(super) async fn trust(device: &Device, operation: &'static str, groups: impl
             // The reductions' input has to be right, too.
             Group::Reduce(dtype) => fills.extend(blocks(operation, dtype, Transform::Normal)?.into_iter().take(1)),
             Group::Fill(dtype, transform) => fills.extend(blocks(operation, dtype, transform)?),
+            Group::Slice(dtype, transform) => fills.extend(slices(operation, dtype, transform)?),
             Group::Many(dtype, transform) => shared(device, operation, dtype, transform).await?,
             Group::Place => fills.extend(placing(operation)?),
         }
@@ -105,7 +115,7 @@ fn blocks(operation: &'static str, dtype: DType, transform: Transform) -> Result
     let distributions = match transform {
         Transform::Normal => spreads(dtype, |mean, std| Distribution::Normal { mean, std }),
         Transform::Uniform => spreads(dtype, |mean, bound| Distribution::Uniform { mean, bound }),
-        Transform::Constant => spreads(dtype, |value, _| Distribution::Constant { value }),
+        Transform::Constant => spreads(dtype, |mean, spread| Distribution::Constant { value: mean + spread }),
         Transform::Truncated => {
             // One with most of its table, and one whose bounds the type cannot hold: values are kept within them.
             let (std, step) = (1.0 / 8192.0, 2.0 * dtype.rounding());
@@ -123,6 +133,17 @@ fn blocks(operation: &'static str, dtype: DType, transform: Transform) -> Result
         }
     }
     Ok(fills)
+}
+
+/// The same laws in a slice of an odd number of elements beyond 2^32.
+fn slices(operation: &'static str, dtype: DType, transform: Transform) -> Result<Vec<Fill>> {
+    let rows = (1 << 33) + 1..(1 << 33) + 6;
+    let whole = Parameter::new([1 << 34, 7, 11], Initializer::ONES).dtype(dtype);
+    let slice = whole.slice(0, rows).slice(2, 3..10).resolve(0, 7)?;
+    let blocks = blocks(operation, dtype, transform)?.into_iter().filter(|block| block.first.is_multiple_of(4));
+    Ok(blocks
+        .map(|Fill { distribution, seed, stream, .. }| Fill { operation, distribution, seed, stream, ..slice })
+        .collect())
 }
 
 /// A spread that f16 holds as normal and subnormal numbers, then means half way between two values of the

@@ -59,7 +59,7 @@ impl Multiply {
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum MulAdd {
-    /// As written, for a driver that fuses and reorders nothing: those that run on a CPU. It takes an eighth less time.
+    /// As written, for a driver that fuses and reorders nothing, as llvmpipe and SwiftShader. It takes an eighth less time.
     Plain,
     /// By a multiplication with a number that no compiler can know is 1: any driver.
     Guarded,

@@ -180,7 +180,7 @@ fn a_driver_that_breaks_the_arithmetic_is_refused() {
         // A wrong sign only where a slice starts inside a block.
         ("let next = values(", "let next = -values(", "normal F16"),
         // A constant that is rounded by itself.
-        ("return vec4<f32>(params.shift);", "return vec4<f32>(params.shift * 1.001);", "constant F16"),
+        ("return vec4<f32>(params.shift);", "return vec4<f32>(params.shift * 1.001);", "constant F32"),
         // Reductions that lose a carry or a lane.
         ("a.y + b.y + u32(low < a.x)", "a.y + b.y", "fingerprint F32"),
         ("for (var half = LANES / 2u; half > 0u;", "for (var half = LANES / 2u; half > 1u;", "fingerprint F32"),
@@ -198,12 +198,12 @@ fn a_driver_that_breaks_the_arithmetic_is_refused() {
     }
 }
 
-/// A driver on a CPU is taken at its word once a probe has shown it right; one that fuses gets the guarded shaders.
+/// Plain shaders are for drivers that are known and that a probe has shown right; one that fuses gets the guarded ones.
 #[test]
 fn multiply_adds_are_plain_where_that_is_right() {
     let Some((device, queue)) = raw_device() else { return };
     for options in options(&device) {
-        let is_plain = options.mul_add.is_none() && device.adapter_info().device_type == wgpu::DeviceType::Cpu;
+        let is_plain = options.mul_add.is_none() && neither_fuses_nor_reorders(&device.adapter_info());
         let opened = pollster::block_on(Device::from_wgpu_async(device.clone(), queue.clone(), &options)).unwrap();
         assert_eq!(opened.mul_add(), if is_plain { MulAdd::Plain } else { MulAdd::Guarded });
     }
@@ -268,6 +268,33 @@ fn a_driver_that_breaks_many_at_once_is_refused() {
         }
         // By itself none needs that kernel.
         device.fill(&two[0]).unwrap();
+    }
+}
+
+/// A kernel that only slices, or only slices of matrices, need.
+#[test]
+fn a_driver_that_breaks_slices_is_refused() {
+    let slice = |initializer| Parameter::new([64, 64], initializer).slice(1, 2..7);
+    let twice =
+        |transform| format!("let a = slice_value(n, &block, &four) * select(1.0f, 2.0f, DISTRIBUTION == {transform});");
+    let truncated = Initializer::TruncatedNormal { mean: 0.0, std: 1.0, a: -1.0, b: 1.0 };
+    for (from, to, parameter) in [
+        ("let a = slice_value(n, &block, &four);", twice("NORMAL"), slice(Initializer::XAVIER_NORMAL)),
+        ("let a = slice_value(n, &block, &four);", twice("UNIFORM"), slice(Initializer::XAVIER_UNIFORM)),
+        ("let a = slice_value(n, &block, &four);", twice("TRUNCATED"), slice(truncated)),
+        ("let a = slice_value(n, &block, &four);", twice("CONSTANT"), slice(Initializer::ONES)),
+        (
+            "out[params.begin + i] = value;",
+            "out[params.begin + i] = value + select(0u, 1u, DISTRIBUTION == CONSTANT);".to_owned(),
+            slice(Initializer::Sparse { sparsity: 0.5, std: 1.0 }),
+        ),
+    ] {
+        let Some(opened) = open_broken(from, &to) else { return };
+        let device = opened.unwrap_or_else(|error| panic!("{to}: {error}"));
+        match device.fill(&parameter) {
+            Err(Error::WrongBits { .. }) => {}
+            other => panic!("{to}: {other:?}"),
+        }
     }
 }
 
@@ -454,7 +481,7 @@ proptest::proptest! {
             proptest::prop_assert!(base % alignment == 0 && size <= limits.binding && size % unit == 0);
             proptest::prop_assert!(at + bytes.next_multiple_of(4) <= base + size);
             proptest::prop_assert!(grid[0] <= groups);
-            let invocations = if unit == 16 { (bytes / 16).div_ceil(4) } else { (index % 4 + u64::from(params.count)).div_ceil(4) };
+            let invocations = if unit == 16 { u64::from(params.count).div_ceil(16) } else { (index % 4 + u64::from(params.count)).div_ceil(4) };
             proptest::prop_assert!(u64::from(grid[0]) * u64::from(grid[1]) * 256 >= invocations);
             if unit == 16 {
                 proptest::prop_assert!(index % 4 == 0 && bytes % 16 == 0 && at % 16 == 0);

@@ -77,13 +77,15 @@ pub(crate) const fn words(value: u64) -> [u32; 2] {
 pub struct Philox4x32 {
     seed: u64,
     stream: u64,
-    /// Index of the block that holds the next word.
+    /// Index of the first of the blocks that hold the next word.
     index: u64,
-    /// The next word's number in it.
-    word: u32,
-    /// The block, unless that word is its first one.
-    block: [u32; 4],
+    /// The next word's number in them.
+    word: usize,
+    /// The blocks, unless that word is their first one: several at a time, as one by itself is mostly waiting.
+    blocks: [[u32; 4]; BLOCKS],
 }
+
+const BLOCKS: usize = 4;
 
 impl Philox4x32 {
     /// Words of a stream, after which it repeats: 2^66.
@@ -91,7 +93,7 @@ impl Philox4x32 {
 
     /// The generator at word 0 of a stream.
     pub fn new(seed: u64, stream: u64) -> Self {
-        Philox4x32 { seed, stream, index: 0, word: 0, block: [0; 4] }
+        Philox4x32 { seed, stream, index: 0, word: 0, blocks: [[0; 4]; BLOCKS] }
     }
 
     /// One block by its index, whatever the position.
@@ -109,23 +111,29 @@ impl Philox4x32 {
 
     /// Index of the next word.
     pub fn position(&self) -> u128 {
-        u128::from(self.index) * 4 + u128::from(self.word)
+        (u128::from(self.index) * 4 + self.word as u128) % Self::PERIOD
     }
 
     /// Makes `position` (mod [`PERIOD`](Self::PERIOD)) the index of the next word.
     pub fn seek(&mut self, position: u128) {
-        (self.index, self.word) = ((position / 4) as u64, (position % 4) as u32);
-        self.block = self.block(self.index);
+        (self.index, self.word) = ((position / 4) as u64, (position % 4) as usize);
+        self.compute();
+    }
+
+    fn compute(&mut self) {
+        self.blocks = std::array::from_fn(|n| self.block(self.index.wrapping_add(n as u64)));
     }
 
     #[inline]
     fn next_word(&mut self) -> u32 {
         if self.word == 0 {
-            self.block = self.block(self.index);
+            self.compute();
         }
-        let word = self.block[self.word as usize % 4];
-        self.word = (self.word + 1) % 4;
-        self.index = self.index.wrapping_add(u64::from(self.word == 0));
+        let word = self.blocks.as_flattened()[self.word];
+        self.word += 1;
+        if self.word == 4 * BLOCKS {
+            (self.index, self.word) = (self.index.wrapping_add(BLOCKS as u64), 0);
+        }
         word
     }
 }

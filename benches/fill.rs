@@ -1,15 +1,18 @@
 //! Fills of memory that is there already, in bytes per second: on the GPU, on all cores of the CPU, and,
 //! to compare with, by rand_distr on one thread.
 
+mod common;
+
 use std::hint::black_box;
 use std::time::Duration;
 
+use common::device;
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use gpu_init::half::bf16;
 use gpu_init::rand::{SeedableRng, rngs::SmallRng};
 use gpu_init::wgpu::{BufferDescriptor, BufferUsages};
-use gpu_init::{Cpu, Device, Distribution, Element, Error, Initializer, Parameter};
+use gpu_init::{Cpu, Device, Distribution, Element, Initializer, Parameter};
 use rand_distr::{Distribution as _, StandardNormal, Uniform};
 
 /// Elements in f32, by their binary logarithms. All are even: the tensors are square.
@@ -18,14 +21,6 @@ const SIZES: [u32; 5] = [12, 16, 20, 24, 26];
 const BF16_SIZE: u32 = 24;
 
 type Group<'a> = BenchmarkGroup<'a, WallTime>;
-
-fn device() -> Option<Device> {
-    match Device::new() {
-        Ok(device) => Some(device),
-        Err(Error::NoAdapter { .. }) => None,
-        Err(error) => panic!("{error}"),
-    }
-}
 
 fn fill(criterion: &mut Criterion) {
     let device = device();

@@ -1,19 +1,14 @@
 //! What comes before and beside the elements: opening a device, and what a tensor costs beyond its bytes.
 
+mod common;
+
 use std::ops::ControlFlow;
 use std::time::Duration;
 
+use common::device;
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use gpu_init::wgpu::BufferUsages;
-use gpu_init::{Cpu, Device, DeviceOptions, Error, Parameter};
-
-fn device() -> Option<Device> {
-    match Device::new() {
-        Ok(device) => Some(device),
-        Err(Error::NoAdapter { .. }) => None,
-        Err(error) => panic!("{error}"),
-    }
-}
+use gpu_init::{Cpu, Device, DeviceOptions, Parameter};
 
 /// From nothing to a tensor that is filled. The driver may keep compiled shaders from one opening to the next.
 fn opening(criterion: &mut Criterion) {

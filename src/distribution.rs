@@ -302,6 +302,15 @@ impl Distribution {
             | Distribution::Orthogonal { .. } => Scaling { scale: 0.0, shift: 0.0 },
         }
     }
+
+    /// What the shader keeps a truncated normal within: `low` and `high` of its params.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn kept_within(&self) -> [f32; 2] {
+        match *self {
+            Distribution::Truncated { least, largest, .. } => [least, largest],
+            _ => [0.0, 0.0],
+        }
+    }
 }
 
 impl Fill {

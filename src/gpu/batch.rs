@@ -10,7 +10,7 @@ use super::table::Tables;
 use super::window::{BLOCKS, ENTRY, FillParams, Transform, WindowLimits};
 use super::{CHEAP, Device, Inner, Tensor, memory};
 use crate::philox::words;
-use crate::{DType, Distribution, Fill, Result};
+use crate::{DType, Fill, Result};
 
 /// A tensor of more bytes has a buffer of its own: what that costs is little beside filling it.
 pub(super) const SMALL: u64 = 1 << 20;
@@ -162,10 +162,7 @@ struct Batch {
 /// A tensor at `offset`, one part after the other, up to the end of its room.
 fn parts(fill: &Fill, offset: u64, room: u64, table: u32) -> impl Iterator<Item = Part> {
     let (law, per_entry, entries) = (fill.distribution, ENTRY / fill.dtype.size(), room / ENTRY);
-    let (low, high) = match law {
-        Distribution::Truncated { least, largest, .. } => (least, largest),
-        _ => (0.0, 0.0),
-    };
+    let [low, high] = law.kept_within();
     let whole = Part {
         key: words(fill.seed),
         stream: words(fill.stream),

@@ -213,10 +213,7 @@ fn cut(
     let size = fill.dtype.size();
     let law = fill.distribution.base();
     let scaling = law.scaling();
-    let (low, high) = match law {
-        Distribution::Truncated { least, largest, .. } => (least, largest),
-        _ => (0.0, 0.0),
-    };
+    let [low, high] = law.kept_within();
     let mut start = range.start;
     while start < range.end {
         let at = offset + start * size;

@@ -3,14 +3,14 @@
 // has the bits that it has in the whole.
 
 struct Params {
-    key: vec2<u32>,     // the seed: low, high
+    keys: array<vec4<u32>, 5>,  // of the seed: see philox.wgsl
     stream: vec2<u32>,  // counter words 2 and 3
     first: vec2<u32>,   // index of the first element to write, in the whole tensor: low, high
     begin: u32,         // where it goes: entry of the output array
     count: u32,         // elements to write
     scale: f32,
     shift: f32,
-    one: f32,           // 1.0 and 0, see mul_add.wgsl
+    one: f32,           // 1.0 and 0, see mul_add.wgsl and keep.wgsl
     zero: u32,
     low: f32,           // no value of a truncated distribution is below
     high: f32,          // or above
@@ -35,6 +35,7 @@ const NORMAL: u32 = 0u;
 const UNIFORM: u32 = 1u;
 const CONSTANT: u32 = 2u;
 const TRUNCATED: u32 = 3u;
+const SHIFTED_NORMAL: u32 = 4u;  // with a mean that is not 0
 override DISTRIBUTION: u32 = NORMAL;
 
 override WORKGROUP_SIZE: u32 = 256u;
@@ -44,11 +45,9 @@ fn invocation(group: vec3<u32>, groups: vec3<u32>, local: u32) -> u32 {
     return (group.y * groups.x + group.x) * WORKGROUP_SIZE + local;
 }
 
-// Index of the block that holds element `first`, plus `n`: 64 bits, low and high.
-fn block_index(n: u32) -> vec2<u32> {
-    let low = (params.first.x >> 2u) | (params.first.y << 30u);
-    let sum = low + n;
-    return vec2<u32>(sum, (params.first.y >> 2u) + u32(sum < low));
+// Index of the block that holds element `first`: 64 bits, low and high.
+fn first_block() -> vec2<u32> {
+    return vec2<u32>((params.first.x >> 2u) | (params.first.y << 30u), params.first.y >> 2u);
 }
 
 // The four values of a block.
@@ -56,23 +55,34 @@ fn values(block: vec2<u32>) -> vec4<f32> {
     if DISTRIBUTION == CONSTANT {
         return vec4<f32>(params.shift);
     }
-    let words = philox4x32(vec4<u32>(block, params.stream), params.key);
+    let words = philox4x32(vec4<u32>(block, params.stream), params.keys);
     if DISTRIBUTION == UNIFORM {
         return uniform4(words);
     }
     if DISTRIBUTION == TRUNCATED {
         return truncated4(words);
     }
-    return normal4(words);
+    let normals = normal4(words);
+    if DISTRIBUTION == SHIFTED_NORMAL {
+        return shifted4(normals);
+    }
+    return normals;
+}
+
+// The four values of block n of those from the first one on, all of which have the same high half of their index: what
+// Philox makes of it alone is computed once for many of them.
+fn values_near(n: u32) -> vec4<f32> {
+    let first = first_block();
+    return values(vec2<u32>(first.x + n, first.y));
 }
 
 // Entry i: 16 bytes of elements, from the start of a block.
 fn entry(i: u32) -> vec4<u32> {
     if DTYPE == F32 {
-        return bitcast<vec4<u32>>(values(block_index(i)));
+        return bitcast<vec4<u32>>(values_near(i));
     }
-    let a = values(block_index(2u * i));
-    let b = values(block_index(2u * i + 1u));
+    let a = values_near(2u * i);
+    let b = values_near(2u * i + 1u);
     return vec4<u32>(pack(a.x, a.y), pack(a.z, a.w), pack(b.x, b.y), pack(b.z, b.w));
 }
 
@@ -83,7 +93,7 @@ fn store_entry(i: u32, count: u32, value: vec4<u32>) {
     }
 }
 
-// Whole 16-byte entries that start at a block: `first` is a multiple of 4, `count` of an entry's elements. Four blocks
+// Whole 16-byte entries that start at a block, of blocks with the same high half of their index: `first` is a multiple of 4, `count` of an entry's elements. Four blocks
 // for each invocation: what does not depend on one another runs side by side, and what they share is done once. The
 // entries of neighbours are neighbours, so that their stores are of whole lines of memory.
 @compute @workgroup_size(WORKGROUP_SIZE)
@@ -134,6 +144,13 @@ fn store_halves(offset: u32, a: f32, b: f32) {
     }
 }
 
+// The index of block n of those from the first one on.
+fn block_after_first(n: u32) -> vec2<u32> {
+    let first = first_block();
+    let low = first.x + n;
+    return vec2<u32>(low, first.y + u32(low < n));
+}
+
 // Any range at any word: ends of a tensor and slices that start inside a block. `begin` counts words.
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn fill_words(
@@ -149,7 +166,7 @@ fn fill_words(
     if 4u * i >= params.count + phase {
         return;
     }
-    let a = values(block_index(i));
+    let a = values(block_after_first(i));
     if DTYPE == F32 {
         store_word(offset, a.x);
         store_word(offset + 1u, a.y);
@@ -160,7 +177,7 @@ fn fill_words(
         store_halves(offset + 2u, a.z, a.w);
     } else {
         // A word starts at every odd element: the last one also needs the next block.
-        let next = values(block_index(i + 1u));
+        let next = values(block_after_first(i + 1u));
         store_halves(offset + 1u, a.y, a.z);
         store_halves(offset + 3u, a.w, next.x);
     }

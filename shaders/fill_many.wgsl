@@ -3,7 +3,6 @@
 
 // Elements of a tensor from a block's start, in whole entries.
 struct Part {
-    key: vec2<u32>,
     stream: vec2<u32>,
     first: vec2<u32>,  // index of the first element, in the whole tensor: low, high
     begin: u32,        // where it goes: entry of the output array
@@ -51,7 +50,6 @@ fn fill_many(
         return;
     }
     let part = parts[index];
-    params.key = part.key;
     params.stream = part.stream;
     params.first = part.first;
     params.scale = part.scale;

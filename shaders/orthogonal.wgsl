@@ -5,7 +5,7 @@
 // floats, first the GRAM, then the signs, then a row of the vectors for each row of the matrix.
 
 struct Params {
-    key: vec2<u32>,     // the seed: low, high
+    keys: array<vec4<u32>, 5>,  // of the seed: see philox.wgsl
     stream: vec2<u32>,  // counter words 2 and 3
     rows: u32,
     columns: u32,
@@ -126,7 +126,7 @@ fn reflect(
     workgroupBarrier();
     var sum = 0.0f;
     for (var i = first_row + 4u * lane; i < end; i += 4u * LANES) {
-        let x = normal4(philox4x32(vec4<u32>(number + i / 4u, 0u, params.stream), params.key));
+        let x = normal4(philox4x32(vec4<u32>(number + i / 4u, 0u, params.stream), params.keys));
         sum = take(base, i, k, x.x, sum);
         sum = take(base, i + 1u, k, x.y, sum);
         sum = take(base, i + 2u, k, x.z, sum);

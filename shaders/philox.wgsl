@@ -4,7 +4,6 @@
 const PHILOX_M0: u32 = 0xd2511f53u;
 const PHILOX_M1: u32 = 0xcd9e8d57u;
 const PHILOX_W0: u32 = 0x9e3779b9u;
-const PHILOX_W1: u32 = 0xbb67ae85u;
 const PHILOX2_M: u32 = 0xd256d193u;
 
 fn philox4x32_round(c: vec4<u32>, k: vec2<u32>) -> vec4<u32> {
@@ -13,29 +12,19 @@ fn philox4x32_round(c: vec4<u32>, k: vec2<u32>) -> vec4<u32> {
     return vec4<u32>(p1.y ^ c.y ^ k.x, p1.x, p0.y ^ c.w ^ k.y, p0.x);
 }
 
-fn philox4x32(counter: vec4<u32>, key: vec2<u32>) -> vec4<u32> {
-    let w = vec2<u32>(PHILOX_W0, PHILOX_W1);
+// `keys` has those of two rounds in each entry: they depend on the seed alone, so that the host computes them.
+fn philox4x32(counter: vec4<u32>, keys: array<vec4<u32>, 5>) -> vec4<u32> {
     var c = counter;
-    var k = key;
-    c = philox4x32_round(c, k);
-    k += w;
-    c = philox4x32_round(c, k);
-    k += w;
-    c = philox4x32_round(c, k);
-    k += w;
-    c = philox4x32_round(c, k);
-    k += w;
-    c = philox4x32_round(c, k);
-    k += w;
-    c = philox4x32_round(c, k);
-    k += w;
-    c = philox4x32_round(c, k);
-    k += w;
-    c = philox4x32_round(c, k);
-    k += w;
-    c = philox4x32_round(c, k);
-    k += w;
-    c = philox4x32_round(c, k);
+    c = philox4x32_round(c, keys[0].xy);
+    c = philox4x32_round(c, keys[0].zw);
+    c = philox4x32_round(c, keys[1].xy);
+    c = philox4x32_round(c, keys[1].zw);
+    c = philox4x32_round(c, keys[2].xy);
+    c = philox4x32_round(c, keys[2].zw);
+    c = philox4x32_round(c, keys[3].xy);
+    c = philox4x32_round(c, keys[3].zw);
+    c = philox4x32_round(c, keys[4].xy);
+    c = philox4x32_round(c, keys[4].zw);
     return c;
 }
 

@@ -3,8 +3,11 @@
 // Only integers and + - * with each operation rounded by itself, in this order (mul_add.wgsl), so that every
 // device gives the same bits. A word is never converted to a float that would have to round it.
 
-// 1 - 2^-24: moves the mantissa grid 1 + k 2^-23 to the midpoints (2k + 1) 2^-24.
-const MIDPOINT: f32 = 0x1.fffffep-1f;
+// A float's mantissa takes random bits as they are, above a one that is taken away again: of the high 23 bits of u,
+// and of the 9 low ones and the 1 that is added to them. The two ones together are 1 + 2^-9.
+const HIGH_BITS: u32 = 0x3f800000u;
+const LOW_BITS: u32 = 0x3b000001u;
+const BOTH_ONES: f32 = 0x1.008p+0f;
 
 // -2 ln(m 2^e) = e RADIUS_EXPONENT 2^23 + f P(f), where f = m - 1 and m is in [0.63, 1.26).
 const RADIUS_SPLIT: u32 = 0x3f2147aeu;
@@ -25,30 +28,29 @@ const SQRT_Q2: f32 = 0x1.80003p-2f;
 const SQRT_Q3: f32 = 0x1.417952p-2f;
 const SQRT_Q4: f32 = 0x1.189d22p-2f;
 
-// sin(pi/4 t) = t S(t^2) and cos(pi/4 t) = C(t^2) for t in (0, 1).
-const SIN_S0: f32 = 0x1.921fb6p-1f;
-const SIN_S1: f32 = -0x1.4abbbap-4f;
-const SIN_S2: f32 = 0x1.465e92p-9f;
-const SIN_S3: f32 = -0x1.2d9308p-15f;
-const COS_C1: f32 = -0x1.3bd39cp-2f;
-const COS_C2: f32 = 0x1.03b09p-6f;
-const COS_C3: f32 = -0x1.4e844ap-12f;
+// sin(pi/2 t) = t S(t^2) and cos(pi/2 t) = C(t^2) for |t| < 1/2.
+const SIN_S0: f32 = 0x1.921fb6p+0f;
+const SIN_S1: f32 = -0x1.4abbbap-1f;
+const SIN_S2: f32 = 0x1.465e92p-4f;
+const SIN_S3: f32 = -0x1.2d9308p-8f;
+const COS_C1: f32 = -0x1.3bd39cp+0f;
+const COS_C2: f32 = 0x1.03b09p-2f;
+const COS_C3: f32 = -0x1.4e844ap-6f;
 
-// Uniform on (-1, 1): an odd multiple of 2^-24, symmetric, ends open. Bits 8 to 31 of the word.
+// Uniform on (-2^24, 2^24): an odd number, symmetric, ends open. Bits 8 to 31 of the word.
 fn uniform_signed(word: u32) -> f32 {
-    return f32(2 * i32(word >> 8u) + 1 - 0x1000000) * 0x1p-24f;
+    return f32(2 * i32(word >> 8u) + 1 - 0x1000000);
 }
 
-// -2 ln u with u = (word + 1) 2^-32, in (0, 1]: every bit of the word counts.
+// -2 ln u with u = (2^9 (word mod 2^23) + floor(word / 2^23) + 1) 2^-32, in (0, 1]: every bit of the word counts.
 fn radius_squared(word: u32) -> f32 {
-    // Both are exact; their rounded sum only says which octave u is in.
-    let high = f32(i32(word >> 8u)) * 256.0f;
-    let low = f32(i32(word & 0xffu) + 1);
-    let bits = bitcast<u32>(high + low) - (RADIUS_SPLIT + 0x10000000u);
-    let exponent = bits & 0xff800000u;
-    // (u 2^32 - 2^(e + 32)) 2^-(e + 32): the first difference is exact, the sum rounds, the scaling is exact.
-    let difference = keep(high - bitcast<f32>(exponent + 0x4f800000u));
-    let f = (difference + low) * bitcast<f32>(0x2f800000u - exponent);
+    // Both are exact, and u is their sum; rounded, it only says which octave u is in.
+    let high = bitcast<f32>(HIGH_BITS | (word & 0x7fffffu)) - BOTH_ONES;
+    let low = bitcast<f32>(LOW_BITS + (word >> 23u));
+    let exponent = (bitcast<u32>(high + low) - RADIUS_SPLIT) & 0xff800000u;
+    // u 2^-e - 1: only the last sum rounds.
+    let inverse = bitcast<f32>(0x3f800000u - exponent);
+    let f = exact_mul_add(low, inverse, exact_mul_add(high, inverse, -1.0f));
     var p = mul_add(RADIUS_P7, f, RADIUS_P6);
     p = mul_add(p, f, RADIUS_P5);
     p = mul_add(p, f, RADIUS_P4);
@@ -56,7 +58,7 @@ fn radius_squared(word: u32) -> f32 {
     p = mul_add(p, f, RADIUS_P2);
     p = mul_add(p, f, RADIUS_P1);
     p = mul_add(p, f, RADIUS_P0);
-    return mul_add(f32(bitcast<i32>(exponent)), RADIUS_EXPONENT, keep(p * f));
+    return mul_add(p, f, keep(f32(bitcast<i32>(exponent)) * RADIUS_EXPONENT));
 }
 
 // The square root of 0 or of what is not smaller than 2^-31.
@@ -70,38 +72,46 @@ fn root(s: f32) -> f32 {
     return mul_add(w, keep(q * h), w);
 }
 
-// A point on the unit circle, cosine first. With t = (2 (word mod 2^23) + 1) 2^-24 the first octant's
-// (cos, sin)(pi/4 t) is swapped if bit 29 is set, then its first negated by bit 31, its second by bit 30.
+// A point on the unit circle, cosine first. With t = (word mod 2^23 with bit 0 set) 2^-23 - 1/2, between -1/2 and 1/2, it is
+// (cos, sin)(pi/2 t), with the cosine negated if bit 31 is set, and the two exchanged if bit 30 is.
 fn circle(word: u32) -> vec2<f32> {
-    let t = bitcast<f32>(0x3f800000u | (word & 0x7fffffu)) - MIDPOINT;
+    let t = bitcast<f32>(0x3f800001u | (word & 0x7ffffeu)) - 1.5f;
     let t2 = keep(t * t);
     var s = mul_add(SIN_S3, t2, SIN_S2);
     s = mul_add(s, t2, SIN_S1);
     s = mul_add(s, t2, SIN_S0);
-    let sine = bitcast<u32>(s * t);
+    let sine = s * t;
     var c = mul_add(COS_C3, t2, COS_C2);
     c = mul_add(c, t2, COS_C1);
-    let cosine = bitcast<u32>(mul_add(c, t2, 1.0f));
-    let swap = (word & 0x20000000u) != 0u;
-    let first = select(cosine, sine, swap) ^ (word & 0x80000000u);
-    let second = select(sine, cosine, swap) ^ ((word << 1u) & 0x80000000u);
-    return vec2<f32>(bitcast<f32>(first), bitcast<f32>(second));
+    c = mul_add(c, t2, 1.0f);
+    let cosine = bitcast<f32>(bitcast<u32>(c) ^ (word & 0x80000000u));
+    let exchange = bitcast<i32>(word << 1u) < 0;
+    return vec2<f32>(select(cosine, sine, exchange), select(sine, cosine, exchange));
 }
 
-// The point at `radius` from the middle, scaled and shifted.
-fn on_circle(radius: f32, angle_word: u32) -> vec2<f32> {
-    let r = keep(radius * params.scale);
+// `radius_squared` and an angle to two independent normals, mean 0 and standard deviation `scale` (Box-Muller 1958).
+fn on_circle(radius_squared: f32, angle_word: u32) -> vec2<f32> {
+    let r = keep(root(radius_squared) * params.scale);
     let point = circle(angle_word);
-    return vec2<f32>(mul_add(r, point.x, params.shift), mul_add(r, point.y, params.shift));
+    return vec2<f32>(r * point.x, r * point.y);
 }
 
-// Two independent normals, mean `shift` and standard deviation `scale` (Box-Muller 1958).
 fn normal_pair(radius_word: u32, angle_word: u32) -> vec2<f32> {
-    return on_circle(root(radius_squared(radius_word)), angle_word);
+    return on_circle(radius_squared(radius_word), angle_word);
 }
 
 fn normal4(words: vec4<u32>) -> vec4<f32> {
     return vec4<f32>(normal_pair(words.x, words.y), normal_pair(words.z, words.w));
+}
+
+// Normals that get another mean.
+fn shifted4(values: vec4<f32>) -> vec4<f32> {
+    return vec4<f32>(
+        add_product(values.x, params.shift),
+        add_product(values.y, params.shift),
+        add_product(values.z, params.shift),
+        add_product(values.w, params.shift),
+    );
 }
 
 fn uniform1(word: u32) -> f32 {

@@ -3,7 +3,7 @@
 // zero_bits.
 
 struct Params {
-    key: vec2<u32>,     // the seed: low, high
+    keys: array<vec4<u32>, 5>,  // of the seed: see philox.wgsl
     stream: vec2<u32>,  // counter words 2 and 3
     rows: u32,
     columns: u32,
@@ -28,7 +28,7 @@ fn selection_words(column: u32, quad: u32) -> vec4<u32> {
     let first = mul_wide(column, params.quads);
     let low = first.x + quad;
     let high = first.y + u32(low < quad);
-    return philox4x32(vec4<u32>(low, high | SELECTION, params.stream), params.key);
+    return philox4x32(vec4<u32>(low, high | SELECTION, params.stream), params.keys);
 }
 
 @compute @workgroup_size(256)

@@ -12,7 +12,7 @@ use crate::{DType, Error, Fill, Result, law_cache};
 /// The largest |z| of the normal: sqrt(2 ln 2^32), rounded up.
 pub(crate) const LARGEST_NORMAL: f64 = 6.660_44;
 
-// The smallest nonzero values are 1.0e-12 std for the normal and 2^-24 bound for the uniform; these
+// The smallest nonzero values are 4.0e-12 std for the normal and 2^-24 bound for the uniform; these
 // limits keep them, and all that is computed on the way, above 2^-126.
 const LEAST_STD: f64 = f64::from_bits((1023 - 86) << 52); // 2^-86
 const LEAST_BOUND: f64 = f64::from_bits((1023 - 102) << 52); // 2^-102
@@ -294,7 +294,8 @@ impl Distribution {
     pub(crate) fn scaling(&self) -> Scaling {
         match *self {
             Distribution::Normal { mean, std } => Scaling { scale: std, shift: mean },
-            Distribution::Uniform { mean, bound } => Scaling { scale: bound, shift: mean },
+            // Of odd numbers below 2^24; the product is exact.
+            Distribution::Uniform { mean, bound } => Scaling { scale: bound * f32::from_bits(0x33800000), shift: mean },
             Distribution::Constant { value } => Scaling { scale: 0.0, shift: value },
             Distribution::Truncated { .. }
             | Distribution::Diagonal { .. }

@@ -35,6 +35,19 @@ pub(crate) fn philox4x32(counter: [u32; 4], key: [u32; 2]) -> [u32; 4] {
     philox4x32_round(c, k)
 }
 
+/// The keys of the ten rounds, two in each entry: the shader's `keys`.
+#[cfg(feature = "gpu")]
+pub(crate) fn round_keys(seed: u64) -> [[u32; 4]; 5] {
+    let [low, high] = words(seed);
+    let key = |word: u32, step: u32, round: u32| word.wrapping_add(step.wrapping_mul(round));
+    std::array::from_fn(|i| {
+        let first = 2 * i as u32;
+        let pair = |round| [key(low, PHILOX_W0, round), key(high, PHILOX_W1, round)];
+        let ([a, b], [c, d]) = (pair(first), pair(first + 1));
+        [a, b, c, d]
+    })
+}
+
 #[inline(always)]
 fn philox2x32_round(c: [u32; 2], k: u32) -> [u32; 2] {
     let p = mul_wide(PHILOX2_M, c[0]);

@@ -2,8 +2,11 @@
 //!
 //! Rust never fuses or reorders float operations, so `a * b + c` rounds twice here by itself.
 
-/// 1 - 2^-24: moves the mantissa grid 1 + k 2^-23 to the midpoints (2k + 1) 2^-24.
-pub(crate) const MIDPOINT: f32 = f32::from_bits(0x3f7fffff);
+// A float's mantissa takes random bits as they are, above a one that is taken away again: of the high 23 bits of u,
+// and of the 9 low ones and the 1 that is added to them. The two ones together are 1 + 2^-9.
+pub(crate) const HIGH_BITS: u32 = 0x3f800000;
+pub(crate) const LOW_BITS: u32 = 0x3b000001;
+pub(crate) const BOTH_ONES: f32 = f32::from_bits(0x3f804000);
 
 // -2 ln(m 2^e) = e RADIUS_EXPONENT 2^23 + f P(f), where f = m - 1 and m is in [0.63, 1.26).
 pub(crate) const RADIUS_SPLIT: u32 = 0x3f2147ae;
@@ -24,14 +27,14 @@ pub(crate) const SQRT_Q2: f32 = f32::from_bits(0x3ec00018);
 pub(crate) const SQRT_Q3: f32 = f32::from_bits(0x3ea0bca9);
 pub(crate) const SQRT_Q4: f32 = f32::from_bits(0x3e8c4e91);
 
-// sin(pi/4 t) = t S(t^2) and cos(pi/4 t) = C(t^2) for t in (0, 1).
-pub(crate) const SIN_S0: f32 = f32::from_bits(0x3f490fdb);
-pub(crate) const SIN_S1: f32 = f32::from_bits(0xbda55ddd);
-pub(crate) const SIN_S2: f32 = f32::from_bits(0x3b232f49);
-pub(crate) const SIN_S3: f32 = f32::from_bits(0xb816c984);
-pub(crate) const COS_C1: f32 = f32::from_bits(0xbe9de9ce);
-pub(crate) const COS_C2: f32 = f32::from_bits(0x3c81d848);
-pub(crate) const COS_C3: f32 = f32::from_bits(0xb9a74225);
+// sin(pi/2 t) = t S(t^2) and cos(pi/2 t) = C(t^2) for |t| < 1/2.
+pub(crate) const SIN_S0: f32 = f32::from_bits(0x3fc90fdb);
+pub(crate) const SIN_S1: f32 = f32::from_bits(0xbf255ddd);
+pub(crate) const SIN_S2: f32 = f32::from_bits(0x3da32f49);
+pub(crate) const SIN_S3: f32 = f32::from_bits(0xbb96c984);
+pub(crate) const COS_C1: f32 = f32::from_bits(0xbf9de9ce);
+pub(crate) const COS_C2: f32 = f32::from_bits(0x3e81d848);
+pub(crate) const COS_C3: f32 = f32::from_bits(0xbca74225);
 
 /// Mean and spread of the values, as the shader's params hold them.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -41,7 +44,17 @@ pub(crate) struct Scaling {
 }
 
 #[inline(always)]
+pub(crate) fn add_product(product: f32, c: f32) -> f32 {
+    product + c
+}
+
+#[inline(always)]
 pub(crate) fn mul_add(a: f32, b: f32, c: f32) -> f32 {
+    a * b + c
+}
+
+#[inline(always)]
+pub(crate) fn exact_mul_add(a: f32, b: f32, c: f32) -> f32 {
     a * b + c
 }
 
@@ -50,23 +63,22 @@ pub(crate) fn keep(v: f32) -> f32 {
     v
 }
 
-/// Uniform on (-1, 1): an odd multiple of 2^-24, symmetric, ends open. Bits 8 to 31 of the word.
+/// Uniform on (-2^24, 2^24): an odd number, symmetric, ends open. Bits 8 to 31 of the word.
 #[inline(always)]
 pub(crate) fn uniform_signed(word: u32) -> f32 {
-    (2 * (word >> 8) as i32 + 1 - 0x1000000) as f32 * f32::from_bits(0x33800000)
+    (2 * (word >> 8) as i32 + 1 - 0x1000000) as f32
 }
 
-/// -2 ln u with u = (word + 1) 2^-32, in (0, 1]: every bit of the word counts.
+/// -2 ln u with u = (2^9 (word mod 2^23) + floor(word / 2^23) + 1) 2^-32, in (0, 1]: every bit of the word counts.
 #[inline(always)]
 pub(crate) fn radius_squared(word: u32) -> f32 {
-    // Both are exact; their rounded sum only says which octave u is in.
-    let high = (word >> 8) as i32 as f32 * 256.0;
-    let low = ((word & 0xff) as i32 + 1) as f32;
-    let bits = (high + low).to_bits().wrapping_sub(RADIUS_SPLIT + 0x10000000);
-    let exponent = bits & 0xff800000;
-    // (u 2^32 - 2^(e + 32)) 2^-(e + 32): the first difference is exact, the sum rounds, the scaling is exact.
-    let difference = keep(high - f32::from_bits(exponent.wrapping_add(0x4f800000)));
-    let f = (difference + low) * f32::from_bits(0x2f800000u32.wrapping_sub(exponent));
+    // Both are exact, and u is their sum; rounded, it only says which octave u is in.
+    let high = f32::from_bits(HIGH_BITS | (word & 0x7fffff)) - BOTH_ONES;
+    let low = f32::from_bits(LOW_BITS + (word >> 23));
+    let exponent = (high + low).to_bits().wrapping_sub(RADIUS_SPLIT) & 0xff800000;
+    // u 2^-e - 1: only the last sum rounds.
+    let inverse = f32::from_bits(0x3f800000u32.wrapping_sub(exponent));
+    let f = exact_mul_add(low, inverse, exact_mul_add(high, inverse, -1.0));
     let mut p = mul_add(RADIUS_P7, f, RADIUS_P6);
     p = mul_add(p, f, RADIUS_P5);
     p = mul_add(p, f, RADIUS_P4);
@@ -74,7 +86,7 @@ pub(crate) fn radius_squared(word: u32) -> f32 {
     p = mul_add(p, f, RADIUS_P2);
     p = mul_add(p, f, RADIUS_P1);
     p = mul_add(p, f, RADIUS_P0);
-    mul_add(exponent as i32 as f32, RADIUS_EXPONENT, keep(p * f))
+    mul_add(p, f, keep(exponent as i32 as f32 * RADIUS_EXPONENT))
 }
 
 /// The square root of 0 or of what is not smaller than 2^-31.
@@ -89,43 +101,41 @@ pub(crate) fn root(s: f32) -> f32 {
     mul_add(w, keep(q * h), w)
 }
 
-/// A point on the unit circle, cosine first. With t = (2 (word mod 2^23) + 1) 2^-24 the first octant's
-/// (cos, sin)(pi/4 t) is swapped if bit 29 is set, then its first negated by bit 31, its second by bit 30.
+/// A point on the unit circle, cosine first. With t = (word mod 2^23 with bit 0 set) 2^-23 - 1/2, between -1/2 and 1/2, it
+/// is (cos, sin)(pi/2 t), with the cosine negated if bit 31 is set, and the two exchanged if bit 30 is.
 #[inline(always)]
 pub(crate) fn circle(word: u32) -> [f32; 2] {
-    let t = f32::from_bits(0x3f800000 | (word & 0x7fffff)) - MIDPOINT;
+    let t = f32::from_bits(0x3f800001 | (word & 0x7ffffe)) - 1.5;
     let t2 = keep(t * t);
     let mut s = mul_add(SIN_S3, t2, SIN_S2);
     s = mul_add(s, t2, SIN_S1);
     s = mul_add(s, t2, SIN_S0);
-    let sine = (s * t).to_bits();
+    let sine = s * t;
     let mut c = mul_add(COS_C3, t2, COS_C2);
     c = mul_add(c, t2, COS_C1);
-    let cosine = mul_add(c, t2, 1.0).to_bits();
-    let swap = word & 0x20000000 != 0;
-    let first = (if swap { sine } else { cosine }) ^ (word & 0x80000000);
-    let second = (if swap { cosine } else { sine }) ^ (word << 1 & 0x80000000);
-    [f32::from_bits(first), f32::from_bits(second)]
+    c = mul_add(c, t2, 1.0);
+    let cosine = f32::from_bits(c.to_bits() ^ (word & 0x80000000));
+    let exchange = ((word << 1) as i32) < 0;
+    [if exchange { sine } else { cosine }, if exchange { cosine } else { sine }]
 }
 
-/// The point at `radius` from the middle, scaled and shifted.
+/// `radius_squared` and an angle to two independent normals, mean 0 and standard deviation `scale` (Box-Muller 1958).
 #[inline(always)]
-pub(crate) fn on_circle(params: Scaling, radius: f32, angle_word: u32) -> [f32; 2] {
-    let r = keep(radius * params.scale);
-    let point = circle(angle_word);
-    [mul_add(r, point[0], params.shift), mul_add(r, point[1], params.shift)]
-}
-
-/// Two independent normals, mean `shift` and standard deviation `scale` (Box-Muller 1958).
-#[inline(always)]
-pub(crate) fn normal_pair(params: Scaling, radius_word: u32, angle_word: u32) -> [f32; 2] {
-    on_circle(params, root(radius_squared(radius_word)), angle_word)
+pub(crate) fn on_circle(scale: f32, radius_squared: f32, angle_word: u32) -> [f32; 2] {
+    let r = keep(root(radius_squared) * scale);
+    let [x, y] = circle(angle_word);
+    [r * x, r * y]
 }
 
 #[inline(always)]
-pub(crate) fn normal4(params: Scaling, words: [u32; 4]) -> [f32; 4] {
-    let [a, b] = normal_pair(params, words[0], words[1]);
-    let [c, d] = normal_pair(params, words[2], words[3]);
+pub(crate) fn normal_pair(scale: f32, radius_word: u32, angle_word: u32) -> [f32; 2] {
+    on_circle(scale, radius_squared(radius_word), angle_word)
+}
+
+#[inline(always)]
+pub(crate) fn normal4(scale: f32, words: [u32; 4]) -> [f32; 4] {
+    let [a, b] = normal_pair(scale, words[0], words[1]);
+    let [c, d] = normal_pair(scale, words[2], words[3]);
     [a, b, c, d]
 }
 

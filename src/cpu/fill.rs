@@ -81,8 +81,11 @@ fn elements<T: Element>(law: Distribution, fill: &Fill, out: &mut [T], progress:
         let len = part.len() as u64;
         let places = fill.elements().part(start, len);
         match (law, &table) {
+            (Distribution::Normal { mean: 0.0, .. }, _) => {
+                places.for_each_run(part, |first, run| ranges(Normal::<false>(law.scaling()), params, first, run));
+            }
             (Distribution::Normal { .. }, _) => {
-                places.for_each_run(part, |first, run| ranges(Normal(law.scaling()), params, first, run))
+                places.for_each_run(part, |first, run| ranges(Normal::<true>(law.scaling()), params, first, run));
             }
             (Distribution::Uniform { .. }, _) => {
                 places.for_each_run(part, |first, run| ranges(Uniform(law.scaling()), params, first, run));

@@ -2,7 +2,7 @@
 
 use super::blocks::{Blocks, PAIRS, word};
 use crate::Element;
-use crate::sample::{Scaling, normal4, on_circle, radius_squared, root, uniform1, uniform4};
+use crate::sample::{Scaling, add_product, normal4, on_circle, radius_squared, uniform1, uniform4};
 use crate::truncated::{Table, cubic, entry, segment, truncated4};
 
 /// How words become values: the shader's `DISTRIBUTION`.
@@ -15,8 +15,9 @@ pub(super) trait Transform: Copy + Send + Sync {
     fn pairs<T: Element>(self, blocks: &Blocks, out: &mut [[T; 2]; PAIRS]);
 }
 
+/// Normals, with a mean that is not 0 if `SHIFTED`.
 #[derive(Clone, Copy)]
-pub(super) struct Normal(pub(super) Scaling);
+pub(super) struct Normal<const SHIFTED: bool>(pub(super) Scaling);
 #[derive(Clone, Copy)]
 pub(super) struct Uniform(pub(super) Scaling);
 #[derive(Clone, Copy)]
@@ -26,10 +27,17 @@ pub(super) struct Truncated<'a> {
     pub(super) high: f32,
 }
 
-impl Transform for Normal {
+impl<const SHIFTED: bool> Normal<SHIFTED> {
+    #[inline(always)]
+    fn shifted<const N: usize>(self, values: [f32; N]) -> [f32; N] {
+        if SHIFTED { values.map(|value| add_product(value, self.0.shift)) } else { values }
+    }
+}
+
+impl<const SHIFTED: bool> Transform for Normal<SHIFTED> {
     #[inline(always)]
     fn values(self, words: [u32; 4]) -> [f32; 4] {
-        normal4(self.0, words)
+        self.shifted(normal4(self.0.scale, words))
     }
 
     #[inline(always)]
@@ -39,7 +47,7 @@ impl Transform for Normal {
             *square = radius_squared(word(first));
         }
         for ((pair, &square), &second) in out.iter_mut().zip(&squares).zip(blocks.second()) {
-            let [x, y] = on_circle(self.0, root(square), word(second));
+            let [x, y] = self.shifted(on_circle(self.0.scale, square, word(second)));
             *pair = [T::round(x), T::round(y)];
         }
     }

@@ -7,9 +7,9 @@ use super::context::Context;
 use super::kernels::Kernel;
 use super::record::{Bound, Dispatch, Params, Recorder};
 use super::table::Tables;
-use super::window::{BLOCKS, ENTRY, FillParams, Transform, WindowLimits};
+use super::window::{BLOCKS, ENTRY, FillParams, SAME_HIGH, Transform, WindowLimits};
 use super::{CHEAP, Device, Inner, Tensor, memory};
-use crate::philox::words;
+use crate::philox::{round_keys, words};
 use crate::{DType, Fill, Result};
 
 /// A tensor of more bytes has a buffer of its own: what that costs is little beside filling it.
@@ -35,7 +35,6 @@ pub(super) struct Place {
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
 pub(crate) struct Part {
-    pub(crate) key: [u32; 2],
     pub(crate) stream: [u32; 2],
     pub(crate) first: [u32; 2],
     pub(crate) begin: u32,
@@ -48,17 +47,18 @@ pub(crate) struct Part {
     pub(crate) table: u32,
 }
 
-/// Which `fill_many` runs.
-pub(super) type Kind = (DType, Transform);
+/// Which `fill_many` runs, and under which seed.
+type Kind = (DType, Transform, u64);
 
 fn kind(fill: &Fill) -> Kind {
-    (fill.dtype, fill.distribution.into())
+    (fill.dtype, fill.distribution.into(), fill.seed)
 }
 
 /// Whether a fill is one that `fill_many` can do, and small.
 fn is_small(fill: &Fill) -> bool {
     let plain = fill.distribution.base() == fill.distribution && fill.runs.is_none() && fill.zeros.is_none();
-    plain && fill.first.is_multiple_of(4) && fill.bytes() <= SMALL
+    let same_high = fill.first % SAME_HIGH + fill.len <= SAME_HIGH;
+    plain && same_high && fill.first.is_multiple_of(4) && fill.bytes() <= SMALL
 }
 
 /// Memory for fills: small ones of the same usages share buffers.
@@ -135,12 +135,17 @@ impl Device {
             batch.parts.extend(parts(fill, *offset, room, start));
             batch.elements += fill.len;
         }
-        for Batch { kind, buffer, table, parts, elements } in batches {
+        for Batch { kind: (dtype, transform, seed), buffer, table, parts, elements } in batches {
             let count = parts.len() as u32;
             let contents = context.buffer_with(operation, bytemuck::cast_slice(&parts), wgpu::BufferUsages::STORAGE)?;
             let dispatch = Dispatch {
-                kernel: Kernel::FillMany(kind.0, kind.1),
-                params: Params::new(&FillParams { count, one: 1.0, ..bytemuck::Zeroable::zeroed() }),
+                kernel: Kernel::FillMany(dtype, transform),
+                params: Params::new(&FillParams {
+                    keys: round_keys(seed),
+                    count,
+                    one: 1.0,
+                    ..bytemuck::Zeroable::zeroed()
+                }),
                 buffers: vec![Bound::whole(&buffer), table, Bound::whole(&contents)],
                 grid: limits.grid(count),
             };
@@ -164,7 +169,6 @@ fn parts(fill: &Fill, offset: u64, room: u64, table: u32) -> impl Iterator<Item 
     let (law, per_entry, entries) = (fill.distribution, ENTRY / fill.dtype.size(), room / ENTRY);
     let [low, high] = law.kept_within();
     let whole = Part {
-        key: words(fill.seed),
         stream: words(fill.stream),
         first: [0; 2],
         begin: 0,

@@ -58,7 +58,7 @@ pub struct DeviceOptions {
     /// How shaders multiply; with 64-bit integers where the device has them, unless told.
     pub multiply: Option<Multiply>,
     /// How shaders round the product of a multiply-add; unless told, plainly on llvmpipe and SwiftShader, which are known
-    /// neither to fuse nor to reorder, and guarded elsewhere.
+    /// neither to fuse nor to reorder, against fusing on other drivers of Vulkan, and guarded elsewhere.
     pub mul_add: Option<MulAdd>,
 }
 
@@ -152,8 +152,7 @@ impl Device {
         };
         let opened = match options.mul_add {
             Some(mul_add) => open(mul_add).await?,
-            None if neither_fuses_nor_reorders(&device.adapter_info()) => plain_if_right(open).await?,
-            None => open(MulAdd::Guarded).await?,
+            None => guarded_if_wrong(fastest(&device.adapter_info()), open).await?,
         };
         Ok(opened.with_seed(options.seed))
     }
@@ -504,15 +503,21 @@ impl Device {
     }
 }
 
-/// Whether this is a driver that is known to, and that the tests run on: Mesa's llvmpipe and SwiftShader, both on a CPU.
-fn neither_fuses_nor_reorders(info: &wgpu::AdapterInfo) -> bool {
-    info.device_type == wgpu::DeviceType::Cpu && ["llvmpipe", "SwiftShader"].iter().any(|name| info.name.contains(name))
+/// What a driver's shaders may do, if a probe agrees. Mesa's llvmpipe and SwiftShader, both on a CPU, fuse and reorder
+/// nothing, and the tests run on them; other drivers of Vulkan fuse.
+fn fastest(info: &wgpu::AdapterInfo) -> MulAdd {
+    let is_known = ["llvmpipe", "SwiftShader"].iter().any(|name| info.name.contains(name));
+    match (info.backend, info.device_type) {
+        (_, wgpu::DeviceType::Cpu) if is_known => MulAdd::Plain,
+        (wgpu::Backend::Vulkan, _) => MulAdd::Unfused,
+        _ => MulAdd::Guarded,
+    }
 }
 
-/// Opens plainly, or guarded if a probe shows that it must be.
-async fn plain_if_right<T>(open: impl AsyncFn(MulAdd) -> Result<T>) -> Result<T> {
-    match open(MulAdd::Plain).await {
-        Err(Error::WrongBits { .. }) => open(MulAdd::Guarded).await,
+/// Opens as said, or guarded if a probe shows that it must be.
+async fn guarded_if_wrong<T>(mul_add: MulAdd, open: impl AsyncFn(MulAdd) -> Result<T>) -> Result<T> {
+    match open(mul_add).await {
+        Err(Error::WrongBits { .. }) if mul_add != MulAdd::Guarded => open(MulAdd::Guarded).await,
         opened => opened,
     }
 }

@@ -12,7 +12,7 @@ use super::kernels::Kernel;
 use super::record::{Bound, Dispatch, Params, Recorder};
 use super::window::{Piece, WindowLimits, pieces};
 use crate::orthogonal::{self, Orthogonal, Place};
-use crate::philox::words;
+use crate::philox::{round_keys, words};
 use crate::{DType, Fill, Result};
 
 const BLOCK: u64 = orthogonal::BLOCK as u64;
@@ -42,7 +42,7 @@ pub(crate) enum OrthogonalEntry {
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Pod, Zeroable)]
 pub(crate) struct OrthogonalParams {
-    pub(crate) key: [u32; 2],
+    pub(crate) keys: [[u32; 4]; 5],
     pub(crate) stream: [u32; 2],
     pub(crate) rows: u32,
     pub(crate) columns: u32,
@@ -67,8 +67,8 @@ pub(crate) struct OrthogonalParams {
     pub(crate) shift: f32,
     pub(crate) one: f32,
     pub(crate) zero: u32,
-    /// The uniform address space rounds a struct up to its alignment of 8.
-    pub(crate) padding: u32,
+    /// The uniform address space rounds a struct up to its alignment of 16.
+    pub(crate) padding: [u32; 3],
 }
 
 /// Adds the dispatches that put the entries among `fill`'s elements, which are zero, at byte `offset` of `buffer`.
@@ -127,7 +127,7 @@ pub(super) fn put(
             let own = start..(start + panels).min(wanted_panels.end);
             let count = matrices.min(end_matrix - first);
             let params = OrthogonalParams {
-                key: words(fill.seed),
+                keys: round_keys(fill.seed),
                 stream: words(fill.stream),
                 rows: rows as u32,
                 columns: columns as u32,

@@ -7,7 +7,7 @@ use super::context::Context;
 use super::kernels::Kernel;
 use super::record::{Bound, Dispatch, Params, Recorder};
 use super::window::{Piece, SliceParams, WORKGROUP_SIZE, WindowLimits, pieces};
-use crate::philox::words;
+use crate::philox::{round_keys, words};
 use crate::{Diagonal, Fill, Result, Sparse};
 
 /// `Params` in `diagonal.wgsl`.
@@ -27,7 +27,7 @@ pub(crate) struct DiagonalParams {
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable)]
 pub(crate) struct SparseParams {
-    pub(crate) key: [u32; 2],
+    pub(crate) keys: [[u32; 4]; 5],
     pub(crate) stream: [u32; 2],
     pub(crate) rows: u32,
     pub(crate) columns: u32,
@@ -157,7 +157,7 @@ pub(super) fn sparse(
         }
         for (i, piece) in here.iter().enumerate() {
             let params = SparseParams {
-                key: words(fill.seed),
+                keys: round_keys(fill.seed),
                 stream: words(fill.stream),
                 rows: sparse.rows,
                 columns: sparse.columns,

@@ -113,12 +113,13 @@ const STRIDE: u64 = 4 * ELEMENTS;
 /// elements.
 fn blocks(operation: &'static str, dtype: DType, transform: Transform) -> Result<Vec<Fill>> {
     let distributions = match transform {
-        Transform::Normal => spreads(dtype, |mean, std| Distribution::Normal { mean, std }),
-        Transform::Uniform => spreads(dtype, |mean, bound| Distribution::Uniform { mean, bound }),
-        Transform::Constant => spreads(dtype, |mean, spread| Distribution::Constant { value: mean + spread }),
+        Transform::Normal => vec![Distribution::Normal { mean: 0.0, std: SPREAD }],
+        Transform::ShiftedNormal => spreads(dtype, 1e-4, |mean, std| Distribution::Normal { mean, std }),
+        Transform::Uniform => spreads(dtype, 0.0, |mean, bound| Distribution::Uniform { mean, bound }),
+        Transform::Constant => spreads(dtype, 0.0, |mean, spread| Distribution::Constant { value: mean + spread }),
         Transform::Truncated => {
             // One with most of its table, and one whose bounds the type cannot hold: values are kept within them.
-            let (std, step) = (1.0 / 8192.0, 2.0 * dtype.rounding());
+            let (std, step) = (f64::from(SPREAD), 2.0 * dtype.rounding());
             [(std, -0.7 * std, 8.0 * std), (1.0, 1.0 + 0.3 * step, 1.0 + 2.7 * step)]
                 .into_iter()
                 .map(|(std, low, high)| Distribution::truncated_normal(operation, 0.0, std, low, high, dtype))
@@ -146,15 +147,18 @@ fn slices(operation: &'static str, dtype: DType, transform: Transform) -> Result
         .collect())
 }
 
-/// A spread that f16 holds as normal and subnormal numbers, then means half way between two values of the
-/// type, with a spread that vanishes beside them: random values hardly ever show how ties are rounded.
-fn spreads(dtype: DType, law: fn(f32, f32) -> Distribution) -> Vec<Distribution> {
+/// A spread that f16 holds as normal and subnormal numbers.
+const SPREAD: f32 = 1.0 / 8192.0;
+
+/// That spread about a mean, then means half way between two values of the type, with a spread that vanishes beside
+/// them: random values hardly ever show how ties are rounded.
+fn spreads(dtype: DType, mean: f32, law: fn(f32, f32) -> Distribution) -> Vec<Distribution> {
     let ties: &[f32] = match dtype {
         DType::F32 => &[],
         DType::F16 => &[1.0 + 0.5 / 1024.0, 1.0 + 1.5 / 1024.0, 1.5 / 16777216.0, 2.5 / 16777216.0],
         DType::BF16 => &[1.0 + 0.5 / 128.0, 1.0 + 1.5 / 128.0],
     };
-    std::iter::once(law(0.0, 1.0 / 8192.0)).chain(ties.iter().map(|&tie| law(tie, 1e-20))).collect()
+    std::iter::once(law(mean, SPREAD)).chain(ties.iter().map(|&tie| law(tie, 1e-20))).collect()
 }
 
 /// Tensors whose elements the device has not made yet, one after the other in a buffer.

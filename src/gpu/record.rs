@@ -21,13 +21,17 @@ pub(crate) struct Dispatch {
 /// A shader's `Params`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Params {
-    words: [u32; 32],
+    words: [u32; WORDS],
     size: usize,
 }
 
+/// Words of the largest one.
+const WORDS: usize = 48;
+
 impl Params {
-    pub(crate) fn new(params: &impl Pod) -> Self {
-        let (bytes, mut words) = (bytemuck::bytes_of(params), [0; 32]);
+    pub(crate) fn new<P: Pod>(params: &P) -> Self {
+        const { assert!(size_of::<P>() <= size_of::<[u32; WORDS]>()) };
+        let (bytes, mut words) = (bytemuck::bytes_of(params), [0; WORDS]);
         bytemuck::bytes_of_mut(&mut words)[..bytes.len()].copy_from_slice(bytes);
         Params { words, size: bytes.len() }
     }

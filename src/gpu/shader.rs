@@ -5,6 +5,8 @@ const MUL_WIDE_LIMBS: &str = include_str!("../../shaders/mul_wide_limbs.wgsl");
 const PHILOX: &str = include_str!("../../shaders/philox.wgsl");
 const MUL_ADD: &str = include_str!("../../shaders/mul_add.wgsl");
 const MUL_ADD_PLAIN: &str = include_str!("../../shaders/mul_add_plain.wgsl");
+const KEEP: &str = include_str!("../../shaders/keep.wgsl");
+const KEEP_PLAIN: &str = include_str!("../../shaders/keep_plain.wgsl");
 const SAMPLE: &str = include_str!("../../shaders/sample.wgsl");
 const PACK: &str = include_str!("../../shaders/pack.wgsl");
 const DTYPE: &str = include_str!("../../shaders/dtype.wgsl");
@@ -47,8 +49,7 @@ impl Multiply {
     }
 }
 
-/// How a shader has `a * b + c` rounded twice, as the stream does. Both ways give the same bits, where the plain one can be
-/// used at all.
+/// How a shader has `a * b + c` rounded twice, as the stream does. All ways give the same bits, where they can be used at all.
 ///
 /// ```no_run
 /// use gpu_init::{Device, DeviceOptions, MulAdd};
@@ -61,15 +62,19 @@ impl Multiply {
 pub enum MulAdd {
     /// As written, for a driver that fuses and reorders nothing, as llvmpipe and SwiftShader. It takes an eighth less time.
     Plain,
-    /// By a multiplication with a number that no compiler can know is 1: any driver.
+    /// By a multiplication with a number that no compiler can know is 1, for a driver that may fuse but reorders nothing:
+    /// Vulkan's.
+    Unfused,
+    /// Products go through integers as well, for drivers that take floats for associative: any.
     Guarded,
 }
 
 impl MulAdd {
-    fn source(self) -> &'static str {
+    fn sources(self) -> [&'static str; 2] {
         match self {
-            MulAdd::Plain => MUL_ADD_PLAIN,
-            MulAdd::Guarded => MUL_ADD,
+            MulAdd::Plain => [MUL_ADD_PLAIN, KEEP_PLAIN],
+            MulAdd::Unfused => [MUL_ADD, KEEP_PLAIN],
+            MulAdd::Guarded => [MUL_ADD, KEEP],
         }
     }
 }
@@ -85,7 +90,8 @@ pub fn fill(multiply: Multiply) -> String {
 }
 
 pub(crate) fn fill_by(multiply: Multiply, mul_add: MulAdd) -> String {
-    [multiply.source(), PHILOX, mul_add.source(), SAMPLE, DTYPE, PACK, TRUNCATED, SLICE, FILL, FILL_MANY].join("\n")
+    let [sums, keep] = mul_add.sources();
+    [multiply.source(), PHILOX, sums, keep, SAMPLE, DTYPE, PACK, TRUNCATED, SLICE, FILL, FILL_MANY].join("\n")
 }
 
 /// The shader that computes the fingerprint: entry point `fingerprint`.
@@ -108,7 +114,8 @@ pub fn stats() -> String {
 }
 
 pub(crate) fn stats_by(mul_add: MulAdd) -> String {
-    [mul_add.source(), DTYPE, REDUCE, STATS].join("\n")
+    let [sums, keep] = mul_add.sources();
+    [sums, keep, DTYPE, REDUCE, STATS].join("\n")
 }
 
 /// The shader that copies the elements of a slice: entry point `gather`.
@@ -133,5 +140,6 @@ pub(crate) fn sparse(multiply: Multiply) -> String {
 
 /// The shader that makes orthogonal matrices: entry points `reflect`, `gram`, `apply` and `finish`.
 pub(crate) fn orthogonal(multiply: Multiply, mul_add: MulAdd) -> String {
-    [multiply.source(), PHILOX, mul_add.source(), SAMPLE, DTYPE, PLACE, ORTHOGONAL].join("\n")
+    let [sums, keep] = mul_add.sources();
+    [multiply.source(), PHILOX, sums, keep, SAMPLE, DTYPE, PLACE, ORTHOGONAL].join("\n")
 }

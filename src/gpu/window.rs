@@ -1,7 +1,7 @@
 //! Cuts a fill of buffer memory into dispatches that a device can run. Pure: no device is touched.
 
 use super::context::Context;
-use crate::philox::words;
+use crate::philox::{round_keys, words};
 use crate::slice::{Elements, Runs};
 use crate::{DType, Distribution, Error, Fill, Result};
 
@@ -11,6 +11,9 @@ pub(crate) const WORKGROUP_SIZE: u32 = 256;
 pub(crate) const ENTRY: u64 = 16;
 /// Blocks whose elements an invocation of it writes.
 pub(crate) const BLOCKS: u64 = 4;
+
+/// Elements of blocks whose index has the same high half.
+pub(crate) const SAME_HIGH: u64 = 1 << 34;
 
 /// What a device allows.
 #[derive(Debug, Clone, Copy)]
@@ -72,17 +75,24 @@ pub(crate) enum Transform {
     Uniform = 1,
     Constant = 2,
     Truncated = 3,
+    ShiftedNormal = 4,
 }
 
 impl Transform {
-    pub(crate) const ALL: [Transform; 4] =
-        [Transform::Normal, Transform::Uniform, Transform::Constant, Transform::Truncated];
+    pub(crate) const ALL: [Transform; 5] = [
+        Transform::Normal,
+        Transform::Uniform,
+        Transform::Constant,
+        Transform::Truncated,
+        Transform::ShiftedNormal,
+    ];
 }
 
 impl From<Distribution> for Transform {
     fn from(distribution: Distribution) -> Self {
         match distribution {
-            Distribution::Normal { .. } | Distribution::Sparse { .. } => Transform::Normal,
+            Distribution::Normal { mean: 0.0, .. } | Distribution::Sparse { .. } => Transform::Normal,
+            Distribution::Normal { .. } => Transform::ShiftedNormal,
             Distribution::Uniform { .. } => Transform::Uniform,
             Distribution::Constant { .. } | Distribution::Diagonal { .. } | Distribution::Orthogonal { .. } => {
                 Transform::Constant
@@ -96,7 +106,7 @@ impl From<Distribution> for Transform {
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
 pub(crate) struct FillParams {
-    pub(crate) key: [u32; 2],
+    pub(crate) keys: [[u32; 4]; 5],
     pub(crate) stream: [u32; 2],
     pub(crate) first: [u32; 2],
     pub(crate) begin: u32,
@@ -108,6 +118,8 @@ pub(crate) struct FillParams {
     pub(crate) low: f32,
     pub(crate) high: f32,
     pub(crate) slice: SliceParams,
+    /// The uniform address space rounds a struct up to its alignment of 16.
+    pub(crate) padding: [u32; 2],
 }
 
 /// What `slice.wgsl` expects of a shader's `Params`; all zero where elements follow one another.
@@ -196,7 +208,15 @@ pub(crate) fn windows(fill: &Fill, offset: u64, limits: WindowLimits) -> Vec<Win
         cut(fill, FillEntry::Slice, 0..fill.len, offset, limits, &mut windows);
         return windows;
     }
-    cut(fill, FillEntry::Entries, 0..whole, offset, limits, &mut windows);
+    let mut start = 0;
+    while start < whole {
+        // Entries up to where the blocks' index gets another high half, and word by word the one that has both.
+        let same = SAME_HIGH - (fill.first + start) % SAME_HIGH;
+        let end = whole.min(start + same - same % per_entry);
+        cut(fill, FillEntry::Entries, start..end, offset, limits, &mut windows);
+        start = if same % per_entry == 0 { end } else { whole.min(end + per_entry) };
+        cut(fill, FillEntry::Words, end..start, offset, limits, &mut windows);
+    }
     cut(fill, FillEntry::Words, whole..fill.len, offset, limits, &mut windows);
     windows
 }
@@ -228,7 +248,7 @@ fn cut(
         windows.push(Window {
             kernel: FillKernel { entry, dtype: fill.dtype, transform: law.into() },
             params: FillParams {
-                key: words(fill.seed),
+                keys: round_keys(fill.seed),
                 stream: words(fill.stream),
                 first: words(first),
                 begin: ((at - base) / unit) as u32,
@@ -240,6 +260,7 @@ fn cut(
                 low,
                 high,
                 slice: SliceParams::new(&fill.elements(), start),
+                padding: [0; 2],
             },
             offset: base,
             size: (offset + end * size).next_multiple_of(unit) - base,

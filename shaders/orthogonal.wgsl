@@ -26,7 +26,7 @@ struct Params {
     step: u32,
     here: u32,          // elements in the binding; entries elsewhere are left out
     begin: u32,         // where the first one is
-    scale: f32,         // of normals: 1.0; of entries: the gain
+    scale: f32,         // of normals, see sample.wgsl; of entries: the gain
     shift: f32,         // 0.0
     one: f32,           // 1.0 and 0, see mul_add.wgsl
     zero: u32,
@@ -185,7 +185,7 @@ fn gram(
         for (var run = first_row + part * RUN; run < params.rows; run += PARTS * RUN) {
             var s = 0.0f;
             for (var i = run; i < min(run + RUN, params.rows); i++) {
-                s = mul_add(scratch_floats[vectors + i * BLOCK + q], scratch_floats[vectors + i * BLOCK + l], s);
+                s = keep(mul_add(scratch_floats[vectors + i * BLOCK + q], scratch_floats[vectors + i * BLOCK + l], s));
             }
             sum += s;
         }
@@ -238,7 +238,7 @@ fn solve(gram_rows: u32, sum: mat4x4<f32>, at: u32) {
         let q = BLOCK - n;
         var w = weights[q * COLUMNS + at];
         for (var l = q + 1u; l < BLOCK; l++) {
-            w = mul_add(-scratch[gram_rows + q * 4u + l / 4u][l % 4u], weights[l * COLUMNS + at], w);
+            w = keep(mul_add(-scratch[gram_rows + q * 4u + l / 4u][l % 4u], weights[l * COLUMNS + at], w));
         }
         weights[q * COLUMNS + at] = w * scratch[gram_rows + q * 4u + q / 4u][q % 4u];
     }

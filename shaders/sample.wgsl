@@ -9,17 +9,16 @@ const HIGH_BITS: u32 = 0x3f800000u;
 const LOW_BITS: u32 = 0x3b000001u;
 const BOTH_ONES: f32 = 0x1.008p+0f;
 
-// -2 ln(m 2^e) = e RADIUS_EXPONENT 2^23 + f P(f), where f = m - 1 and m is in [0.63, 1.26).
-const RADIUS_SPLIT: u32 = 0x3f2147aeu;
-const RADIUS_EXPONENT: f32 = -0x1.62e43p-23f;
-const RADIUS_P0: f32 = -0x1p+1f;
-const RADIUS_P1: f32 = 0x1.ffff9ep-1f;
-const RADIUS_P2: f32 = -0x1.554ddp-1f;
-const RADIUS_P3: f32 = 0x1.0064eap-1f;
-const RADIUS_P4: f32 = -0x1.9b785ap-2f;
-const RADIUS_P5: f32 = 0x1.3a522ap-2f;
-const RADIUS_P6: f32 = -0x1.24e6fp-2f;
-const RADIUS_P7: f32 = 0x1.fd3f12p-2f;
+// -log2(m 2^e) = -e + f P(f), where f = m - 1 and m is in [0.59, 1.18).
+const RADIUS_SPLIT: u32 = 0x3f170a3du;
+const RADIUS_P0: f32 = -0x1.715474p+0f;
+const RADIUS_P1: f32 = 0x1.7155ecp-1f;
+const RADIUS_P2: f32 = -0x1.ec5adep-2f;
+const RADIUS_P3: f32 = 0x1.7064d6p-2f;
+const RADIUS_P4: f32 = -0x1.2ffafep-2f;
+const RADIUS_P5: f32 = 0x1.f6da76p-3f;
+const RADIUS_P6: f32 = -0x1.f22784p-6f;
+const RADIUS_P7: f32 = 0x1.32fafp-1f;
 
 // 1/sqrt(1 - h) for |h| < 0.07, which the integer guess at 1/sqrt(s) leaves.
 const SQRT_GUESS: u32 = 0x5f375a86u;
@@ -42,15 +41,16 @@ fn uniform_signed(word: u32) -> f32 {
     return f32(2 * i32(word >> 8u) + 1 - 0x1000000);
 }
 
-// -2 ln u with u = (2^9 (word mod 2^23) + floor(word / 2^23) + 1) 2^-32, in (0, 1]: every bit of the word counts.
-fn radius_squared(word: u32) -> f32 {
+// -log2 u with u = (2^9 (word mod 2^23) + floor(word / 2^23) + 1) 2^-32, in (0, 1]: every bit of the word counts.
+fn octaves(word: u32) -> f32 {
     // Both are exact, and u is their sum; rounded, it only says which octave u is in.
     let high = bitcast<f32>(HIGH_BITS | (word & 0x7fffffu)) - BOTH_ONES;
     let low = bitcast<f32>(LOW_BITS + (word >> 23u));
     let exponent = (bitcast<u32>(high + low) - RADIUS_SPLIT) & 0xff800000u;
-    // u 2^-e - 1: only the last sum rounds.
+    // u 2^-e - 1: products and the first sum are exact, whether or not they are fused. Not by the same function twice:
+    // Mesa takes the factor out of two fma in one another.
     let inverse = bitcast<f32>(0x3f800000u - exponent);
-    let f = exact_mul_add(low, inverse, exact_mul_add(high, inverse, -1.0f));
+    let f = exact_mul_add(low, inverse, keep(high * inverse - 1.0f));
     var p = mul_add(RADIUS_P7, f, RADIUS_P6);
     p = mul_add(p, f, RADIUS_P5);
     p = mul_add(p, f, RADIUS_P4);
@@ -58,7 +58,8 @@ fn radius_squared(word: u32) -> f32 {
     p = mul_add(p, f, RADIUS_P2);
     p = mul_add(p, f, RADIUS_P1);
     p = mul_add(p, f, RADIUS_P0);
-    return mul_add(p, f, keep(f32(bitcast<i32>(exponent)) * RADIUS_EXPONENT));
+    // With e 2^23 in the place of e, which is a float, too, as is the product.
+    return exact_mul_add(f32(bitcast<i32>(exponent)), -0x1p-23f, keep(p * f));
 }
 
 // The square root of 0 or of what is not smaller than 2^-31.
@@ -89,15 +90,15 @@ fn circle(word: u32) -> vec2<f32> {
     return vec2<f32>(select(cosine, sine, exchange), select(sine, cosine, exchange));
 }
 
-// `radius_squared` and an angle to two independent normals, mean 0 and standard deviation `scale` (Box-Muller 1958).
-fn on_circle(radius_squared: f32, angle_word: u32) -> vec2<f32> {
-    let r = keep(root(radius_squared) * params.scale);
+// `octaves` and an angle to two independent normals (Box-Muller 1958), mean 0 and standard deviation `scale` / sqrt(2 ln 2).
+fn on_circle(octaves: f32, angle_word: u32) -> vec2<f32> {
+    let r = keep(root(octaves) * params.scale);
     let point = circle(angle_word);
     return vec2<f32>(r * point.x, r * point.y);
 }
 
 fn normal_pair(radius_word: u32, angle_word: u32) -> vec2<f32> {
-    return on_circle(radius_squared(radius_word), angle_word);
+    return on_circle(octaves(radius_word), angle_word);
 }
 
 fn normal4(words: vec4<u32>) -> vec4<f32> {

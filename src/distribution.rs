@@ -293,9 +293,8 @@ impl Distribution {
     /// of other values has none.
     pub(crate) fn scaling(&self) -> Scaling {
         match *self {
-            Distribution::Normal { mean, std } => Scaling { scale: std, shift: mean },
-            // Of odd numbers below 2^24; the product is exact.
-            Distribution::Uniform { mean, bound } => Scaling { scale: bound * f32::from_bits(0x33800000), shift: mean },
+            Distribution::Normal { mean, std } => Scaling::normal(mean, std),
+            Distribution::Uniform { mean, bound } => Scaling::uniform(mean, bound),
             Distribution::Constant { value } => Scaling { scale: 0.0, shift: value },
             Distribution::Truncated { .. }
             | Distribution::Diagonal { .. }

@@ -8,17 +8,16 @@ pub(crate) const HIGH_BITS: u32 = 0x3f800000;
 pub(crate) const LOW_BITS: u32 = 0x3b000001;
 pub(crate) const BOTH_ONES: f32 = f32::from_bits(0x3f804000);
 
-// -2 ln(m 2^e) = e RADIUS_EXPONENT 2^23 + f P(f), where f = m - 1 and m is in [0.63, 1.26).
-pub(crate) const RADIUS_SPLIT: u32 = 0x3f2147ae;
-pub(crate) const RADIUS_EXPONENT: f32 = f32::from_bits(0xb4317218);
-pub(crate) const RADIUS_P0: f32 = f32::from_bits(0xc0000000);
-pub(crate) const RADIUS_P1: f32 = f32::from_bits(0x3f7fffcf);
-pub(crate) const RADIUS_P2: f32 = f32::from_bits(0xbf2aa6e8);
-pub(crate) const RADIUS_P3: f32 = f32::from_bits(0x3f003275);
-pub(crate) const RADIUS_P4: f32 = f32::from_bits(0xbecdbc2d);
-pub(crate) const RADIUS_P5: f32 = f32::from_bits(0x3e9d2915);
-pub(crate) const RADIUS_P6: f32 = f32::from_bits(0xbe927378);
-pub(crate) const RADIUS_P7: f32 = f32::from_bits(0x3efe9f89);
+// -log2(m 2^e) = -e + f P(f), where f = m - 1 and m is in [0.59, 1.18).
+pub(crate) const RADIUS_SPLIT: u32 = 0x3f170a3d;
+pub(crate) const RADIUS_P0: f32 = f32::from_bits(0xbfb8aa3a);
+pub(crate) const RADIUS_P1: f32 = f32::from_bits(0x3f38aaf6);
+pub(crate) const RADIUS_P2: f32 = f32::from_bits(0xbef62d6f);
+pub(crate) const RADIUS_P3: f32 = f32::from_bits(0x3eb8326b);
+pub(crate) const RADIUS_P4: f32 = f32::from_bits(0xbe97fd7f);
+pub(crate) const RADIUS_P5: f32 = f32::from_bits(0x3e7b6d3b);
+pub(crate) const RADIUS_P6: f32 = f32::from_bits(0xbcf913c2);
+pub(crate) const RADIUS_P7: f32 = f32::from_bits(0x3f197d78);
 
 // 1/sqrt(1 - h) for |h| < 0.07, which the integer guess at 1/sqrt(s) leaves.
 pub(crate) const SQRT_GUESS: u32 = 0x5f375a86;
@@ -63,22 +62,37 @@ pub(crate) fn keep(v: f32) -> f32 {
     v
 }
 
+/// sqrt(2 ln 2): what the root of `octaves` has to be multiplied by to be Box-Muller's radius, sqrt(-2 ln u).
+const RADIUS: f64 = f64::from_bits(0x3ff2d6abe44afc43);
+
+impl Scaling {
+    /// Of `normal4`.
+    pub(crate) fn normal(mean: f32, std: f32) -> Self {
+        Scaling { scale: (f64::from(std) * RADIUS) as f32, shift: mean }
+    }
+
+    /// Of `uniform4`, whose odd numbers it takes to (-1, 1) exactly.
+    pub(crate) fn uniform(mean: f32, bound: f32) -> Self {
+        Scaling { scale: bound * f32::from_bits(0x33800000), shift: mean }
+    }
+}
+
 /// Uniform on (-2^24, 2^24): an odd number, symmetric, ends open. Bits 8 to 31 of the word.
 #[inline(always)]
 pub(crate) fn uniform_signed(word: u32) -> f32 {
     (2 * (word >> 8) as i32 + 1 - 0x1000000) as f32
 }
 
-/// -2 ln u with u = (2^9 (word mod 2^23) + floor(word / 2^23) + 1) 2^-32, in (0, 1]: every bit of the word counts.
+/// -log2 u with u = (2^9 (word mod 2^23) + floor(word / 2^23) + 1) 2^-32, in (0, 1]: every bit of the word counts.
 #[inline(always)]
-pub(crate) fn radius_squared(word: u32) -> f32 {
+pub(crate) fn octaves(word: u32) -> f32 {
     // Both are exact, and u is their sum; rounded, it only says which octave u is in.
     let high = f32::from_bits(HIGH_BITS | (word & 0x7fffff)) - BOTH_ONES;
     let low = f32::from_bits(LOW_BITS + (word >> 23));
     let exponent = (high + low).to_bits().wrapping_sub(RADIUS_SPLIT) & 0xff800000;
-    // u 2^-e - 1: only the last sum rounds.
+    // u 2^-e - 1: products and the first sum are exact.
     let inverse = f32::from_bits(0x3f800000u32.wrapping_sub(exponent));
-    let f = exact_mul_add(low, inverse, exact_mul_add(high, inverse, -1.0));
+    let f = exact_mul_add(low, inverse, keep(high * inverse - 1.0));
     let mut p = mul_add(RADIUS_P7, f, RADIUS_P6);
     p = mul_add(p, f, RADIUS_P5);
     p = mul_add(p, f, RADIUS_P4);
@@ -86,7 +100,8 @@ pub(crate) fn radius_squared(word: u32) -> f32 {
     p = mul_add(p, f, RADIUS_P2);
     p = mul_add(p, f, RADIUS_P1);
     p = mul_add(p, f, RADIUS_P0);
-    mul_add(p, f, keep(exponent as i32 as f32 * RADIUS_EXPONENT))
+    // With e 2^23 in the place of e, which is a float, too, as is the product.
+    exact_mul_add(exponent as i32 as f32, f32::from_bits(0xb4000000), keep(p * f))
 }
 
 /// The square root of 0 or of what is not smaller than 2^-31.
@@ -119,17 +134,17 @@ pub(crate) fn circle(word: u32) -> [f32; 2] {
     [if exchange { sine } else { cosine }, if exchange { cosine } else { sine }]
 }
 
-/// `radius_squared` and an angle to two independent normals, mean 0 and standard deviation `scale` (Box-Muller 1958).
+/// `octaves` and an angle to two independent normals (Box-Muller 1958), mean 0 and standard deviation `scale` / sqrt(2 ln 2).
 #[inline(always)]
-pub(crate) fn on_circle(scale: f32, radius_squared: f32, angle_word: u32) -> [f32; 2] {
-    let r = keep(root(radius_squared) * scale);
+pub(crate) fn on_circle(scale: f32, octaves: f32, angle_word: u32) -> [f32; 2] {
+    let r = keep(root(octaves) * scale);
     let [x, y] = circle(angle_word);
     [r * x, r * y]
 }
 
 #[inline(always)]
 pub(crate) fn normal_pair(scale: f32, radius_word: u32, angle_word: u32) -> [f32; 2] {
-    on_circle(scale, radius_squared(radius_word), angle_word)
+    on_circle(scale, octaves(radius_word), angle_word)
 }
 
 #[inline(always)]

@@ -5,24 +5,36 @@ use rayon::prelude::*;
 
 use super::*;
 
+/// The scale of standard deviation 1.
+fn unit() -> f32 {
+    Scaling::normal(0.0, 1.0).scale
+}
+
 fn radius(word: u32) -> f32 {
-    root(radius_squared(word))
+    root(octaves(word)) * unit()
 }
 
 /// The accuracy that the specification promises, relative.
 const BOUND: f64 = 1.0 / (1 << 21) as f64;
 
+/// The word whose u is (n + 1) 2^-32.
+fn word_of(n: u32) -> u32 {
+    n.rotate_left(23)
+}
+
 fn exact_radius(word: u32) -> f64 {
-    // 1 - u = (2^32 - 1 - word) 2^-32 is exact in f64, and ln_1p keeps it where u is near 1.
-    (-2.0 * (-f64::from(!word) / 4294967296.0).ln_1p()).sqrt()
+    let n = word.rotate_right(23);
+    assert_eq!(word_of(n), word);
+    // 1 - u = (2^32 - 1 - n) 2^-32 is exact in f64, and ln_1p keeps it where u is near 1.
+    (-2.0 * (-f64::from(!n) / 4294967296.0).ln_1p()).sqrt()
 }
 
 /// (cosine, sine) of the angle that a word stands for.
 fn exact_circle(word: u32) -> [f64; 2] {
-    let t = f64::from(2 * (word & 0x7fffff) + 1) / f64::from(1 << 24);
-    let (sine, cosine) = (std::f64::consts::FRAC_PI_4 * t).sin_cos();
-    let [first, second] = if word >> 29 & 1 == 1 { [sine, cosine] } else { [cosine, sine] };
-    [if word >> 31 == 1 { -first } else { first }, if word >> 30 & 1 == 1 { -second } else { second }]
+    let t = f64::from((word & 0x7fffff) | 1) / f64::from(1 << 23) - 0.5;
+    let (sine, cosine) = (std::f64::consts::FRAC_PI_2 * t).sin_cos();
+    let cosine = if word >> 31 == 1 { -cosine } else { cosine };
+    if word >> 30 & 1 == 1 { [sine, cosine] } else { [cosine, sine] }
 }
 
 fn radius_error(word: u32) -> f64 {
@@ -48,18 +60,17 @@ fn worst_normal(radius: f64, circle: f64) -> f64 {
 /// A sample of each: all short words, the ends of every octave, and words spread evenly.
 #[test]
 fn normal_is_within_the_bound_of_box_muller_on_a_dense_sample() {
-    let octaves =
+    let ends_of_octaves =
         (0..32u32).flat_map(|bit| (0..4096u32).flat_map(move |i| [(1 << bit) + i, (1u32 << bit).wrapping_sub(i)]));
     let ends = (0..100_000).flat_map(|i| [i, u32::MAX - i]);
-    let sample: Vec<u32> = octaves.chain(ends).chain((0..u32::MAX).step_by(997)).collect();
+    let sample: Vec<u32> = ends_of_octaves.chain(ends).map(word_of).chain((0..u32::MAX).step_by(997)).collect();
     let (radius, _) = worst(sample.par_iter().copied(), radius_error);
     let (circle, _) = worst(sample.par_iter().copied(), circle_error);
     assert!(radius > 1e-7 && circle > 1e-7, "an error this small is not measured: {radius:e} {circle:e}");
     assert!(worst_normal(radius, circle) < BOUND, "{radius:e} {circle:e}");
     // The product itself, as it is computed.
-    let unit = Scaling { scale: 1.0, shift: 0.0 };
     let product = sample.par_windows(2).map(|words| {
-        let (pair, point, r) = (normal_pair(unit, words[0], words[1]), exact_circle(words[1]), exact_radius(words[0]));
+        let (pair, point, r) = (normal_pair(unit(), words[0], words[1]), exact_circle(words[1]), exact_radius(words[0]));
         let error = |actual: f32, exact: f64| {
             if exact == 0.0 { actual.abs().into() } else { (f64::from(actual) / exact - 1.0).abs() }
         };
@@ -76,9 +87,9 @@ fn normal_is_within_the_bound_of_box_muller_on_a_dense_sample() {
 fn normal_is_within_the_bound_of_box_muller_everywhere() {
     let (radius, at) = worst((0..=u32::MAX).into_par_iter(), radius_error);
     println!("radius: worst relative error {radius:.4e} = 2^{:.3} at word {at:#010x}", radius.log2());
-    // Bits 23 to 28 are not used.
+    // Bits 23 to 29 are not used, nor is bit 0.
     let angles =
-        (0..8u32).into_par_iter().flat_map(|top| (0..1u32 << 23).into_par_iter().map(move |low| top << 29 | low));
+        (0..4u32).into_par_iter().flat_map(|top| (0..1u32 << 22).into_par_iter().map(move |low| top << 30 | low << 1));
     let (circle, at) = worst(angles, circle_error);
     println!("circle: worst relative error {circle:.4e} = 2^{:.3} at word {at:#010x}", circle.log2());
     let normal = worst_normal(radius, circle);
@@ -90,14 +101,17 @@ fn normal_is_within_the_bound_of_box_muller_everywhere() {
 fn radius_takes_its_stated_extremes() {
     assert!((6.6604..6.66044).contains(&radius(0)), "sqrt(2 ln 2^32), the largest");
     assert_eq!(radius(u32::MAX), 0.0, "u is 1");
-    assert!((2.15e-5..2.16e-5).contains(&radius(u32::MAX - 1)), "sqrt(2^-31), the smallest but zero");
-    assert!((0..256).all(|word| radius(word) != radius(word + 1)), "every bit counts in the tail");
-    assert!((0..256).all(|i| radius(u32::MAX - i) < radius(u32::MAX - i - 1)), "and near zero");
+    assert!((2.15e-5..2.16e-5).contains(&radius(word_of(u32::MAX - 1))), "sqrt(2^-31), the smallest but zero");
+    let at = |n: u32| radius(word_of(n));
+    assert!((0..256).all(|n| at(n) != at(n + 1)), "every bit counts in the tail");
+    assert!((0..256).all(|i| at(u32::MAX - i) < at(u32::MAX - i - 1)), "and near zero");
 }
 
 #[test]
 fn uniform_takes_its_stated_extremes() {
     let step = 2f32.powi(-24);
+    let signed = Scaling::uniform(0.0, 1.0);
+    let uniform_signed = |word: u32| uniform1(signed, word);
     assert_eq!(uniform_signed(0), step - 1.0, "open at -1");
     assert_eq!(uniform_signed(u32::MAX), 1.0 - step, "open at 1");
     assert_eq!([uniform_signed(0x7fffffff), uniform_signed(0x80000000)], [-step, step], "no zero");
@@ -108,13 +122,24 @@ fn uniform_takes_its_stated_extremes() {
 
 #[test]
 fn circle_has_every_sign_and_order() {
-    let word = 12345;
+    let word = 0x412345;
     let [x, y] = circle(word);
     assert!(x > y && y > 0.0);
+    assert_eq!(circle(word ^ 0x7fffff), [x, -y], "the middle of the circle's quarter is angle 0");
     assert_eq!(circle(word | 1 << 31), [-x, y]);
-    assert_eq!(circle(word | 1 << 30), [x, -y]);
-    assert_eq!(circle(word | 1 << 29), [y, x]);
-    assert_eq!(circle(word | 7 << 29), [-y, -x]);
+    assert_eq!(circle(word | 1 << 30), [y, x]);
+    assert_eq!(circle(word | 3 << 30), [y, -x]);
+    assert_eq!(circle(word), circle(word ^ 0x3f800001), "bits 0 and 23 to 29 are not used");
+}
+
+#[test]
+fn circle_takes_its_stated_extremes() {
+    let [least, largest] = [0, 0x7fffff].map(|word| circle(word)[1]);
+    assert_eq!(least, -largest, "symmetric");
+    assert!((0.707106..std::f32::consts::FRAC_1_SQRT_2).contains(&largest), "open");
+    let [below, above] = [0x3fffff, 0x400000].map(|word| circle(word)[1]);
+    assert_eq!(below, -above);
+    assert!((1.87e-7..1.88e-7).contains(&above), "pi 2^-24, the smallest: none is zero");
 }
 
 /// Every f32 in steps, and every value near the places where the rounding changes.

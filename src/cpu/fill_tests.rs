@@ -36,8 +36,8 @@ fn vectors_give_the_scalar_bits() {
     assert!(Vectors::detected().contains(&Vectors::best()));
     // The smaller spread has f16 values that are subnormal.
     for scale in [1.0, 1.0 / 8192.0] {
-        check_types(Normal(Scaling { scale, shift: 0.0 }));
-        check_types(Normal(Scaling { scale, shift: 0.5 }));
+        check_types(Normal::<false>(Scaling { scale, shift: 0.0 }));
+        check_types(Normal::<true>(Scaling { scale, shift: 0.5 }));
         check_types(Uniform(Scaling { scale, shift: 0.25 }));
         let law = Law { mean: 0.0, std: scale.into(), low: (-0.7 * scale).into(), high: (8.0 * scale).into() };
         check_types(Truncated { table: &law.table(), low: -0.5 * scale, high: 4.0 * scale });
@@ -47,7 +47,7 @@ fn vectors_give_the_scalar_bits() {
 /// Ranges of every length and start, of which the ends are done in other ways than the middle.
 #[test]
 fn any_range_has_the_bits_of_the_whole() {
-    let transform = Normal(Scaling { scale: 1.0, shift: 0.0 });
+    let transform = Normal::<false>(Scaling { scale: 1.0, shift: 0.0 });
     let mut whole = vec![0f32; 3 * CHUNK];
     range(transform, PARAMS, 0, &mut whole);
     for first in 0..9 {

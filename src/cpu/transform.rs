@@ -2,7 +2,7 @@
 
 use super::blocks::{Blocks, PAIRS, word};
 use crate::Element;
-use crate::sample::{Scaling, add_product, normal4, on_circle, radius_squared, uniform1, uniform4};
+use crate::sample::{Scaling, add_product, normal4, on_circle, octaves, uniform1, uniform4};
 use crate::truncated::{Table, cubic, entry, segment, truncated4};
 
 /// How words become values: the shader's `DISTRIBUTION`.
@@ -44,7 +44,7 @@ impl<const SHIFTED: bool> Transform for Normal<SHIFTED> {
     fn pairs<T: Element>(self, blocks: &Blocks, out: &mut [[T; 2]; PAIRS]) {
         let mut squares = [0f32; PAIRS];
         for (square, &first) in squares.iter_mut().zip(blocks.first()) {
-            *square = radius_squared(word(first));
+            *square = octaves(word(first));
         }
         for ((pair, &square), &second) in out.iter_mut().zip(&squares).zip(blocks.second()) {
             let [x, y] = self.shifted(on_circle(self.0.scale, square, word(second)));

@@ -30,6 +30,7 @@ fn device(device: wgpu::Device, queue: wgpu::Queue, options: &DeviceOptions) -> 
 fn mixture() -> Vec<Parameter> {
     let initializers = [
         Initializer::Normal { mean: 0.5, std: 0.02 },
+        Initializer::Normal { mean: 0.0, std: 0.02 },
         Initializer::Uniform { a: -1.0, b: 3.0 },
         Initializer::Constant { val: 0.3 },
         Initializer::TruncatedNormal { mean: 0.0, std: 1.0, a: -2.0, b: 2.0 },
@@ -41,6 +42,7 @@ fn mixture() -> Vec<Parameter> {
         .flat_map(|&size| initializers.map(|initializer| (size, initializer)))
         .flat_map(|(size, initializer)| DType::ALL.map(|dtype| Parameter::new([size], initializer).dtype(dtype)))
         .collect();
+    all.extend([5, 3000].map(|size| Parameter::new([size], initializers[1]).seed(7)));
     let long = Parameter::new([1 << 20, 1 << 20], initializers[0]);
     all.push(long.clone().elements((1 << 34) - 8..(1 << 34) + 9).dtype(DType::BF16));
     all.push(long.clone().elements((1 << 34) - 7..(1 << 34) + 9));
@@ -48,8 +50,8 @@ fn mixture() -> Vec<Parameter> {
     all.push(long.elements(0..300_000).zero_rows(0..1));
     all.push(Parameter::new([20, 30], Initializer::Orthogonal { gain: 1.0 }));
     all.push(Parameter::new([20, 30], Initializer::Sparse { sparsity: 0.5, std: 1.0 }).dtype(DType::F16));
-    all.push(Parameter::new([600, 601], initializers[1]).dtype(DType::BF16));
-    all.push(Parameter::new([777, 999], initializers[3]));
+    all.push(Parameter::new([600, 601], initializers[2]).dtype(DType::BF16));
+    all.push(Parameter::new([777, 999], initializers[4]));
     all.extend([3, 300].map(|size| Parameter::new([size], initializers[0]).usages(wgpu::BufferUsages::VERTEX)));
     all
 }

@@ -25,15 +25,17 @@ pub(crate) struct Sources {
 
 impl Sources {
     pub(crate) fn new(multiply: Multiply, mul_add: MulAdd) -> Self {
+        // Where one fma adds to another, Mesa takes their common factor out, `one`: a reordering that is to be guarded against.
+        let running = if mul_add == MulAdd::Unfused { MulAdd::Guarded } else { mul_add };
         Sources {
             fill: shader::fill_by(multiply, mul_add),
             fingerprint: shader::fingerprint(multiply),
-            stats: shader::stats_by(mul_add),
+            stats: shader::stats_by(running),
             gather: shader::gather(multiply),
             clear: shader::clear(multiply),
             diagonal: shader::diagonal(),
             sparse: shader::sparse(multiply),
-            orthogonal: shader::orthogonal(multiply, mul_add),
+            orthogonal: shader::orthogonal(multiply, running),
         }
     }
 }

@@ -13,6 +13,7 @@ use super::record::{Bound, Dispatch, Params, Recorder};
 use super::window::{Piece, WindowLimits, pieces};
 use crate::orthogonal::{self, Orthogonal, Place};
 use crate::philox::{round_keys, words};
+use crate::sample::Scaling;
 use crate::{DType, Fill, Result};
 
 const BLOCK: u64 = orthogonal::BLOCK as u64;
@@ -136,7 +137,7 @@ pub(super) fn put(
                 first_panel: own.start as u32,
                 end_panel: own.end as u32,
                 transposed: plan.transposed().into(),
-                scale: 1.0,
+                scale: Scaling::normal(0.0, 1.0).scale,
                 one: 1.0,
                 ..Default::default()
             };

@@ -106,11 +106,13 @@ pub(super) async fn trust(device: &Device, operation: &'static str, groups: impl
 
 /// Elements of a block: enough that the rare paths of the radius and of the rounding are taken.
 const ELEMENTS: u64 = 4096;
+/// Where it begins, beyond 2^32: among its normals of `SPREAD` are some half way between two values of each half type,
+/// below an even one and below an odd one, which are rare.
+const FIRST: u64 = (1 << 40) + 184_565_760;
 /// A block's place in the buffer.
 const STRIDE: u64 = 4 * ELEMENTS;
 
-/// The blocks of a kernel: from a block's start (entry point `fill`) and from inside one (`fill_words`), beyond 2^32
-/// elements.
+/// The blocks of a kernel: from a block's start (entry point `fill`) and from inside one (`fill_words`).
 fn blocks(operation: &'static str, dtype: DType, transform: Transform) -> Result<Vec<Fill>> {
     let distributions = match transform {
         Transform::Normal => vec![Distribution::Normal { mean: 0.0, std: SPREAD }],
@@ -128,7 +130,7 @@ fn blocks(operation: &'static str, dtype: DType, transform: Transform) -> Result
     };
     let mut fills = Vec::new();
     for distribution in distributions {
-        for (first, len) in [(1 << 40, ELEMENTS), ((1 << 40) + 1, 511)] {
+        for (first, len) in [(FIRST, ELEMENTS), (FIRST + 1, 511)] {
             let (seed, stream) = (0x0123_4567_89ab_cdef, 0xfedc_ba98_7654_3210);
             fills.push(Fill { operation, distribution, dtype, seed, stream, first, len, runs: None, zeros: None });
         }
@@ -272,4 +274,25 @@ fn check(context: &Context, operation: &'static str, what: String, expected: Str
         return Ok(());
     }
     Err(Error::WrongBits { operation, adapter: context.adapter.clone(), what, expected, actual })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_of_normals_has_ties() {
+        for (dtype, dropped) in [(DType::F16, 13), (DType::BF16, 16)] {
+            let fill = blocks("test", dtype, Transform::Normal).unwrap()[0];
+            let exact = HostTensor::filled(Fill { dtype: DType::F32, ..fill }, &mut Progress::silent()).unwrap();
+            let values: &[f32] = bytemuck::cast_slice(exact.as_bytes());
+            // Where f16 has subnormal numbers more is dropped.
+            let normal = values.iter().filter(|value| value.abs() >= 2f32.powi(-14) || dtype == DType::BF16);
+            let bits: Vec<u32> = normal.map(|value| value.to_bits()).collect();
+            for odd in [0, 1] {
+                let is_tie = |bits: &u32| bits & ((2 << dropped) - 1) == odd << dropped | 1 << (dropped - 1);
+                assert!(bits.iter().any(is_tie), "{dtype}, {odd}");
+            }
+        }
+    }
 }

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Instructions of the fill kernels in the machine code of AMD GPUs that need not be there.
+"""Instructions of the fill kernels in the machine code of AMD and NVIDIA GPUs that need not be there.
 
 Mesa's driver RADV compiles for a chip that it is told of, and says what came out. On Debian it comes with llvmpipe, in
-mesa-vulkan-drivers.
+mesa-vulkan-drivers. What NVIDIA's needs says machine_code_nvidia.py.
 
-    cargo run --release --features cli --example spirv -- FOLDER
-    python3 benches/machine_code.py FOLDER [CHIP...]      # navi21 (RDNA 2) and vega10 (GCN 5) unless told
+    cargo run --release --features cli --example kernels -- FOLDER
+    python3 benches/machine_code.py FOLDER [CHIP...]      # navi21 (RDNA 2), vega10 (GCN 5) or sm_90 (H100); the first unless told
 """
 import ctypes as c
 import os
@@ -13,6 +13,8 @@ import pathlib
 import re
 import subprocess
 import sys
+
+import machine_code_nvidia as nvidia
 
 DRIVER = "/usr/share/vulkan/icd.d/radeon_icd.x86_64.json"
 WORD, POINTER, TEXT = c.c_uint32, c.c_void_p, c.c_char_p
@@ -96,11 +98,12 @@ if __name__ == "__main__":
         sys.exit()
     if len(sys.argv) < 2:
         sys.exit(__doc__)
-    print("chip     kernel                                    instructions an element  of the kernel  VGPRs  inverse throughput")
-    for chip in sys.argv[2:] or ["navi21", "vega10"]:
+    print("chip     kernel                                    instructions an element  of the kernel  registers  inverse throughput")
+    for chip in sys.argv[2:] or ["navi21"]:
+        of_chip = nvidia.statistics if chip.startswith("sm_") else statistics
         for path in sorted(pathlib.Path(sys.argv[1]).glob("*.spv")):
-            found = statistics(path, chip)
+            found = of_chip(path, chip)
             elements = int(path.stem.split()[-2])
             count = int(found["Instructions"])
-            print(f"{chip:8} {path.stem:42} {count / elements:22.1f}  {count:13}  {found['VGPRs']:>5}"
+            print(f"{chip:8} {path.stem:42} {count / elements:22.1f}  {count:13}  {found['VGPRs']:>9}"
                   f"  {found['Inverse Throughput']:>18}")

@@ -8,8 +8,8 @@
 
 #[path = "common/instructions.rs"]
 mod instructions;
-#[path = "common/spirv.rs"]
-mod spirv;
+#[path = "common/compiled.rs"]
+mod compiled;
 #[path = "common/spirv_count.rs"]
 mod spirv_count;
 
@@ -91,10 +91,10 @@ fn of_the_cpu_path() {
 #[test]
 fn of_the_shader() {
     let mut counted = Vec::new();
-    for (multiply, wgsl) in spirv::sources() {
-        for (law, distribution) in spirv::LAWS {
+    for (multiply, wgsl) in compiled::sources() {
+        for (law, distribution) in compiled::LAWS {
             for dtype in DType::ALL {
-                let Count { instructions, stores } = spirv_count::count(&spirv::fill(&wgsl, distribution, dtype));
+                let Count { instructions, stores } = spirv_count::count(&compiled::spirv(&wgsl, distribution, dtype));
                 // A store is of 16 bytes.
                 let per_element = instructions as f64 / (stores * 16 / dtype.size()) as f64;
                 counted.push(Counted { name: format!("spirv {multiply} {law} {dtype}"), per_element });

@@ -28,7 +28,7 @@ impl Sources {
         // Where one fma adds to another, Mesa takes their common factor out, `one`: a reordering that is to be guarded against.
         let running = if mul_add == MulAdd::Unfused { MulAdd::Guarded } else { mul_add };
         Sources {
-            fill: shader::fill_by(multiply, mul_add),
+            fill: shader::fill_with(multiply, mul_add),
             fingerprint: shader::fingerprint(multiply),
             stats: shader::stats_by(running),
             gather: shader::gather(multiply),

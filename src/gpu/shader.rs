@@ -86,10 +86,18 @@ impl MulAdd {
 /// assert!(wgsl.contains("fn fill_words("));
 /// ```
 pub fn fill(multiply: Multiply) -> String {
-    fill_by(multiply, MulAdd::Guarded)
+    fill_with(multiply, MulAdd::Guarded)
 }
 
-pub(crate) fn fill_by(multiply: Multiply, mul_add: MulAdd) -> String {
+/// [`fill`] for a driver that needs fewer guards.
+///
+/// ```
+/// use gpu_init::{MulAdd, Multiply, shader};
+///
+/// let plain = shader::fill_with(Multiply::Limbs, MulAdd::Plain);
+/// assert!(plain.len() < shader::fill(Multiply::Limbs).len());
+/// ```
+pub fn fill_with(multiply: Multiply, mul_add: MulAdd) -> String {
     let [sums, keep] = mul_add.sources();
     [multiply.source(), PHILOX, sums, keep, SAMPLE, DTYPE, PACK, TRUNCATED, SLICE, FILL, FILL_MANY].join("\n")
 }

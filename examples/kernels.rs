@@ -1,0 +1,65 @@
+//! Writes the fill kernels for tools that compile them: one file of SPIR-V, as a Vulkan driver gets it, and one of Metal's C++
+//! for each law and element type into the folder named first, of the WGSL in the file named second, or else of this crate's.
+//! `benches/machine_code.py` compiles them for AMD and NVIDIA GPUs that need not be there.
+
+#[path = "../src/cli/bench/builtins.rs"]
+mod builtins;
+#[path = "../tests/common/compiled.rs"]
+mod compiled;
+#[path = "../tests/common/spirv_count.rs"]
+mod spirv_count;
+
+use std::path::Path;
+
+use gpu_init::DType;
+use naga::back::msl;
+
+/// The kernel of normals with the transform that GPUs have built in.
+const BUILT_INS: &str = "int64, built-ins";
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let (folder, sources) = match &arguments[..] {
+        [folder] => (folder, sources()),
+        [folder, file] => (folder, vec![("file", std::fs::read_to_string(file)?)]),
+        _ => return Err("usage: kernels FOLDER [FILE.wgsl]".into()),
+    };
+    std::fs::create_dir_all(folder)?;
+    for (name, wgsl) in &sources {
+        for (law, distribution) in compiled::LAWS {
+            if *name == BUILT_INS && law != "normal" {
+                continue;
+            }
+            for dtype in DType::ALL {
+                let words = compiled::spirv(wgsl, distribution, dtype);
+                // What an invocation fills, in stores of 16 bytes.
+                let elements = spirv_count::count(&words).stores * 16 / dtype.size();
+                let path = Path::new(folder).join(format!("{law} {dtype} {name}, {elements} elements"));
+                std::fs::write(path.with_extension("spv"), bytemuck::cast_slice::<u32, u8>(&words))?;
+                std::fs::write(path.with_extension("metal"), metal(wgsl, distribution, dtype)?)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The entry point `fill` of `wgsl` in Metal's C++: of naga's languages the nearest to CUDA's.
+fn metal(wgsl: &str, law: u32, dtype: DType) -> Result<String, msl::Error> {
+    let (module, info) = compiled::module(wgsl, law, dtype);
+    let options = msl::Options {
+        lang_version: (3, 0),
+        fake_missing_bindings: true,
+        bounds_check_policies: compiled::BOUNDS_CHECKS,
+        ..Default::default()
+    };
+    let (stage, entry) = compiled::ENTRY;
+    let pipeline = msl::PipelineOptions { entry_point: Some((stage, entry.to_owned())), ..Default::default() };
+    Ok(msl::write_string(&module, &info, &options, &pipeline)?.0)
+}
+
+/// This crate's, and what portable bits are measured beside.
+fn sources() -> Vec<(&'static str, String)> {
+    let [int64, limbs] = compiled::sources();
+    let built_ins = builtins::shader(&int64.1).map(|wgsl| (BUILT_INS, wgsl));
+    [int64, limbs].into_iter().chain(built_ins).collect()
+}

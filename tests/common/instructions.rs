@@ -83,7 +83,7 @@ pub fn check(kind: &str, counted: &[Counted]) {
         figures.extend(counted.iter().map(|Counted { name, per_element }| (name.clone(), *per_element)));
         let mut text = format!("{HEADER}# {}\n", compiler());
         for (name, figure) in figures {
-            writeln!(text, "{name:<27} {figure:.2}").unwrap();
+            writeln!(text, "{name:<31} {figure:.2}").unwrap();
         }
         return fs::write(FILE, text).unwrap();
     }

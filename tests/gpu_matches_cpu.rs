@@ -78,9 +78,13 @@ fn every_initializer_type_and_layout() {
 fn ranges_past_2_to_the_32_34_and_40() {
     for device in devices() {
         for start in [1u64 << 32, 1 << 34, 1 << 40, (1 << 42) - 300] {
-            for Range { start, end } in
-                [start - 130..start + 131, start - 1028..start + 1031, start - 1..start, start..start + 1, start + 2..start + 259]
-            {
+            for Range { start, end } in [
+                start - 130..start + 131,
+                start - 1028..start + 1031,
+                start - 1..start,
+                start..start + 1,
+                start + 2..start + 259,
+            ] {
                 for dtype in DType::ALL {
                     let shape = [1 << 21, (1 << 21) + 1];
                     let parameter = Parameter::xavier_uniform(shape).gain(1000.0).dtype(dtype).name("huge");

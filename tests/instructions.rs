@@ -6,10 +6,10 @@
 //! GPU_INIT_REWRITE_INSTRUCTIONS=1 cargo test --release --features cli --test instructions
 //! ```
 
-#[path = "common/instructions.rs"]
-mod instructions;
 #[path = "common/compiled.rs"]
 mod compiled;
+#[path = "common/instructions.rs"]
+mod instructions;
 #[path = "common/spirv_count.rs"]
 mod spirv_count;
 

@@ -2,7 +2,7 @@
 
 use super::blocks::{Blocks, PAIRS, word};
 use crate::Element;
-use crate::sample::{Scaling, add_product, normal4, on_circle, octaves, uniform1, uniform4};
+use crate::sample::{Scaling, add_product, normal4, octaves, on_circle, uniform1, uniform4};
 use crate::truncated::{Table, cubic, entry, segment, truncated4};
 
 /// How words become values: the shader's `DISTRIBUTION`.

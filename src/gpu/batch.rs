@@ -4,11 +4,12 @@
 use std::collections::HashMap;
 
 use super::context::Context;
+use super::device::{Device, Inner};
 use super::kernels::Kernel;
-use super::record::{Bound, Dispatch, Params, Recorder};
+use super::record::{Bound, CHEAP, Dispatch, Params, Recorder};
 use super::table::Tables;
 use super::window::{BLOCKS, ENTRY, FillParams, SAME_HIGH, Transform, WindowLimits};
-use super::{CHEAP, Device, Inner, Tensor, memory};
+use super::{Tensor, vulkan};
 use crate::philox::{round_keys, words};
 use crate::{DType, Fill, Result};
 
@@ -81,7 +82,7 @@ pub(super) fn allocate(context: &Context, fills: &[(Fill, wgpu::BufferUsages)]) 
         None => {
             // No buffer has as many bytes as an overflow stands for.
             let bytes = fill.bytes().checked_next_multiple_of(ENTRY).unwrap_or(u64::MAX);
-            let buffer = memory::unwritten(context, fill.operation, bytes, *usages)?;
+            let buffer = vulkan::unwritten(context, fill.operation, bytes, *usages)?;
             Ok(Place { buffer, offset: 0, room: None })
         }
     };
@@ -104,7 +105,7 @@ pub(super) fn share<'a>(
         end += room;
         let is_full = fills.peek().is_none_or(|next| end + next.bytes().next_multiple_of(stride) > most);
         if is_full {
-            let buffer = memory::unwritten(context, fill.operation, end, usages)?;
+            let buffer = vulkan::unwritten(context, fill.operation, end, usages)?;
             let place = |(offset, room)| Place { buffer: buffer.clone(), offset, room: Some(room) };
             places.extend(rooms.drain(..).map(place));
             end = 0;

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use super::device::{Device, Inner};
 use super::kernels::{Kernels, Sources};
 use super::probe::{Group, Trusted};
-use super::{Device, Inner};
 use crate::Result;
 
 impl Device {

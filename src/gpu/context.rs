@@ -99,6 +99,12 @@ impl Context {
     }
 }
 
+/// Whether a buffer of the caller's has a usage.
+pub(crate) fn check_usage(operation: &'static str, buffer: &wgpu::Buffer, needed: wgpu::BufferUsages) -> Result<()> {
+    let usage = buffer.usage();
+    if usage.contains(needed) { Ok(()) } else { Err(Error::BufferUsage { operation, missing: needed, usage }) }
+}
+
 /// The output of a future that is ready at once, as error scopes are except in browsers.
 fn ready<T>(future: impl Future<Output = T>) -> Option<T> {
     match pin!(future).poll(&mut TaskContext::from_waker(Waker::noop())) {

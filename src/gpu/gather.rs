@@ -3,11 +3,11 @@
 use bytemuck::{Pod, Zeroable};
 
 use super::context::Context;
+use super::fill::add_fill;
 use super::kernels::Kernel;
-use super::record::{Bound, Dispatch, Params, Recorder};
+use super::record::{Bound, CHEAP, Dispatch, Params, Recorder};
 use super::table::Tables;
 use super::window::{SliceParams, WORKGROUP_SIZE, WindowLimits, pieces};
-use super::{CHEAP, add_fill};
 use crate::philox::words;
 use crate::slice::Elements;
 use crate::{Distribution, Fill, Result};

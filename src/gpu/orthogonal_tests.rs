@@ -3,8 +3,9 @@
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
+use super::super::device::Inner;
+use super::super::readback;
 use super::super::tests::{compare, options, raw_device, raw_device_with};
-use super::super::{Inner, readback};
 use super::Recorder;
 use crate::orthogonal::tests::parameter;
 use crate::progress::Progress;

@@ -2,10 +2,9 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::CHEAP;
 use super::context::Context;
 use super::kernels::Kernel;
-use super::record::{Bound, Dispatch, Params, Recorder};
+use super::record::{Bound, CHEAP, Dispatch, Params, Recorder};
 use super::window::{Piece, SliceParams, WORKGROUP_SIZE, WindowLimits, pieces};
 use crate::philox::{round_keys, words};
 use crate::{Diagonal, Fill, Result, Sparse};

@@ -5,9 +5,10 @@ use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
 use super::context::Context;
+use super::device::{Device, Inner};
 use super::record::Recorder;
 use super::window::Transform;
-use super::{Device, Inner, Tensor, batch, reduce};
+use super::{Tensor, batch, reduce};
 use crate::progress::Progress;
 use crate::{DType, Distribution, Error, Fill, HostTensor, Initializer, Parameter, Result, Shape};
 

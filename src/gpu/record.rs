@@ -112,6 +112,9 @@ pub(crate) fn record(
     })
 }
 
+/// Elements filled for the cost of one that takes a few dozen operations to make, and is read and written again.
+pub(crate) const CHEAP: u64 = 16;
+
 /// Submissions that may be on their way before the first of them is waited for.
 const IN_FLIGHT: usize = 2;
 /// Dispatches of a submission, however little they do.

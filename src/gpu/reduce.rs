@@ -1,12 +1,16 @@
 //! Runs the reductions on a device: windows over a tensor in, one small result a chunk out.
 
+use std::sync::Arc;
+
 use bytemuck::{Pod, Zeroable};
 
+use super::context::check_usage;
+use super::device::{Device, Inner};
 use super::kernels::Kernel;
 use super::probe::{self, Group};
-use super::record::{Bound, Dispatch, Params, Recorder};
+use super::record::{Bound, CHEAP, Dispatch, Params, Recorder};
 use super::window::{SliceParams, WindowLimits};
-use super::{CHEAP, Inner, Tensor, check_usage, readback};
+use super::{Tensor, readback};
 use crate::philox::words;
 use crate::progress::Progress;
 use crate::reduce::stats::Chunk;
@@ -133,4 +137,52 @@ fn windows<'a, T>(tensors: &[&'a Tensor], operation: &'static str, limits: Windo
         }
     }
     Ok(windows)
+}
+
+impl Device {
+    /// The fingerprints of many tensors, computed on the GPU with as few submissions as can be.
+    ///
+    /// ```no_run
+    /// # use gpu_init::{Device, Parameter};
+    /// let device = Device::new()?;
+    /// let layers = device.fill_all(&[Parameter::xavier_normal([64, 64]), Parameter::xavier_normal([64, 16])])?;
+    /// let fingerprints = device.fingerprints(&layers.iter().collect::<Vec<_>>())?;
+    /// assert_eq!(fingerprints[1], layers[1].fingerprint()?);
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`Tensor::fingerprint`].
+    pub fn fingerprints(&self, tensors: &[&Tensor]) -> Result<Vec<Fingerprint>> {
+        if !self.owns(tensors) {
+            return tensors.iter().map(|tensor| tensor.fingerprint()).collect();
+        }
+        pollster::block_on(fingerprints(tensors))
+    }
+
+    /// The statistics of many tensors, computed on the GPU with as few submissions as can be.
+    ///
+    /// ```no_run
+    /// # use gpu_init::{Device, Parameter};
+    /// let device = Device::new()?;
+    /// let layers = device.fill_all(&[Parameter::xavier_normal([64, 64]), Parameter::xavier_normal([64, 16])])?;
+    /// for (layer, stats) in layers.iter().zip(device.stats(&layers.iter().collect::<Vec<_>>())?) {
+    ///     assert_eq!(stats.disagreement(layer.fill()), None);
+    /// }
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`Tensor::stats`].
+    pub fn stats(&self, tensors: &[&Tensor]) -> Result<Vec<Stats>> {
+        if !self.owns(tensors) {
+            return tensors.iter().map(|tensor| tensor.stats()).collect();
+        }
+        pollster::block_on(stats(tensors))
+    }
+
+    /// Whether all are in this device's memory.
+    fn owns(&self, tensors: &[&Tensor]) -> bool {
+        tensors.iter().all(|tensor| Arc::ptr_eq(&tensor.device.inner, &self.inner))
+    }
 }

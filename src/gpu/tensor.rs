@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use super::{Device, check_usage, readback, reduce};
+use super::context::check_usage;
+use super::{Device, readback, reduce};
 use crate::cpu::zeroed;
 use crate::{DType, Distribution, Element, Error, Fill, Fingerprint, HostTensor, Result, Shape, Stats};
 

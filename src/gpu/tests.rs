@@ -2,11 +2,15 @@
 
 use std::collections::HashMap;
 
-use super::window::{FillEntry, FillParams, Window};
+use super::context::Context;
+use super::device::{fastest, guarded_if_wrong};
+use super::kernels::Sources;
+use super::window::{FillEntry, FillParams, Window, WindowLimits, windows};
 use super::*;
+use crate::cpu::Streams;
 use crate::philox::round_keys;
 use crate::philox::tests::known_answers;
-use crate::{Cpu, DType, Distribution, Initializer, philox, reduce, sample, truncated};
+use crate::{Cpu, DType, Distribution, Error, Fill, Initializer, Parameter, Result, philox, reduce, sample, truncated};
 use wgpu::naga;
 
 #[path = "../../tests/common/skip.rs"]
@@ -513,7 +517,7 @@ proptest::proptest! {
             proptest::prop_assert!(u64::from(grid[0]) * u64::from(grid[1]) * 256 >= invocations);
             if unit == 16 {
                 proptest::prop_assert!(index % 4 == 0 && bytes % 16 == 0 && at % 16 == 0);
-                let high_of_block = |element: u64| element / 4 >> 32;
+                let high_of_block = |element: u64| (element / 4) >> 32;
                 proptest::prop_assert_eq!(high_of_block(index), high_of_block(index + u64::from(params.count) - 1));
             }
             next = (at + bytes, index + u64::from(params.count));

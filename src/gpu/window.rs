@@ -79,13 +79,8 @@ pub(crate) enum Transform {
 }
 
 impl Transform {
-    pub(crate) const ALL: [Transform; 5] = [
-        Transform::Normal,
-        Transform::Uniform,
-        Transform::Constant,
-        Transform::Truncated,
-        Transform::ShiftedNormal,
-    ];
+    pub(crate) const ALL: [Transform; 5] =
+        [Transform::Normal, Transform::Uniform, Transform::Constant, Transform::Truncated, Transform::ShiftedNormal];
 }
 
 impl From<Distribution> for Transform {
@@ -214,7 +209,7 @@ pub(crate) fn windows(fill: &Fill, offset: u64, limits: WindowLimits) -> Vec<Win
         let same = SAME_HIGH - (fill.first + start) % SAME_HIGH;
         let end = whole.min(start + same - same % per_entry);
         cut(fill, FillEntry::Entries, start..end, offset, limits, &mut windows);
-        start = if same % per_entry == 0 { end } else { whole.min(end + per_entry) };
+        start = if same.is_multiple_of(per_entry) { end } else { whole.min(end + per_entry) };
         cut(fill, FillEntry::Words, end..start, offset, limits, &mut windows);
     }
     cut(fill, FillEntry::Words, whole..fill.len, offset, limits, &mut windows);

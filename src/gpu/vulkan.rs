@@ -4,13 +4,11 @@
 //! allocated; otherwise drivers move buffers to host memory, or fail with most of a model made. And a fill writes its
 //! memory once: wgpu clears a new buffer before its first use.
 
-use super::Tensor;
 use super::context::Context;
-use super::window::ENTRY;
 use crate::Result;
 
 /// Bytes of the device's largest heap of its own, if it is known.
-pub(super) fn of_device(device: &wgpu::Device) -> Option<u64> {
+pub(super) fn memory(device: &wgpu::Device) -> Option<u64> {
     #[cfg(not(any(target_vendor = "apple", target_arch = "wasm32")))]
     {
         if device.adapter_info().device_type == wgpu::DeviceType::Cpu {
@@ -39,7 +37,7 @@ pub(super) fn of_device(device: &wgpu::Device) -> Option<u64> {
 /// [`Device::fill_all`](super::Device::fill_all) asks for one, and drops all that it made if anything fails, and the probe of
 /// the kernel for many tensors, which keeps its own to itself. Kernels are probed before, so they write what they must. Of a
 /// tensor's own buffer the windows write each byte of an element once (a test shows that they do), after
-/// [`clear_ends`] has zeroed the rest of its last entry; of a shared one the parts write every entry of every
+/// `clear_ends` has zeroed the rest of its last entry; of a shared one the parts write every entry of every
 /// tensor's room, and the rooms follow one another to the end.
 pub(super) fn unwritten(
     context: &Context,
@@ -87,17 +85,4 @@ fn unwritten_by_vulkan(
     context
         .checked(operation, size, || unsafe { context.device.create_buffer_from_hal::<Vulkan>(made, &descriptor) })
         .map(Some)
-}
-
-/// Zeroes what the last entry of each tensor's own buffer has beyond the elements.
-pub(super) fn clear_ends(context: &Context, tensors: &[&Tensor]) -> Result<()> {
-    let ragged: Vec<_> = tensors.iter().filter(|tensor| tensor.bytes() < tensor.buffer.size()).collect();
-    let Some(first) = ragged.first() else { return Ok(()) };
-    context.checked(first.fill.operation, 0, || {
-        let mut encoder = context.device.create_command_encoder(&Default::default());
-        for tensor in ragged {
-            encoder.clear_buffer(&tensor.buffer, tensor.buffer.size() - ENTRY, None);
-        }
-        context.queue.submit([encoder.finish()]);
-    })
 }

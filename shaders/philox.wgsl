@@ -12,7 +12,8 @@ fn philox4x32_round(c: vec4<u32>, k: vec2<u32>) -> vec4<u32> {
     return vec4<u32>(p1.y ^ c.y ^ k.x, p1.x, p0.y ^ c.w ^ k.y, p0.x);
 }
 
-// `keys` has those of two rounds in each entry: they depend on the seed alone, so that the host computes them.
+// `keys` has those of two rounds in each entry. They depend on the seed alone, so that the host computes them: round r,
+// counted from 0, has the seed's low word + r 0x9e3779b9, then its high word + r 0xbb67ae85, mod 2^32.
 fn philox4x32(counter: vec4<u32>, keys: array<vec4<u32>, 5>) -> vec4<u32> {
     var c = counter;
     c = philox4x32_round(c, keys[0].xy);

@@ -62,7 +62,7 @@ fn octaves(word: u32) -> f32 {
     return exact_mul_add(f32(bitcast<i32>(exponent)), -0x1p-23f, keep(p * f));
 }
 
-// The square root of 0 or of what is not smaller than 2^-31.
+// The square root of 0 or of what is not smaller than 2^-32.
 fn root(s: f32) -> f32 {
     let guess = bitcast<f32>(SQRT_GUESS - (bitcast<u32>(s) >> 1u));
     let w = keep(s * guess);

@@ -104,7 +104,7 @@ pub(crate) fn octaves(word: u32) -> f32 {
     exact_mul_add(exponent as i32 as f32, f32::from_bits(0xb4000000), keep(p * f))
 }
 
-/// The square root of 0 or of what is not smaller than 2^-31.
+/// The square root of 0 or of what is not smaller than 2^-32.
 #[inline(always)]
 pub(crate) fn root(s: f32) -> f32 {
     let guess = f32::from_bits(SQRT_GUESS.wrapping_sub(s.to_bits() >> 1));

@@ -14,12 +14,13 @@ impl Device {
     /// [`Error::OutOfMemory`](crate::Error::OutOfMemory), [`Error::DeviceLost`](crate::Error::DeviceLost).
     #[doc(hidden)]
     pub fn with_fill_shader(&self, wgsl: String) -> Result<Self> {
-        let Inner { context, multiply, mul_add, .. } = &*self.inner;
-        let kernels = Kernels::new(context, Sources { fill: wgsl, ..Sources::new(*multiply, *mul_add) })?;
+        let (Inner { context, multiply, .. }, mul_add) = (&*self.inner, self.mul_add());
+        let sources = Sources { fill: wgsl, ..Sources::new(*multiply, mul_add) };
+        let kernels = Kernels::new(context, mul_add, sources, None)?;
         let trusted = Trusted::default();
         // The probe would refuse bits that are not the stream's.
-        trusted.add(Group::all());
-        let inner = Inner { context: context.clone(), kernels, multiply: *multiply, mul_add: *mul_add, trusted };
+        trusted.add(Group::all(), mul_add);
+        let inner = Inner { context: context.clone(), kernels, multiply: *multiply, trusted };
         Ok(Device { inner: Arc::new(inner), streams: self.streams.clone() })
     }
 }

@@ -28,7 +28,8 @@ pub struct DeviceOptions {
     /// How shaders multiply; with 64-bit integers where the device has them, unless told.
     pub multiply: Option<Multiply>,
     /// How shaders round the product of a multiply-add; unless told, plainly on llvmpipe and SwiftShader, which are known
-    /// neither to fuse nor to reorder, against fusing on other drivers of Vulkan, and guarded elsewhere.
+    /// neither to fuse nor to reorder, against fusing on other drivers of Vulkan, and guarded elsewhere and as soon as a
+    /// kernel proves wrong otherwise. What is told is not changed: such a kernel is an error then.
     pub mul_add: Option<MulAdd>,
 }
 
@@ -55,7 +56,6 @@ pub(super) struct Inner {
     pub(super) context: Context,
     pub(super) kernels: Kernels,
     pub(super) multiply: Multiply,
-    pub(super) mul_add: MulAdd,
     /// The kernels that have been shown to be right.
     pub(super) trusted: probe::Trusted,
 }
@@ -116,24 +116,21 @@ impl Device {
     pub async fn from_wgpu_async(device: wgpu::Device, queue: wgpu::Queue, options: &DeviceOptions) -> Result<Self> {
         let int64 = device.features().contains(wgpu::Features::SHADER_INT64);
         let multiply = options.multiply.unwrap_or(if int64 { Multiply::Int64 } else { Multiply::Limbs });
-        let open = async |mul_add| {
-            let sources = Sources::new(multiply, mul_add);
-            Self::with_sources(device.clone(), queue.clone(), multiply, mul_add, sources).await
-        };
-        let opened = match options.mul_add {
-            Some(mul_add) => open(mul_add).await?,
-            None => guarded_if_wrong(fastest(&device.adapter_info()), open).await?,
-        };
+        let mul_add = options.mul_add.unwrap_or_else(|| fastest(&device.adapter_info()));
+        let sources = Sources::new(multiply, mul_add);
+        let guarded = options.mul_add.is_none().then(|| Sources::new(multiply, MulAdd::Guarded));
+        let opened = Self::with_sources(device, queue, multiply, mul_add, sources, guarded).await?;
         Ok(opened.with_seed(options.seed))
     }
 
-    /// Opens a device with these shaders, which tests break on purpose.
+    /// Opens a device with these shaders, which tests break on purpose, and with guarded ones if these prove wrong.
     pub(super) async fn with_sources(
         device: wgpu::Device,
         queue: wgpu::Queue,
         multiply: Multiply,
         mul_add: MulAdd,
         sources: Sources,
+        guarded: Option<Sources>,
     ) -> Result<Self> {
         let context = Context::new(device, queue);
         let unfit = |reason: &str| {
@@ -154,9 +151,9 @@ impl Device {
         if multiply == Multiply::Int64 && !context.device.features().contains(wgpu::Features::SHADER_INT64) {
             return unfit("it was opened without the feature SHADER_INT64, which Multiply::Int64 needs");
         }
-        let kernels = Kernels::new(&context, sources)?;
+        let kernels = Kernels::new(&context, mul_add, sources, guarded)?;
         let device = Device {
-            inner: Arc::new(Inner { context, kernels, multiply, mul_add, trusted: probe::Trusted::default() }),
+            inner: Arc::new(Inner { context, kernels, multiply, trusted: probe::Trusted::default() }),
             streams: Streams::default(),
         };
         // A browser's thread cannot wait later.
@@ -185,9 +182,9 @@ impl Device {
         self.inner.multiply
     }
 
-    /// How its shaders round the product of a multiply-add.
+    /// How its shaders round the product of a multiply-add: guarded from then on, once a kernel has proved wrong otherwise.
     pub fn mul_add(&self) -> MulAdd {
-        self.inner.mul_add
+        self.inner.kernels.mul_add()
     }
 
     /// Bytes of memory that the adapter has, where its API says so (Vulkan) and it is a GPU's.
@@ -239,13 +236,5 @@ pub(super) fn fastest(info: &wgpu::AdapterInfo) -> MulAdd {
         (_, wgpu::DeviceType::Cpu) if is_known => MulAdd::Plain,
         (wgpu::Backend::Vulkan, _) => MulAdd::Unfused,
         _ => MulAdd::Guarded,
-    }
-}
-
-/// Opens as said, or guarded if a probe shows that it must be.
-pub(super) async fn guarded_if_wrong<T>(mul_add: MulAdd, open: impl AsyncFn(MulAdd) -> Result<T>) -> Result<T> {
-    match open(mul_add).await {
-        Err(Error::WrongBits { .. }) if mul_add != MulAdd::Guarded => open(MulAdd::Guarded).await,
-        opened => opened,
     }
 }

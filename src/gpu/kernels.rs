@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::context::Context;
 use super::orthogonal::OrthogonalEntry;
@@ -77,11 +77,25 @@ struct Shader {
 }
 
 pub(crate) struct Kernels {
-    sources: Sources,
-    shaders: Mutex<HashMap<File, Shader>>,
-    pipelines: Mutex<HashMap<Kernel, (wgpu::ComputePipeline, wgpu::BindGroupLayout)>>,
+    compiled: Mutex<Compiled>,
+    /// What takes the place of the shaders if a probe shows that they must be guarded.
+    guarded: Option<Sources>,
     /// What fills without a table bind in its place: the shader names one, whatever it computes.
     pub(super) no_table: wgpu::Buffer,
+}
+
+/// What there is of one text of the shaders.
+struct Compiled {
+    mul_add: MulAdd,
+    sources: Sources,
+    shaders: HashMap<File, Shader>,
+    pipelines: HashMap<Kernel, (wgpu::ComputePipeline, wgpu::BindGroupLayout)>,
+}
+
+impl Compiled {
+    fn new(mul_add: MulAdd, sources: Sources) -> Self {
+        Compiled { mul_add, sources, shaders: HashMap::new(), pipelines: HashMap::new() }
+    }
 }
 
 impl fmt::Debug for Kernels {
@@ -106,19 +120,39 @@ const fn storage(read_only: bool) -> wgpu::BindingType {
 }
 
 impl Kernels {
-    pub(crate) fn new(context: &Context, sources: Sources) -> Result<Self> {
+    /// Of `sources`, which are so much guarded, and of others if [`fall_back`](Self::fall_back) goes over to them.
+    pub(crate) fn new(context: &Context, mul_add: MulAdd, sources: Sources, guarded: Option<Sources>) -> Result<Self> {
         Ok(Kernels {
-            sources,
-            shaders: Mutex::default(),
-            pipelines: Mutex::default(),
+            compiled: Mutex::new(Compiled::new(mul_add, sources)),
+            guarded,
             no_table: context.buffer("compile a shader", 16, wgpu::BufferUsages::STORAGE)?,
         })
     }
 
+    fn compiled(&self) -> MutexGuard<'_, Compiled> {
+        self.compiled.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How much they are guarded.
+    pub(crate) fn mul_add(&self) -> MulAdd {
+        self.compiled().mul_add
+    }
+
+    /// Goes over to the guarded shaders, unless that was done. Says no if there are none to go to from `mul_add`.
+    pub(crate) fn fall_back(&self, mul_add: MulAdd) -> bool {
+        let (Some(guarded), false) = (&self.guarded, mul_add == MulAdd::Guarded) else { return false };
+        let mut compiled = self.compiled();
+        if compiled.mul_add == mul_add {
+            *compiled = Compiled::new(MulAdd::Guarded, guarded.clone());
+        }
+        true
+    }
+}
+
+impl Compiled {
     /// The shader of a file, parsed the first time.
-    fn shader(&self, context: &Context, file: File) -> Result<Shader> {
-        let mut shaders = self.shaders.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(shader) = shaders.get(&file) {
+    fn shader(&mut self, context: &Context, file: File) -> Result<Shader> {
+        if let Some(shader) = self.shaders.get(&file) {
             return Ok(shader.clone());
         }
         let Sources { fill, fingerprint, stats, gather, clear, diagonal, sparse, orthogonal } = &self.sources;
@@ -134,18 +168,20 @@ impl Kernels {
             File::Orthogonal => (orthogonal, &[PARAMS, storage(false), storage(false)]),
         };
         let shader = Shader::new(context, source, bindings)?;
-        shaders.insert(file, shader.clone());
+        self.shaders.insert(file, shader.clone());
         Ok(shader)
     }
+}
 
+impl Kernels {
     /// The pipeline of a kernel, compiled the first time, and the layout of its bind group.
     pub(crate) fn pipeline(
         &self,
         context: &Context,
         kernel: Kernel,
     ) -> Result<(wgpu::ComputePipeline, wgpu::BindGroupLayout)> {
-        let mut pipelines = self.pipelines.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(pipeline) = pipelines.get(&kernel) {
+        let mut compiled = self.compiled();
+        if let Some(pipeline) = compiled.pipelines.get(&kernel) {
             return Ok(pipeline.clone());
         }
         let (file, entry_point, dtype) = match kernel {
@@ -164,7 +200,7 @@ impl Kernels {
             Kernel::Orthogonal(OrthogonalEntry::Apply) => (File::Orthogonal, "apply", DType::F32),
             Kernel::Orthogonal(OrthogonalEntry::Finish(dtype)) => (File::Orthogonal, "finish", dtype),
         };
-        let shader = self.shader(context, file)?;
+        let shader = compiled.shader(context, file)?;
         let mut constants = vec![("DTYPE", f64::from(dtype as u32))];
         if let Kernel::Fill(FillKernel { transform, .. }) | Kernel::FillMany(_, transform) = kernel {
             constants.push(("DISTRIBUTION", f64::from(transform as u32)));
@@ -185,7 +221,7 @@ impl Kernels {
         let pipeline =
             context.checked("compile a shader", 0, || context.device.create_compute_pipeline(&descriptor))?;
         let pipeline = (pipeline, shader.bindings);
-        pipelines.insert(kernel, pipeline.clone());
+        compiled.pipelines.insert(kernel, pipeline.clone());
         Ok(pipeline)
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::context::Context;
-use super::device::{fastest, guarded_if_wrong};
+use super::device::fastest;
 use super::kernels::Sources;
 use super::window::{FillEntry, FillParams, Window, WindowLimits, windows};
 use super::*;
@@ -164,7 +164,7 @@ fn open_broken(from: &str, to: &str) -> Option<Result<Device>> {
         orthogonal: replace(&sources.orthogonal),
     };
     assert_ne!(broken, sources, "{from} is no longer in the shaders");
-    Some(pollster::block_on(Device::with_sources(device, queue, Multiply::Limbs, MulAdd::Guarded, broken)))
+    Some(pollster::block_on(Device::with_sources(device, queue, Multiply::Limbs, MulAdd::Guarded, broken, None)))
 }
 
 /// What drivers have been seen to do, or might: each is found before a kernel's first use.
@@ -236,18 +236,33 @@ fn multiply_adds_are_guarded_as_little_as_is_right() {
     for backend in [Backend::Metal, Backend::Dx12, Backend::Gl, Backend::BrowserWebGpu] {
         assert_eq!(info("any", backend, DeviceType::DiscreteGpu), MulAdd::Guarded);
     }
-    let fuses = async |mul_add| match mul_add {
-        MulAdd::Guarded => Ok(mul_add),
-        MulAdd::Plain | MulAdd::Unfused => {
-            let [adapter, what, expected, actual] = Default::default();
-            Err(Error::WrongBits { operation: "test", adapter, what, expected, actual })
-        }
-    };
-    for fast in [MulAdd::Plain, MulAdd::Unfused] {
-        assert_eq!(pollster::block_on(guarded_if_wrong(fast, fuses)).unwrap(), MulAdd::Guarded);
+}
+
+/// A driver that needs guards for some kernel alone has them from then on; one that was told otherwise is an error.
+#[test]
+fn a_kernel_that_is_wrong_is_guarded() {
+    let Some((device, queue)) = raw_device() else { return };
+    let slice = Parameter::xavier_normal([64, 64]).name("w").slice(1, 3..60);
+    for mul_add in [MulAdd::Plain, MulAdd::Unfused] {
+        // A wrong sign only where a slice starts inside a block.
+        let sources = Sources::new(Multiply::Limbs, mul_add);
+        let fill = sources.fill.replace("return (*four)[index.x & 3u];", "return -(*four)[index.x & 3u];");
+        assert_ne!(fill, sources.fill);
+        let open = |guarded| {
+            let broken = Sources { fill: fill.clone(), ..sources.clone() };
+            let opened = Device::with_sources(device.clone(), queue.clone(), Multiply::Limbs, mul_add, broken, guarded);
+            pollster::block_on(opened).unwrap()
+        };
+        let told = open(None);
+        assert!(matches!(told.fill(&slice), Err(Error::WrongBits { .. })));
+        assert_eq!(told.mul_add(), mul_add);
+        let free = open(Some(Sources::new(Multiply::Limbs, MulAdd::Guarded)));
+        assert_eq!(free.mul_add(), mul_add);
+        assert_eq!(free.fill(&slice).unwrap().read().unwrap(), Cpu::new().fill(&slice).unwrap());
+        assert_eq!(free.mul_add(), MulAdd::Guarded);
+        let whole = Parameter::xavier_normal([64, 64]).name("w");
+        assert_eq!(free.fill(&whole).unwrap().read().unwrap(), Cpu::new().fill(&whole).unwrap());
     }
-    let is_lost = async |_| Err::<MulAdd, _>(Error::DeviceLost { operation: "test", adapter: String::new() });
-    assert!(matches!(pollster::block_on(guarded_if_wrong(MulAdd::Plain, is_lost)), Err(Error::DeviceLost { .. })));
 }
 
 /// What is wrong in a kernel that few need is found when it is needed, and others may go on.
@@ -259,7 +274,8 @@ fn a_kernel_is_probed_before_its_first_use() {
     let fill = sources.fill.replace("0x7fffu + ((bits >> 16u) & 1u)", "0x8000u");
     let broken = Sources { stats, fill, ..sources };
     let device =
-        pollster::block_on(Device::with_sources(device, queue, Multiply::Limbs, MulAdd::Guarded, broken)).unwrap();
+        pollster::block_on(Device::with_sources(device, queue, Multiply::Limbs, MulAdd::Guarded, broken, None))
+            .unwrap();
     let wrong = |result: Result<()>, part: &str| match result {
         Err(error @ Error::WrongBits { .. }) => assert!(error.to_string().contains(part), "{error}"),
         other => panic!("{part}: {other:?}"),

@@ -44,7 +44,7 @@ def cuda(metal):
     code = re.sub(r"\[\[[^\]]*\]\]", "", code)
     code = re.sub(r"\bconstant (\w+ \w+ =)", r"__device__ constexpr \1", code)
     code = re.sub(r"\b(thread|device|constant) ", "", code)
-    # Without a suffix a number is a double, and a long is as long as Metal's only by another name.
+    # Without a suffix a number is a double.
     code = re.sub(r"(?<![\w.])(\d+\.\d+(?:e[-+]?\d+)?)(?![\w.])", r"\1f", code)
     code = re.sub(r"((?:\w+\.inner\[\d\])|\w+)\.xy\b", r"metal::lower(\1)", code)
     code = re.sub(r"((?:\w+\.inner\[\d\])|\w+)\.zw\b", r"metal::upper(\1)", code)

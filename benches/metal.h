@@ -36,7 +36,7 @@ DEVICE uint min(uint a, uint b) { return ::min(a, b); }
 DEVICE float fma(float a, float b, float c) { return __fmaf_rn(a, b, c); }
 // The instructions that the hardware has for them.
 DEVICE float sqrt(float a) { return __fsqrt_rn(a); }
-DEVICE float log(float a) { return __logf(a); }
+DEVICE float log2(float a) { return __log2f(a); }
 DEVICE float sin(float a) { return __sinf(a); }
 DEVICE float cos(float a) { return __cosf(a); }
 }

@@ -8,8 +8,8 @@ struct Params {
     first: vec2<u32>,   // index of the first element to write, in the whole tensor: low, high
     begin: u32,         // where it goes: entry of the output array
     count: u32,         // elements to write
-    scale: f32,
-    shift: f32,
+    scale: f32,         // of normals sqrt(2 ln 2) times the standard deviation, of uniforms 2^-24 times the bound
+    shift: f32,         // the constant, or the mean; not of NORMAL, which has none
     one: f32,           // 1.0 and 0, see mul_add.wgsl and keep.wgsl
     zero: u32,
     low: f32,           // no value of a truncated distribution is below
@@ -93,9 +93,10 @@ fn store_entry(i: u32, count: u32, value: vec4<u32>) {
     }
 }
 
-// Whole 16-byte entries that start at a block, of blocks with the same high half of their index: `first` is a multiple of 4, `count` of an entry's elements. Four blocks
-// for each invocation: what does not depend on one another runs side by side, and what they share is done once. The
-// entries of neighbours are neighbours, so that their stores are of whole lines of memory.
+// Whole 16-byte entries that start at a block, of blocks with the same high half of their index: `first` is a multiple
+// of 4, `count` of an entry's elements. Four blocks for each invocation: what does not depend on one another runs side by
+// side, and what they share is done once. The entries of neighbours are neighbours, so that their stores are of whole
+// lines of memory.
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn fill(
     @builtin(workgroup_id) group: vec3<u32>,

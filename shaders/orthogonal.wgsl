@@ -28,7 +28,7 @@ struct Params {
     begin: u32,         // where the first one is
     scale: f32,         // of normals, see sample.wgsl; of entries: the gain
     shift: f32,         // 0.0
-    one: f32,           // 1.0 and 0, see mul_add.wgsl
+    one: f32,           // 1.0 and 0, see mul_add.wgsl and keep.wgsl
     zero: u32,
 }
 

@@ -4,7 +4,7 @@ struct Params {
     first: vec2<u32>,  // index of the first element to read, in the whole tensor: low, high
     begin: u32,        // where it is: word of the input array
     count: u32,        // elements to read
-    one: f32,          // 1.0 and 0, see mul_add.wgsl
+    one: f32,          // 1.0 and 0, see mul_add.wgsl and keep.wgsl
     zero: u32,
     origin: vec2<u32>,  // of a slice, see slice.wgsl; `run` is 0 if the elements follow one another
     inner_stride: vec2<u32>,

@@ -44,7 +44,7 @@ fn uniform_signed(word: u32) -> f32 {
 // -log2 u with u = (2^9 (word mod 2^23) + floor(word / 2^23) + 1) 2^-32, in (0, 1]: every bit of the word counts.
 fn octaves(word: u32) -> f32 {
     // Both are exact, and u is their sum; rounded, it only says which octave u is in.
-    let high = bitcast<f32>(HIGH_BITS | (word & 0x7fffffu)) - BOTH_ONES;
+    let high = keep(bitcast<f32>(HIGH_BITS | (word & 0x7fffffu)) - BOTH_ONES);
     let low = bitcast<f32>(LOW_BITS + (word >> 23u));
     let exponent = (bitcast<u32>(high + low) - RADIUS_SPLIT) & 0xff800000u;
     // u 2^-e - 1: products and the first sum are exact, whether or not they are fused. Not by the same function twice:
@@ -81,7 +81,7 @@ fn circle(word: u32) -> vec2<f32> {
     var s = mul_add(SIN_S3, t2, SIN_S2);
     s = mul_add(s, t2, SIN_S1);
     s = mul_add(s, t2, SIN_S0);
-    let sine = s * t;
+    let sine = keep(s * t);
     var c = mul_add(COS_C3, t2, COS_C2);
     c = mul_add(c, t2, COS_C1);
     c = mul_add(c, t2, 1.0f);
@@ -134,7 +134,7 @@ fn f16_bits(value: f32) -> u32 {
     let bits = bitcast<u32>(value);
     let magnitude = bits & 0x7fffffffu;
     // Below 2^-14 the step of f16 is 2^-24, that of a float in [1/2, 1): adding 1/2 rounds there.
-    let subnormal = bitcast<u32>(bitcast<f32>(magnitude) + 0.5f) - 0x3f000000u;
+    let subnormal = bitcast<u32>(add_product(bitcast<f32>(magnitude), 0.5f)) - 0x3f000000u;
     let normal = (magnitude - 0x38000000u + 0xfffu + ((magnitude >> 13u) & 1u)) >> 13u;
     let rounded = select(min(normal, 0x7c00u), subnormal, magnitude < 0x38800000u);
     return rounded | ((bits >> 16u) & 0x8000u);

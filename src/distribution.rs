@@ -353,7 +353,7 @@ impl Fill {
     }
 }
 
-/// Rounded to f32; -0 becomes +0, so that zero plus the mean is one zero everywhere.
+/// Rounded to f32; -0 becomes +0, so that a constant is one zero everywhere.
 fn checked_mean(operation: &'static str, mean: f64, dtype: DType) -> Result<f32> {
     if mean != 0.0 && mean.abs() < LEAST_MEAN {
         return Err(Error::Subnormal { operation, option: "mean", value: mean, least: LEAST_MEAN, dtype });

@@ -222,6 +222,16 @@ pub(crate) mod tests {
         rows
     }
 
+    #[cfg(feature = "gpu")]
+    #[test]
+    fn round_keys_are_those_of_the_rounds() {
+        for seed in [0, 1, 0x0123_4567_89ab_cdef, u64::MAX] {
+            let (counter, keys) = ([1, 2, 3, 4], round_keys(seed));
+            let rounds = keys.as_flattened().chunks(2).fold(counter, |c, k| philox4x32_round(c, [k[0], k[1]]));
+            assert_eq!(rounds, philox4x32(counter, words(seed)));
+        }
+    }
+
     #[test]
     fn known_answers_4x32() {
         for row in known_answers("philox4x32") {

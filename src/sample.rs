@@ -87,7 +87,7 @@ pub(crate) fn uniform_signed(word: u32) -> f32 {
 #[inline(always)]
 pub(crate) fn octaves(word: u32) -> f32 {
     // Both are exact, and u is their sum; rounded, it only says which octave u is in.
-    let high = f32::from_bits(HIGH_BITS | (word & 0x7fffff)) - BOTH_ONES;
+    let high = keep(f32::from_bits(HIGH_BITS | (word & 0x7fffff)) - BOTH_ONES);
     let low = f32::from_bits(LOW_BITS + (word >> 23));
     let exponent = (high + low).to_bits().wrapping_sub(RADIUS_SPLIT) & 0xff800000;
     // u 2^-e - 1: products and the first sum are exact.
@@ -125,7 +125,7 @@ pub(crate) fn circle(word: u32) -> [f32; 2] {
     let mut s = mul_add(SIN_S3, t2, SIN_S2);
     s = mul_add(s, t2, SIN_S1);
     s = mul_add(s, t2, SIN_S0);
-    let sine = s * t;
+    let sine = keep(s * t);
     let mut c = mul_add(COS_C3, t2, COS_C2);
     c = mul_add(c, t2, COS_C1);
     c = mul_add(c, t2, 1.0);
@@ -177,7 +177,7 @@ pub(crate) fn f16_bits(value: f32) -> u32 {
     let bits = value.to_bits();
     let magnitude = bits & 0x7fffffff;
     // Below 2^-14 the step of f16 is 2^-24, that of a float in [1/2, 1): adding 1/2 rounds there.
-    let subnormal = (f32::from_bits(magnitude) + 0.5).to_bits().wrapping_sub(0x3f000000);
+    let subnormal = add_product(f32::from_bits(magnitude), 0.5).to_bits().wrapping_sub(0x3f000000);
     let normal = magnitude.wrapping_sub(0x38000000).wrapping_add(0xfff + (magnitude >> 13 & 1)) >> 13;
     let rounded = if magnitude < 0x38800000 { subnormal } else { normal.min(0x7c00) };
     rounded | (bits >> 16 & 0x8000)

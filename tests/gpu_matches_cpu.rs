@@ -19,7 +19,8 @@ const INITIALIZERS: [Initializer; 7] = [
     Initializer::TruncatedNormal { mean: 1.0, std: 0.5, a: f64::NEG_INFINITY, b: 1.1 },
 ];
 
-/// The device as it is, and one for each multiplication that the adapter has, guarded as for any driver.
+/// The device as it is, one guarded as GPUs are with Vulkan, and one for each multiplication that the adapter has, guarded as
+/// for any driver.
 fn devices() -> Vec<Device> {
     let Some(device) = gpu::device() else { return Vec::new() };
     let multiplies = [Some(Multiply::Limbs), Some(device.multiply()).filter(|&multiply| multiply != Multiply::Limbs)];
@@ -27,7 +28,8 @@ fn devices() -> Vec<Device> {
         let options = DeviceOptions { multiply: Some(multiply), mul_add: Some(MulAdd::Guarded), ..Default::default() };
         Device::open(&options).unwrap()
     });
-    guarded.chain([device]).collect()
+    let unfused = DeviceOptions { mul_add: Some(MulAdd::Unfused), ..Default::default() };
+    guarded.chain([Device::open(&unfused).unwrap(), device]).collect()
 }
 
 fn buffer(device: &Device, size: u64) -> wgpu::Buffer {

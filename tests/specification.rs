@@ -51,6 +51,20 @@ fn with_function(part: usize, calls: &str) -> String {
 }
 
 #[test]
+fn the_documented_mean_is_that_of_the_normal() {
+    for (mean, std) in [(0.25, 0.02), (-1e-3, 3.0), (0.0, 0.7)] {
+        let calls =
+            format!("for i in range(64): print(f\"{{bits(normal(42, stream_of('w'), i, {mean:?}, {std:?})):08x}}\")");
+        let functions = program(0).split("# xavier_normal and xavier_uniform of").next().unwrap();
+        let output = run(&[functions, &calls].join("\n"), &[]);
+        let parameter = Parameter::new([64], Initializer::Normal { mean, std }).name("w");
+        let values = Cpu::with_seed(42).fill(&parameter).unwrap().to_f32();
+        let expected: String = values.iter().map(|value| format!("{:08x}\n", value.to_bits())).collect();
+        assert_eq!(output, expected, "{mean}, {std}");
+    }
+}
+
+#[test]
 fn the_documented_zeros_are_those_of_sparse() {
     for (rows, columns, sparsity) in [(10, 7, 0.25), (41, 5, 0.9), (3, 9, 0.5), (8, 2, 1.0)] {
         let zeros = (sparsity * rows as f64).ceil() as usize;

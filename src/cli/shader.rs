@@ -42,7 +42,7 @@ impl From<Guard> for MulAdd {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Shader {
-    /// Entry points fill and fill_words.
+    /// Entry points fill, fill_words, fill_slice and fill_many.
     Fill,
     /// Entry point fingerprint.
     Fingerprint,

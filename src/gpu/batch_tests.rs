@@ -46,6 +46,8 @@ fn mixture() -> Vec<Parameter> {
     let long = Parameter::new([1 << 20, 1 << 20], initializers[0]);
     all.push(long.clone().elements((1 << 34) - 8..(1 << 34) + 9).dtype(DType::BF16));
     all.push(long.clone().elements((1 << 34) - 7..(1 << 34) + 9));
+    all.push(long.clone().elements((1 << 34) - 20..1 << 34).dtype(DType::F16));
+    all.push(long.clone().elements(1 << 34..(1 << 34) + 20));
     all.push(long.clone().slice(1, 3..5).slice(0, 2..9));
     all.push(long.elements(0..300_000).zero_rows(0..1));
     all.push(Parameter::new([20, 30], Initializer::Orthogonal { gain: 1.0 }));

@@ -37,8 +37,8 @@ impl Device {
     /// zero.
     ///
     /// Tensors of at most 1 MiB and the same [`usages`](Parameter::usages) share buffers of at most 16 MiB, each at a place
-    /// where it can be bound by itself ([`Tensor::binding`]); not those that are slices, have zero rows, start inside a block
-    /// or are orthogonal, sparse, eye or dirac. To wgpu a shared buffer is one buffer: it is there as long as one of its
+    /// where it can be bound by itself ([`Tensor::binding`]); not those that are slices, have zero rows, start inside a block,
+    /// cross a multiple of 2^34 elements or are orthogonal, sparse, eye or dirac. Those of each seed take dispatches of their own. To wgpu a shared buffer is one buffer: it is there as long as one of its
     /// tensors, it cannot be copied to itself, nor be written and read by other bindings of the same dispatch. A tensor
     /// that needs that is made by [`fill`](Self::fill), in a buffer of its own.
     ///

@@ -96,6 +96,28 @@ impl Compiled {
     fn new(mul_add: MulAdd, sources: Sources) -> Self {
         Compiled { mul_add, sources, shaders: HashMap::new(), pipelines: HashMap::new() }
     }
+
+    /// The shader of a file, parsed the first time.
+    fn shader(&mut self, context: &Context, file: File) -> Result<Shader> {
+        if let Some(shader) = self.shaders.get(&file) {
+            return Ok(shader.clone());
+        }
+        let Sources { fill, fingerprint, stats, gather, clear, diagonal, sparse, orthogonal } = &self.sources;
+        let (source, bindings): (_, &[_]) = match file {
+            File::Fill => (fill, &[PARAMS, storage(false), storage(true)]),
+            File::FillMany => (fill, &[PARAMS, storage(false), storage(true), storage(true)]),
+            File::Fingerprint => (fingerprint, &[PARAMS, storage(true), storage(false)]),
+            File::Stats => (stats, &[PARAMS, storage(true), storage(false)]),
+            File::Gather => (gather, &[PARAMS, storage(false), storage(true)]),
+            File::Clear => (clear, &[PARAMS, storage(false)]),
+            File::Diagonal => (diagonal, &[PARAMS, storage(false)]),
+            File::Sparse => (sparse, &[PARAMS, storage(false), storage(false)]),
+            File::Orthogonal => (orthogonal, &[PARAMS, storage(false), storage(false)]),
+        };
+        let shader = Shader::new(context, source, bindings)?;
+        self.shaders.insert(file, shader.clone());
+        Ok(shader)
+    }
 }
 
 impl fmt::Debug for Kernels {
@@ -147,33 +169,7 @@ impl Kernels {
         }
         true
     }
-}
 
-impl Compiled {
-    /// The shader of a file, parsed the first time.
-    fn shader(&mut self, context: &Context, file: File) -> Result<Shader> {
-        if let Some(shader) = self.shaders.get(&file) {
-            return Ok(shader.clone());
-        }
-        let Sources { fill, fingerprint, stats, gather, clear, diagonal, sparse, orthogonal } = &self.sources;
-        let (source, bindings): (_, &[_]) = match file {
-            File::Fill => (fill, &[PARAMS, storage(false), storage(true)]),
-            File::FillMany => (fill, &[PARAMS, storage(false), storage(true), storage(true)]),
-            File::Fingerprint => (fingerprint, &[PARAMS, storage(true), storage(false)]),
-            File::Stats => (stats, &[PARAMS, storage(true), storage(false)]),
-            File::Gather => (gather, &[PARAMS, storage(false), storage(true)]),
-            File::Clear => (clear, &[PARAMS, storage(false)]),
-            File::Diagonal => (diagonal, &[PARAMS, storage(false)]),
-            File::Sparse => (sparse, &[PARAMS, storage(false), storage(false)]),
-            File::Orthogonal => (orthogonal, &[PARAMS, storage(false), storage(false)]),
-        };
-        let shader = Shader::new(context, source, bindings)?;
-        self.shaders.insert(file, shader.clone());
-        Ok(shader)
-    }
-}
-
-impl Kernels {
     /// The pipeline of a kernel, compiled the first time, and the layout of its bind group.
     pub(crate) fn pipeline(
         &self,

@@ -60,10 +60,10 @@ impl Multiply {
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum MulAdd {
-    /// As written, for a driver that fuses and reorders nothing, as llvmpipe and SwiftShader. It takes an eighth less time.
+    /// As written, for a driver that fuses and reorders nothing, as llvmpipe and SwiftShader.
     Plain,
-    /// By a multiplication with a number that no compiler can know is 1, for a driver that may fuse but reorders nothing:
-    /// Vulkan's.
+    /// By a multiplication with a number that no compiler can know is 1, for a driver that may fuse but does not reorder what
+    /// the shader of fills has: Vulkan's. Running sums, of statistics and orthogonal matrices, are guarded as in `Guarded`.
     Unfused,
     /// Products go through integers as well, for drivers that take floats for associative: any.
     Guarded,

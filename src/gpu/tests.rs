@@ -184,6 +184,16 @@ fn a_driver_that_breaks_the_arithmetic_is_refused() {
         ),
         // The built-in square root instead of our own.
         ("return mul_add(w, keep(q * h), w);", "return sqrt(s);", "normal F32"),
+        // A factor that is taken out of two sums of products, as Mesa does.
+        ("exact_mul_add(low, inverse, keep(high * inverse - 1.0f))", "(low + high) * inverse - 1.0f", "normal F32"),
+        // A mean that is lost.
+        ("add_product(values.x, params.shift)", "values.x", "normal F32"),
+        // A zero without its sign.
+        (
+            "vec2<f32>(r * point.x, r * point.y)",
+            "vec2<f32>(select(r * point.x, 0.0f, r == 0.0f), r * point.y)",
+            "normal F32",
+        ),
         // A multiplication that loses a carry.
         ("(middle >> 16u) + (carry >> 16u)", "(middle >> 16u)", "normal F32"),
         // Rounding halves up instead of to even.
@@ -244,7 +254,7 @@ fn a_kernel_that_is_wrong_is_guarded() {
     let Some((device, queue)) = raw_device() else { return };
     let slice = Parameter::xavier_normal([64, 64]).name("w").slice(1, 3..60);
     for mul_add in [MulAdd::Plain, MulAdd::Unfused] {
-        // A wrong sign only where a slice starts inside a block.
+        // A wrong sign in slices alone.
         let sources = Sources::new(Multiply::Limbs, mul_add);
         let fill = sources.fill.replace("return (*four)[index.x & 3u];", "return -(*four)[index.x & 3u];");
         assert_ne!(fill, sources.fill);

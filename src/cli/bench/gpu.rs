@@ -56,7 +56,9 @@ impl Gpu {
     }
 
     pub(super) fn details(&self) -> String {
-        format!("{:?}, {}", self.info.backend, [&*self.info.driver, &self.info.driver_info].join(" ").trim())
+        let driver = [&*self.info.driver, &self.info.driver_info].join(" ");
+        let shaders = format!("{:?} {:?}", self.device.multiply(), self.device.mul_add()).to_lowercase();
+        format!("{:?}, {}, {shaders} shaders", self.info.backend, driver.trim())
     }
 
     pub(super) fn timing(&self) -> &'static str {

@@ -1,0 +1,56 @@
+#!/usr/bin/env python3
+"""A GPU in one command: are its bits the CPU's, and what is the speed of its memory worth to it?
+
+    python3 benches/gpu.py target/release/gpu-init [LOG2_ELEMENTS [DEVICE]]      # 28, 2 GiB filled at most, and auto unless told
+
+Fills of every element type and law are made on the device and on the CPU, and their fingerprints compared. Then `bench`
+runs, and its figures are a Markdown table. Exits with 1 if any bits differ.
+"""
+
+import json
+import subprocess
+import sys
+
+TYPES = ["f32", "f16", "bf16"]
+LAWS = ["xavier_normal", "normal(mean=0.5, std=0.02)", "xavier_uniform", "truncated_normal(std=0.02)"]
+
+
+def run(program, *arguments):
+    return json.loads(subprocess.run([program, *arguments, "--json"], check=True, stdout=subprocess.PIPE).stdout)
+
+
+def fingerprints(program, log2, device):
+    """What was filled, and its fingerprints on the device and on the CPU."""
+    # Not whole entries, one dispatch or several, and twice the elements of the bench.
+    shapes = ["331x37", "4099x1021", f"{2**(log2 // 2)}x{2**(log2 - log2 // 2 + 1)}"]
+    for shape in shapes:
+        for dtype in TYPES:
+            for law in LAWS:
+                fill = ["fill", "--init", law, "--shape", shape, "--dtype", dtype, "--seed", "42", "--name", "w", "--device"]
+                yield f"{law} {dtype} {shape}", *(run(program, *fill, where)["fingerprint"] for where in [device, "cpu"])
+
+
+def main():
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    program, log2, device = sys.argv[1], int((sys.argv[2:] or ["28"])[0]), (sys.argv[3:] or ["auto"])[0]
+    different, count = 0, 0
+    for what, ours, cpu in fingerprints(program, log2, device):
+        count += 1
+        if ours != cpu:
+            different += 1
+            print(f"{what}: {ours}, on the CPU {cpu}")
+    print(f"{count - different} of {count} fills have the CPU's fingerprint\n")
+
+    bench = [program, "bench", "--device", device, "--size", str(log2), "--json", "-"]
+    [measured] = json.loads(subprocess.run(bench, check=True, stdout=subprocess.PIPE).stdout)["devices"]
+    print(f"{measured['name']}, {measured['details']}, by {measured['timing']}, 2^{log2} elements\n")
+    print("| | | ns an element | GB/s | share of the device's own write bandwidth |\n|---|---|---:|---:|---:|")
+    for row in measured["rows"]:
+        nanoseconds, share = row["ns_per_element"]["median"], 100 * row["share_of_write"]
+        print(f"| {row['init']}, {row['by']} | {row['dtype']} | {nanoseconds:.3g} | {row['gb_per_s']:.4g} | {share:.0f}% |")
+    sys.exit(different > 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -118,19 +118,19 @@ impl Device {
         let multiply = options.multiply.unwrap_or(if int64 { Multiply::Int64 } else { Multiply::Limbs });
         let mul_add = options.mul_add.unwrap_or_else(|| fastest(&device.adapter_info()));
         let sources = Sources::new(multiply, mul_add);
-        let guarded = options.mul_add.is_none().then(|| Sources::new(multiply, MulAdd::Guarded));
-        let opened = Self::with_sources(device, queue, multiply, mul_add, sources, guarded).await?;
+        let may_fall_back = options.mul_add.is_none();
+        let opened = Self::with_sources(device, queue, multiply, mul_add, sources, may_fall_back).await?;
         Ok(opened.with_seed(options.seed))
     }
 
-    /// Opens a device with these shaders, which tests break on purpose, and with guarded ones if these prove wrong.
+    /// Opens a device with these shaders, which tests break on purpose, and which may make way for guarded ones.
     pub(super) async fn with_sources(
         device: wgpu::Device,
         queue: wgpu::Queue,
         multiply: Multiply,
         mul_add: MulAdd,
         sources: Sources,
-        guarded: Option<Sources>,
+        may_fall_back: bool,
     ) -> Result<Self> {
         let context = Context::new(device, queue);
         let unfit = |reason: &str| {
@@ -151,7 +151,7 @@ impl Device {
         if multiply == Multiply::Int64 && !context.device.features().contains(wgpu::Features::SHADER_INT64) {
             return unfit("it was opened without the feature SHADER_INT64, which Multiply::Int64 needs");
         }
-        let kernels = Kernels::new(&context, mul_add, sources, guarded)?;
+        let kernels = Kernels::new(&context, mul_add, sources, may_fall_back.then_some(multiply))?;
         let device = Device {
             inner: Arc::new(Inner { context, kernels, multiply, trusted: probe::Trusted::default() }),
             streams: Streams::default(),

@@ -78,8 +78,8 @@ struct Shader {
 
 pub(crate) struct Kernels {
     compiled: Mutex<Compiled>,
-    /// What takes the place of the shaders if a probe shows that they must be guarded.
-    guarded: Option<Sources>,
+    /// How guarded shaders multiply that take the place of these if a probe shows that they must.
+    guarded: Option<Multiply>,
     /// What fills without a table bind in its place: the shader names one, whatever it computes.
     pub(super) no_table: wgpu::Buffer,
 }
@@ -143,7 +143,7 @@ const fn storage(read_only: bool) -> wgpu::BindingType {
 
 impl Kernels {
     /// Of `sources`, which are so much guarded, and of others if [`fall_back`](Self::fall_back) goes over to them.
-    pub(crate) fn new(context: &Context, mul_add: MulAdd, sources: Sources, guarded: Option<Sources>) -> Result<Self> {
+    pub(crate) fn new(context: &Context, mul_add: MulAdd, sources: Sources, guarded: Option<Multiply>) -> Result<Self> {
         Ok(Kernels {
             compiled: Mutex::new(Compiled::new(mul_add, sources)),
             guarded,
@@ -162,10 +162,10 @@ impl Kernels {
 
     /// Goes over to the guarded shaders, unless that was done. Says no if there are none to go to from `mul_add`.
     pub(crate) fn fall_back(&self, mul_add: MulAdd) -> bool {
-        let (Some(guarded), false) = (&self.guarded, mul_add == MulAdd::Guarded) else { return false };
+        let (Some(multiply), false) = (self.guarded, mul_add == MulAdd::Guarded) else { return false };
         let mut compiled = self.compiled();
         if compiled.mul_add == mul_add {
-            *compiled = Compiled::new(MulAdd::Guarded, guarded.clone());
+            *compiled = Compiled::new(MulAdd::Guarded, Sources::new(multiply, MulAdd::Guarded));
         }
         true
     }

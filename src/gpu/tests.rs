@@ -164,7 +164,7 @@ fn open_broken(from: &str, to: &str) -> Option<Result<Device>> {
         orthogonal: replace(&sources.orthogonal),
     };
     assert_ne!(broken, sources, "{from} is no longer in the shaders");
-    Some(pollster::block_on(Device::with_sources(device, queue, Multiply::Limbs, MulAdd::Guarded, broken, None)))
+    Some(pollster::block_on(Device::with_sources(device, queue, Multiply::Limbs, MulAdd::Guarded, broken, false)))
 }
 
 /// What drivers have been seen to do, or might: each is found before a kernel's first use.
@@ -258,15 +258,16 @@ fn a_kernel_that_is_wrong_is_guarded() {
         let sources = Sources::new(Multiply::Limbs, mul_add);
         let fill = sources.fill.replace("return (*four)[index.x & 3u];", "return -(*four)[index.x & 3u];");
         assert_ne!(fill, sources.fill);
-        let open = |guarded| {
+        let open = |may_fall_back| {
             let broken = Sources { fill: fill.clone(), ..sources.clone() };
-            let opened = Device::with_sources(device.clone(), queue.clone(), Multiply::Limbs, mul_add, broken, guarded);
+            let opened =
+                Device::with_sources(device.clone(), queue.clone(), Multiply::Limbs, mul_add, broken, may_fall_back);
             pollster::block_on(opened).unwrap()
         };
-        let told = open(None);
+        let told = open(false);
         assert!(matches!(told.fill(&slice), Err(Error::WrongBits { .. })));
         assert_eq!(told.mul_add(), mul_add);
-        let free = open(Some(Sources::new(Multiply::Limbs, MulAdd::Guarded)));
+        let free = open(true);
         assert_eq!(free.mul_add(), mul_add);
         assert_eq!(free.fill(&slice).unwrap().read().unwrap(), Cpu::new().fill(&slice).unwrap());
         assert_eq!(free.mul_add(), MulAdd::Guarded);
@@ -284,7 +285,7 @@ fn a_kernel_is_probed_before_its_first_use() {
     let fill = sources.fill.replace("0x7fffu + ((bits >> 16u) & 1u)", "0x8000u");
     let broken = Sources { stats, fill, ..sources };
     let device =
-        pollster::block_on(Device::with_sources(device, queue, Multiply::Limbs, MulAdd::Guarded, broken, None))
+        pollster::block_on(Device::with_sources(device, queue, Multiply::Limbs, MulAdd::Guarded, broken, false))
             .unwrap();
     let wrong = |result: Result<()>, part: &str| match result {
         Err(error @ Error::WrongBits { .. }) => assert!(error.to_string().contains(part), "{error}"),

@@ -154,6 +154,12 @@ pub(crate) fn normal4(scale: f32, words: [u32; 4]) -> [f32; 4] {
     [a, b, c, d]
 }
 
+/// Normals that get another mean.
+#[inline(always)]
+pub(crate) fn shifted4(params: Scaling, values: [f32; 4]) -> [f32; 4] {
+    values.map(|value| add_product(value, params.shift))
+}
+
 #[inline(always)]
 pub(crate) fn uniform1(params: Scaling, word: u32) -> f32 {
     mul_add(uniform_signed(word), params.scale, params.shift)

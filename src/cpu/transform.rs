@@ -2,7 +2,7 @@
 
 use super::blocks::{Blocks, PAIRS, word};
 use crate::Element;
-use crate::sample::{Scaling, add_product, normal4, octaves, on_circle, uniform1, uniform4};
+use crate::sample::{Scaling, add_product, normal4, octaves, on_circle, shifted4, uniform1, uniform4};
 use crate::truncated::{Table, cubic, entry, segment, truncated4};
 
 /// How words become values: the shader's `DISTRIBUTION`.
@@ -27,17 +27,11 @@ pub(super) struct Truncated<'a> {
     pub(super) high: f32,
 }
 
-impl<const SHIFTED: bool> Normal<SHIFTED> {
-    #[inline(always)]
-    fn shifted<const N: usize>(self, values: [f32; N]) -> [f32; N] {
-        if SHIFTED { values.map(|value| add_product(value, self.0.shift)) } else { values }
-    }
-}
-
 impl<const SHIFTED: bool> Transform for Normal<SHIFTED> {
     #[inline(always)]
     fn values(self, words: [u32; 4]) -> [f32; 4] {
-        self.shifted(normal4(self.0.scale, words))
+        let normals = normal4(self.0.scale, words);
+        if SHIFTED { shifted4(self.0, normals) } else { normals }
     }
 
     #[inline(always)]
@@ -47,7 +41,10 @@ impl<const SHIFTED: bool> Transform for Normal<SHIFTED> {
             *square = octaves(word(first));
         }
         for ((pair, &square), &second) in out.iter_mut().zip(&squares).zip(blocks.second()) {
-            let [x, y] = self.shifted(on_circle(self.0.scale, square, word(second)));
+            let [mut x, mut y] = on_circle(self.0.scale, square, word(second));
+            if SHIFTED {
+                (x, y) = (add_product(x, self.0.shift), add_product(y, self.0.shift));
+            }
             *pair = [T::round(x), T::round(y)];
         }
     }

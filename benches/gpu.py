@@ -15,8 +15,8 @@ TYPES = ["f32", "f16", "bf16"]
 LAWS = ["xavier_normal", "normal(mean=0.5, std=0.02)", "xavier_uniform", "truncated_normal(std=0.02)"]
 
 
-def run(program, *arguments):
-    return json.loads(subprocess.run([program, *arguments, "--json"], check=True, stdout=subprocess.PIPE).stdout)
+def run(*command):
+    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
 
 
 def fingerprints(program, log2, device):
@@ -26,7 +26,7 @@ def fingerprints(program, log2, device):
     for shape in shapes:
         for dtype in TYPES:
             for law in LAWS:
-                fill = ["fill", "--init", law, "--shape", shape, "--dtype", dtype, "--seed", "42", "--name", "w", "--device"]
+                fill = ["fill", "--init", law, "--shape", shape, "--dtype", dtype, "--seed", "42", "--name", "w", "--json", "--device"]
                 yield f"{law} {dtype} {shape}", *(run(program, *fill, where)["fingerprint"] for where in [device, "cpu"])
 
 
@@ -42,8 +42,7 @@ def main():
             print(f"{what}: {ours}, on the CPU {cpu}")
     print(f"{count - different} of {count} fills have the CPU's fingerprint\n")
 
-    bench = [program, "bench", "--device", device, "--size", str(log2), "--json", "-"]
-    [measured] = json.loads(subprocess.run(bench, check=True, stdout=subprocess.PIPE).stdout)["devices"]
+    [measured] = run(program, "bench", "--device", device, "--size", str(log2), "--json", "-")["devices"]
     print(f"{measured['name']}, {measured['details']}, by {measured['timing']}, 2^{log2} elements\n")
     print("| | | ns an element | GB/s | share of the device's own write bandwidth |\n|---|---|---:|---:|---:|")
     for row in measured["rows"]:

@@ -8,7 +8,6 @@ It is given naga's Metal C++ of the kernel, which is nearly CUDA's; metal.h is t
 """
 import ctypes as c
 import importlib.util
-import os
 import pathlib
 import re
 import stat

@@ -18,7 +18,6 @@ template <class T> struct alignas(4 * sizeof(T)) Four {
     DEVICE explicit Four(T a) : x(a), y(a), z(a), w(a) {}
     DEVICE Four(T a, T b, T c, T d) : x(a), y(b), z(c), w(d) {}
     DEVICE Four(Two<T> a, Two<T> b) : x(a.x), y(a.y), z(b.x), w(b.y) {}
-    DEVICE Four(Two<T> a, T b, T c) : x(a.x), y(a.y), z(b), w(c) {}
 };
 typedef Two<uint> uint2;
 typedef Three<uint> uint3;

@@ -55,8 +55,7 @@ fn the_documented_mean_is_that_of_the_normal() {
     for (mean, std) in [(0.25, 0.02), (-1e-3, 3.0), (0.0, 0.7)] {
         let calls =
             format!("for i in range(64): print(f\"{{bits(normal(42, stream_of('w'), i, {mean:?}, {std:?})):08x}}\")");
-        let functions = program(0).split("# xavier_normal and xavier_uniform of").next().unwrap();
-        let output = run(&[functions, &calls].join("\n"), &[]);
+        let output = with_function(1, &calls);
         let parameter = Parameter::new([64], Initializer::Normal { mean, std }).name("w");
         let values = Cpu::with_seed(42).fill(&parameter).unwrap().to_f32();
         let expected: String = values.iter().map(|value| format!("{:08x}\n", value.to_bits())).collect();

@@ -30,7 +30,7 @@ impl Sources {
         Sources {
             fill: shader::fill_with(multiply, mul_add),
             fingerprint: shader::fingerprint(multiply),
-            stats: shader::stats_by(running),
+            stats: shader::stats_with(running),
             gather: shader::gather(multiply),
             clear: shader::clear(multiply),
             diagonal: shader::diagonal(),

@@ -70,12 +70,13 @@ pub enum MulAdd {
 }
 
 impl MulAdd {
-    fn sources(self) -> [&'static str; 2] {
-        match self {
+    fn source(self) -> String {
+        let [sums, keep] = match self {
             MulAdd::Plain => [MUL_ADD_PLAIN, KEEP_PLAIN],
             MulAdd::Unfused => [MUL_ADD, KEEP_PLAIN],
             MulAdd::Guarded => [MUL_ADD, KEEP],
-        }
+        };
+        [sums, keep].join("\n")
     }
 }
 
@@ -98,8 +99,7 @@ pub fn fill(multiply: Multiply) -> String {
 /// assert!(plain.len() < shader::fill(Multiply::Limbs).len());
 /// ```
 pub fn fill_with(multiply: Multiply, mul_add: MulAdd) -> String {
-    let [sums, keep] = mul_add.sources();
-    [multiply.source(), PHILOX, sums, keep, SAMPLE, DTYPE, PACK, TRUNCATED, SLICE, FILL, FILL_MANY].join("\n")
+    [multiply.source(), PHILOX, &mul_add.source(), SAMPLE, DTYPE, PACK, TRUNCATED, SLICE, FILL, FILL_MANY].join("\n")
 }
 
 /// The shader that computes the fingerprint: entry point `fingerprint`.
@@ -118,12 +118,11 @@ pub fn fingerprint(multiply: Multiply) -> String {
 /// assert!(gpu_init::shader::stats().contains("fn stats("));
 /// ```
 pub fn stats() -> String {
-    stats_by(MulAdd::Guarded)
+    stats_with(MulAdd::Guarded)
 }
 
-pub(crate) fn stats_by(mul_add: MulAdd) -> String {
-    let [sums, keep] = mul_add.sources();
-    [sums, keep, DTYPE, REDUCE, STATS].join("\n")
+pub(crate) fn stats_with(mul_add: MulAdd) -> String {
+    [&mul_add.source(), DTYPE, REDUCE, STATS].join("\n")
 }
 
 /// The shader that copies the elements of a slice: entry point `gather`.
@@ -148,6 +147,5 @@ pub(crate) fn sparse(multiply: Multiply) -> String {
 
 /// The shader that makes orthogonal matrices: entry points `reflect`, `gram`, `apply` and `finish`.
 pub(crate) fn orthogonal(multiply: Multiply, mul_add: MulAdd) -> String {
-    let [sums, keep] = mul_add.sources();
-    [multiply.source(), PHILOX, sums, keep, SAMPLE, DTYPE, PLACE, ORTHOGONAL].join("\n")
+    [multiply.source(), PHILOX, &mul_add.source(), SAMPLE, DTYPE, PLACE, ORTHOGONAL].join("\n")
 }

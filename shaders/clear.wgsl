@@ -33,7 +33,7 @@ fn clear(
         return;
     }
     var index = add64(params.first, vec2<u32>(n, 0u));
-    if params.run > 0u {
+    if params.run + group.z > 0u { // `group.z` is 0: see sparse.wgsl.
         index = slice_index(n);
     }
     if less(index, params.low) || !less(index, params.high) {

@@ -161,7 +161,7 @@ fn fill_words(
 ) {
     params = uniforms;
     let i = invocation(group, groups, local);
-    let phase = params.first.x & 3u;
+    let phase = (params.first.x & 3u) + group.z; // `group.z` is 0: see sparse.wgsl.
     // Offset from `first` of the block's own first element; what lies before `first` wraps above `count`.
     let offset = 4u * i - phase;
     if 4u * i >= params.count + phase {

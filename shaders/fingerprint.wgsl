@@ -5,9 +5,9 @@
 
 var<workgroup> lane_sums: array<vec2<u32>, LANES>;
 
-fn element_hash(i: u32) -> vec2<u32> {
+fn element_hash(i: u32, is_slice: bool) -> vec2<u32> {
     var index = add64(params.first, vec2<u32>(i, 0u));
-    if params.run > 0u {
+    if is_slice {
         index = slice_index(i);
     }
     return philox2x32(vec2<u32>(element_bits(i), index.x), index.y);
@@ -20,12 +20,13 @@ fn fingerprint(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let chunk = chunk_index(group, groups);
+    let is_slice = params.run + group.z > 0u; // `group.z` is 0: see sparse.wgsl.
     var sum = vec2<u32>(0u, 0u);
     // Past the last chunk there is nothing to read, and `i` must not wrap round.
     if chunk <= (params.count - 1u) / CHUNK {
         let end = min(CHUNK, params.count - chunk * CHUNK);
         for (var i = lane; i < end; i += LANES) {
-            sum = add64(sum, element_hash(chunk * CHUNK + i));
+            sum = add64(sum, element_hash(chunk * CHUNK + i, is_slice));
         }
     }
     lane_sums[lane] = sum;

@@ -1,8 +1,11 @@
-// Haar-distributed orthogonal matrices as products of Householder reflections. Twin: src/orthogonal/cpu.rs, the
+// Haar-distributed orthogonal matrices as products of Householder reflections. Mirrors src/orthogonal/cpu.rs, the
 // mathematics in src/orthogonal/mod.rs. A matrix is rows x columns, rows >= columns, in panels of COLUMNS columns
 // (the last one of what is left), each row-major. A slab has some panels of some matrices; the output may be the
 // transpose. Reflections come in blocks of BLOCK; a unit of `scratch` has one block of one matrix: rows of BLOCK
-// floats, first the GRAM, then the signs, then a row of the vectors for each row of the matrix.
+// floats, first the GRAM, then the signs, scales and heads, then a row of the vectors for each row of the matrix.
+//
+// A dispatch computes one tile of a matrix: at most TILE rows, counted from the first row of a block. Sums over rows go
+// on from tile to tile in `carry`, so that no loop grows with a matrix and the order of a sum does not depend on tiles.
 
 struct Params {
     keys: array<vec4<u32>, 5>,  // of the seed: see philox.wgsl
@@ -20,6 +23,7 @@ struct Params {
     first: u32,         // first unit or panel of this dispatch; to finish, first row of the output
     count: u32,         // how many of them; to finish, of entries
     transposed: u32,    // 1 if the output is
+    tile: u32,          // tile of rows of this dispatch
     width: u32,         // columns of the output to finish
     origin: u32,        // place of the first entry, counted from the first element here, mod 2^32
     stride: u32,        // elements between rows and between columns of the output
@@ -37,14 +41,18 @@ struct Params {
 @group(0) @binding(1) var<storage, read_write> scratch_floats: array<f32>;
 @group(0) @binding(1) var<storage, read_write> out: array<atomic<u32>>;
 @group(0) @binding(2) var<storage, read_write> slab: array<f32>;
+@group(0) @binding(3) var<storage, read_write> carry: array<f32>;  // sums so far, of matrices of several tiles
 
 const BLOCK: u32 = 16u;   // reflections applied at once
 const PARTS: u32 = 8u;    // sums that a sum over rows is made of
 const RUN: u32 = 16u;     // rows of a running sum
 const LANES: u32 = 256u;
 const COLUMNS: u32 = 32u; // columns of a panel: two for each of the 128 / PARTS lanes of a part
-const SIGNS: u32 = 16u;   // row of a unit: after the GRAM
-const VECTORS: u32 = 17u; // row of a unit: after the signs
+const SIGNS: u32 = 16u;   // rows of a unit: signs of the columns, scales of the vectors, their first entries
+const SCALES: u32 = 17u;
+const HEADS: u32 = 18u;
+const VECTORS: u32 = 19u;
+const TILE: u32 = 8192u;  // a multiple of PARTS * RUN and of 4 * LANES
 
 var<workgroup> lane_sums: array<f32, 256>;
 var<workgroup> head: f32;
@@ -71,12 +79,19 @@ fn panel_start(matrix: u32, panel: u32) -> u32 {
     return ((matrix - params.first_matrix) * columns + (panel - params.first_panel) * COLUMNS) * params.rows;
 }
 
-fn mul_add4(a: vec4<f32>, b: vec4<f32>, c: vec4<f32>) -> vec4<f32> {
-    return fma(a * b, vec4<f32>(params.one), c);
+fn keep4(v: vec4<f32>) -> vec4<f32> {
+    return vec4<f32>(keep(v.x), keep(v.y), keep(v.z), keep(v.w));
 }
 
-fn keep4(v: vec4<f32>) -> vec4<f32> {
-    return bitcast<vec4<f32>>(bitcast<vec4<u32>>(v) ^ vec4<u32>(params.zero));
+// A running sum: where one adds to another, a compiler may take a common factor out of both unless it is kept.
+fn mul_add4(a: vec4<f32>, b: vec4<f32>, c: vec4<f32>) -> vec4<f32> {
+    return keep4(vec4<f32>(
+        mul_add(a.x, b.x, c.x), mul_add(a.y, b.y, c.y), mul_add(a.z, b.z, c.z), mul_add(a.w, b.w, c.w),
+    ));
+}
+
+fn keep4x4(m: mat4x4<f32>) -> mat4x4<f32> {
+    return mat4x4<f32>(keep4(m[0]), keep4(m[1]), keep4(m[2]), keep4(m[3]));
 }
 
 // 1/sqrt(s) of a positive normal number.
@@ -87,7 +102,7 @@ fn inverse_sqrt(s: f32) -> f32 {
     q = mul_add(q, h, SQRT_Q2);
     q = mul_add(q, h, SQRT_Q1);
     q = mul_add(q, h, 1.0f);
-    return guess * q;
+    return keep(guess * q);
 }
 
 // Stores entry `i` of the vector of reflection `k`, if there is one, and returns `sum` with its square.
@@ -100,66 +115,128 @@ fn take(base: u32, i: u32, k: u32, normal: f32, sum: f32) -> f32 {
     if i == k {
         head = x;
     }
-    return mul_add(x, x, sum);
+    return keep(mul_add(x, x, sum));
 }
 
-// The vectors of units `first` and on: a workgroup for each of a unit's reflections.
+// The tile of this dispatch; `group.z` is 0: see sparse.wgsl.
+fn tile_of(group: vec3<u32>) -> u32 {
+    return params.tile + group.z;
+}
+
+// A reflection's vector in a unit, and the tile of it that is computed.
+struct Vector {
+    unit: u32,
+    q: u32,          // which one of the unit's
+    first_row: u32,  // of the unit's block
+    base: u32,       // where row 0 is
+    begin: u32,      // first row of the tile
+    end: u32,        // the row after the last one
+    inside: bool,    // whether there is any
+}
+
+fn vector(group: vec3<u32>, groups: vec3<u32>) -> Vector {
+    let index = group_index(group, groups);
+    let unit = params.first + index / BLOCK;
+    let q = index % BLOCK;
+    let first_row = (params.block + unit % params.blocks) * BLOCK;
+    let begin = first_row + params.tile * TILE;
+    let inside = index < params.count * BLOCK && begin < params.rows;
+    let end = select(0u, min(begin + TILE, params.rows), inside);
+    return Vector(unit, q, first_row, unit_row(unit, VECTORS) * BLOCK + q, begin, end, inside);
+}
+
+// Scales a tile of a vector.
+fn scale_tile(v: Vector, lane: u32, scale: f32, first_entry: f32) {
+    let k = v.first_row + v.q;
+    for (var i = v.begin + 4u * lane; i < v.end; i += 4u * LANES) {
+        for (var j = i; j < min(i + 4u, v.end); j++) {
+            let at = v.base + j * BLOCK;
+            if j == k {
+                scratch_floats[at] = first_entry;
+            } else {
+                scratch_floats[at] = scratch_floats[at] * scale;
+            }
+        }
+    }
+}
+
+// The vectors of units `first` and on: a workgroup for each of a unit's reflections. Those of a single tile are scaled,
+// too; `scale` does that for the others when all tiles are drawn.
 @compute @workgroup_size(256)
 fn reflect(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let index = group_index(group, groups);
-    let inside = index < params.count * BLOCK;
-    let unit = params.first + index / BLOCK;
-    let q = index % BLOCK;
-    let first_row = (params.block + unit % params.blocks) * BLOCK;
-    let k = first_row + q;
-    let number = ((params.matrix + unit / params.blocks) * params.columns + k) * params.quads;
-    let base = unit_row(unit, VECTORS) * BLOCK + q;
-    let end = select(0u, params.rows, inside);
+    let v = vector(group, groups);
+    let k = v.first_row + v.q;
+    let number = ((params.matrix + v.unit / params.blocks) * params.columns + k) * params.quads;
+    let at_carry = (v.unit * BLOCK + v.q) * LANES + lane;
 
     if lane == 0u {
         head = 0.0f;
     }
     workgroupBarrier();
+    let tile = tile_of(group);
     var sum = 0.0f;
-    for (var i = first_row + 4u * lane; i < end; i += 4u * LANES) {
+    if tile > 0u {
+        sum = carry[at_carry];
+    }
+    for (var i = v.begin + 4u * lane; i < v.end; i += 4u * LANES) {
         let x = normal4(philox4x32(vec4<u32>(number + i / 4u, 0u, params.stream), params.keys));
-        sum = take(base, i, k, x.x, sum);
-        sum = take(base, i + 1u, k, x.y, sum);
-        sum = take(base, i + 2u, k, x.z, sum);
-        sum = take(base, i + 3u, k, x.w, sum);
+        sum = take(v.base, i, k, x.x, sum);
+        sum = take(v.base, i + 1u, k, x.y, sum);
+        sum = take(v.base, i + 2u, k, x.z, sum);
+        sum = take(v.base, i + 3u, k, x.w, sum);
+    }
+    if !v.inside {
+        return;
+    }
+    if v.end < params.rows {
+        carry[at_carry] = sum;
+        return;
     }
     lane_sums[lane] = sum;
     for (var half = LANES / 2u; half > 0u; half /= 2u) {
         workgroupBarrier();
         if lane < half {
-            lane_sums[lane] += lane_sums[lane + half];
+            lane_sums[lane] = keep(lane_sums[lane] + lane_sums[lane + half]);
         }
     }
     workgroupBarrier();
     let square = lane_sums[0];
-    let x = head;
+    var x = head;
+    if tile > 0u {
+        x = scratch_floats[v.base + k * BLOCK];
+    }
     let sign = select(1.0f, -1.0f, x < 0.0f);
     // A vector of one entry, or of none that is not 0, needs no reflection.
     let none = k + 1u >= params.rows || square == 0.0f;
-    let norm = square * inverse_sqrt(square);
-    let total = norm + abs(x);
-    let scale = select(inverse_sqrt(norm * total), 0.0f, none);
-    for (var i = first_row + 4u * lane; i < end; i += 4u * LANES) {
-        for (var j = i; j < min(i + 4u, params.rows); j++) {
-            let at = base + j * BLOCK;
-            if j == k {
-                scratch_floats[at] = select(total * scale * sign, 0.0f, none);
-            } else {
-                scratch_floats[at] = scratch_floats[at] * scale;
-            }
-        }
+    let norm = keep(square * inverse_sqrt(square));
+    let total = keep(norm + abs(x));
+    let scale = select(inverse_sqrt(keep(norm * total)), 0.0f, none);
+    let first_entry = select(keep(total * scale) * sign, 0.0f, none);
+    if tile == 0u {
+        scale_tile(v, lane, scale, first_entry);
     }
-    if inside && lane == 0u {
-        scratch_floats[unit_row(unit, SIGNS) * BLOCK + q] = select(-sign, sign, none);
+    if lane == 0u {
+        scratch_floats[unit_row(v.unit, SIGNS) * BLOCK + v.q] = select(-sign, sign, none);
+        scratch_floats[unit_row(v.unit, SCALES) * BLOCK + v.q] = scale;
+        scratch_floats[unit_row(v.unit, HEADS) * BLOCK + v.q] = first_entry;
+    }
+}
+
+// Scales the vectors of units `first` and on that have several tiles.
+@compute @workgroup_size(256)
+fn scale(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let v = vector(group, groups);
+    if v.inside && v.first_row + TILE < params.rows {
+        let scale = scratch_floats[unit_row(v.unit, SCALES) * BLOCK + v.q];
+        scale_tile(v, lane, scale, scratch_floats[unit_row(v.unit, HEADS) * BLOCK + v.q]);
     }
 }
 
@@ -171,29 +248,40 @@ fn gram(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let index = group_index(group, groups);
-    if index >= params.count {
+    let unit = params.first + index;
+    let begin = (params.block + unit % params.blocks) * BLOCK + params.tile * TILE;
+    if index >= params.count || begin >= params.rows {
         return;
     }
-    let unit = params.first + index;
-    let first_row = (params.block + unit % params.blocks) * BLOCK;
+    let end = min(begin + TILE, params.rows);
     let vectors = unit_row(unit, VECTORS) * BLOCK;
     let q = lane / BLOCK;
     let l = lane % BLOCK;
     var parts: array<f32, 8>;
     for (var part = 0u; part < PARTS; part++) {
+        let at_carry = (unit * PARTS + part) * LANES + lane;
         var sum = 0.0f;
-        for (var run = first_row + part * RUN; run < params.rows; run += PARTS * RUN) {
+        if tile_of(group) > 0u {
+            sum = carry[at_carry];
+        }
+        for (var run = begin + part * RUN; run < end; run += PARTS * RUN) {
             var s = 0.0f;
-            for (var i = run; i < min(run + RUN, params.rows); i++) {
+            for (var i = run; i < min(run + RUN, end); i++) {
                 s = keep(mul_add(scratch_floats[vectors + i * BLOCK + q], scratch_floats[vectors + i * BLOCK + l], s));
             }
-            sum += s;
+            sum = keep(sum + s);
         }
         parts[part] = sum;
+        if end < params.rows {
+            carry[at_carry] = sum;
+        }
+    }
+    if end < params.rows {
+        return;
     }
     for (var half = PARTS / 2u; half > 0u; half /= 2u) {
         for (var part = 0u; part < half; part++) {
-            parts[part] += parts[part + half];
+            parts[part] = keep(parts[part] + parts[part + half]);
         }
     }
     // On the diagonal 1 / (g / 2), where g / 2 is 1 but for rounding.
@@ -220,7 +308,7 @@ fn sum_of_parts(own: mat4x4<f32>, lane: u32) -> mat4x4<f32> {
         }
         workgroupBarrier();
         if lane < lanes {
-            sum += part_sums[lane];
+            sum = keep4x4(sum + part_sums[lane]);
         }
     }
     return sum;
@@ -252,8 +340,133 @@ fn weights4(i: u32, at: u32) -> vec4<f32> {
     );
 }
 
-// Applies block `at`, its last reflection first, to the columns that it touches: a workgroup for a panel of columns
-// of a matrix, of which lane l has columns l mod BLOCK and BLOCK more, and the rows of part l / BLOCK.
+// A panel of a matrix, the block to apply to it, and a lane's share: columns lane mod BLOCK and BLOCK more, and the
+// rows of part lane / BLOCK.
+struct Panel {
+    lane: u32,
+    part: u32,
+    at_a: u32,       // the two columns within the panel
+    at_b: u32,
+    a: u32,          // and of the matrix
+    b: u32,
+    has_a: bool,     // whether the block touches them: columns of earlier blocks it does not
+    has_b: bool,
+    width: u32,
+    base: u32,       // where row 0 of column a is in the slab
+    unit: u32,
+    vectors: u32,    // where row 0 of the vectors is
+    sign: f32,
+    begin: u32,      // rows of the tile
+    end: u32,
+}
+
+// Panel `index` of this dispatch.
+fn panel_of(index: u32, lane: u32) -> Panel {
+    let first_row = params.at * BLOCK;
+    let first_panel = max(first_row / COLUMNS, params.first_panel);
+    let panels = params.end_panel - first_panel;
+    let matrix = (params.first + index) / panels;
+    let panel = first_panel + (params.first + index) % panels;
+    let at_a = lane % BLOCK;
+    let a = panel * COLUMNS + at_a;
+    let b = a + BLOCK;
+    let unit = matrix * params.blocks + params.at - params.block;
+    let sign = scratch[unit_row(unit, SIGNS) * 4u + at_a / 4u][at_a % 4u];
+    let begin = first_row + params.tile * TILE;
+    return Panel(
+        lane, lane / BLOCK, at_a, at_a + BLOCK, a, b, a >= first_row && a < params.columns, b < params.columns,
+        panel_width(panel), panel_start(params.matrix + matrix, panel) + at_a,
+        unit, unit_row(unit, VECTORS) * 4u, sign, begin, min(begin + TILE, params.rows),
+    );
+}
+
+// The products of a block's vectors with a lane's columns, over the rows of its part.
+struct Products {
+    a: mat4x4<f32>,
+    b: mat4x4<f32>,
+}
+
+// `before` and the products over the rows of a tile.
+fn products_of_tile(p: Panel, before: Products) -> Products {
+    var sum = before;
+    for (var run = p.begin + p.part * RUN; run < p.end; run += PARTS * RUN) {
+        var s_a = mat4x4<f32>();
+        var s_b = mat4x4<f32>();
+        for (var i = run; i < min(run + RUN, p.end); i++) {
+            let v0 = scratch[p.vectors + i * 4u];
+            let v1 = scratch[p.vectors + i * 4u + 1u];
+            let v2 = scratch[p.vectors + i * 4u + 2u];
+            let v3 = scratch[p.vectors + i * 4u + 3u];
+            if p.has_a {
+                let x = vec4<f32>(entry(p.base + i * p.width, i, p.a, p.sign));
+                s_a[0] = mul_add4(v0, x, s_a[0]);
+                s_a[1] = mul_add4(v1, x, s_a[1]);
+                s_a[2] = mul_add4(v2, x, s_a[2]);
+                s_a[3] = mul_add4(v3, x, s_a[3]);
+            }
+            if p.has_b {
+                let x = vec4<f32>(entry(p.base + i * p.width + BLOCK, i, p.b, p.sign));
+                s_b[0] = mul_add4(v0, x, s_b[0]);
+                s_b[1] = mul_add4(v1, x, s_b[1]);
+                s_b[2] = mul_add4(v2, x, s_b[2]);
+                s_b[3] = mul_add4(v3, x, s_b[3]);
+            }
+        }
+        sum.a = keep4x4(sum.a + s_a);
+        sum.b = keep4x4(sum.b + s_b);
+    }
+    return sum;
+}
+
+// Solves for the weights of all columns of a panel, from the products of all lanes.
+fn solve_panel(p: Panel, own: Products) {
+    let sum_a = sum_of_parts(own.a, p.lane);
+    let sum_b = sum_of_parts(own.b, p.lane);
+    // Part 0 has the sums of columns a, and hands those of b to part 1.
+    if p.part == 0u {
+        part_sums[p.lane] = sum_b;
+    }
+    workgroupBarrier();
+    if p.part == 0u {
+        solve(unit_row(p.unit, 0u) * 4u, sum_a, p.lane);
+    } else if p.part == 1u {
+        solve(unit_row(p.unit, 0u) * 4u, part_sums[p.lane - BLOCK], p.lane);
+    }
+    workgroupBarrier();
+}
+
+// Subtracts the weighted vectors from the rows of a tile.
+fn update_tile(p: Panel) {
+    let a0 = weights4(0u, p.at_a);
+    let a1 = weights4(1u, p.at_a);
+    let a2 = weights4(2u, p.at_a);
+    let a3 = weights4(3u, p.at_a);
+    let b0 = weights4(0u, p.at_b);
+    let b1 = weights4(1u, p.at_b);
+    let b2 = weights4(2u, p.at_b);
+    let b3 = weights4(3u, p.at_b);
+    for (var run = p.begin + p.part * RUN; run < p.end; run += PARTS * RUN) {
+        for (var i = run; i < min(run + RUN, p.end); i++) {
+            let v0 = scratch[p.vectors + i * 4u];
+            let v1 = scratch[p.vectors + i * 4u + 1u];
+            let v2 = scratch[p.vectors + i * 4u + 2u];
+            let v3 = scratch[p.vectors + i * 4u + 3u];
+            if p.has_a {
+                let at = p.base + i * p.width;
+                let u = mul_add4(v3, a3, mul_add4(v2, a2, mul_add4(v1, a1, keep4(v0 * a0))));
+                slab[at] = entry(at, i, p.a, p.sign) - keep(keep(u.x + u.y) + keep(u.z + u.w));
+            }
+            if p.has_b {
+                let at = p.base + i * p.width + BLOCK;
+                let u = mul_add4(v3, b3, mul_add4(v2, b2, mul_add4(v1, b1, keep4(v0 * b0))));
+                slab[at] = entry(at, i, p.b, p.sign) - keep(keep(u.x + u.y) + keep(u.z + u.w));
+            }
+        }
+    }
+}
+
+// Applies block `at`, its last reflection first, to the columns that it touches, in rows of a single tile: a workgroup
+// for a panel of a matrix.
 @compute @workgroup_size(128)
 fn apply(
     @builtin(workgroup_id) group: vec3<u32>,
@@ -264,91 +477,131 @@ fn apply(
     if index >= params.count {
         return;
     }
-    let first_row = params.at * BLOCK;
-    let first_panel = max(first_row / COLUMNS, params.first_panel);
-    let panels = params.end_panel - first_panel;
-    let matrix = (params.first + index) / panels;
-    let panel = first_panel + (params.first + index) % panels;
-    let width = panel_width(panel);
-    let part = lane / BLOCK;
-    let at_a = lane % BLOCK;
-    let at_b = at_a + BLOCK;
-    let a = panel * COLUMNS + at_a;
-    let b = panel * COLUMNS + at_b;
-    // Columns of earlier blocks are not touched.
-    let has_a = a >= first_row && a < params.columns;
-    let has_b = b < params.columns;
-    let base = panel_start(params.matrix + matrix, panel) + at_a;
-    let unit = matrix * params.blocks + params.at - params.block;
-    let vectors = unit_row(unit, VECTORS) * 4u;
-    let sign = scratch[unit_row(unit, SIGNS) * 4u + at_a / 4u][at_a % 4u];
+    let p = panel_of(index, lane);
+    solve_panel(p, products_of_tile(p, Products()));
+    update_tile(p);
+}
 
-    var sum_a = mat4x4<f32>();
-    var sum_b = mat4x4<f32>();
-    for (var run = first_row + part * RUN; run < params.rows; run += PARTS * RUN) {
-        var s_a = mat4x4<f32>();
-        var s_b = mat4x4<f32>();
-        for (var i = run; i < min(run + RUN, params.rows); i++) {
-            let v0 = scratch[vectors + i * 4u];
-            let v1 = scratch[vectors + i * 4u + 1u];
-            let v2 = scratch[vectors + i * 4u + 2u];
-            let v3 = scratch[vectors + i * 4u + 3u];
-            if has_a {
-                let p = vec4<f32>(entry(base + i * width, i, a, sign));
-                s_a[0] = mul_add4(v0, p, s_a[0]);
-                s_a[1] = mul_add4(v1, p, s_a[1]);
-                s_a[2] = mul_add4(v2, p, s_a[2]);
-                s_a[3] = mul_add4(v3, p, s_a[3]);
-            }
-            if has_b {
-                let p = vec4<f32>(entry(base + i * width + BLOCK, i, b, sign));
-                s_b[0] = mul_add4(v0, p, s_b[0]);
-                s_b[1] = mul_add4(v1, p, s_b[1]);
-                s_b[2] = mul_add4(v2, p, s_b[2]);
-                s_b[3] = mul_add4(v3, p, s_b[3]);
-            }
-        }
-        sum_a += s_a;
-        sum_b += s_b;
+// Where a lane's entry `i` of 8 times 4 products is carried.
+fn carried(index: u32, lane: u32, i: u32) -> u32 {
+    return ((index * 8u + i) * 128u + lane) * 4u;
+}
+
+fn carried4(index: u32, lane: u32, i: u32) -> vec4<f32> {
+    let at = carried(index, lane, i);
+    return vec4<f32>(carry[at], carry[at + 1u], carry[at + 2u], carry[at + 3u]);
+}
+
+fn carry4(index: u32, lane: u32, i: u32, v: vec4<f32>) {
+    let at = carried(index, lane, i);
+    carry[at] = v.x;
+    carry[at + 1u] = v.y;
+    carry[at + 2u] = v.z;
+    carry[at + 3u] = v.w;
+}
+
+fn carried_products(index: u32, lane: u32) -> Products {
+    return Products(
+        mat4x4<f32>(
+            carried4(index, lane, 0u), carried4(index, lane, 1u), carried4(index, lane, 2u), carried4(index, lane, 3u),
+        ),
+        mat4x4<f32>(
+            carried4(index, lane, 4u), carried4(index, lane, 5u), carried4(index, lane, 6u), carried4(index, lane, 7u),
+        ),
+    );
+}
+
+// The first half of `apply` where rows are of several tiles: the products over one of them.
+@compute @workgroup_size(128)
+fn project(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let index = group_index(group, groups);
+    if index >= params.count {
+        return;
     }
-    sum_a = sum_of_parts(sum_a, lane);
-    sum_b = sum_of_parts(sum_b, lane);
-    // Part 0 has the sums of columns a, and hands those of b to part 1.
-    if part == 0u {
-        part_sums[lane] = sum_b;
+    let p = panel_of(index, lane);
+    var sum = Products();
+    if tile_of(group) > 0u {
+        sum = carried_products(index, lane);
+    }
+    sum = products_of_tile(p, sum);
+    carry4(index, lane, 0u, sum.a[0]);
+    carry4(index, lane, 1u, sum.a[1]);
+    carry4(index, lane, 2u, sum.a[2]);
+    carry4(index, lane, 3u, sum.a[3]);
+    carry4(index, lane, 4u, sum.b[0]);
+    carry4(index, lane, 5u, sum.b[1]);
+    carry4(index, lane, 6u, sum.b[2]);
+    carry4(index, lane, 7u, sum.b[3]);
+}
+
+// The second half: one tile of rows, when `project` is done with all.
+@compute @workgroup_size(128)
+fn update(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let index = group_index(group, groups);
+    if index >= params.count {
+        return;
+    }
+    let p = panel_of(index, lane);
+    solve_panel(p, carried_products(index, lane));
+    update_tile(p);
+}
+
+// Sums of squares of each column of a panel of the slab, and of its products with the next column, over a tile of its
+// rows: a workgroup for each tile of each panel of each matrix, in that order, and 64 floats of `carry` for its sums.
+@compute @workgroup_size(256)
+fn examine(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let index = group_index(group, groups);
+    if index >= params.count {
+        return;
+    }
+    let tiles = (params.rows + TILE - 1u) / TILE;
+    let panels = params.end_panel - params.first_panel;
+    let panel = params.first_panel + index / tiles % panels;
+    let width = panel_width(panel);
+    let start = panel_start(params.first_matrix + index / tiles / panels, panel);
+    let begin = index % tiles * TILE;
+    let end = min(begin + TILE, params.rows);
+    let column = lane % COLUMNS;
+    let next = (column + 1u) % width;
+    var square = 0.0f;
+    var product = 0.0f;
+    if column < width {
+        for (var i = begin + lane / COLUMNS; i < end; i += LANES / COLUMNS) {
+            let x = slab[start + i * width + column];
+            square += x * x;
+            product += x * slab[start + i * width + next];
+        }
+    }
+    lane_sums[lane] = square;
+    workgroupBarrier();
+    if lane < COLUMNS {
+        var sum = 0.0f;
+        for (var i = lane; i < LANES; i += COLUMNS) {
+            sum += lane_sums[i];
+        }
+        carry[index * 2u * COLUMNS + lane] = sum;
     }
     workgroupBarrier();
-    if part == 0u {
-        solve(unit_row(unit, 0u) * 4u, sum_a, lane);
-    } else if part == 1u {
-        solve(unit_row(unit, 0u) * 4u, part_sums[lane - BLOCK], lane);
-    }
+    lane_sums[lane] = product;
     workgroupBarrier();
-    let a0 = weights4(0u, at_a);
-    let a1 = weights4(1u, at_a);
-    let a2 = weights4(2u, at_a);
-    let a3 = weights4(3u, at_a);
-    let b0 = weights4(0u, at_b);
-    let b1 = weights4(1u, at_b);
-    let b2 = weights4(2u, at_b);
-    let b3 = weights4(3u, at_b);
-    for (var run = first_row + part * RUN; run < params.rows; run += PARTS * RUN) {
-        for (var i = run; i < min(run + RUN, params.rows); i++) {
-            let v0 = scratch[vectors + i * 4u];
-            let v1 = scratch[vectors + i * 4u + 1u];
-            let v2 = scratch[vectors + i * 4u + 2u];
-            let v3 = scratch[vectors + i * 4u + 3u];
-            if has_a {
-                let at = base + i * width;
-                let u = mul_add4(v3, a3, mul_add4(v2, a2, mul_add4(v1, a1, keep4(v0 * a0))));
-                slab[at] = entry(at, i, a, sign) - keep(keep(u.x + u.y) + keep(u.z + u.w));
-            }
-            if has_b {
-                let at = base + i * width + BLOCK;
-                let u = mul_add4(v3, b3, mul_add4(v2, b2, mul_add4(v1, b1, keep4(v0 * b0))));
-                slab[at] = entry(at, i, b, sign) - keep(keep(u.x + u.y) + keep(u.z + u.w));
-            }
+    if lane < COLUMNS {
+        var sum = 0.0f;
+        for (var i = lane; i < LANES; i += COLUMNS) {
+            sum += lane_sums[i];
         }
+        carry[index * 2u * COLUMNS + COLUMNS + lane] = sum;
     }
 }
 
@@ -379,14 +632,13 @@ fn finish(
     if place >= params.here {
         return;
     }
-    let own_rows = select(params.rows, params.columns, params.transposed == 1u);
+    let transposed = params.transposed == 1u;
+    let own_rows = select(params.rows, params.columns, transposed);
     let own_row = params.first + i / params.width;
-    var row = own_row % own_rows;
-    var column = params.at + i % params.width;
-    if params.transposed == 1u {
-        row = column;
-        column = own_row % own_rows;
-    }
+    let a = own_row % own_rows;
+    let b = params.at + i % params.width;
+    let row = select(a, b, transposed);
+    let column = select(b, a, transposed);
     let panel = column / COLUMNS;
     let source = panel_start(own_row / own_rows, panel) + row * panel_width(panel) + column % COLUMNS;
     let bits = entry_bits(slab[source] * params.scale);

@@ -41,24 +41,28 @@ fn sparse(
     if column >= params.columns {
         return;
     }
+    // No condition hangs on uniforms alone (`group.z` is 0): where one does, Mesa's llvmpipe compiles a kernel anew for
+    // each dispatch, with their values, and keeps them all.
+    let first_row = params.first_row + group.z;
+    let end_row = params.end_row + group.z;
     var zeros = params.zeros;
-    if params.first_row > 0u {
+    if first_row > 0u {
         zeros = zeros_left[column];
     }
-    var words = selection_words(column, params.first_row / 4u);
-    for (var row = params.first_row; row < params.end_row; row++) {
-        if row % 4u == 0u && row > params.first_row {
+    var words = selection_words(column, first_row / 4u);
+    for (var row = first_row; row < end_row; row++) {
+        if row % 4u == 0u && row > first_row {
             words = selection_words(column, row / 4u);
         }
         if mul_wide(words[row % 4u], params.rows - row).y < zeros {
             zeros -= 1u;
-            let at = params.start + (row - params.first_row) * params.columns + column;
+            let at = params.start + (row - first_row) * params.columns + column;
             if at < params.count {
                 zero_bits(params.begin + at);
             }
         }
     }
-    if params.last == 1u {
+    if params.last + group.z == 1u {
         zeros_left[column] = zeros;
     }
 }

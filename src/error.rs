@@ -288,6 +288,22 @@ pub enum Error {
         /// The adapter's name.
         adapter: String,
     },
+    /// An orthogonal matrix is made of whole columns, and one is more than a binding of the device may have.
+    #[error(
+        "{operation}: an orthogonal matrix of {rows} rows takes {bytes} bytes at a time, and adapter {adapter} binds at most {limit}; make it on the CPU, which gives the same bits, or use a smaller matrix"
+    )]
+    MatrixTooLarge {
+        /// The call.
+        operation: &'static str,
+        /// The larger side of the matrix.
+        rows: u64,
+        /// Bytes of the columns or reflections that are needed together.
+        bytes: u64,
+        /// The adapter's `max_storage_buffer_binding_size`, or 2 GiB.
+        limit: u64,
+        /// The adapter's name.
+        adapter: String,
+    },
     /// The device has no memory for it.
     #[error(
         "{operation}: adapter {adapter} is out of memory for {bytes} more bytes; free buffers, or fill a range of the tensor at a time"

@@ -149,6 +149,7 @@ impl Device {
                 }),
                 buffers: vec![Bound::whole(&buffer), table, Bound::whole(&contents)],
                 grid: limits.grid(count),
+                iterations: 0,
             };
             recorder.add(dispatch, elements / CHEAP, elements)?;
         }

@@ -232,6 +232,7 @@ pub(super) fn add_fill(
             params: Params::new(&window.params),
             buffers: vec![Bound::new(buffer, window.offset, window.size), table.clone()],
             grid: window.grid,
+            iterations: 0,
         };
         // Elements that are not yet what they will be are not done.
         let count = u64::from(window.params.count);

@@ -86,6 +86,7 @@ pub(super) fn gathered(
                         Bound::new(&memory, source.offset, source.size),
                     ],
                     grid: limits.grid(count.div_ceil(WORKGROUP_SIZE)),
+                    iterations: 0,
                 };
                 recorder.add(dispatch, u64::from(count) / CHEAP, 0)?;
             }

@@ -112,7 +112,7 @@ impl Compiled {
             File::Clear => (clear, &[PARAMS, storage(false)]),
             File::Diagonal => (diagonal, &[PARAMS, storage(false)]),
             File::Sparse => (sparse, &[PARAMS, storage(false), storage(false)]),
-            File::Orthogonal => (orthogonal, &[PARAMS, storage(false), storage(false)]),
+            File::Orthogonal => (orthogonal, &[PARAMS, storage(false), storage(false), storage(false)]),
         };
         let shader = Shader::new(context, source, bindings)?;
         self.shaders.insert(file, shader.clone());
@@ -192,8 +192,12 @@ impl Kernels {
             Kernel::Diagonal(dtype) => (File::Diagonal, "diagonal", dtype),
             Kernel::Sparse(dtype) => (File::Sparse, "sparse", dtype),
             Kernel::Orthogonal(OrthogonalEntry::Reflect) => (File::Orthogonal, "reflect", DType::F32),
+            Kernel::Orthogonal(OrthogonalEntry::Scale) => (File::Orthogonal, "scale", DType::F32),
             Kernel::Orthogonal(OrthogonalEntry::Gram) => (File::Orthogonal, "gram", DType::F32),
             Kernel::Orthogonal(OrthogonalEntry::Apply) => (File::Orthogonal, "apply", DType::F32),
+            Kernel::Orthogonal(OrthogonalEntry::Project) => (File::Orthogonal, "project", DType::F32),
+            Kernel::Orthogonal(OrthogonalEntry::Update) => (File::Orthogonal, "update", DType::F32),
+            Kernel::Orthogonal(OrthogonalEntry::Examine) => (File::Orthogonal, "examine", DType::F32),
             Kernel::Orthogonal(OrthogonalEntry::Finish(dtype)) => (File::Orthogonal, "finish", dtype),
         };
         let shader = compiled.shader(context, file)?;

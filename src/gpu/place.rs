@@ -80,6 +80,7 @@ pub(super) fn clear(
             params: Params::new(&params),
             buffers: vec![Bound::new(buffer, piece.offset, piece.size)],
             grid: limits.grid(piece.count.div_ceil(WORKGROUP_SIZE)),
+            iterations: 0,
         };
         recorder.add(dispatch, u64::from(piece.count) / CHEAP, 0)?;
     }
@@ -119,6 +120,7 @@ pub(super) fn diagonal(
             params: Params::new(&params),
             buffers: vec![Bound::new(buffer, piece.offset, piece.size)],
             grid: limits.grid((count as u32).div_ceil(WORKGROUP_SIZE)),
+            iterations: 0,
         };
         recorder.add(dispatch, count, u64::from(piece.count))?;
     }
@@ -126,7 +128,7 @@ pub(super) fn diagonal(
 }
 
 /// Rows that an invocation goes down.
-const ROWS: u64 = 1 << 14;
+const ROWS: u64 = 1 << 13;
 /// Elements that a dispatch decides, if a row has not more.
 const ELEMENTS: u64 = 1 << 26;
 
@@ -174,6 +176,7 @@ pub(super) fn sparse(
                 params: Params::new(&params),
                 buffers: vec![Bound::new(buffer, piece.offset, piece.size), Bound::whole(&zeros_left)],
                 grid: limits.grid(sparse.columns.div_ceil(WORKGROUP_SIZE)),
+                iterations: (end_row - first_row) as u32,
             };
             let end = piece.first + u64::from(piece.count);
             let done = decided.end.min(end).saturating_sub(decided.start.max(piece.first));

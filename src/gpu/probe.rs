@@ -23,15 +23,21 @@ pub(super) enum Group {
     Slice(DType, Transform),
     /// Fingerprint and statistics.
     Reduce(DType),
-    /// What is put in the place of other values, and copied from there.
-    Place,
+    /// Zeroed rows.
+    Clear(DType),
+    /// Slices of distributions that are not sampled element by element.
+    Gather(DType),
+    /// Values that are written over others.
+    Diagonal(DType),
+    Sparse(DType),
+    Orthogonal(DType),
 }
 
 impl Group {
     /// What most programs need.
     pub(super) const COMMON: Group = Group::Fill(DType::F32, Transform::Normal);
 
-    /// All but slices and the last one, which only a thread that may block can ask for.
+    /// All but slices and what is written over other values, which only a thread that may block can ask for.
     pub(super) fn all() -> Vec<Group> {
         let kinds = || DType::ALL.into_iter().flat_map(|dtype| Transform::ALL.map(|transform| (dtype, transform)));
         let fills =
@@ -50,8 +56,15 @@ impl Group {
         };
         // Where a slice of what is put in place goes, zeros are first.
         let gathered = (is_slice && base != distribution).then_some(Group::Fill(dtype, Transform::Constant));
-        let places = (base != distribution || zeros.is_some()).then_some(Group::Place);
-        [group(dtype, base.into())].into_iter().chain(gathered).chain(places)
+        let gather = gathered.map(|_| Group::Gather(dtype));
+        let over = match distribution {
+            Distribution::Diagonal { .. } => Some(Group::Diagonal(dtype)),
+            Distribution::Sparse { .. } => Some(Group::Sparse(dtype)),
+            Distribution::Orthogonal { .. } => Some(Group::Orthogonal(dtype)),
+            _ => None,
+        };
+        let clear = zeros.map(|_| Group::Clear(dtype));
+        [group(dtype, base.into())].into_iter().chain(gathered).chain(gather).chain(over).chain(clear)
     }
 }
 
@@ -106,7 +119,11 @@ async fn show(device: &Device, operation: &'static str, groups: &[Group]) -> Res
             Group::Fill(dtype, transform) => fills.extend(blocks(operation, dtype, transform)?),
             Group::Slice(dtype, transform) => fills.extend(slices(operation, dtype, transform)?),
             Group::Many(dtype, transform) => shared(device, operation, dtype, transform).await?,
-            Group::Place => fills.extend(placing(operation)?),
+            Group::Clear(dtype) => fills.extend(cleared(operation, dtype)?),
+            Group::Gather(dtype) => fills.extend(gathered(operation, dtype)?),
+            Group::Diagonal(dtype) => fills.extend(parts(operation, dtype, DIRAC)?),
+            Group::Sparse(dtype) => fills.extend(parts(operation, dtype, SPARSE)?),
+            Group::Orthogonal(dtype) => fills.extend(parts(operation, dtype, ORTHOGONAL)?),
         }
     }
     let tensors = if fills.is_empty() { Vec::new() } else { filled(device, operation, fills).await? };
@@ -252,24 +269,32 @@ async fn shared(device: &Device, operation: &'static str, dtype: DType, transfor
     Ok(())
 }
 
-/// What is put in the place of other values, in parts of tensors.
-fn placing(operation: &'static str) -> Result<Vec<Fill>> {
-    let mut fills = Vec::new();
-    for dtype in DType::ALL {
-        for (initializer, shape) in [
-            (Initializer::Dirac { groups: 3 }, &[6, 3, 5][..]),
-            (Initializer::Sparse { sparsity: 0.3, std: 1.0 }, &[70, 9]),
-            (Initializer::Orthogonal { gain: 1.5 }, &[50, 37]),
-        ] {
-            let part = 1..shape.iter().product::<usize>() as u64;
-            let whole = Parameter::new(shape, initializer).dtype(dtype);
-            fills.push(whole.clone().elements(part).resolve(0, 7)?);
-            fills.push(whole.slice(1, 1..3).zero_rows(2..4).resolve(0, 7)?);
-        }
-        let normal = Parameter::new([9, 7, 11], Initializer::Normal { mean: 1.0, std: 0.1 }).dtype(dtype);
-        fills.push(normal.slice(1, 2..5).slice(2, 3..10).zero_rows(3..4).resolve(0, 7)?);
-    }
-    Ok(fills.into_iter().map(|fill| Fill { operation, ..fill }).collect())
+/// An initializer and a shape for it.
+type Example = (Initializer, &'static [usize]);
+
+const DIRAC: Example = (Initializer::Dirac { groups: 3 }, &[6, 3, 5]);
+const SPARSE: Example = (Initializer::Sparse { sparsity: 0.3, std: 1.0 }, &[70, 9]);
+const ORTHOGONAL: Example = (Initializer::Orthogonal { gain: 1.5 }, &[50, 37]);
+
+/// All of an example, and all but its first element.
+fn parts(operation: &'static str, dtype: DType, (initializer, shape): Example) -> Result<Vec<Fill>> {
+    let whole = Parameter::new(shape, initializer).dtype(dtype);
+    let rest = whole.clone().elements(1..shape.iter().product::<usize>() as u64);
+    [whole, rest].iter().map(|part| Ok(Fill { operation, ..part.resolve(0, 7)? })).collect()
+}
+
+/// A slice of a distribution that is not sampled element by element: of the simplest one.
+fn gathered(operation: &'static str, dtype: DType) -> Result<Vec<Fill>> {
+    let (initializer, shape) = DIRAC;
+    let slice = Parameter::new(shape, initializer).dtype(dtype).slice(1, 1..3).slice(2, 1..4);
+    Ok(vec![Fill { operation, ..slice.resolve(0, 7)? }])
+}
+
+/// Zeroed rows of a whole tensor and of a slice.
+fn cleared(operation: &'static str, dtype: DType) -> Result<Vec<Fill>> {
+    let normal = Parameter::new([9, 7, 11], Initializer::Normal { mean: 1.0, std: 0.1 }).dtype(dtype).zero_rows(3..4);
+    let slice = normal.clone().slice(1, 2..5).slice(2, 3..10);
+    [normal, slice].iter().map(|part| Ok(Fill { operation, ..part.resolve(0, 7)? })).collect()
 }
 
 fn compare(context: &Context, fill: &Fill, expected: &[u8], actual: &[u8]) -> Result<()> {

@@ -6,8 +6,9 @@ use bytemuck::Pod;
 
 use super::context::Context;
 use super::kernels::{Kernel, Kernels};
-use crate::Result;
+use super::orthogonal::Examination;
 use crate::progress::Progress;
+use crate::{Error, Result};
 
 /// One dispatch of a kernel: its params, the buffers bound after them, its workgroups.
 #[derive(Debug, Clone)]
@@ -16,7 +17,13 @@ pub(crate) struct Dispatch {
     pub(crate) params: Params,
     pub(crate) buffers: Vec<Bound>,
     pub(crate) grid: [u32; 2],
+    /// Most iterations of all loops of one invocation.
+    pub(crate) iterations: u32,
 }
+
+/// Most iterations that the loops of one invocation may make. llvmpipe ends loops without a word after 65,535 in all, and
+/// other drivers reset a device that takes long: planners make more dispatches instead.
+pub(crate) const MOST_ITERATIONS: u32 = 1 << 14;
 
 /// A shader's `Params`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -142,6 +149,7 @@ pub(crate) struct Recorder<'a> {
     is_muted: bool,
     in_flight: VecDeque<(wgpu::SubmissionIndex, u64)>,
     progress: Progress<'a>,
+    examinations: Vec<Examination>,
 }
 
 impl<'a> Recorder<'a> {
@@ -185,11 +193,31 @@ impl<'a> Recorder<'a> {
             is_muted: false,
             in_flight,
             progress,
+            examinations: Vec::new(),
         }
     }
 
+    /// Whether what is recorded is also submitted, so that results can be read at the end.
+    pub(crate) fn reaches_queue(&self) -> bool {
+        matches!(self.destination, Destination::Queue { .. })
+    }
+
+    /// Has what was made judged when all is done, which waits for it.
+    pub(crate) fn examine_at_end(&mut self, examination: Examination) {
+        self.examinations.push(examination);
+    }
+
     /// Adds a dispatch that costs so much and completes so many elements.
+    ///
+    /// # Errors
+    /// [`Error::Gpu`] for loops that are too long, instead of what a driver would make of them.
     pub(crate) fn add(&mut self, dispatch: Dispatch, cost: u64, elements: u64) -> Result<()> {
+        let Dispatch { kernel, iterations, .. } = dispatch;
+        if iterations > MOST_ITERATIONS {
+            let message =
+                format!("{kernel:?} would loop {iterations} times, over {MOST_ITERATIONS}; please report this");
+            return Err(Error::Gpu { operation: self.operation, message });
+        }
         self.dispatches.push(dispatch);
         self.cost += cost;
         self.elements += if self.is_muted { 0 } else { elements };
@@ -222,6 +250,9 @@ impl<'a> Recorder<'a> {
         }
         while !self.progress.is_silent() && !self.in_flight.is_empty() {
             self.wait()?;
+        }
+        for examination in &self.examinations {
+            pollster::block_on(examination.judge(self.context))?;
         }
         // Those that were told of after the last submission.
         if self.elements > 0 { self.progress.add(self.elements) } else { Ok(()) }

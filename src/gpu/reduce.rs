@@ -14,7 +14,7 @@ use super::{Tensor, readback};
 use crate::philox::words;
 use crate::progress::Progress;
 use crate::reduce::stats::Chunk;
-use crate::reduce::{CHUNK, Fingerprint, Stats};
+use crate::reduce::{CHUNK, Fingerprint, LANES, Stats};
 use crate::{DType, Result};
 
 /// `Params` in `reduce.wgsl`.
@@ -29,6 +29,8 @@ pub(crate) struct ReduceParams {
     pub(crate) slice: SliceParams,
 }
 
+/// Most iterations of an invocation's loops: its elements of a chunk twice, and the sums of all lanes twice.
+const ITERATIONS: u32 = 2 * (CHUNK / LANES) as u32 + 16;
 /// Bytes of results that are read back at a time.
 const RESULTS: u64 = 16 << 20;
 
@@ -109,6 +111,7 @@ async fn chunks<T: Pod>(
                     Bound::new(&output, *offset, *bytes),
                 ],
                 grid: limits.grid(count.div_ceil(CHUNK as u64) as u32),
+                iterations: ITERATIONS,
             };
             recorder.add(dispatch, count / CHEAP, 0)?;
         }

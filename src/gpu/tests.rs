@@ -149,7 +149,7 @@ fn known_answers_on_the_device() {
 }
 
 /// Opens a device whose shaders have `from` replaced by `to`.
-fn open_broken(from: &str, to: &str) -> Option<Result<Device>> {
+pub(super) fn open_broken(from: &str, to: &str) -> Option<Result<Device>> {
     let (device, queue) = raw_device()?;
     let sources = Sources::new(Multiply::Limbs, MulAdd::Guarded);
     let replace = |source: &String| source.replace(from, to);
@@ -433,11 +433,18 @@ fn shaders_and_rust_share_their_constants() {
     let truncated = [("SIDE", truncated::SIDE as u32), ("SEGMENT_ONE", truncated::SEGMENT_ONE)];
     let reduce = [("LANES", reduce::LANES as u32), ("CHUNK", reduce::CHUNK as u32)];
     let orthogonal = {
-        use crate::orthogonal::{BLOCK, COLUMNS, PARTS, RUN, SIGNS, VECTORS};
+        use crate::orthogonal::{BLOCK, COLUMNS, HEADS, PARTS, RUN, SCALES, SIGNS, TILE, VECTORS};
         let twins = [("BLOCK", BLOCK), ("COLUMNS", COLUMNS), ("PARTS", PARTS)];
         twins
             .into_iter()
-            .chain([("RUN", RUN), ("SIGNS", SIGNS), ("VECTORS", VECTORS)])
+            .chain([
+                ("RUN", RUN),
+                ("SIGNS", SIGNS),
+                ("SCALES", SCALES),
+                ("HEADS", HEADS),
+                ("VECTORS", VECTORS),
+                ("TILE", TILE),
+            ])
             .map(|(name, n)| (name, n as u32))
     };
     let twins: HashMap<String, u32> = philox
@@ -492,7 +499,7 @@ fn shaders_and_rust_share_their_struct_layouts() {
     );
     type OrthogonalParams = super::orthogonal::OrthogonalParams;
     let orthogonal = members!(OrthogonalParams: keys stream rows columns quads first_matrix first_panel end_panel matrix
-        block blocks at first count transposed width origin stride step here begin scale shift one zero);
+        block blocks at first count transposed tile width origin stride step here begin scale shift one zero);
     let source = shader::orthogonal(Multiply::Limbs, MulAdd::Guarded);
     assert_eq!(layout(&parse(&source), "Params"), (orthogonal, size_of::<OrthogonalParams>() as u32));
     use super::gather::GatherParams;

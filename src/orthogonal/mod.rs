@@ -54,9 +54,18 @@ pub(crate) const COLUMNS: usize = 32;
 /// The signs' row of a unit of a GPU's scratch memory: after the products of a block's vectors.
 #[cfg(all(feature = "gpu", test))]
 pub(crate) const SIGNS: usize = BLOCK;
+/// The row of the vectors' scales.
+#[cfg(all(feature = "gpu", test))]
+pub(crate) const SCALES: usize = BLOCK + 1;
+/// The row of the vectors' first entries.
+#[cfg(all(feature = "gpu", test))]
+pub(crate) const HEADS: usize = BLOCK + 2;
 /// The vectors' first row of a unit.
 #[cfg(feature = "gpu")]
-pub(crate) const VECTORS: usize = BLOCK + 1;
+pub(crate) const VECTORS: usize = BLOCK + 3;
+/// Most rows of a dispatch on a GPU.
+#[cfg(feature = "gpu")]
+pub(crate) const TILE: usize = 8192;
 
 /// Haar-distributed matrices and their places in a tensor: those of
 /// [`Initializer::Orthogonal`](crate::Initializer::Orthogonal) and

@@ -51,7 +51,7 @@ fn defect(plan: Orthogonal, q: &[f32]) -> f64 {
     q.chunks(m * n).map(worst).fold(0.0, f64::max)
 }
 
-fn plan(rows: usize, cols: usize, batch: usize) -> Orthogonal {
+pub(crate) fn plan(rows: usize, cols: usize, batch: usize) -> Orthogonal {
     match parameter(rows, cols, batch, 1.0).resolve(0, 0).unwrap().distribution {
         Distribution::Orthogonal { orthogonal, .. } => orthogonal,
         other => panic!("{other:?}"),

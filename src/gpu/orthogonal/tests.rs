@@ -5,9 +5,12 @@ use std::time::{Duration, Instant};
 
 use super::super::device::Inner;
 use super::super::readback;
-use super::super::tests::{compare, options, raw_device, raw_device_with};
-use super::Recorder;
-use crate::orthogonal::tests::parameter;
+use super::super::record::MOST_ITERATIONS;
+use super::super::tests::{compare, open_broken, options, raw_device, raw_device_with};
+use super::super::window::WindowLimits;
+use super::sizes::{Sizes, len};
+use super::{OrthogonalEntry, Recorder};
+use crate::orthogonal::tests::{parameter, plan};
 use crate::progress::Progress;
 use crate::{Cpu, DType, Device, Error, Initializer, Layout, Parameter, wgpu};
 
@@ -49,6 +52,100 @@ fn matrices_have_the_bits_of_the_cpu() {
     }
 }
 
+/// Rows of several tiles, where sums go on from one dispatch to the next. llvmpipe of Mesa 22.3 ends the loops of an
+/// invocation after 65,535 iterations in all, so a kernel whose loops grew with the rows gave other weights from 58,220 on.
+#[test]
+fn tall_matrices_have_the_bits_of_the_cpu() {
+    for device in devices() {
+        for (rows, cols, batch) in
+            [(58_220, 1, 1), (8192, 1, 1), (8193, 1, 1), (8208, 17, 1), (3, 70_000, 1), (9000, 2, 3)]
+        {
+            compare(&device, &parameter(rows, cols, batch, 1.0), DType::F32, 0);
+        }
+    }
+    let Some(device) = devices().pop() else { return };
+    compare(&device, &parameter(300_000, 2, 1, 1.0), DType::BF16, 4);
+    let delta = Parameter::new([70_000, 3, 3], Initializer::DeltaOrthogonal { gain: 1.0 });
+    compare(&device, &delta, DType::F32, 0);
+}
+
+/// A part of the last one of many matrices, and a few rows of a wide one: nothing else is made.
+#[test]
+fn parts_far_inside_have_the_bits_of_the_cpu() {
+    let Some(device) = devices().pop() else { return };
+    let last = (1 << 19) * 100 * 100;
+    compare(&device, &parameter(100, 100, 1 << 19, 1.0).elements(last - 5_000..last), DType::F32, 0);
+    let last = 100_000 * 300;
+    compare(&device, &parameter(300, 100_000, 1, 1.0).elements(last - 70..last - 3), DType::F32, 0);
+}
+
+#[test]
+fn no_invocation_loops_longer_than_a_dispatch_may() {
+    use OrthogonalEntry::*;
+    for entry in [Reflect, Scale, Gram, Apply, Project, Update, Examine, Finish(DType::F32)] {
+        assert!(entry.iterations() <= MOST_ITERATIONS, "{entry:?}");
+    }
+}
+
+/// The numbers of the largest matrices, without their memory.
+#[test]
+fn matrices_of_any_size_are_divided_within_a_devices_limits() {
+    for binding in [1 << 20, 128 << 20, (1 << 31) - 256] {
+        for (rows, cols, batch) in [
+            (1, 1, 1),
+            (16, 16, 1 << 24),
+            (8192, 8192, 1),
+            (8193, 33, 5),
+            (92_681, 92_681, 1),
+            (2_000_000, 1, 1),
+            (1, 30_000_000, 1),
+            (5, 3, 1 << 28),
+        ] {
+            let plan = plan(rows, cols, batch);
+            let limits = WindowLimits { binding, alignment: 256, groups: 65_535 };
+            let all = u64::from(plan.rows) * u64::from(plan.batch);
+            let sizes = Sizes::new(limits, plan, 0..all, 1 << 24);
+            let bytes = sizes.scratch_bytes().max(sizes.slab_bytes());
+            let (height, width) = (rows.max(cols) as u64, rows.min(cols) as u64);
+            // Only what cannot be divided may be more.
+            let least = 4 * (16 * (height + 19)).max(height * width.min(32));
+            assert!(bytes <= binding || bytes <= least, "{rows} x {cols} x {batch}: {bytes}");
+            assert!(sizes.carry_bytes() <= 1 << 20, "{rows} x {cols} x {batch}");
+            let mut panels = 0;
+            for slab in sizes.slabs().take(10_000) {
+                assert!(!slab.matrices.is_empty() && !slab.panels.is_empty());
+                panels += len(&slab.matrices) * len(&slab.panels);
+            }
+            assert!(panels <= len(&sizes.wanted.matrices) * len(&sizes.wanted.panels));
+        }
+    }
+}
+
+/// What only a large matrix shows is found when it is made: a driver that ends its loops early, or loses a tile.
+#[test]
+fn large_matrices_that_are_not_orthogonal_are_refused() {
+    for (from, to) in [
+        ("min(begin + TILE, params.rows),\n    );", "min(begin + TILE, min(params.rows, 9000u)),\n    );"),
+        (
+            "        if tile_of(group) > 0u {\n            sum = carry[at_carry];",
+            "        if tile_of(group) > 1u {\n            sum = carry[at_carry];",
+        ),
+    ] {
+        let Some(opened) = open_broken(from, to) else { return };
+        let device = opened.unwrap();
+        for matrix in
+            [parameter(20_000, 10, 1, 1.0), parameter(10, 20_000, 1, 0.5), parameter(20_000, 10, 1, 1.0).slice(1, 5..9)]
+        {
+            let error = device.fill(&matrix).unwrap_err();
+            assert!(
+                matches!(error, Error::WrongBits { .. }) && error.to_string().contains("column"),
+                "{from}: {error}"
+            );
+        }
+        compare(&device, &parameter(300, 20, 1, 1.0), DType::F32, 0);
+    }
+}
+
 /// Several dispatches for a block, and several groups of blocks.
 #[test]
 fn a_matrix_of_several_dispatches_has_the_bits_of_the_cpu() {
@@ -77,7 +174,10 @@ fn slabs_make_no_difference() {
     }
     let tall = parameter(20_000, 40, 1, 1.0);
     let error = device.fill(&tall).unwrap_err();
-    assert!(matches!(error, Error::BufferTooLarge { .. }), "a block of reflections is more than a binding: {error}");
+    assert!(
+        matches!(error, Error::MatrixTooLarge { rows: 20_000, .. }),
+        "a block of reflections is more than a binding: {error}"
+    );
 }
 
 /// `cargo test --release -- --ignored --nocapture large_matrices_have`

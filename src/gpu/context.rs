@@ -3,6 +3,7 @@
 use std::pin::pin;
 use std::task::{Context as TaskContext, Poll, Waker};
 
+use super::memory;
 use crate::{Error, Result};
 
 /// Device and queue, and the adapter's name for errors.
@@ -11,14 +12,26 @@ pub(crate) struct Context {
     pub(crate) device: wgpu::Device,
     pub(crate) queue: wgpu::Queue,
     pub(crate) adapter: String,
+    backend: wgpu::Backend,
+    kind: wgpu::DeviceType,
 }
 
 impl Context {
     pub(crate) fn new(device: wgpu::Device, queue: wgpu::Queue) -> Self {
         let info = device.adapter_info();
+        let (backend, kind) = (info.backend, info.device_type);
         let driver = [info.driver, info.driver_info].join(" ");
         let adapter = if driver.trim().is_empty() { info.name } else { format!("{} ({})", info.name, driver.trim()) };
-        Context { device, queue, adapter }
+        Context { device, queue, adapter, backend, kind }
+    }
+
+    pub(crate) fn backend(&self) -> wgpu::Backend {
+        self.backend
+    }
+
+    /// Whether the driver runs on the CPU, and has its memory from this process.
+    pub(crate) fn is_software(&self) -> bool {
+        self.kind == wgpu::DeviceType::Cpu
     }
 
     /// What one dispatch may cost, counted in elements of which each takes a few dozen operations. A processor of 1
@@ -26,7 +39,7 @@ impl Context {
     /// surely does at once.
     pub(crate) fn step(&self) -> u64 {
         const STEP: u64 = 1 << 20;
-        match self.device.adapter_info().device_type {
+        match self.kind {
             wgpu::DeviceType::DiscreteGpu => 16 * STEP,
             wgpu::DeviceType::IntegratedGpu => 4 * STEP,
             wgpu::DeviceType::VirtualGpu | wgpu::DeviceType::Cpu | wgpu::DeviceType::Other => STEP,
@@ -65,8 +78,12 @@ impl Context {
         if size > limit {
             return Err(Error::BufferTooLarge { operation, bytes: size, limit, adapter: self.adapter.clone() });
         }
+        memory::check_host(self, operation, size)?;
+        let usage = memory::usages(self, usage);
         let descriptor = wgpu::BufferDescriptor { label: Some(operation), size, usage, mapped_at_creation: false };
-        self.checked(operation, size, || self.device.create_buffer(&descriptor))
+        let buffer = self.checked(operation, size, || self.device.create_buffer(&descriptor))?;
+        memory::check_buffer(self, operation, &buffer)?;
+        Ok(buffer)
     }
 
     /// A small buffer with contents.
@@ -76,6 +93,7 @@ impl Context {
         contents: &[u8],
         usage: wgpu::BufferUsages,
     ) -> Result<wgpu::Buffer> {
+        memory::check_host(self, operation, contents.len() as u64)?;
         self.checked(operation, contents.len() as u64, || self.mapped_buffer(contents, usage))?
             .ok_or_else(|| self.lost(operation))
     }

@@ -26,8 +26,9 @@ impl Device {
     /// ```
     ///
     /// # Errors
-    /// Those of [`Parameter::resolve`], [`Error::BufferTooLarge`], [`Error::OutOfMemory`],
-    /// [`Error::DeviceLost`], [`Error::WrongBits`] at the first use of a kernel that the driver breaks.
+    /// Those of [`Parameter::resolve`], [`Error::BufferTooLarge`], [`Error::MatrixTooLarge`], [`Error::OutOfMemory`],
+    /// [`Error::DeviceLost`], [`Error::WrongBits`] at the first use of a kernel that the driver breaks, or for an
+    /// orthogonal matrix of 65,536 entries and more that comes out not orthogonal: such a fill waits until it is done.
     pub fn fill(&self, parameter: &Parameter) -> Result<Tensor> {
         let mut tensors = self.fill_all(std::slice::from_ref(parameter))?;
         Ok(tensors.swap_remove(0))
@@ -141,7 +142,8 @@ impl Device {
     /// # Errors
     /// Those of [`Parameter::resolve`], [`Error::UnalignedOffset`] if the offset is not a multiple of 4,
     /// [`Error::BufferUsage`] if the buffer lacks STORAGE, [`Error::BufferTooSmall`], [`Error::DeviceLost`],
-    /// [`Error::WrongBits`], [`Error::Gpu`] if the buffer is another device's of the same [`wgpu::Instance`]. Nothing is written then.
+    /// [`Error::WrongBits`], [`Error::Gpu`] if the buffer is another device's of the same [`wgpu::Instance`]. Nothing is written then,
+    /// but if a large orthogonal matrix comes out wrong.
     /// (wgpu cannot tell the buffers of different instances apart: never pass one across.)
     pub fn fill_into(&self, parameter: &Parameter, buffer: &wgpu::Buffer, offset: u64) -> Result<Tensor> {
         let tensor = self.view(parameter, buffer, offset)?;
@@ -166,7 +168,8 @@ impl Device {
     /// ```
     ///
     /// # Errors
-    /// Those of [`fill_into`](Self::fill_into). Nothing is recorded then.
+    /// Those of [`fill_into`](Self::fill_into). Nothing is recorded then. Large orthogonal matrices are not examined here:
+    /// their commands have not run yet.
     pub fn record(
         &self,
         parameter: &Parameter,

@@ -9,6 +9,7 @@ mod device;
 mod fill;
 mod gather;
 mod kernels;
+mod memory;
 mod orthogonal;
 mod place;
 mod probe;

@@ -1,5 +1,11 @@
-//! Trust in a driver, before any weights are made with it: each kernel runs on a block when it is first needed, and the
-//! CPU path says what must come out.
+//! Self-test: before its first use each kernel is checked bit for bit against the CPU path, by itself, so that one which a
+//! driver breaks leaves the others usable.
+//!
+//! It covers what a kernel computes: each element type and distribution, the start of a tensor's block and its inside, far
+//! into a tensor, ties and zeros that random values hardly show. It covers neither what hangs on a tensor's size nor memory
+//! that fails later. Against the former every loop of a shader ends after a constant number of iterations
+//! ([`MOST_ITERATIONS`](super::record::MOST_ITERATIONS)), and long work is examined when it is done
+//! ([`Examination`](super::orthogonal::Examination)).
 
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};

@@ -67,6 +67,7 @@ fn unwritten_by_vulkan(
     if !plain.contains(usage) || size == 0 || size > context.device.limits().max_buffer_size {
         return Ok(None);
     }
+    super::memory::check_host(context, operation, size)?;
     // What wgpu-core asks its hal for with these usages.
     let uses =
         BufferUses::STORAGE_READ_ONLY | BufferUses::STORAGE_READ_WRITE | BufferUses::COPY_SRC | BufferUses::COPY_DST;

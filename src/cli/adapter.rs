@@ -94,7 +94,8 @@ mod tests {
 
     #[test]
     fn auto_takes_no_software() {
-        let of = |kinds: &[DeviceType]| -> Vec<_> { kinds.iter().map(|&kind| AdapterInfo::new(kind, Vulkan)).collect() };
+        let of =
+            |kinds: &[DeviceType]| -> Vec<_> { kinds.iter().map(|&kind| AdapterInfo::new(kind, Vulkan)).collect() };
         for (kinds, best, expected, reason) in [
             (&[Cpu, DiscreteGpu, IntegratedGpu][..], Some(1), Some(1), "the first discrete GPU"),
             (&[IntegratedGpu, Cpu], Some(0), Some(0), "none is discrete"),

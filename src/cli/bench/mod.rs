@@ -195,7 +195,9 @@ fn targets(asked: &[Choice], wanted: &Wanted) -> anyhow::Result<Vec<Target>> {
                 complain("no GPU adapter was found, so this measures the CPU alone");
                 None
             }
-            Choice::Gpu if best.is_none() => bail!("bench: there is no adapter; install a driver, or pass --device cpu"),
+            Choice::Gpu if best.is_none() => {
+                bail!("bench: there is no adapter; install a driver, or pass --device cpu")
+            }
             Choice::Gpu => best,
         };
         indices.push(index);

@@ -137,7 +137,7 @@ fn files() {
     }
     assert!(count > 0, "the corpus is empty");
     let models = Models::make();
-    campaign("files", 1000, |draw| check(&models.case(draw)));
+    campaign("files", 600, |draw| check(&models.case(draw)));
 }
 
 /// Runs a case in a folder of its own, which stays if it fails.

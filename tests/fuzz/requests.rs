@@ -31,7 +31,7 @@ fn checked<T>(request: &Request, check: impl FnOnce() -> T) -> T {
 fn requests_on_the_cpu() {
     corpus().for_each(|request| drop(checked(&request, || check_on_cpu(&request))));
     let (mut all, mut filled) = (0, 0);
-    campaign("requests_on_the_cpu", 6000, |draw| {
+    campaign("requests_on_the_cpu", 60_000, |draw| {
         let request = Request::draw(draw);
         all += 1;
         filled += u64::from(checked(&request, || check_on_cpu(&request)).is_some());
@@ -62,7 +62,7 @@ fn requests_on_the_gpu() {
         }
     };
     corpus().for_each(|request| check(&[request]));
-    campaign("requests_on_the_gpu", 60, |draw| {
+    campaign("requests_on_the_gpu", 40, |draw| {
         let count = 1 + draw.below(24);
         check(&(0..count).map(|_| Request::draw(draw)).collect::<Vec<_>>());
     });

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use serde_json::{Map, Value, json};
+
 use crate::draw::Draw;
 
 /// Words for texts, one a line: what stands there, and what should not.
@@ -17,9 +19,9 @@ fn word(draw: &mut Draw, dictionary: &str) -> Vec<u8> {
     word
 }
 
-/// One to three things of a text changed: a number, a string or some bytes.
+/// One thing of a text changed, or a few: a number, a string or some bytes.
 pub fn text(draw: &mut Draw, text: &mut Vec<u8>, dictionary: &str) {
-    for _ in 0..1 + draw.below(3) {
+    for _ in 0..[1, 1, 1, 1, 2, 3][draw.below(6)] {
         let (range, with) = edit(draw, text, dictionary);
         text.splice(range, with);
     }
@@ -68,7 +70,8 @@ fn strings(text: &[u8]) -> Vec<Range<usize>> {
     quotes.chunks_exact(2).map(|pair| pair[0]..pair[1] + 1).collect()
 }
 
-/// A .safetensors file with something wrong in its header, which mostly has the length that it says, or elsewhere.
+/// A .safetensors file with something wrong in its header, or elsewhere. The header mostly has the length that it says, and
+/// often the data that it lists, so that what it lists is what is wrong.
 pub fn safetensors(draw: &mut Draw, file: &mut Vec<u8>) {
     let header = usize::try_from(u64::from_le_bytes(file[..8].try_into().unwrap())).unwrap();
     if draw.percent(10) {
@@ -82,6 +85,32 @@ pub fn safetensors(draw: &mut Draw, file: &mut Vec<u8>) {
     }
     let mut text = file[8..8 + header].to_vec();
     self::text(draw, &mut text, JSON);
+    if draw.percent(60)
+        && let Some((fitting, data)) = with_data(&text)
+    {
+        (text, *file) = (fitting, [&file[..8 + header], &vec![draw.word() as u8 & 63; data]].concat());
+    }
     let len = if draw.percent(95) { text.len() as u64 } else { draw.word() >> draw.below(64) };
     file.splice(..8 + header, len.to_le_bytes().into_iter().chain(text));
+}
+
+/// The header with the data's places that its shapes need, and the data's length, if it lists tensors and they are small.
+fn with_data(header: &[u8]) -> Option<(Vec<u8>, usize)> {
+    let mut tensors: Map<String, Value> = serde_json::from_slice(header).ok()?;
+    let mut end = 0;
+    for (_, tensor) in tensors.iter_mut().filter(|(name, _)| *name != "__metadata__") {
+        let size = match tensor["dtype"].as_str()? {
+            "F32" => 4,
+            "I64" => 8,
+            "F8_E4M3" => 1,
+            _ => 2,
+        };
+        let mut dims = tensor["shape"].as_array()?.iter();
+        let bytes =
+            dims.try_fold(size, |bytes: u64, dim| bytes.checked_mul(dim.as_u64()?)).filter(|&n| n <= 1 << 16)?;
+        let start = end;
+        end += bytes;
+        *tensor.get_mut("data_offsets")? = json!([start, end]);
+    }
+    Some((serde_json::to_vec(&tensors).ok()?, end as usize))
 }

@@ -1,5 +1,6 @@
 //! The adapters of this machine and the choice among them.
 
+use super::DeviceOptions;
 use crate::{Error, Result};
 
 /// Backends with compute shaders, unless `WGPU_BACKEND` names others.
@@ -45,15 +46,11 @@ pub fn best_adapter(adapters: &[wgpu::Adapter]) -> Option<usize> {
 }
 
 /// A device on the adapter asked for, with all the limits that the adapter has.
-pub(super) async fn request(
-    operation: &'static str,
-    index: Option<usize>,
-    hardware_only: bool,
-) -> Result<(wgpu::Device, wgpu::Queue)> {
+pub(super) async fn request(operation: &'static str, options: &DeviceOptions) -> Result<(wgpu::Device, wgpu::Queue)> {
     let adapters = adapters().await;
     let count = adapters.len();
-    let is_wanted = |&i: &usize| !hardware_only || adapters[i].get_info().device_type != wgpu::DeviceType::Cpu;
-    let index = match index {
+    let is_wanted = |&i: &usize| !options.hardware_only || adapters[i].get_info().device_type != wgpu::DeviceType::Cpu;
+    let index = match options.adapter {
         Some(index) if count > 0 && index >= count => return Err(Error::NoSuchAdapter { operation, index, count }),
         Some(index) if count > 0 => index,
         _ => best_adapter(&adapters)

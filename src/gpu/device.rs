@@ -91,7 +91,7 @@ impl Device {
     /// # Errors
     /// Those of [`open`](Self::open).
     pub async fn open_async(options: &DeviceOptions) -> Result<Self> {
-        let (device, queue) = adapter::request(OPEN, options.adapter, options.hardware_only).await?;
+        let (device, queue) = adapter::request(OPEN, options).await?;
         Self::from_wgpu_async(device, queue, options).await
     }
 

@@ -1,7 +1,7 @@
 //! Fuzzing: input that nobody thought of, drawn from Philox, so that a seed and a case's number are all there is to a case.
 //!
 //! ```sh
-//! cargo test --release --features cli --test fuzz                                   # a few hundred cases of each kind
+//! cargo test --release --features cli --test fuzz                                   # some seconds of each kind
 //! GPU_INIT_FUZZ_SECONDS=3600 GPU_INIT_FUZZ_SEED=7 cargo test --release --features cli --test fuzz
 //! GPU_INIT_FUZZ_SEED=7 GPU_INIT_FUZZ_CASE=1234 cargo test --release --features cli --test fuzz files   # one case again
 //! ```

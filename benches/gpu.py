@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A GPU in one command: are its bits the CPU's, and what is the speed of its memory worth to it?
 
-    python3 benches/gpu.py target/release/gpu-init [LOG2_ELEMENTS [DEVICE]]      # 28, 2 GiB filled at most, and auto unless told
+    python3 benches/gpu.py target/release/gpu-init [LOG2_ELEMENTS [DEVICE]]      # 28, 2 GiB filled at most, and gpu unless told
 
 Fills of every element type and law are made on the device and on the CPU, and their fingerprints compared. Then `bench`
 runs, and its figures are a Markdown table. Exits with 1 if any bits differ.
@@ -33,7 +33,7 @@ def fingerprints(program, log2, device):
 def main():
     if len(sys.argv) < 2:
         sys.exit(__doc__)
-    program, log2, device = sys.argv[1], int((sys.argv[2:] or ["28"])[0]), (sys.argv[3:] or ["auto"])[0]
+    program, log2, device = sys.argv[1], int((sys.argv[2:] or ["28"])[0]), (sys.argv[3:] or ["gpu"])[0]
     different, count = 0, 0
     for what, ours, cpu in fingerprints(program, log2, device):
         count += 1

@@ -46,7 +46,7 @@ def lapack_f32(n):
 
 ways = {
     "gpu-init CPU": lambda n: program("cpu", n),
-    "gpu-init GPU": lambda n: program("auto", n),
+    "gpu-init GPU": lambda n: program("gpu", n),
     "LAPACK f32": lambda n: timed(lambda: lapack_f32(n)),
     "numpy f64": lambda n: timed(lambda: numpy_f64(n)),
 }

@@ -48,6 +48,12 @@ fn from_ordered_key(key: u32) -> f32 {
     return bitcast<f32>(key ^ select(0xffffffffu, 0x80000000u, (key & 0x80000000u) != 0u));
 }
 
+// x / 2 by its exponent, so that no compiler makes (a + b) / 2, which may be infinite, of a / 2 + b / 2.
+fn halved(x: f32) -> f32 {
+    let bits = bitcast<u32>(x);
+    return select(x * 0.5f, bitcast<f32>(bits - 0x00800000u), (bits & 0x7f800000u) > 0x00800000u);
+}
+
 // 2^-e where the half range is in [2^e, 2^(e + 1)), kept a normal number.
 fn scale_for(half_range: f32) -> f32 {
     let exponent = clamp(bitcast<u32>(half_range) >> 23u, 1u, 253u);
@@ -96,8 +102,8 @@ fn stats(
     let range = lane_ranges[0];
     let minimum = from_ordered_key(range.x);
     let maximum = from_ordered_key(range.y);
-    let centre = maximum * 0.5f + minimum * 0.5f;
-    let scale = scale_for(maximum * 0.5f - minimum * 0.5f);
+    let centre = halved(maximum) + halved(minimum);
+    let scale = scale_for(halved(maximum) - halved(minimum));
 
     var sum = 0.0f;
     var square = 0.0f;

@@ -267,7 +267,9 @@ impl Distribution {
             Distribution::Uniform { bound, .. } => bound.into(),
             Distribution::Truncated { mean, std, low, high, least, largest } => {
                 let (lowest, highest) = Truncated { mean, std, low, high }.bounds();
-                return (lowest.max(least.into()), highest.min(largest.into()));
+                // In a tail so far out that it is within a step of the type, all of it becomes the value at the bound.
+                let kept = |value: f64| value.clamp(least.into(), largest.into());
+                return (kept(lowest), kept(highest));
             }
             Distribution::Constant { .. } => 0.0,
             Distribution::Diagonal { value, .. } => {

@@ -135,7 +135,8 @@ pub enum Error {
     /// The scale is so small that values would be subnormal in `dtype`: devices flush those to zero.
     #[error(
         "{operation}: {option} = {value:e} would give subnormal values in {dtype}, which devices may flush to zero; \
-         its magnitude must be at least {least:e}: use a larger one, or F32 instead of F16"
+         its magnitude must be at least {least:e}: use a larger one{}",
+        if *dtype == DType::F16 { ", or F32 instead of F16" } else { "" }
     )]
     Subnormal {
         /// The initializer.
@@ -151,8 +152,8 @@ pub enum Error {
     },
     /// Values would overflow to infinity in `dtype`.
     #[error(
-        "{operation}: values up to {largest:e} do not fit in {dtype}, whose largest is {limit:e}; \
-         use smaller ones, or F32 or BF16 instead of F16"
+        "{operation}: values up to {largest:e} do not fit in {dtype}, whose largest is {limit:e}; use smaller ones{}",
+        if *dtype == DType::F16 { ", or F32 or BF16 instead of F16" } else { "" }
     )]
     Overflow {
         /// The initializer.
@@ -166,8 +167,8 @@ pub enum Error {
     },
     /// The bounds of a truncated law are so near to each other that `dtype` has no value between them.
     #[error(
-        "{operation}: {dtype} has no value between the bounds {low:?} and {high:?}; \
-         move them apart or use a dtype with more digits"
+        "{operation}: {dtype} has no value between the bounds {low:?} and {high:?}; move them apart{}",
+        if *dtype == DType::F32 { "" } else { " or use a dtype with more digits" }
     )]
     NoValueBetween {
         /// The initializer.

@@ -27,6 +27,9 @@ const DEPTH: f64 = 66.0;
 /// So many panels that the logarithm of the density changes by at most 2.1 in one.
 const PANELS: usize = 128;
 
+/// Of narrower panels, in std, the table's least probabilities would underflow: a spread of nothing, which is refused.
+const LEAST_WIDTH: f64 = f64::from_bits((1023 - 960) << 52); // 2^-960
+
 /// Nodes and weights of Gauss-Legendre quadrature on (0, 1); weights to the right of the middle.
 const NODES: [f64; 8] = [
     0.019855071751231884,
@@ -132,12 +135,19 @@ impl Truncated {
     /// Mean, standard deviation and E[(x - mean)^4] / std^4.
     pub(crate) fn moments(self) -> [f64; 3] {
         let panels = Panels::new(self);
+        if panels.width < LEAST_WIDTH {
+            return [self.mode(), 0.0, 3.0];
+        }
+        // Bounds that are near beside the deviation make distances whose squares underflow, so they are measured in a unit
+        // as small: a power of two, which changes nothing else.
+        let unit = f64::from_bits(panels.width.to_bits() & 0x7ff << 52);
         let points = panels.points();
         let total: f64 = points.iter().map(|(_, weight)| weight).sum();
         let mean = points.iter().map(|(x, weight)| x * weight).sum::<f64>() / total;
-        let central = |power| points.iter().map(|(x, weight)| (x - mean).powi(power) * weight).sum::<f64>() / total;
+        let central =
+            |power| points.iter().map(|(x, weight)| ((x - mean) / unit).powi(power) * weight).sum::<f64>() / total;
         let variance = central(2);
-        [self.mode() + self.std * mean, self.std * variance.sqrt(), central(4) / (variance * variance)]
+        [self.mode() + self.std * mean, self.std * (unit * variance.sqrt()), central(4) / (variance * variance)]
     }
 }
 

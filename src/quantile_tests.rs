@@ -298,6 +298,21 @@ fn moments_are_those_of_mpmath() {
     }
 }
 
+/// Between bounds that are near beside the deviation the law is uniform: no square of a distance underflows.
+#[test]
+fn moments_of_a_wide_normal_are_the_uniforms() {
+    for std in [1e3, 1e100, 1e155, 1e200, 1e280] {
+        let [mean, spread, kurtosis] = Truncated { mean: 0.0, std, low: -1.0, high: 3.0 }.moments();
+        assert!(
+            (mean - 1.0).abs() < 1e-5 && (spread * 12f64.sqrt() / 4.0 - 1.0).abs() < 1e-5,
+            "{std:e} {mean} {spread}"
+        );
+        assert!((kurtosis - 1.8).abs() < 1e-5, "{std:e} {kurtosis}");
+    }
+    // Beyond that it is refused, for there is no spread.
+    assert_eq!(Truncated { mean: 0.0, std: 1e300, low: -1.0, high: 3.0 }.moments()[1], 0.0);
+}
+
 /// Odd numbers whose x are the ends of every segment and 30 places between them, rising.
 fn places() -> Vec<u32> {
     let place = |segment: u32, i: u32| {

@@ -35,9 +35,9 @@ fn ctrl_c_breaks_off() {
     }
 }
 
-/// The devices to run on: the CPU, and `auto` unless its skip was asked for.
+/// The devices to run on: the CPU, and an adapter of any kind unless its skip was asked for.
 fn devices() -> Vec<&'static str> {
-    if gpu::device().is_some() { vec!["cpu", "auto"] } else { vec!["cpu"] }
+    if gpu::device().is_some() { vec!["cpu", "gpu"] } else { vec!["cpu"] }
 }
 
 #[test]
@@ -192,7 +192,7 @@ fn fill_refuses_bad_input() {
         (&["fill", "--shape", "3x99999999999999999999"], "too large"),
         (&["fill", "--shape", "3x3", "--dtype", "i8"], "f32, f16 or bf16"),
         (&["fill", "--shape", "3x3", "--init", "glorot"], "xavier_normal"),
-        (&["fill", "--shape", "3x3", "--device", "gpu"], "gpu-init devices"),
+        (&["fill", "--shape", "3x3", "--device", "tpu"], "use auto, gpu, cpu or the number"),
         (&["fill", "--shape", "3x3", "--force"], "--out"),
         (&["nothing"], "nothing"),
     ] {
@@ -325,25 +325,67 @@ fn a_closed_pipe_is_no_panic() {
     }
 }
 
+/// Software adapters are listed as such, and taken by name alone: the CPU path has the same bits sooner.
 #[test]
-fn devices_are_listed() {
+fn auto_takes_a_gpu_or_the_cpu() {
     let listed = json(&["devices", "--json"]);
     let adapters = listed["adapters"].as_array().unwrap();
-    if devices().len() == 1 {
-        assert_eq!(listed["auto"], "cpu");
-        return;
-    }
-    let auto = usize::try_from(listed["auto"].as_u64().unwrap()).unwrap();
-    assert!(adapters[auto]["max_buffer_size"].as_u64() > Some(0));
+    assert_eq!(adapters.is_empty(), devices().len() == 1);
     let text = succeed(&["devices"]);
-    for part in ["<- auto", "max binding", "64-bit ints", adapters[auto]["name"].as_str().unwrap()] {
-        assert!(text.contains(part), "{text} lacks {part}");
+    let because = listed["auto_because"].as_str().unwrap();
+    assert_eq!(text.matches("<- auto: ").count(), 1, "{text}");
+    assert!(text.contains(&format!("<- auto: {because}")), "{text} lacks {because}");
+    for (i, adapter) in adapters.iter().enumerate() {
+        let name = adapter["name"].as_str().unwrap();
+        assert!(adapter["max_buffer_size"].as_u64() > Some(0) && text.contains(name), "{text}");
+        assert_eq!(adapter["software"], adapter["type"] == "Cpu");
+        assert_eq!(text.contains(&format!("software: taken by --device {i}")), adapter["software"] == true, "{text}");
+        let report = json(&["fill", "--shape", "8x8", "--device", &i.to_string(), "--json"]);
+        assert!(report["device"].as_str().unwrap().contains(name));
     }
-    let report = json(&["fill", "--shape", "8x8", "--device", &auto.to_string(), "--json"]);
-    assert!(report["device"].as_str().unwrap().contains(adapters[auto]["name"].as_str().unwrap()));
+    let name = match listed["auto"].as_u64() {
+        Some(auto) => {
+            assert_eq!(adapters[auto as usize]["software"], false);
+            adapters[auto as usize]["name"].as_str().unwrap()
+        }
+        None => {
+            assert!(listed["auto"] == "cpu" && adapters.iter().all(|adapter| adapter["software"] == true), "{listed}");
+            "cpu"
+        }
+    };
+    // By default, by name, and as one of several processes.
+    for launcher in [&[][..], &[("RANK", "0"), ("WORLD_SIZE", "2"), ("LOCAL_RANK", "0")]] {
+        for device in [&[][..], &["--device", "auto"]] {
+            let model = command(&[&["model", "tests/models/resnet-50.json", "--json"], device].concat())
+                .envs(launcher.iter().copied())
+                .output()
+                .unwrap();
+            assert!(model.status.success() && model.stderr.is_empty(), "{model:?}");
+            let report: Value = serde_json::from_slice(&model.stdout).unwrap();
+            assert!(report["device"].as_str().unwrap().contains(name), "{report}");
+        }
+    }
+    let text = succeed(&["fill", "--shape", "8x8"]);
+    assert_eq!(text.contains("cpu, for there is no GPU"), name == "cpu", "{text}");
 }
 
-/// A machine without adapters: `auto` says so and gives the same weights.
+/// `gpu` is an adapter of any kind, for each of several processes, too.
+#[test]
+fn gpu_takes_any_adapter() {
+    if devices().len() == 1 {
+        return;
+    }
+    for launcher in [&[][..], &[("RANK", "1"), ("WORLD_SIZE", "2"), ("LOCAL_RANK", "1")]] {
+        let args = ["model", "tests/models/resnet-50.json", "--device", "gpu", "--json"];
+        let model = command(&args).envs(launcher.iter().copied()).output().unwrap();
+        assert!(model.status.success(), "{model:?}");
+        let report: Value = serde_json::from_slice(&model.stdout).unwrap();
+        assert_ne!(report["device"], "cpu");
+    }
+    assert!(!succeed(&["fill", "--shape", "8x8", "--device", "gpu"]).contains("there is no GPU"));
+}
+
+/// A machine without adapters: `auto` is the CPU and gives the same weights, `gpu` is an error.
 #[test]
 #[cfg(target_os = "linux")]
 fn without_an_adapter_auto_is_the_cpu() {
@@ -351,16 +393,34 @@ fn without_an_adapter_auto_is_the_cpu() {
         command(args).env("VK_DRIVER_FILES", "/nowhere.json").env("VK_ICD_FILENAMES", "/nowhere.json").output().unwrap()
     };
     let output = without(&["fill", "--shape", "8x8", "--json"]);
-    assert!(output.status.success());
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(report["device"], "cpu");
     assert_eq!(report["fingerprint"], json(&["fill", "--shape", "8x8", "--device", "cpu", "--json"])["fingerprint"]);
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(errors.lines().filter(|line| line.contains("no GPU adapter")).count(), 1, "{errors}");
-    let output = without(&["fill", "--shape", "8x8", "--device", "0"]);
-    assert!(!output.status.success());
+    for device in ["0", "gpu"] {
+        let output = without(&["fill", "--shape", "8x8", "--device", device]);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(1) && errors.contains("no GPU adapter was found"), "{device}: {errors}");
+    }
     let output = without(&["devices"]);
-    assert!(String::from_utf8_lossy(&output.stdout).contains("<- auto"), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("<- auto: there is no adapter"), "{output:?}");
+}
+
+/// Containers have no XDG_RUNTIME_DIR, and Mesa's layer that looks for a desktop there says so on standard error.
+#[test]
+#[cfg(target_os = "linux")]
+fn drivers_are_quiet_without_a_desktop() {
+    for device in devices() {
+        for args in [&["devices"][..], &["fill", "--shape", "8x8", "--device", device]] {
+            for folder in [None, Some(""), Some("relative")] {
+                let mut command = command(args);
+                command.env_remove("XDG_RUNTIME_DIR").envs(folder.map(|folder| ("XDG_RUNTIME_DIR", folder)));
+                let output = command.output().unwrap();
+                let errors = String::from_utf8_lossy(&output.stderr);
+                assert!(output.status.success() && errors.is_empty(), "{args:?}, {folder:?}: {errors}");
+            }
+        }
+    }
 }
 
 #[test]

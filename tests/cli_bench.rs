@@ -145,7 +145,7 @@ fn a_gpu_is_beside_the_cpu() {
         return;
     }
     // Each device once, the sizes asked for, odd ones too.
-    let args = "bench --device auto --device cpu --device cpu --dtype bf16 --init uniform --init xavier-normal --size 13 \
+    let args = "bench --device gpu --device cpu --device cpu --dtype bf16 --init uniform --init xavier-normal --size 13 \
                 --size 5 --size 13 --repeat 1 --json -";
     let report = json(&args.split_whitespace().collect::<Vec<_>>());
     let devices = report["devices"].as_array().unwrap();

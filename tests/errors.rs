@@ -257,6 +257,21 @@ fn values_out_of_the_types_range() {
     );
 }
 
+/// The advice to take another type is for those that it helps.
+#[test]
+fn the_widest_type_is_not_advised_to_itself() {
+    for dtype in DType::ALL {
+        for (std, remedy) in [(1e-26, ", or F32 instead of F16"), (6e37, ", or F32 or BF16 instead of F16")] {
+            let parameter = Parameter::new([3], Initializer::Normal { mean: 0.0, std }).dtype(dtype);
+            let message = refusal(&parameter).to_string();
+            assert_eq!(message.ends_with(remedy), dtype == DType::F16, "{message}");
+            assert!(
+                dtype == DType::F16 || message.ends_with("use a larger one") || message.ends_with("use smaller ones")
+            );
+        }
+    }
+}
+
 /// Just inside every limit nothing is subnormal or infinite.
 #[test]
 fn what_is_accepted_is_normal_and_finite() {
@@ -358,6 +373,19 @@ mod on_a_device {
         let error = device.fill(&parameter).unwrap().to_vec::<f16>().unwrap_err();
         assert_error!(error, Error::DTypeMismatch { .. }, "F16");
         assert_works(&device);
+    }
+
+    /// Where there are software adapters alone, one that is to be a GPU is not there; by its number it is.
+    #[test]
+    fn adapters_that_are_no_gpu() {
+        let Some(best) = device() else { return };
+        let is_software = best.wgpu_device().adapter_info().device_type == wgpu::DeviceType::Cpu;
+        let options = gpu_init::DeviceOptions { hardware_only: true, ..Default::default() };
+        match Device::open(&options) {
+            Err(error) => assert!(is_software && matches!(error, Error::NoAdapter { .. }), "{error}"),
+            Ok(device) => assert_ne!(device.wgpu_device().adapter_info().device_type, wgpu::DeviceType::Cpu),
+        }
+        assert_works(&Device::open(&gpu_init::DeviceOptions { adapter: Some(0), ..options }).unwrap());
     }
 
     /// Of the same wgpu instance: wgpu cannot tell the buffers of different instances apart.

@@ -1,13 +1,36 @@
-//! Which adapter `--device auto` takes for one of several processes on a machine.
+//! Which adapter `--device auto` and `--device gpu` take, and why.
 
 use gpu_init::wgpu::{AdapterInfo, DeviceType};
+
+/// Whether a driver computes on the cores that the CPU path has.
+pub(crate) fn is_software(adapter: &AdapterInfo) -> bool {
+    adapter.device_type == DeviceType::Cpu
+}
+
+/// What `--device auto` takes: the best adapter, unless it is software. Those are the last of all, so that there is no
+/// GPU beside it then, and the CPU path has the same bits in a quarter of the time.
+pub(crate) fn auto(best: Option<usize>, adapters: &[AdapterInfo]) -> Option<usize> {
+    best.filter(|&best| adapters.get(best).is_some_and(|adapter| !is_software(adapter)))
+}
+
+/// Why it takes that one, or the CPU.
+pub(crate) fn why_auto(auto: Option<usize>, adapters: &[AdapterInfo]) -> &'static str {
+    match auto.and_then(|auto| adapters.get(auto)).map(|adapter| adapter.device_type) {
+        Some(DeviceType::DiscreteGpu) => "the first discrete GPU",
+        Some(DeviceType::IntegratedGpu) => "the first integrated GPU, and none is discrete",
+        Some(DeviceType::VirtualGpu) => "the first virtual GPU, and none is discrete or integrated",
+        Some(DeviceType::Other | DeviceType::Cpu) => "the first GPU of a kind that its driver does not say",
+        None if adapters.is_empty() => "there is no adapter",
+        None => "there is no GPU, and a software adapter gives the same bits more slowly",
+    }
+}
 
 /// The adapter for that local rank, counted round the GPUs that are of the same kind as the `best` one. Where a
 /// launcher shows each process its own GPU alone, all take the one they see.
 pub(crate) fn adapter_for(local_rank: u64, best: Option<usize>, adapters: &[AdapterInfo]) -> Option<usize> {
     let first = adapters.get(best?)?;
     // A second software driver would run on the same cores.
-    if first.device_type == DeviceType::Cpu {
+    if is_software(first) {
         return best;
     }
     let same: Vec<usize> = (0..adapters.len())
@@ -30,7 +53,7 @@ fn is_same_gpu(a: &AdapterInfo, b: &AdapterInfo) -> bool {
 #[cfg(test)]
 mod tests {
     use gpu_init::wgpu::Backend::{Dx12, Vulkan};
-    use gpu_init::wgpu::DeviceType::{Cpu, DiscreteGpu, IntegratedGpu};
+    use gpu_init::wgpu::DeviceType::{Cpu, DiscreteGpu, IntegratedGpu, Other, VirtualGpu};
 
     use super::*;
 
@@ -67,5 +90,24 @@ mod tests {
             assert_eq!(chosen, expected.map(Some), "{adapters:?}");
         }
         assert_eq!(adapter_for(3, None, &[]), None);
+    }
+
+    #[test]
+    fn auto_takes_no_software() {
+        let of =
+            |kinds: &[DeviceType]| -> Vec<_> { kinds.iter().map(|&kind| AdapterInfo::new(kind, Vulkan)).collect() };
+        for (kinds, best, expected, reason) in [
+            (&[Cpu, DiscreteGpu, IntegratedGpu][..], Some(1), Some(1), "the first discrete GPU"),
+            (&[IntegratedGpu, Cpu], Some(0), Some(0), "none is discrete"),
+            (&[Cpu, VirtualGpu], Some(1), Some(1), "virtual"),
+            (&[Other, Cpu], Some(0), Some(0), "does not say"),
+            (&[Cpu, Cpu], Some(0), None, "more slowly"),
+            (&[], None, None, "no adapter"),
+        ] {
+            let adapters = of(kinds);
+            let taken = auto(best, &adapters);
+            assert_eq!(taken, expected, "{kinds:?}");
+            assert!(why_auto(taken, &adapters).contains(reason), "{kinds:?}: {}", why_auto(taken, &adapters));
+        }
     }
 }

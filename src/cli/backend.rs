@@ -7,13 +7,15 @@ use gpu_init::{
     Cpu, Device, DeviceOptions, Distribution, Error, Fill, Fingerprint, HostTensor, Parameter, Plan, Stats, Tensor,
 };
 
-use super::adapter::adapter_for;
-use super::output::complain;
+use super::adapter::{self, adapter_for};
 
 /// `--device`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Choice {
+    /// The best GPU, or the CPU where there is none.
     Auto,
+    /// The best adapter, software or not.
+    Gpu,
     Cpu,
     Adapter(usize),
 }
@@ -24,11 +26,12 @@ impl FromStr for Choice {
     fn from_str(text: &str) -> Result<Self, String> {
         match text.to_ascii_lowercase().as_str() {
             "auto" => Ok(Choice::Auto),
+            "gpu" => Ok(Choice::Gpu),
             "cpu" => Ok(Choice::Cpu),
             number => number
                 .parse()
                 .map(Choice::Adapter)
-                .map_err(|_| "use auto, cpu or the number of an adapter in `gpu-init devices`".to_owned()),
+                .map_err(|_| "use auto, gpu, cpu or the number of an adapter in `gpu-init devices`".to_owned()),
         }
     }
 }
@@ -48,7 +51,7 @@ pub(crate) enum Filled {
 }
 
 impl Backend {
-    /// `auto` runs on the CPU where there is no adapter, and says so.
+    /// Opens the device that `--device` names.
     pub(crate) fn open(choice: Choice, seed: u64) -> gpu_init::Result<Self> {
         Self::open_local(choice, seed, None)
     }
@@ -57,19 +60,19 @@ impl Backend {
     pub(crate) fn open_local(choice: Choice, seed: u64, local_rank: Option<u64>) -> gpu_init::Result<Self> {
         let adapter = match (choice, local_rank) {
             (Choice::Cpu, _) => return Ok(Backend::Cpu(Cpu::with_seed(seed))),
-            (Choice::Auto, None) => None,
-            (Choice::Auto, Some(local_rank)) => {
+            (Choice::Adapter(index), _) => Some(index),
+            (Choice::Auto | Choice::Gpu, None) => None,
+            (Choice::Auto | Choice::Gpu, Some(local_rank)) => {
                 let adapters = pollster::block_on(gpu_init::adapters());
                 let infos: Vec<_> = adapters.iter().map(|adapter| adapter.get_info()).collect();
-                adapter_for(local_rank, gpu_init::best_adapter(&adapters), &infos)
+                let best = gpu_init::best_adapter(&adapters);
+                let best = if choice == Choice::Auto { adapter::auto(best, &infos) } else { best };
+                adapter_for(local_rank, best, &infos)
             }
-            (Choice::Adapter(index), _) => Some(index),
         };
-        match Device::open(&DeviceOptions { adapter, seed, ..Default::default() }) {
-            Err(Error::NoAdapter { .. }) if choice == Choice::Auto => {
-                complain("no GPU adapter was found, so this runs on the CPU (the weights are the same)");
-                Ok(Backend::Cpu(Cpu::with_seed(seed)))
-            }
+        let options = DeviceOptions { adapter, hardware_only: choice == Choice::Auto, seed, ..Default::default() };
+        match Device::open(&options) {
+            Err(Error::NoAdapter { .. }) if choice == Choice::Auto => Ok(Backend::Cpu(Cpu::with_seed(seed))),
             device => device.map(Backend::Gpu),
         }
     }
@@ -78,6 +81,14 @@ impl Backend {
         match self {
             Backend::Gpu(device) => device.name().to_owned(),
             Backend::Cpu(_) => "cpu".to_owned(),
+        }
+    }
+
+    /// The name for people, and why it is the CPU that `auto` took.
+    pub(crate) fn describe(&self, choice: Choice) -> String {
+        match (self, choice) {
+            (Backend::Cpu(_), Choice::Auto) => "cpu, for there is no GPU; `gpu-init devices` says more".to_owned(),
+            _ => self.name(),
         }
     }
 

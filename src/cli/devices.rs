@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::adapter::{auto, is_software, why_auto};
 use super::output::{binary_bytes, print, print_json, row};
 
 /// List the adapters with their limits and features, and say which one `auto` takes.
@@ -14,20 +15,23 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let adapters = pollster::block_on(gpu_init::adapters());
-    let auto = gpu_init::best_adapter(&adapters);
+    let infos: Vec<_> = adapters.iter().map(|adapter| adapter.get_info()).collect();
+    let auto = auto(gpu_init::best_adapter(&adapters), &infos);
+    let why = why_auto(auto, &infos);
     let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
     if args.json {
         let adapters: Vec<_> = adapters.iter().enumerate().map(|(i, adapter)| describe(i, adapter)).collect();
         let auto = auto.map_or(json!("cpu"), |index| json!(index));
-        return print_json(&json!({ "auto": auto, "cpu_cores": cores, "adapters": adapters }));
+        return print_json(&json!({ "auto": auto, "auto_because": why, "cpu_cores": cores, "adapters": adapters }));
     }
     let mut text = String::new();
     for (i, adapter) in adapters.iter().enumerate() {
         let (info, limits, features) = (adapter.get_info(), adapter.limits(), adapter.features());
         let has = |feature| if features.contains(feature) { "yes" } else { "no" };
-        let chosen = if auto == Some(i) { "   <- auto" } else { "" };
+        let chosen = if auto == Some(i) { format!("   <- auto: {why}") } else { String::new() };
+        let software = if is_software(&info) { format!(", software: taken by --device {i}") } else { String::new() };
         text += &format!("{i}: {}{chosen}\n", info.name);
-        text += &row("type", format!("{:?}, {:?}", info.device_type, info.backend));
+        text += &row("type", format!("{:?}, {:?}{software}", info.device_type, info.backend));
         text += &row("driver", format!("{} {}", info.driver, info.driver_info).trim());
         text += &row("max buffer", binary_bytes(limits.max_buffer_size));
         text += &row("max binding", binary_bytes(limits.max_storage_buffer_binding_size));
@@ -35,7 +39,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         text += &row("64-bit ints", has(wgpu::Features::SHADER_INT64));
         text += &row("timestamps", has(wgpu::Features::TIMESTAMP_QUERY));
     }
-    let chosen = if auto.is_none() { "   <- auto: no GPU adapter was found" } else { "" };
+    let chosen = if auto.is_none() { format!("   <- auto: {why}") } else { String::new() };
     text += &format!("cpu: {cores} core{}{chosen}\n", if cores == 1 { "" } else { "s" });
     print(&text)
 }
@@ -46,6 +50,7 @@ fn describe(index: usize, adapter: &wgpu::Adapter) -> serde_json::Value {
         "index": index,
         "name": info.name,
         "type": format!("{:?}", info.device_type),
+        "software": is_software(&info),
         "backend": format!("{:?}", info.backend),
         "driver": info.driver,
         "driver_info": info.driver_info,

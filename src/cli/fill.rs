@@ -49,7 +49,8 @@ pub(crate) struct Args {
     /// axes(input=1, output=[-2, -1], batch=0).
     #[arg(long, default_value = "pytorch")]
     layout: Layout,
-    /// Where: auto, cpu or an adapter's number in `gpu-init devices`.
+    /// Where: auto (a GPU, or else the CPU), gpu (an adapter of any kind), cpu, or an adapter's number in
+    /// `gpu-init devices`.
     #[arg(long, default_value = "auto")]
     device: Choice,
     /// Save the tensor as .npy (bf16 as uint16 words, for .npy has no bf16).
@@ -93,7 +94,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     if let Some(place) = &place {
         npy::save(place, args.shape.dims(), &tensor, args.dtype)?;
     }
-    let report = Report { args, initializer, device: backend.name(), fill, seconds, stats, fingerprint };
+    let report = Report { args, initializer, backend: &backend, fill, seconds, stats, fingerprint };
     if args.json {
         print_json(&report.json())?
     } else {
@@ -130,7 +131,7 @@ fn number(value: f64) -> String {
 struct Report<'a> {
     args: &'a Args,
     initializer: Initializer,
-    device: String,
+    backend: &'a Backend,
     fill: Fill,
     seconds: f64,
     stats: Stats,
@@ -149,7 +150,7 @@ impl Report<'_> {
     fn json(&self) -> serde_json::Value {
         let (low, high) = self.law().bounds();
         json!({
-            "device": self.device,
+            "device": self.backend.name(),
             "init": self.initializer.to_string(),
             "shape": self.args.shape.dims(),
             "dtype": self.fill.dtype.to_string(),
@@ -177,7 +178,7 @@ impl Report<'_> {
         let Report { args, fill, stats, .. } = self;
         let name = args.name.as_ref().map_or(format!("stream {}", fill.stream), |name| format!("name {name}"));
         let mut text = format!("{} {} {}, seed {}, {name}\n", self.initializer, args.shape, fill.dtype, fill.seed);
-        text += &row("device", &self.device);
+        text += &row("device", self.backend.describe(args.device));
         text += &row("elements", format!("{} ({})", grouped(fill.len), binary_bytes(fill.bytes())));
         text += &row("time", format!("{:.6} s ({:.2} GB/s)", self.seconds, gb_per_s(fill.bytes(), self.seconds)));
         let (low, high) = self.law().bounds();

@@ -11,7 +11,7 @@ pub(crate) struct WorldArgs {
     /// How many parts there are: the number of processes.
     #[arg(long, requires = "rank")]
     world_size: Option<u64>,
-    /// The rank among the processes of this machine, which picks one of its GPUs with --device auto.
+    /// The rank among the processes of this machine, which picks one of its GPUs with --device auto or gpu.
     #[arg(long)]
     local_rank: Option<u64>,
 }

@@ -1,5 +1,6 @@
 //! The adapters of this machine and the choice among them.
 
+use super::DeviceOptions;
 use crate::{Error, Result};
 
 /// Backends with compute shaders, unless `WGPU_BACKEND` names others.
@@ -27,7 +28,7 @@ pub async fn adapters() -> Vec<wgpu::Adapter> {
 }
 
 /// The one that [`Device::new`](crate::Device::new) takes: a discrete GPU before an integrated one, before a
-/// virtual one, before a software driver; the first among equals.
+/// virtual one, before one of an unknown kind, before a software driver; the first among equals.
 ///
 /// ```no_run
 /// let adapters = pollster::block_on(gpu_init::adapters());
@@ -38,20 +39,22 @@ pub fn best_adapter(adapters: &[wgpu::Adapter]) -> Option<usize> {
         wgpu::DeviceType::DiscreteGpu => 0,
         wgpu::DeviceType::IntegratedGpu => 1,
         wgpu::DeviceType::VirtualGpu => 2,
-        wgpu::DeviceType::Cpu => 3,
-        wgpu::DeviceType::Other => 4,
+        wgpu::DeviceType::Other => 3,
+        wgpu::DeviceType::Cpu => 4,
     };
     (0..adapters.len()).min_by_key(|&i| rank(&adapters[i]))
 }
 
 /// A device on the adapter asked for, with all the limits that the adapter has.
-pub(super) async fn request(operation: &'static str, index: Option<usize>) -> Result<(wgpu::Device, wgpu::Queue)> {
+pub(super) async fn request(operation: &'static str, options: &DeviceOptions) -> Result<(wgpu::Device, wgpu::Queue)> {
     let adapters = adapters().await;
     let count = adapters.len();
-    let index = match index {
+    let is_wanted = |&i: &usize| !options.hardware_only || adapters[i].get_info().device_type != wgpu::DeviceType::Cpu;
+    let index = match options.adapter {
         Some(index) if count > 0 && index >= count => return Err(Error::NoSuchAdapter { operation, index, count }),
         Some(index) if count > 0 => index,
         _ => best_adapter(&adapters)
+            .filter(is_wanted)
             .ok_or_else(|| Error::NoAdapter { operation, backends: format!("asked {:?}", backends()) })?,
     };
     let adapter = &adapters[index];

@@ -23,6 +23,9 @@ use crate::{Error, Result};
 pub struct DeviceOptions {
     /// The adapter's number in [`adapters`](crate::adapters); the best one unless told.
     pub adapter: Option<usize>,
+    /// Whether the best adapter has to be a GPU: where there are software drivers alone, [`Cpu`](crate::Cpu) gives the same
+    /// bits sooner. An adapter that is named by its number may be of any kind.
+    pub hardware_only: bool,
     /// The seed of calls that name none.
     pub seed: u64,
     /// How shaders multiply; with 64-bit integers where the device has them, unless told.
@@ -88,7 +91,7 @@ impl Device {
     /// # Errors
     /// Those of [`open`](Self::open).
     pub async fn open_async(options: &DeviceOptions) -> Result<Self> {
-        let (device, queue) = adapter::request(OPEN, options.adapter).await?;
+        let (device, queue) = adapter::request(OPEN, options).await?;
         Self::from_wgpu_async(device, queue, options).await
     }
 

@@ -18,7 +18,7 @@ mod skip;
 
 /// A wgpu device, or `None` if there is no adapter and the skip was asked for.
 pub(super) fn raw_device() -> Option<(wgpu::Device, wgpu::Queue)> {
-    skip::or_skip(pollster::block_on(adapter::request("test", None)))
+    skip::or_skip(pollster::block_on(adapter::request("test", &DeviceOptions::default())))
 }
 
 /// A device with limits of its own, changed from those of the adapter.

@@ -110,6 +110,12 @@ impl Initializer {
         }
     }
 
+    /// The option that has no default, if it is not specified: a NaN.
+    pub(super) fn unspecified(&mut self) -> Option<&'static str> {
+        let options = self.options_mut().into_iter();
+        options.filter(|(_, slot)| matches!(slot, Slot::Number(number) if number.is_nan())).map(|(name, _)| name).next()
+    }
+
     /// Sets a number by its option's name; whether the initializer has such an option.
     pub(crate) fn set_number(&mut self, option: &str, value: f64) -> bool {
         let slot = self.options_mut().into_iter().find(|(name, _)| *name == option);

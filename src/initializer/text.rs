@@ -132,6 +132,9 @@ fn parse(text: &str) -> Result<Initializer, String> {
             }
         }
     }
+    if let Some(option) = initializer.unspecified().filter(|option| !seen.contains(option)) {
+        return Err(format!("{name} has no default for {option}; specify it, as in {name}({option}=0.5)"));
+    }
     initializer.validate().map_err(|error| error.to_string())?;
     Ok(initializer)
 }

@@ -19,6 +19,7 @@ use clap::value_parser;
 use gpu_init::{DType, Distribution, Initializer, Parameter};
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::adapter::auto;
 use super::backend::Choice;
 use super::output::{complain, print, print_json};
 use super::place::Place;
@@ -42,7 +43,8 @@ const MOST: u32 = 40;
 /// otherwise from the call until the device is done.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Where: auto, cpu or an adapter's number in `gpu-init devices`; may be repeated [default: auto and cpu].
+    /// Where: auto, gpu, cpu or an adapter's number in `gpu-init devices`; may be repeated [default: gpu, an adapter of any
+    /// kind, if there is one, and cpu].
     #[arg(long)]
     device: Vec<Choice>,
     /// The element type: f32, f16 or bf16; may be repeated [default: all].
@@ -175,10 +177,11 @@ fn unique<T: PartialEq + Copy>(asked: &[T], default: &[T]) -> Vec<T> {
 }
 
 /// Opens the devices, each once.
-fn targets(choices: &[Choice], wanted: &Wanted) -> anyhow::Result<Vec<Target>> {
-    let choices = unique(choices, &[Choice::Auto, Choice::Cpu]);
+fn targets(asked: &[Choice], wanted: &Wanted) -> anyhow::Result<Vec<Target>> {
+    let choices = unique(asked, &[Choice::Gpu, Choice::Cpu]);
     let needs_adapter = choices.iter().any(|&choice| choice != Choice::Cpu);
     let adapters = if needs_adapter { pollster::block_on(gpu_init::adapters()) } else { Vec::new() };
+    let best = gpu_init::best_adapter(&adapters);
     let mut indices = Vec::new();
     for choice in choices {
         let index = match choice {
@@ -187,13 +190,15 @@ fn targets(choices: &[Choice], wanted: &Wanted) -> anyhow::Result<Vec<Target>> {
                 bail!("bench: there is no adapter {index}, there are {}; `gpu-init devices` lists them", adapters.len())
             }
             Choice::Adapter(index) => Some(index),
-            Choice::Auto => {
-                let best = gpu_init::best_adapter(&adapters);
-                if best.is_none() {
-                    complain("no GPU adapter was found, so this measures the CPU alone");
-                }
-                best
+            Choice::Auto => auto(best, &adapters.iter().map(|adapter| adapter.get_info()).collect::<Vec<_>>()),
+            Choice::Gpu if best.is_none() && asked.is_empty() => {
+                complain("no GPU adapter was found, so this measures the CPU alone");
+                None
             }
+            Choice::Gpu if best.is_none() => {
+                bail!("bench: there is no adapter; install a driver, or pass --device cpu")
+            }
+            Choice::Gpu => best,
         };
         indices.push(index);
     }

@@ -36,7 +36,8 @@ pub(crate) struct Args {
     /// Check every tensor on the device against its rule's law: mean, deviation and bounds, or exact values.
     #[arg(long)]
     verify: bool,
-    /// Where: auto, cpu or an adapter's number in `gpu-init devices`.
+    /// Where: auto (a GPU, or else the CPU), gpu (an adapter of any kind), cpu, or an adapter's number in
+    /// `gpu-init devices`.
     #[arg(long, default_value = "auto")]
     device: Choice,
     /// Save the model as FILE.safetensors, or as shards in a folder with --max-shard-size or several processes.
@@ -86,7 +87,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         None => run::in_memory(&work, &backend)?,
         Some(files) => run::saved(&work, &backend, files)?,
     };
-    let report = Report { work: &work, device: backend.name(), outcome };
+    let report = Report { work: &work, backend: &backend, outcome };
     if args.json {
         print_json(&report.json())?
     } else {

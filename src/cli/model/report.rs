@@ -4,13 +4,14 @@ use serde_json::json;
 
 use super::Work;
 use super::run::Outcome;
+use crate::cli::backend::Backend;
 use crate::cli::launcher::World;
 use crate::cli::output::{binary_bytes, gb_per_s, row};
 use crate::cli::plan_table;
 
 pub(super) struct Report<'a> {
     pub(super) work: &'a Work<'a>,
-    pub(super) device: String,
+    pub(super) backend: &'a Backend,
     pub(super) outcome: Outcome,
 }
 
@@ -21,7 +22,7 @@ impl Report<'_> {
         let mut report = json!({
             "model": work.architecture,
             "rules": work.args.rules.source(),
-            "device": self.device,
+            "device": self.backend.name(),
             "seed": work.rules.seed(),
             "tensors": plan.entries().len(),
             "elements": plan.elements(),
@@ -66,7 +67,7 @@ impl Report<'_> {
             );
         }
         let mut text = work.title();
-        text += &row("device", &self.device);
+        text += &row("device", self.backend.describe(work.args.device));
         text += &plan_table::summary(plan, &work.rules);
         let seconds = outcome.fill_seconds;
         let (what, check) = match &work.args.out {

@@ -85,3 +85,45 @@ fn windows_make_no_difference() {
         ]),
     );
 }
+
+/// What a part costs does not grow with the tensor, and neither do loops: parts of the largest tensors, at their ends.
+/// (A sparse part costs the rows before it, too, so its tensor is smaller.)
+#[test]
+fn parts_far_inside_have_the_bits_of_the_cpu() {
+    let Some((device, queue)) = raw_device() else { return };
+    let device = Device::from_wgpu(device, queue).unwrap();
+    let side = (1usize << 31) - 1;
+    let normal = Initializer::Normal { mean: 0.0, std: 1.0 };
+    let cases: [(Initializer, &[usize]); 6] = [
+        (normal, &[side, side]),
+        (Initializer::TruncatedNormal { mean: 0.0, std: 1.0, a: -1.0, b: 2.0 }, &[side, side]),
+        (Initializer::Constant { val: 0.3 }, &[side, side]),
+        (Initializer::Eye { gain: 1.0 }, &[side, side]),
+        (DIRAC(1), &[1 << 28, 1 << 28, 3, 3]),
+        (SPARSE(0.5), &[200_000, 40]),
+    ];
+    for (initializer, shape) in cases {
+        let whole = Parameter::new(shape, initializer);
+        let (len, rows) = (whole.resolve(0, 0).unwrap().len, shape[0] as u64);
+        let columns = len / rows;
+        for dtype in DType::ALL {
+            compare(&device, &whole.clone().elements(len - 5001..len), dtype, 4);
+            let slice = whole.clone().slice(0, rows - 1..rows).slice(1, shape[1] as u64 - 3..shape[1] as u64);
+            compare(&device, &slice, dtype, 0);
+            let zeroed = whole.clone().zero_rows(rows - 1..rows).elements(len - columns.min(100) - 50..len);
+            compare(&device, &zeroed, dtype, 0);
+        }
+    }
+}
+
+/// More tensors than a dimension has workgroups.
+#[test]
+fn very_many_small_tensors_have_the_bits_of_the_cpu() {
+    let Some((device, queue)) = raw_device() else { return };
+    let device = Device::from_wgpu(device, queue).unwrap();
+    let all = vec![Parameter::new([4], Initializer::Normal { mean: 0.0, std: 1.0 }); 66_000];
+    let (tensors, expected) = (device.fill_all(&all).unwrap(), crate::Cpu::new().fill_all(&all).unwrap());
+    for i in [0, 1, 65_534, 65_535, 65_999] {
+        assert_eq!(tensors[i].read().unwrap().as_bytes(), expected[i].as_bytes(), "{i}");
+    }
+}

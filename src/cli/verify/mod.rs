@@ -129,7 +129,7 @@ impl Examination {
         let (what, remedy) = match self.agrees() {
             Some(true) => return None,
             None if allow_unchecked => return None,
-            None => (&self.unchecked, "pass --allow-unchecked if that is as it should be"),
+            None => (&self.unchecked, "or --allow-unchecked if that is as it should be"),
             Some(false) if specified && self.matches == Some(false) => {
                 (&self.problems, "pass the seed and rules that made it, or write the model again")
             }

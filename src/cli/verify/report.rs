@@ -77,8 +77,8 @@ impl Report<'_> {
             text += &row("NaN, inf", format!("{nan}, {infinite}"));
         }
         text += &row("rules", self.rules());
-        text += &row("fingerprint", beside(fingerprint, recorded));
-        text += &row("shapes", beside(shapes, recorded_shapes));
+        text += &row("fingerprint", beside(fingerprint, recorded, "none recorded"));
+        text += &row("shapes", beside(shapes, recorded_shapes, "not recorded"));
         text.extend(self.examination.unchecked.iter().map(|what| row("unchecked", printable(what))));
         text
     }
@@ -118,11 +118,11 @@ impl Report<'_> {
 }
 
 /// A fingerprint and the one that is recorded.
-fn beside(is: &Fingerprint, recorded: &Option<String>) -> String {
+fn beside(is: &Fingerprint, recorded: &Option<String>, none: &str) -> String {
     match recorded {
         Some(recorded) if *recorded == is.to_string() => format!("{is}, as recorded"),
         Some(recorded) => format!("{is}, recorded {}", printable(recorded)),
-        None => format!("{is}, none recorded"),
+        None => format!("{is}, {none}"),
     }
 }
 

@@ -113,7 +113,7 @@ fn patterns_are_bounded_together() {
         fs::write(&path, "default = 'zeros'\n".to_owned() + &(0..count).map(rule).collect::<String>()).unwrap();
     };
     let model = ["model", "tests/models/gpt2.json", "--dry-run", "--json", "--rules", text(&path)];
-    rules(1000, r"regex = '\w{40}#'");
+    rules(1000, r"regex = '\w{20}#'");
     let line = complaint(&model);
     assert!(line.contains("are the most; use fewer or simpler ones") && line.contains("bytes compiled"), "{line}");
     // In a file that is verified, too.

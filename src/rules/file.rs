@@ -234,7 +234,7 @@ mod tests {
             (format!("tied = [['a', 'b'],\n['c', 'b']]{}", rule("")), "line 2: \"b\" is tied twice"),
             (format!("tied = [['a', 'a']]{}", rule("")), "line 1: \"a\" is tied twice"),
             (format!("tied = [['a']]{}", rule("")), "line 1: a tie needs two or more names"),
-            ("[[rules]]\nregex = '\\w{40}'\ninit = 'ones'\n".repeat(1000), "the patterns up to here have 6"),
+            ("[[rules]]\nregex = '\\w{20}'\ninit = 'ones'\n".repeat(1000), "the patterns up to here have 6"),
             (rule("").repeat(1001), "rules: there are 1001 rules; 1000 are the most"),
             (format!("rules = {}", "[".repeat(100_000)), "line 1: "),
         ] {

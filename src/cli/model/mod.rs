@@ -107,7 +107,8 @@ impl<'a> Work<'a> {
         let source = Source::read(&args.file, args.rules.dtype())?;
         let architecture = printable(&source.architecture.unwrap_or_else(|| "model".to_owned()));
         let all_typed = source.tensors.iter().all(|entry| entry.dtype.is_some());
-        if let (Some(dtype), None, true) = (rules.dtype(), args.rules.dtype(), all_typed) {
+        let speaks = world.as_ref().is_none_or(|world| world.rank == 0);
+        if let (Some(dtype), None, true) = (rules.dtype(), args.rules.dtype(), all_typed && speaks) {
             complain(&format!(
                 "warning: the rules' dtype, {dtype}, is for tensors that have none, and all of {} have one; \
                  pass --dtype to change them",

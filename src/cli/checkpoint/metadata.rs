@@ -29,10 +29,10 @@ pub(crate) const RESERVED: [&str; 12] = [
 
 /// Names that share a tensor with another one, and that one's: `{alias: owner}`, as Hugging Face writes them.
 /// `is_tensor` tells the names of tensors that are there: all owners, and no aliases.
-pub(crate) fn ties<'a>(
-    metadata: &'a BTreeMap<String, String>,
+pub(crate) fn ties(
+    metadata: &BTreeMap<String, String>,
     is_tensor: impl Fn(&str) -> bool,
-) -> impl Iterator<Item = (&'a str, &'a str)> {
+) -> impl Iterator<Item = (&str, &str)> {
     let all = metadata.iter().map(|(alias, owner)| (alias.as_str(), owner.as_str()));
     all.filter(move |(alias, owner)| {
         !RESERVED.contains(alias) && is_tensor(owner) && !is_tensor(alias) && names::check_tensor(alias).is_ok()

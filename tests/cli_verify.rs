@@ -250,7 +250,7 @@ fn metadata_that_lies_is_one_line() {
         ("fingerprint", "0123456789abcdef", "the fingerprint recorded is 0123456789abcdef"),
         ("layers.7.weight", "nothing", "layers.7.bias"),
         ("layers.7.weight", "scale", "are tied, but are [40, 24] BF16 and [] F32"),
-        ("scale.alias", "scale", "names, dtypes and shapes are not those recorded"),
+        ("embed.alias", "embed", "names, dtypes and shapes are not those recorded"),
         ("source_ties", "{}", "the source_ties that it records are no list of names"),
         ("shapes_fingerprint", "0123456789abcdef", "shapes_fingerprint is 0123456789abcdef, theirs "),
         ("whole", "{}", "only some of rank, world_size and whole"),

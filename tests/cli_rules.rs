@@ -176,3 +176,47 @@ fn bad_rules_are_refused() {
         assert!(line.contains(part), "{line}");
     }
 }
+
+/// `--dtype`, else the rule's, else the list's, else the rules' for all, else F32.
+#[test]
+fn dtypes_come_from_where_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let (model, rules) = (folder.path().join("model.json"), folder.path().join("rules.toml"));
+    let (model, rules) = (model.to_str().unwrap(), rules.to_str().unwrap());
+    fs::write(model, r#"{"a": {"shape": [4, 4]}, "b": {"shape": [4, 4]}, "c": {"dtype": "F16", "shape": [4]}}"#)
+        .unwrap();
+    let text = "rules = [{ match = 'a', init = 'normal', dtype = 'f16' }, { match = '*', init = 'normal' }]";
+    for (top, args, expected) in [
+        ("dtype = 'bf16'\n", &[][..], ["F16", "BF16", "F16"]),
+        ("", &[], ["F16", "F32", "F16"]),
+        ("", &["--dtype", "bf16"], ["BF16", "BF16", "BF16"]),
+        ("dtype = 'bf16'\n", &["--dtype", "f32"], ["F32", "F32", "F32"]),
+    ] {
+        fs::write(rules, format!("{top}{text}")).unwrap();
+        let args = [&["model", model, "--rules", rules, "--json", "--device", "cpu"], args].concat();
+        let output = run(&[&args[..], &["--dry-run"]].concat());
+        assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+        let plan: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let dtypes: Vec<_> = (0..3).map(|i| plan["plan"][i]["dtype"].as_str().unwrap()).collect();
+        assert_eq!(dtypes, expected, "{top}{args:?}");
+        let out = folder.path().join("model.safetensors");
+        let out = out.to_str().unwrap();
+        succeed(&[&args[..], &["--out", out, "--force"]].concat());
+        assert_eq!(json(&["verify", out, "--json"])["matches_rules"], true);
+    }
+    // One that says nothing of any tensor is said.
+    fs::write(rules, format!("dtype = 'bf16'\n{text}")).unwrap();
+    fs::write(model, r#"{"a": {"dtype": "F32", "shape": [4, 4]}, "b": {"dtype": "F32", "shape": [4, 4]}}"#).unwrap();
+    let output = run(&["model", model, "--rules", rules, "--dry-run"]);
+    let warning = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        output.status.success() && warning.contains("warning: the rules' dtype, BF16, is for tensors"),
+        "{warning}"
+    );
+    assert!(warning.contains("pass --dtype"), "{warning}");
+    let file = folder.path().join("untyped.safetensors");
+    let header = r#"{"w":{"shape":[1],"data_offsets":[0,4]}}"#;
+    fs::write(&file, [&(header.len() as u64).to_le_bytes(), header.as_bytes(), &[0; 4]].concat()).unwrap();
+    let line = complaint(&["model", file.to_str().unwrap(), "--dtype", "f32", "--device", "cpu"]);
+    assert!(line.contains("tensor \"w\": missing field `dtype`"), "{line}");
+}

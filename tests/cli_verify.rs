@@ -1,11 +1,14 @@
 //! `gpu-init verify` against seed and rules: what it passes, what it finds, and what it makes of files that lie.
 
+#[path = "common/header.rs"]
+mod header;
 #[path = "common/program.rs"]
 mod program;
 
 use std::fs;
 use std::path::Path;
 
+use header::{edit_header, edit_metadata};
 use program::{command, complaint, json, run, succeed};
 use serde_json::{Value, json as object};
 
@@ -72,24 +75,6 @@ impl Setup {
         }
         self.path(out)
     }
-}
-
-/// A file with its header changed; the data stays as it is.
-fn edit_header(path: &str, edit: impl FnOnce(&mut Value)) {
-    let file = fs::read(path).unwrap();
-    let start = 8 + u64::from_le_bytes(file[..8].try_into().unwrap()) as usize;
-    let mut header: Value = serde_json::from_slice(&file[8..start]).unwrap();
-    edit(&mut header);
-    let mut text = header.to_string().into_bytes();
-    text.resize(text.len().next_multiple_of(8), b' ');
-    fs::write(path, [&(text.len() as u64).to_le_bytes(), &text[..], &file[start..]].concat()).unwrap();
-}
-
-fn edit_metadata(path: &str, key: &str, value: Option<&str>) {
-    edit_header(path, |header| match value {
-        Some(value) => header["__metadata__"][key] = value.into(),
-        None => _ = header["__metadata__"].as_object_mut().unwrap().remove(key),
-    });
 }
 
 /// Changes the lowest bit of element `n` of a tensor.
@@ -264,6 +249,10 @@ fn metadata_that_lies_is_one_line() {
         ("stream_version", "2", "its stream version is 2 and this program's 1"),
         ("fingerprint", "0123456789abcdef", "the fingerprint recorded is 0123456789abcdef"),
         ("layers.7.weight", "nothing", "layers.7.bias"),
+        ("layers.7.weight", "scale", "are tied, but are [40, 24] BF16 and [] F32"),
+        ("embed.alias", "embed", "names, dtypes and shapes are not those recorded"),
+        ("source_ties", "{}", "the source_ties that it records are no list of names"),
+        ("shapes_fingerprint", "0123456789abcdef", "shapes_fingerprint is 0123456789abcdef, theirs "),
         ("whole", "{}", "only some of rank, world_size and whole"),
         ("world_size", "2", "only some of rank, world_size and whole"),
     ] {
@@ -463,4 +452,40 @@ fn ctrl_c_ends_it() {
         "{:?}: {errors}",
         output.status
     );
+    assert!(errors.contains("verify again") && !errors.contains("fill again"), "{errors}");
+}
+
+/// Whenever it comes, also after the last element.
+#[test]
+#[cfg(unix)]
+fn ctrl_c_has_no_report_of_a_part() {
+    let setup = Setup::new();
+    fs::write(setup.path("list.json"), r#"{"w": {"dtype": "F32", "shape": [2048, 2048]}}"#).unwrap();
+    fs::write(setup.path("rules.toml"), "default = 'orthogonal'").unwrap();
+    let file = setup.save("model.safetensors", &[]);
+    let start = std::time::Instant::now();
+    succeed(&["verify", &file]);
+    let whole = start.elapsed();
+    let mut interrupted = 0;
+    for step in (2..20).step_by(2) {
+        let child = command(&["verify", &file])
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(whole * step / 16);
+        std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).output().unwrap();
+        let output = child.wait_with_output().unwrap();
+        let errors = String::from_utf8(output.stderr).unwrap();
+        match output.status.code() {
+            Some(130) => {
+                assert!(errors.contains("verify again") && !errors.contains("fill again"), "{errors}");
+                assert!(!errors.contains("4194304 of 4194304") && output.stdout.is_empty(), "{errors}");
+                interrupted += 1;
+            }
+            // Before it listens, or when all is done.
+            code => assert!(code.is_none_or(|code| code == 0) && errors.is_empty(), "{code:?}: {errors}"),
+        }
+    }
+    assert!(interrupted > 0);
 }

@@ -237,3 +237,39 @@ fn every_scheme_has_its_law() {
         }
     }
 }
+
+/// What is too small for any type is an error, never a tensor of zeros; what a scale brings back is right.
+#[test]
+fn nothing_underflows_to_zeros() {
+    let of = |initializer: &str| Parameter::new([64, 64], initializer.parse().unwrap());
+    for initializer in [
+        "kaiming_normal(a=1e155)",
+        "kaiming_normal(a=-1e200)",
+        "kaiming_uniform(a=1e300)",
+        "xavier_normal(gain=5e-324)",
+        "xavier_uniform(gain=5e-324)",
+        "uniform(a=0, b=5e-324)",
+        "variance_scaling(scale=5e-324)",
+    ] {
+        for dtype in DType::ALL {
+            let error = of(initializer).dtype(dtype).resolve(0, 0).unwrap_err();
+            assert!(matches!(error, Error::Subnormal { .. }), "{initializer} {dtype}: {error:?}");
+        }
+    }
+    for initializer in ["normal(std=0.1)", "constant(val=0.1)", "uniform", "eye", "orthogonal", "xavier_normal"] {
+        let error = of(initializer).scale(1e-320).scale(1e-320).resolve(0, 0).unwrap_err();
+        assert!(matches!(error, Error::Subnormal { .. } | Error::InvalidOption { .. }), "{initializer}: {error:?}");
+        let error = of(initializer).scale(5e-324).resolve(0, 0).unwrap_err();
+        assert!(matches!(error, Error::Subnormal { .. }), "{initializer}: {error:?}");
+    }
+    // sqrt(2 / (1 + a^2)) / sqrt(64) = sqrt(2) / 8 * 1e-155, at which a^2 overflows; 1e10 is beside 1e9 where it does not.
+    for (a, scale) in [(1e155, 1e155), (-1e155, 1e155), (1e10, 1e10), (1e200, 1e200)] {
+        let initializer = Initializer::KaimingNormal { a, mode: FanMode::FanIn, nonlinearity: Nonlinearity::LeakyRelu };
+        let std = Parameter::new([64, 64], initializer).scale(scale).resolve(0, 0).unwrap().distribution.std();
+        assert!((std / (2f64.sqrt() / 8.0) - 1.0).abs() < 1e-7, "{a}: {std}");
+    }
+    // Zero is zero.
+    for initializer in ["xavier_normal(gain=0)", "normal(std=0)", "constant(val=0)", "uniform(a=0, b=0)"] {
+        assert!(of(initializer).scale(1e-300).resolve(0, 0).is_ok(), "{initializer}");
+    }
+}

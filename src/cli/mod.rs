@@ -8,6 +8,7 @@ mod checkpoint;
 mod devices;
 mod fill;
 mod histogram;
+mod input;
 mod launcher;
 mod model;
 mod npy;
@@ -69,7 +70,7 @@ pub(crate) fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            output::complain(&format!("error: {error:#}"));
+            output::complain(&format!("error: {}", output::reasons(&error)));
             // 130 is what shells give for Ctrl-C.
             if progress::go_on().is_break() { ExitCode::from(130) } else { ExitCode::FAILURE }
         }

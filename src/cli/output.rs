@@ -21,6 +21,18 @@ pub(crate) fn complain(line: &str) {
     let _ = writeln!(io::stderr(), "gpu-init: {}", printable(line));
 }
 
+/// An error and its causes. What the text has said already is left out: some errors say their cause themselves.
+pub(crate) fn reasons(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text += if text.is_empty() { "" } else { ": " };
+            text += &cause;
+        }
+    }
+    text
+}
+
 /// On one line and without control characters: names and texts of files may hold anything.
 pub(crate) fn printable(text: &str) -> String {
     let words: Vec<&str> =
@@ -54,4 +66,20 @@ pub(crate) fn binary_bytes(bytes: u64) -> String {
 /// 10^9 bytes a second.
 pub(crate) fn gb_per_s(bytes: u64, seconds: f64) -> f64 {
     bytes as f64 / seconds.max(1e-9) / 1e9
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::anyhow;
+
+    use super::reasons;
+
+    #[test]
+    fn no_cause_is_said_twice() {
+        let full = || std::io::Error::other("No space left");
+        assert_eq!(reasons(&anyhow!(full()).context("cannot write x")), "cannot write x: No space left");
+        let twice =
+            anyhow!(full()).context("failed to persist temporary file: No space left").context("cannot write x");
+        assert_eq!(reasons(&twice), "cannot write x: failed to persist temporary file: No space left");
+    }
 }

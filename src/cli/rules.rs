@@ -1,11 +1,11 @@
 //! The rules that the command line asks for: a file or a recipe, and what it overrides in them.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use gpu_init::{DType, Recipe, Rules};
+
+use super::input;
 
 /// Largest rules file that is read.
 pub(crate) const LARGEST: u64 = 1 << 20;
@@ -30,13 +30,9 @@ pub(crate) struct Args {
 /// The text of a rules file.
 pub(crate) fn read_text(path: &Path) -> anyhow::Result<String> {
     let shown = path.display();
-    let mut text = String::new();
-    let file = File::open(path).with_context(|| format!("cannot open {shown}"))?;
-    file.take(LARGEST + 1).read_to_string(&mut text).with_context(|| format!("cannot read {shown} as text"))?;
-    if text.len() as u64 > LARGEST {
-        bail!("{shown} has over {LARGEST} bytes; `gpu-init recipe llama` shows what a rules file is");
-    }
-    Ok(text)
+    let file = input::open(path).with_context(|| format!("cannot open {shown}"))?;
+    let text = input::text(file, LARGEST, "`gpu-init recipe llama` shows what a rules file is");
+    text.with_context(|| format!("cannot read {shown} as text"))
 }
 
 impl Args {

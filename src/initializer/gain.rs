@@ -46,6 +46,7 @@ pub enum Nonlinearity {
 /// assert_eq!(calculate_gain(Nonlinearity::Relu, None), 2f64.sqrt());
 /// assert_eq!(calculate_gain(Nonlinearity::Tanh, None), 5.0 / 3.0);
 /// assert_eq!(calculate_gain(Nonlinearity::LeakyRelu, Some(0.5)), (2.0f64 / 1.25).sqrt());
+/// assert_eq!(calculate_gain(Nonlinearity::LeakyRelu, Some(-1e200)), 2f64.sqrt() / 1e200);
 /// ```
 pub fn calculate_gain(nonlinearity: Nonlinearity, slope: Option<f64>) -> f64 {
     match nonlinearity {
@@ -53,7 +54,9 @@ pub fn calculate_gain(nonlinearity: Nonlinearity, slope: Option<f64>) -> f64 {
         Nonlinearity::Relu => 2f64.sqrt(),
         Nonlinearity::LeakyRelu => {
             let slope = slope.unwrap_or(0.01);
-            (2.0 / (1.0 + slope * slope)).sqrt()
+            let square = slope * slope;
+            // Beside a square that overflows, 1 is nothing. Not hypot: its last bit is the platform's.
+            if square.is_finite() { (2.0 / (1.0 + square)).sqrt() } else { 2f64.sqrt() / slope.abs() }
         }
         Nonlinearity::Selu => 0.75,
         _ => 1.0,

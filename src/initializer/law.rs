@@ -24,18 +24,26 @@ pub(crate) enum Law {
 impl Law {
     /// The law of every value times `scale`, which is above 0.
     pub(crate) fn scaled(self, scale: f64) -> Self {
+        let scaled = |value: f64| product(scale, value);
         match self {
-            Law::Normal { mean, std } => Law::Normal { mean: scale * mean, std: scale * std },
-            Law::Uniform { mean, bound } => Law::Uniform { mean: scale * mean, bound: scale * bound },
+            Law::Normal { mean, std } => Law::Normal { mean: scaled(mean), std: scaled(std) },
+            Law::Uniform { mean, bound } => Law::Uniform { mean: scaled(mean), bound: scaled(bound) },
             Law::Truncated { mean, std, low, high } => {
                 Law::Truncated { mean: scale * mean, std: scale * std, low: scale * low, high: scale * high }
             }
-            Law::Constant { value } => Law::Constant { value: scale * value },
-            Law::Diagonal { value, diagonal } => Law::Diagonal { value: scale * value, diagonal },
-            Law::Sparse { std, sparse } => Law::Sparse { std: scale * std, sparse },
-            Law::Orthogonal { gain, orthogonal } => Law::Orthogonal { gain: scale * gain, orthogonal },
+            Law::Constant { value } => Law::Constant { value: scaled(value) },
+            Law::Diagonal { value, diagonal } => Law::Diagonal { value: scaled(value), diagonal },
+            Law::Sparse { std, sparse } => Law::Sparse { std: scaled(std), sparse },
+            Law::Orthogonal { gain, orthogonal } => Law::Orthogonal { gain: scaled(gain), orthogonal },
         }
     }
+}
+
+/// A product that is zero only if a factor is. One that underflows becomes the least number instead, which no element
+/// type holds: an error where the distribution is made, not a tensor of zeros.
+fn product(a: f64, b: f64) -> f64 {
+    let product = a * b;
+    if product == 0.0 && a != 0.0 && b != 0.0 { product.signum() * f64::from_bits(1) } else { product }
 }
 
 impl Initializer {
@@ -65,7 +73,7 @@ impl Initializer {
         self.validate()?;
         // Every scheme by fans is one line over this.
         let scaled = |gain: f64, mode: FanMode, law: VarianceLaw, mean: f64| -> Result<Law> {
-            let std = gain * (1.0 / fan(operation, shape, layout, mode)?).sqrt();
+            let std = product(gain, (1.0 / fan(operation, shape, layout, mode)?).sqrt());
             Ok(match law {
                 VarianceLaw::Normal => Law::Normal { mean, std },
                 VarianceLaw::Uniform => Law::Uniform { mean, bound: 3f64.sqrt() * std },
@@ -93,7 +101,10 @@ impl Initializer {
             Initializer::LecunNormal => scaled(1.0, FanIn, TruncatedNormal, 0.0),
             Initializer::LecunUniform => scaled(1.0, FanIn, Uniform, 0.0),
             Initializer::Normal { mean, std } => Ok(Law::Normal { mean, std }),
-            Initializer::Uniform { a, b } => Ok(Law::Uniform { mean: a / 2.0 + b / 2.0, bound: b / 2.0 - a / 2.0 }),
+            Initializer::Uniform { a, b } => {
+                let (a, b) = (product(a, 0.5), product(b, 0.5));
+                Ok(Law::Uniform { mean: a + b, bound: b - a })
+            }
             Initializer::TruncatedNormal { mean, std, a, b } => Ok(Law::Truncated { mean, std, low: a, high: b }),
             Initializer::TruncatedNormalSigma { mean, std, lower, upper } => {
                 Ok(Law::Truncated { mean, std, low: mean + lower * std, high: mean + upper * std })

@@ -12,8 +12,10 @@ use super::pattern::{Pattern, Rank};
 use super::{Formula, Init, Rule, Rules};
 use crate::{DType, Layout};
 
-/// Most rules, which bounds the memory of their patterns.
+/// Most rules.
 const MOST: usize = 1000;
+/// Most bytes of all patterns compiled: 1000 of `(^|\.)ln_\w+\.weight$` have 58 MiB, 1000 globs 5.
+const PATTERNS: usize = 64 << 20;
 
 /// The text is no rules file.
 ///
@@ -94,13 +96,23 @@ impl FromStr for Rules {
             }
         });
         let tied = tied.collect::<Result<_, _>>()?;
+        let mut patterns = 0;
         let rules = file.rules.into_iter().map(|table| {
             let start = table.span().start;
-            table.into_inner().rule().map_err(|reason| wrong(Some(start), &reason))
+            let rule = table.into_inner().rule().map_err(|reason| wrong(Some(start), &reason))?;
+            patterns += rule.pattern.bytes();
+            if patterns > PATTERNS {
+                let reason = format!(
+                    "the patterns up to here have {patterns} bytes compiled, and {PATTERNS} are the most; use fewer or \
+                     simpler ones: [a-z] for \\w, * for {{1,99}}"
+                );
+                return Err(wrong(Some(start), &reason));
+            }
+            Ok(rule)
         });
         Ok(Rules {
             seed: file.seed.unwrap_or(0),
-            dtype: file.dtype.map_or_else(DType::default, |dtype| dtype.0),
+            dtype: file.dtype.map(|dtype| dtype.0),
             forced_dtype: None,
             listed_dtypes: false,
             layers: file.layers.map(NonZeroU64::get),
@@ -222,6 +234,7 @@ mod tests {
             (format!("tied = [['a', 'b'],\n['c', 'b']]{}", rule("")), "line 2: \"b\" is tied twice"),
             (format!("tied = [['a', 'a']]{}", rule("")), "line 1: \"a\" is tied twice"),
             (format!("tied = [['a']]{}", rule("")), "line 1: a tie needs two or more names"),
+            ("[[rules]]\nregex = '\\w{20}'\ninit = 'ones'\n".repeat(1000), "the patterns up to here have 6"),
             (rule("").repeat(1001), "rules: there are 1001 rules; 1000 are the most"),
             (format!("rules = {}", "[".repeat(100_000)), "line 1: "),
         ] {

@@ -1,4 +1,4 @@
-//! The layer of a tensor, told by its name: the first segment that is all digits, as 11 in
+//! The layer of a tensor, read from its name: the first segment that is all digits, as 11 in
 //! `transformer.h.11.mlp.c_fc.weight`; and how many layers there are beside it.
 
 use std::collections::HashMap;
@@ -34,10 +34,14 @@ impl<'a> Layers<'a> {
     }
 }
 
-/// What stands before the layer's index, and the index.
+/// What stands before the layer's index, and the index: `h.11.w`, or `h/11/w` as Flax has it.
 fn split(name: &str) -> Option<(&str, u64)> {
+    split_by(name, '.').or_else(|| split_by(name, '/'))
+}
+
+fn split_by(name: &str, separator: char) -> Option<(&str, u64)> {
     let mut start = 0;
-    for segment in name.split('.') {
+    for segment in name.split(separator) {
         if !segment.is_empty() && segment.bytes().all(|byte| byte.is_ascii_digit()) {
             return Some((&name[..start], segment.parse().ok()?));
         }
@@ -55,6 +59,8 @@ mod tests {
         assert_eq!(split("transformer.h.11.mlp.0.weight"), Some(("transformer.h.", 11)));
         assert_eq!(split("0.weight"), Some(("", 0)));
         assert_eq!(split("encoder.007"), Some(("encoder.", 7)));
+        assert_eq!(split("params/h/11/mlp/kernel"), Some(("params/h/", 11)));
+        assert_eq!(split("params/5/h.11.w"), Some(("params/5/h.", 11)));
         for name in ["", ".", "..", "layer1.conv2.weight", "h.-1.w", "h.1a.w", "h.99999999999999999999.w", "h.٣.w"] {
             assert_eq!(split(name), None, "{name}");
         }

@@ -11,6 +11,7 @@ mod plan;
 mod recipe;
 mod run;
 
+use std::collections::HashMap;
 use std::fmt;
 
 pub use error::PlanError;
@@ -63,12 +64,12 @@ use pattern::Pattern;
 /// # Ok::<(), gpu_init::ParseRulesError>(())
 /// ```
 ///
-/// A tensor's layer is the first segment of its name that is all digits; the number of layers is 1 + the largest
-/// index among the names that are the same up to it.
+/// A tensor's layer is the first segment of its name that is all digits, segments being parted by dots, or else by
+/// slashes; the number of layers is 1 + the largest index among the names that are the same up to it.
 #[derive(Debug, Clone)]
 pub struct Rules {
     seed: u64,
-    dtype: DType,
+    dtype: Option<DType>,
     forced_dtype: Option<DType>,
     /// Whether the list's dtypes count more than the rules'.
     listed_dtypes: bool,
@@ -115,8 +116,21 @@ impl Rules {
         Rules { seed, ..self }
     }
 
+    /// The `dtype` of the rules, which tensors have whose rule and list name none.
+    ///
+    /// ```
+    /// use gpu_init::{DType, Rules};
+    ///
+    /// let rules: Rules = "default = 'zeros'\ndtype = 'bf16'".parse()?;
+    /// assert_eq!(rules.dtype(), Some(DType::BF16));
+    /// # Ok::<(), gpu_init::ParseRulesError>(())
+    /// ```
+    pub fn dtype(&self) -> Option<DType> {
+        self.dtype
+    }
+
     /// With this element type for every tensor. Without it a tensor's is its rule's, else its own in the list, else
-    /// the `dtype` of the rules.
+    /// the `dtype` of the rules, else F32.
     ///
     /// ```
     /// use gpu_init::{DType, Plan, Recipe};
@@ -143,6 +157,36 @@ impl Rules {
     /// ```
     pub fn with_listed_dtypes(self) -> Self {
         Rules { listed_dtypes: true, ..self }
+    }
+
+    /// With more tied tensors, pairs of an owner and an alias: those that the model has by itself. The ties of the rules
+    /// come first: a name that they have already keeps its place there, and its owner.
+    ///
+    /// ```
+    /// use gpu_init::{Plan, Recipe};
+    ///
+    /// let rules = Recipe::XAVIER.rules().with_tied([("embed.weight", "head.weight")]);
+    /// let plan = Plan::new([("head.weight", [9, 4], None), ("embed.weight", [9, 4], None)], &rules)?;
+    /// assert_eq!((plan.entries().len(), &*plan.entries()[0].name), (1, "embed.weight"));
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    pub fn with_tied<N: Into<String>>(mut self, pairs: impl IntoIterator<Item = (N, N)>) -> Self {
+        let mut groups: HashMap<String, usize> = HashMap::new();
+        for (group, names) in self.tied.iter().enumerate() {
+            groups.extend(names.iter().map(|name| (name.clone(), group)));
+        }
+        for (owner, alias) in pairs.into_iter().map(|(owner, alias)| (owner.into(), alias.into())) {
+            if groups.contains_key(&alias) || owner == alias {
+                continue;
+            }
+            let group = *groups.entry(owner.clone()).or_insert_with(|| {
+                self.tied.push(vec![owner]);
+                self.tied.len() - 1
+            });
+            groups.insert(alias.clone(), group);
+            self.tied[group].push(alias);
+        }
+        self
     }
 }
 

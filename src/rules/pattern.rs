@@ -3,12 +3,16 @@
 use std::fmt;
 
 use globset::GlobBuilder;
-use regex::bytes::{Regex, RegexBuilder};
+use regex_automata::meta::Regex;
+use regex_automata::nfa::thompson::WhichCaptures;
+use regex_automata::util::syntax;
 
 /// Longest text, which bounds how deep a pattern nests.
 const LONGEST: usize = 1000;
 /// Bytes of a compiled pattern: `\w{9999}` is refused, and what passes is quick to match.
 const LARGEST: usize = 1 << 20;
+/// Bytes that matching with a pattern may take beside it.
+const CACHE: usize = 1 << 16;
 
 /// A condition on a tensor's name and rank.
 #[derive(Debug, Clone)]
@@ -52,15 +56,7 @@ impl Pattern {
         if text.len() > LONGEST {
             return Err(format!("{key} has {} bytes; {LONGEST} are the most", text.len()));
         }
-        let names = expression(text).and_then(|expression| {
-            RegexBuilder::new(&expression).dot_matches_new_line(key == "match").size_limit(LARGEST).build().map_err(
-                |error| {
-                    // A syntax error is drawn over several lines; the last says what it is.
-                    let error = error.to_string();
-                    error.rsplit("error: ").next().unwrap_or(&error).trim().to_owned()
-                },
-            )
-        });
+        let names = expression(text).and_then(|expression| compile(&expression, key == "match"));
         let names = names.map_err(|reason| format!("cannot read {key} = {text:?}: {reason}"))?;
         Ok(Pattern { key, text: text.to_owned(), names, rank })
     }
@@ -73,6 +69,32 @@ impl Pattern {
         };
         fits && self.names.is_match(name.as_bytes())
     }
+
+    /// Bytes of the compiled pattern.
+    pub(super) fn bytes(&self) -> usize {
+        self.names.memory_usage()
+    }
+}
+
+/// Any bytes may be matched, as globs have it.
+fn compile(expression: &str, dot_matches_new_line: bool) -> Result<Regex, String> {
+    let config = Regex::config()
+        .utf8_empty(false)
+        .which_captures(WhichCaptures::None)
+        .nfa_size_limit(Some(LARGEST))
+        .hybrid_cache_capacity(CACHE);
+    let syntax = syntax::Config::new().utf8(false).dot_matches_new_line(dot_matches_new_line);
+    Regex::builder().configure(config).syntax(syntax).build(expression).map_err(|error| {
+        match (error.syntax_error(), error.size_limit()) {
+            // It is drawn over several lines; the last says what it is.
+            (Some(error), _) => {
+                let error = error.to_string();
+                error.rsplit("error: ").next().unwrap_or(&error).trim().to_owned()
+            }
+            (_, Some(limit)) => format!("compiled it exceeds the size limit of {limit} bytes; repeat less"),
+            _ => error.to_string(),
+        }
+    })
 }
 
 /// As the rules have it.

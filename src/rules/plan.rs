@@ -259,13 +259,13 @@ impl<'a> Model<'a> {
         let aliases = self.aliases.get(tensor.name.as_str()).map(Vec::as_slice).unwrap_or_default();
         let listed = aliases.iter().fold(tensor.dtype, |dtype, alias| dtype.or(alias.dtype));
         let kept = listed.filter(|_| self.rules.listed_dtypes);
-        let dtype = self.rules.forced_dtype.or(kept).or_else(|| rule?.dtype).or(listed).unwrap_or(self.rules.dtype);
+        let dtype = self.rules.forced_dtype.or(kept).or_else(|| rule?.dtype).or(listed).or(self.rules.dtype);
         let layout = rule.map_or_else(Layout::default, |rule| rule.layout.clone());
         let initializer = self.initializer(ruled, init, &layout)?;
         let mut parameter = Parameter::new(&tensor.shape, initializer)
             .name(&tensor.name)
             .seed(self.rules.seed)
-            .dtype(dtype)
+            .dtype(dtype.unwrap_or_default())
             .layout(layout);
 
         let mut scale = 1.0;

@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::marker::PhantomData;
 
+use anyhow::Context;
+use safetensors::Dtype;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 
-use super::names;
+use super::{dtypes, names};
 
 /// What it says, unchecked but for the names.
 #[derive(Debug)]
@@ -20,10 +22,18 @@ pub(super) struct Header {
 /// Of one tensor.
 #[derive(Debug, Deserialize)]
 pub(super) struct Info {
-    pub(super) dtype: String,
+    /// A list needs none where something else says it.
+    pub(super) dtype: Option<String>,
     pub(super) shape: Vec<usize>,
     /// First byte and end, counted from the header's end. A list needs none.
     pub(super) data_offsets: Option<(u64, u64)>,
+}
+
+impl Info {
+    /// The type, which a file must have.
+    pub(super) fn dtype(&self) -> anyhow::Result<Dtype> {
+        dtypes::known(self.dtype.as_deref().context("missing field `dtype`; write the file again")?)
+    }
 }
 
 impl<'de> Deserialize<'de> for Header {
@@ -52,7 +62,7 @@ impl<'de> Visitor<'de> for HeaderVisitor {
                 header.metadata = metadata.map(|map| map.0).unwrap_or_default();
                 continue;
             }
-            names::check("tensor", &name).map_err(A::Error::custom)?;
+            names::check_tensor(&name).map_err(A::Error::custom)?;
             let info = map.next_value().map_err(|error| A::Error::custom(format_args!("tensor {name:?}: {error}")))?;
             header.tensors.push((name, info));
         }

@@ -1,15 +1,14 @@
 //! The index of a folder of shards: {"metadata": {...}, "weight_map": {"name": "model-00001-of-00002.safetensors"}}.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::io::{BufReader, Read};
 use std::path::Path;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use serde::Deserialize;
 
 use super::header::Unique;
 use super::{LARGEST, names};
+use crate::cli::input;
 
 /// The total size that an index may state is left alone: files in the wild have other counts there.
 #[derive(Deserialize)]
@@ -23,11 +22,7 @@ pub(super) struct Index(BTreeMap<String, String>);
 
 impl Index {
     pub(super) fn read(path: &Path) -> anyhow::Result<Self> {
-        let read = || {
-            let mut text = String::new();
-            BufReader::new(File::open(path)?.take(LARGEST + 1)).read_to_string(&mut text)?;
-            parse(&text)
-        };
+        let read = || parse(&input::text(input::open(path)?, LARGEST, "is it an index of shards?")?);
         read().with_context(|| format!("cannot read {}", path.display()))
     }
 
@@ -47,14 +42,11 @@ impl Index {
 }
 
 fn parse(text: &str) -> anyhow::Result<Index> {
-    if text.len() as u64 > LARGEST {
-        bail!("it has over {LARGEST} bytes; is it an index of shards?");
-    }
     let Text { weight_map: Unique(map) } =
         serde_json::from_str(text).context("it is no index {\"weight_map\": {\"tensor\": \"file\"}}")?;
     for (tensor, file) in &map {
-        names::check("tensor", tensor)?;
-        names::check("shard", file)?;
+        names::check_tensor(tensor)?;
+        names::check_file(file)?;
     }
     Ok(Index(map))
 }

@@ -1,14 +1,16 @@
 //! Models in files: what tensors one has, reading it back piece by piece, and writing one.
 //!
-//! What is read is not trusted: sizes are checked against the file before anything is allocated, and names before
-//! any of them becomes a path.
+//! What is read is not trusted: sizes are checked against the file before anything is allocated, and names of files
+//! before any of them becomes a path.
 
 mod dtypes;
 mod header;
 mod index;
 mod list;
+mod metadata;
 mod names;
 mod pieces;
+mod shapes;
 mod shard;
 mod shards;
 mod size;
@@ -18,13 +20,15 @@ mod write;
 
 pub(crate) use dtypes::fillable;
 pub(crate) use list::read as read_list;
+pub(crate) use metadata::{RESERVED, SHAPES, SOURCE_TIES, source_ties, ties};
 pub(crate) use pieces::Pieces;
+pub(crate) use shapes::shapes_fingerprint;
 pub(crate) use shard::{Shard, Stored};
 pub(crate) use shards::Checkpoint;
 pub(crate) use size::parse_size;
 pub(crate) use slices::{SLICES, Slices, rank_file};
-pub(crate) use source::{Entry, Source};
-pub(crate) use write::{Files, Finished, Planned};
+pub(crate) use source::Source;
+pub(crate) use write::{Files, Finished, Planned, leftovers_beside_ranks};
 
 // Elements are written and read as they lie in memory, and the file's are little-endian.
 const _: () = assert!(cfg!(target_endian = "little"));

@@ -1,37 +1,59 @@
-//! What a tensor or a shard may be called. Names come from files, and readers make paths of them.
+//! What tensors and shards may be called. Names come from files; those of shards become paths.
 
 use anyhow::bail;
 
-/// Refuses a name that is no plain name. `what` says whose it is.
-pub(super) fn check(what: &str, name: &str) -> anyhow::Result<()> {
-    let fault = if name.is_empty() {
-        "is empty"
+/// Refuses a tensor's name that nobody could print or type. Slashes are fine: Flax and TensorFlow have them.
+pub(super) fn check_tensor(name: &str) -> anyhow::Result<()> {
+    let fault = match unprintable(name) {
+        Some(fault) => fault,
+        None => return Ok(()),
+    };
+    bail!("the name {name:?} of a tensor {fault}; rename it")
+}
+
+/// Refuses a shard's name that is no plain name of a file in the folder of its index.
+pub(super) fn check_file(name: &str) -> anyhow::Result<()> {
+    let fault = if let Some(fault) = unprintable(name) {
+        fault
     } else if name.contains(['/', '\\']) {
         "has a path separator"
-    } else if name.chars().any(char::is_control) {
-        "has a control character"
     } else if matches!(name, "." | "..") {
         "means a folder"
     } else {
         return Ok(());
     };
-    bail!("the name {name:?} of a {what} {fault}; rename it, with dots between its parts")
+    bail!("the name {name:?} of a shard {fault}; name a file beside the index")
+}
+
+fn unprintable(name: &str) -> Option<&'static str> {
+    if name.is_empty() {
+        Some("is empty")
+    } else if name.chars().any(char::is_control) {
+        Some("has a control character")
+    } else {
+        None
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::check;
+    use super::{check_file, check_tensor};
 
     #[test]
     fn plain_names_pass() {
         for name in ["w", "model.layers.0.weight", "größe", "a b", "..w", "model-00001-of-00002.safetensors"] {
-            check("tensor", name).unwrap();
+            check_tensor(name).unwrap();
+            check_file(name).unwrap();
         }
-        for (name, fault) in
-            [("", "empty"), ("a/b", "separator"), ("a\\b", "separator"), ("a\n", "control"), ("..", "folder")]
-        {
-            let error = check("tensor", name).unwrap_err().to_string();
-            assert!(error.contains(fault) && error.contains("rename"), "{error}");
+        for (name, fault) in [("", "empty"), ("a\n", "control")] {
+            for error in [check_tensor(name), check_file(name)].map(|checked| checked.unwrap_err().to_string()) {
+                assert!(error.contains(fault), "{error}");
+            }
+        }
+        for (name, fault) in [("a/b", "separator"), ("/a", "separator"), ("a\\b", "separator"), ("..", "folder")] {
+            check_tensor(name).unwrap();
+            let error = check_file(name).unwrap_err().to_string();
+            assert!(error.contains(fault) && error.contains("beside the index"), "{error}");
         }
     }
 }

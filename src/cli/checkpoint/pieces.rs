@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 
 use super::shard::{Shard, Stored};
+use crate::cli::input;
 
 /// Bytes read at a time, as words.
 const PIECE: u64 = 64 << 20;
@@ -21,7 +22,7 @@ pub(crate) struct Pieces {
 
 impl Pieces {
     pub(crate) fn open(shard: &Shard) -> anyhow::Result<Self> {
-        let file = File::open(&shard.path).with_context(|| format!("cannot open {}", shard.path.display()))?;
+        let file = input::open(&shard.path).with_context(|| format!("cannot open {}", shard.path.display()))?;
         Ok(Pieces { path: shard.path.clone(), file, words: Vec::new() })
     }
 

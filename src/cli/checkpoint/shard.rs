@@ -1,7 +1,6 @@
 //! One .safetensors file: its header, read and checked against the file.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -11,6 +10,7 @@ use safetensors::Dtype;
 
 use super::header::{Header, Info};
 use super::{LARGEST, dtypes};
+use crate::cli::input;
 
 /// A file, its metadata and its tensors in the order of their data.
 #[derive(Debug)]
@@ -34,11 +34,7 @@ impl Shard {
     /// Reads the header only.
     pub(crate) fn open(path: &Path) -> anyhow::Result<Self> {
         let read = || {
-            // Asked before it is opened: that would wait for the other end of a pipe.
-            if !fs::metadata(path)?.is_file() {
-                bail!("it is not a regular file; name a .safetensors file");
-            }
-            let file = File::open(path)?;
+            let file = input::open(path)?;
             let len = file.metadata()?.len();
             read_header(file, len)
         };
@@ -77,7 +73,7 @@ fn located(tensors: Vec<(String, Info)>, start: u64, end: u64) -> anyhow::Result
     let mut stored = Vec::with_capacity(tensors.len());
     for (name, info) in tensors {
         let bytes = extent(&info, end - start).with_context(|| format!("tensor {name:?}"))?;
-        let dtype = dtypes::known(&info.dtype).with_context(|| format!("tensor {name:?}"))?;
+        let dtype = info.dtype().with_context(|| format!("tensor {name:?}"))?;
         stored.push(Stored { name, dtype, shape: info.shape, bytes: start + bytes.start..start + bytes.end });
     }
     stored.sort_by_key(|tensor| (tensor.bytes.start, tensor.bytes.end));
@@ -99,13 +95,14 @@ fn located(tensors: Vec<(String, Info)>, start: u64, end: u64) -> anyhow::Result
 
 /// Where a tensor says that its data is, if that is in the data and as long as its shape needs.
 fn extent(info: &Info, data: u64) -> anyhow::Result<Range<u64>> {
-    let needed = dtypes::bytes(dtypes::known(&info.dtype)?, &info.shape)?;
+    let dtype = info.dtype()?;
+    let needed = dtypes::bytes(dtype, &info.shape)?;
     let Some((start, end)) = info.data_offsets else { bail!("missing field `data_offsets`; write the file again") };
     if start > end || end > data {
         bail!("its data at {start}..{end} is not in the file, which has {data} bytes of data; get it again");
     }
     if end - start != needed {
-        let Info { dtype, shape, .. } = info;
+        let shape = &info.shape;
         bail!("{dtype} of shape {shape:?} has {needed} bytes, and its data {}; write the file again", end - start);
     }
     Ok(start..end)

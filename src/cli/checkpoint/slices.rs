@@ -1,8 +1,7 @@
 //! A folder of the files of several processes, and rank 0's list of which slice of which tensor is in which of them.
 
 use std::collections::{BTreeMap, HashSet};
-use std::fs::{self, File};
-use std::io::{BufReader, Read};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -10,6 +9,7 @@ use serde::Deserialize;
 
 use super::header::Unique;
 use super::{INDEX, SINGLE, Shard};
+use crate::cli::input;
 
 /// The list.
 pub(crate) const SLICES: &str = "model.slices.json";
@@ -19,6 +19,11 @@ const LARGEST: u64 = 1 << 30;
 /// A process' file.
 pub(crate) fn rank_file(rank: u64, size: u64) -> String {
     format!("model-rank-{rank:05}-of-{size:05}.safetensors")
+}
+
+/// Whether a file has a name that [`rank_file`] gives.
+pub(super) fn is_rank_file(name: &str) -> bool {
+    name.starts_with("model-rank-") && name.ends_with(".safetensors")
 }
 
 #[derive(Deserialize)]
@@ -56,35 +61,38 @@ pub(crate) struct Slices {
 }
 
 impl Slices {
-    /// The list that a path names or a folder has; none if it is something else.
+    /// The list that a path names or a folder has; none if it is something else. A folder that has two models is an
+    /// error: nobody knows which of them is meant.
     pub(crate) fn find(path: &Path) -> anyhow::Result<Option<Self>> {
-        if path.file_name().is_some_and(|name| name == SLICES) && path.is_file() {
-            return Self::read(path).map(Some);
+        if path.is_dir() {
+            return Self::of_folder(path);
         }
-        if !path.is_dir() || path.join(INDEX).exists() || path.join(SINGLE).exists() {
-            return Ok(None);
+        path.file_name().filter(|name| *name == SLICES).map(|_| Self::read(path)).transpose()
+    }
+
+    fn of_folder(folder: &Path) -> anyhow::Result<Option<Self>> {
+        let shown = folder.display();
+        let names = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.file_name());
+        let rank = names.filter_map(|name| name.into_string().ok()).find(|name| is_rank_file(name));
+        let there: Vec<&str> = [INDEX, SINGLE, SLICES].into_iter().filter(|name| folder.join(name).exists()).collect();
+        match (&there[..], &rank) {
+            ([a, b, ..], _) => {
+                bail!("the folder {shown} has {a} and {b}, which are two models; name one of the two files")
+            }
+            (&[SLICES], _) => Self::read(&folder.join(SLICES)).map(Some),
+            (&[single], Some(rank)) => {
+                bail!("the folder {shown} has {single} and {rank}, which are two models; name one of the two files")
+            }
+            ([], Some(_)) => {
+                bail!("cannot read the folder {shown}: {SLICES} is missing, rank 0 writes it last; run that again")
+            }
+            ([_] | [], None) => Ok(None),
         }
-        let list = path.join(SLICES);
-        if list.exists() {
-            return Self::read(&list).map(Some);
-        }
-        let names = fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.file_name());
-        if names.into_iter().any(|name| name.to_string_lossy().starts_with("model-rank-")) {
-            bail!(
-                "cannot read the folder {}: {SLICES} is missing, rank 0 writes it last; run that again",
-                path.display()
-            );
-        }
-        Ok(None)
     }
 
     fn read(path: &Path) -> anyhow::Result<Self> {
         let read = || {
-            let mut text = String::new();
-            BufReader::new(File::open(path)?.take(LARGEST + 1)).read_to_string(&mut text)?;
-            if text.len() as u64 > LARGEST {
-                bail!("it has over {LARGEST} bytes; is it a list of slices?");
-            }
+            let text = input::text(input::open(path)?, LARGEST, "is it a list of slices?")?;
             let folder = path.parent().unwrap_or(Path::new("")).to_owned();
             Self::parse(&text, folder)
         };
@@ -155,10 +163,10 @@ impl Slices {
     }
 
     /// Whether these are the tensors of the whole model.
-    pub(crate) fn agrees_with<'a>(&self, whole: impl ExactSizeIterator<Item = (&'a str, String, &'a [usize])>) -> bool {
+    pub(crate) fn agrees_with(&self, whole: impl ExactSizeIterator<Item = (String, String, Vec<usize>)>) -> bool {
         whole.len() == self.tensors.len()
             && whole.into_iter().all(|(name, dtype, shape)| {
-                self.tensors.get(name).is_some_and(|tensor| {
+                self.tensors.get(&name).is_some_and(|tensor| {
                     tensor.dtype == dtype && tensor.shape.iter().copied().eq(shape.iter().map(|&dim| dim as u64))
                 })
             })

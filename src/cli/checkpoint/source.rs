@@ -1,6 +1,6 @@
 //! `gpu-init model SOURCE`: the tensors of a model, from whatever kind of file lists them.
 
-use std::fs::File;
+use std::collections::{BTreeMap, HashMap};
 use std::io::Read;
 use std::path::Path;
 
@@ -8,12 +8,15 @@ use anyhow::{Context, bail};
 use gpu_init::DType;
 
 use super::shards::{self, Checkpoint};
-use super::{dtypes, list};
+use super::{dtypes, list, metadata};
+use crate::cli::input;
 
 /// The tensors, in the source's order.
 #[derive(Debug)]
 pub(crate) struct Source {
     pub(crate) tensors: Vec<Entry>,
+    /// Tensors, owner and alias, that are one in the files; both are among `tensors`.
+    pub(crate) ties: Vec<(String, String)>,
     /// `architecture` in the source's `__metadata__`.
     pub(crate) architecture: Option<String>,
 }
@@ -22,7 +25,8 @@ pub(crate) struct Source {
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) name: String,
-    pub(crate) dtype: DType,
+    /// None where a list names none.
+    pub(crate) dtype: Option<DType>,
     pub(crate) shape: Vec<usize>,
 }
 
@@ -34,7 +38,7 @@ impl Source {
         let source = if path.is_dir() || shards::is_index(path) {
             Checkpoint::open(path)?.source(asked)?
         } else {
-            let mut file = File::open(path).with_context(|| format!("cannot open {shown}"))?;
+            let mut file = input::open(path).with_context(|| format!("cannot open {shown}"))?;
             let mut start = Vec::new();
             file.by_ref().take(8).read_to_end(&mut start).with_context(|| format!("cannot read {shown}"))?;
             if is_safetensors(&start, path) {
@@ -59,15 +63,29 @@ fn is_safetensors(start: &[u8], path: &Path) -> bool {
 
 impl Checkpoint {
     fn source(self, asked: Option<DType>) -> anyhow::Result<Source> {
-        let architecture = self.metadata().get("architecture").cloned();
+        let metadata = self.metadata();
         let mut tensors = Vec::new();
         for shard in self.shards {
             for stored in shard.tensors {
                 let dtype = dtypes::to_fill(stored.dtype, asked)
                     .with_context(|| format!("tensor {:?} in {}", stored.name, shard.path.display()))?;
-                tensors.push(Entry { name: stored.name, dtype, shape: stored.shape });
+                tensors.push(Entry { name: stored.name, dtype: Some(dtype), shape: stored.shape });
             }
         }
-        Ok(Source { tensors, architecture })
+        let ties = add_tied(&mut tensors, &metadata);
+        Ok(Source { tensors, ties, architecture: metadata.get("architecture").cloned() })
     }
+}
+
+/// Lists the names that the metadata has as tied, as they were when the model was made.
+fn add_tied(tensors: &mut Vec<Entry>, metadata: &BTreeMap<String, String>) -> Vec<(String, String)> {
+    let by_name: HashMap<&str, &Entry> = tensors.iter().map(|entry| (entry.name.as_str(), entry)).collect();
+    let (mut aliases, mut ties) = (Vec::new(), Vec::new());
+    for (alias, owner) in metadata::ties(metadata, |name| by_name.contains_key(name)) {
+        let Entry { dtype, shape, .. } = by_name[owner];
+        aliases.push(Entry { name: alias.to_owned(), dtype: *dtype, shape: shape.clone() });
+        ties.push((owner.to_owned(), alias.to_owned()));
+    }
+    tensors.append(&mut aliases);
+    ties
 }

@@ -63,6 +63,8 @@ struct Work<'a> {
     rules: Rules,
     /// The rules as they are written.
     text: String,
+    /// Names that the source has as tied.
+    source_ties: Vec<String>,
     /// Of the whole model.
     whole: Plan,
     /// Of this process.
@@ -101,17 +103,28 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
 
 impl<'a> Work<'a> {
     fn read(args: &'a Args) -> anyhow::Result<Self> {
-        let (rules, text) = args.rules.read()?;
+        let (mut rules, text) = args.rules.read()?;
         let world = World::find(&args.world, |name| std::env::var(name).ok())?;
         let source = Source::read(&args.file, args.rules.dtype())?;
         let architecture = printable(&source.architecture.unwrap_or_else(|| "model".to_owned()));
-        let tensors = source.tensors.into_iter().map(|entry| (entry.name, entry.shape, Some(entry.dtype)));
+        let all_typed = source.tensors.iter().all(|entry| entry.dtype.is_some());
+        let speaks = world.as_ref().is_none_or(|world| world.rank == 0);
+        if let (Some(dtype), None, true) = (rules.dtype(), args.rules.dtype(), all_typed && speaks) {
+            complain(&format!(
+                "warning: the rules' dtype, {dtype}, is for tensors that have none, and all of {} have one; \
+                 pass --dtype to change them",
+                args.file.display()
+            ));
+        }
+        let source_ties = source.ties.iter().map(|(_, alias)| alias.clone()).collect();
+        rules = rules.with_tied(source.ties);
+        let tensors = source.tensors.into_iter().map(|entry| (entry.name, entry.shape, entry.dtype));
         let whole = Plan::new(tensors, &rules)?;
         let plan = match &world {
             Some(World { rank, size, .. }) => whole.shard(*rank, *size)?,
             None => whole.clone(),
         };
-        Ok(Work { args, architecture, rules, text, whole, plan, world })
+        Ok(Work { args, architecture, rules, text, source_ties, whole, plan, world })
     }
 
     fn rank(&self) -> u64 {

@@ -1,15 +1,18 @@
 //! A tensor's elements, piece by piece: what they say, and whether they are those that the rules give.
 
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use gpu_init::half::{bf16, f16};
-use gpu_init::{Cpu, DType, Element, Fill, Fingerprint, HostTensor, Parameter, PlanEntry, Stats};
+use gpu_init::{Cpu, DType, Element, Error, Fill, Fingerprint, HostTensor, Parameter, PlanEntry, Stats};
 use indicatif::ProgressBar;
 
 use crate::cli::backend::part_costs_whole;
 use crate::cli::checkpoint::{Pieces, Stored, fillable};
 use crate::cli::progress::{go_on, not_interrupted};
+
+/// What Ctrl-C leaves.
+pub(super) const NO_REPORT: &str = "there is no report of a part; verify again";
 
 /// What the elements of a tensor say.
 #[derive(Debug)]
@@ -73,7 +76,7 @@ pub(super) fn tensor(
     let mut difference: Option<Difference> = None;
     let mut made = expected.map(Made::new);
     pieces.for_each(stored, |start, bytes| {
-        not_interrupted("what was read so far says nothing of the rest")?;
+        not_interrupted(NO_REPORT)?;
         let range = start / dtype.size()..(start + bytes.len() as u64) / dtype.size();
         let fill = places.clone().elements(range.clone()).resolve(0, 0)?;
         let (part_fingerprint, part_stats) = measure(&fill, dtype, bytes);
@@ -125,7 +128,14 @@ impl<'a> Made<'a> {
         let whole = part_costs_whole(&entry.fill);
         let fill = |parameter: Parameter| {
             // Every parameter of a plan has its own seed.
-            let filled = Cpu::new().fill_all_with(&[parameter], &mut |_, _| go_on())?;
+            // After the last element there is nothing left to interrupt here.
+            let listener = &mut |done, total| if done < total { go_on() } else { ControlFlow::Continue(()) };
+            let filled = Cpu::new().fill_all_with(&[parameter], listener).map_err(|error| match error {
+                Error::Interrupted { done, total, .. } => {
+                    anyhow!("interrupted after {done} of {total} elements; {NO_REPORT}")
+                }
+                error => error.into(),
+            })?;
             filled.into_iter().next().context("nothing was filled")
         };
         // A piece goes before the next one is made.

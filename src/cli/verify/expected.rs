@@ -6,21 +6,22 @@ use gpu_init::{DType, Plan, PlanEntry};
 
 use super::part::Part;
 use super::rules::Sourced;
-use crate::cli::checkpoint::{Stored, fillable};
+use crate::cli::checkpoint::{Stored, fillable, source_ties, ties};
 
-/// Metadata that is no name of a tied tensor.
-const RESERVED: [&str; 10] = [
-    "format",
-    "generator",
-    "architecture",
-    "seed",
-    "stream_version",
-    "rules",
-    "fingerprint",
-    "rank",
-    "world_size",
-    "whole",
-];
+/// Names that share a tensor with another one, and that one's.
+pub(super) struct Ties<'a> {
+    pub(super) all: Vec<(&'a str, &'a str)>,
+    /// Those that do not come of the rules.
+    of_source: Vec<(&'a str, &'a str)>,
+}
+
+impl<'a> Ties<'a> {
+    pub(super) fn of(metadata: &'a BTreeMap<String, String>, is_tensor: impl Fn(&str) -> bool) -> anyhow::Result<Self> {
+        let all: Vec<_> = ties(metadata, is_tensor).collect();
+        let of_source = source_ties(metadata, &all)?;
+        Ok(Ties { all, of_source })
+    }
+}
 
 /// The plan of a file's tensors, by their names and those tied to them.
 pub(super) struct Expected {
@@ -31,30 +32,30 @@ pub(super) struct Expected {
 impl Expected {
     pub(super) fn new<'a>(
         stored: impl Iterator<Item = &'a Stored>,
-        metadata: &BTreeMap<String, String>,
         part: Option<&Part>,
+        ties: &Ties<'_>,
         Sourced { rules, .. }: &Sourced,
     ) -> anyhow::Result<Self> {
         let mut listed: Vec<(String, Vec<usize>, Option<DType>)> = match part {
             Some(part) => {
-                let whole = part.whole.values();
-                whole.map(|entry| (entry.name.clone(), entry.shape.clone(), Some(entry.dtype))).collect()
+                let whole = part.whole.iter();
+                whole.map(|(name, whole)| (name.clone(), whole.shape.clone(), Some(whole.dtype))).collect()
             }
             None => stored
                 .filter_map(|stored| Some((stored.name.clone(), stored.shape.clone(), Some(fillable(stored.dtype)?))))
                 .collect(),
         };
         // Tied names were listed when the model was made, and count as layers and as a bias' weight.
-        let mut tied = Vec::new();
         let by_name: HashMap<&str, usize> =
             listed.iter().enumerate().map(|(i, (name, ..))| (name.as_str(), i)).collect();
-        for (alias, owner) in aliases(metadata) {
-            if let (None, Some(&owner)) = (by_name.get(alias), by_name.get(owner)) {
-                tied.push((alias.to_owned(), listed[owner].1.clone(), listed[owner].2));
-            }
-        }
+        let of = |&(alias, owner): &(&str, &str)| {
+            let (_, shape, dtype) = &listed[*by_name.get(owner)?];
+            Some((alias.to_owned(), shape.clone(), *dtype))
+        };
+        let mut tied = ties.all.iter().filter_map(of).collect();
         listed.append(&mut tied);
-        let mut plan = Plan::new(listed, rules)?;
+        let rules = rules.clone().with_tied(ties.of_source.iter().map(|&(alias, owner)| (owner, alias)));
+        let mut plan = Plan::new(listed, &rules)?;
         if let Some(Part { rank, world, .. }) = part {
             plan = plan.shard(*rank, *world)?;
         }
@@ -100,12 +101,6 @@ impl Expected {
     fn entry(&self, name: &str) -> Option<&PlanEntry> {
         self.by_name.get(name).map(|&i| &self.plan.entries()[i])
     }
-}
-
-/// Names that share a tensor with another one, and that one's, as Hugging Face writes them.
-fn aliases(metadata: &BTreeMap<String, String>) -> impl Iterator<Item = (&str, &str)> {
-    let all = metadata.iter().map(|(alias, owner)| (alias.as_str(), owner.as_str()));
-    all.filter(|(alias, _)| !RESERVED.contains(alias))
 }
 
 fn mismatch(entry: &PlanEntry, stored: &Stored) -> Option<String> {

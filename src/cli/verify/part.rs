@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, anyhow, bail};
-use gpu_init::{Initializer, Parameter, Shard};
+use gpu_init::{DType, Initializer, Parameter, Shard};
 
-use crate::cli::checkpoint::{Entry, Stored, read_list};
+use crate::cli::checkpoint::{Stored, fillable, read_list};
 
 #[derive(Debug)]
 pub(super) struct Part {
@@ -13,7 +13,14 @@ pub(super) struct Part {
     pub(super) rank: u64,
     pub(super) world: u64,
     /// The tensors of the whole model.
-    pub(super) whole: BTreeMap<String, Entry>,
+    pub(super) whole: BTreeMap<String, Whole>,
+}
+
+/// A tensor of the whole model.
+#[derive(Debug)]
+pub(super) struct Whole {
+    pub(super) dtype: DType,
+    pub(super) shape: Vec<usize>,
 }
 
 impl Part {
@@ -33,9 +40,21 @@ impl Part {
         if rank >= world {
             bail!("it records rank {rank} of {world}, and ranks count from 0; write the model again");
         }
-        let whole = read_list(whole.as_bytes(), None).context("the whole model that it records")?.tensors;
-        let whole = whole.into_iter().map(|entry| (entry.name.clone(), entry)).collect();
+        let listed = read_list(whole.as_bytes(), None).context("the whole model that it records")?.tensors;
+        let mut whole = BTreeMap::new();
+        for entry in listed {
+            let name = entry.name;
+            let dtype = entry.dtype.with_context(|| {
+                format!("tensor {name:?} of the whole model that it records has no dtype; write the model again")
+            })?;
+            whole.insert(name, Whole { dtype, shape: entry.shape });
+        }
         Ok(Some(Part { rank, world, whole }))
+    }
+
+    /// Name, type and shape of each tensor of the whole model.
+    pub(super) fn described(&self) -> impl ExactSizeIterator<Item = (String, String, Vec<usize>)> {
+        self.whole.iter().map(|(name, Whole { dtype, shape })| (name.clone(), dtype.to_string(), shape.clone()))
     }
 
     fn places(&self, stored: &Stored) -> anyhow::Result<Parameter> {
@@ -43,6 +62,12 @@ impl Part {
         let (rank, world) = (self.rank, self.world);
         let whole = self.whole.get(name);
         let whole = whole.with_context(|| format!("tensor {name:?} is not in the whole model that it records"))?;
+        if fillable(stored.dtype) != Some(whole.dtype) {
+            let (is, recorded) = (stored.dtype, whole.dtype);
+            bail!(
+                "tensor {name:?}: it is {is}, and {recorded} in the whole model that it records; write the model again"
+            );
+        }
         let parameter = Parameter::new(&whole.shape[..], Initializer::ZEROS);
         let differ = (0..shape.len()).filter(|&dim| whole.shape.get(dim) != Some(&shape[dim])).collect::<Vec<_>>();
         match differ[..] {

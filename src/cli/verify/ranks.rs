@@ -5,15 +5,16 @@ use gpu_init::Fingerprint;
 
 use super::part::Part;
 use super::rules::Given;
-use super::{Examination, examine};
-use crate::cli::checkpoint::{Checkpoint, SLICES, Shard, Slices};
+use super::work::Budget;
+use super::{Examination, examine::examine};
+use crate::cli::checkpoint::{Checkpoint, SHAPES, SLICES, SOURCE_TIES, Shard, Slices};
 use crate::cli::progress::bar;
 
 /// What all files of a model say alike.
-const COMMON: [&str; 5] = ["seed", "rules", "stream_version", "world_size", "whole"];
+const COMMON: [&str; 7] = ["seed", "rules", "stream_version", "world_size", "whole", SHAPES, SOURCE_TIES];
 
 /// Every rank's file, one after the other; what a tensor is to have is asked of its own metadata.
-pub(super) fn examine_all(slices: &Slices, given: &Given) -> anyhow::Result<Examination> {
+pub(super) fn examine_all(slices: &Slices, given: &Given, budget: &mut Budget) -> anyhow::Result<Examination> {
     let (files, bytes) = slices.files()?;
     let progress = bar("verifying", bytes);
     let mut all: Option<Examination> = None;
@@ -24,8 +25,7 @@ pub(super) fn examine_all(slices: &Slices, given: &Given) -> anyhow::Result<Exam
         let part = Part::of(&shard.metadata).with_context(|| format!("cannot verify {shown}"))?;
         match part {
             Some(part) if (part.rank, part.world) == (rank, slices.world) => {
-                let whole = part.whole.values();
-                if !slices.agrees_with(whole.map(|entry| (&*entry.name, entry.dtype.to_string(), &*entry.shape))) {
+                if !slices.agrees_with(part.described()) {
                     problems.push(format!("{shown}: the whole model that it records is not that of {SLICES}"));
                 }
             }
@@ -34,7 +34,7 @@ pub(super) fn examine_all(slices: &Slices, given: &Given) -> anyhow::Result<Exam
             }
             None => bail!("cannot verify {shown}: it records no rank; write it again as its name says"),
         }
-        let mut one = examine(Checkpoint { shards: vec![shard] }, given, &progress)?;
+        let mut one = examine(Checkpoint { shards: vec![shard] }, given, budget, &progress)?;
         one.problems.append(&mut problems);
         all = Some(match all {
             Some(all) => all.join(one, &shown.to_string()),
@@ -57,6 +57,7 @@ impl Examination {
             self.problems.push(format!("{shown}: its {key} is not rank 0's"));
         }
         self.problems.append(&mut other.problems);
+        self.unchecked.append(&mut other.unchecked);
         self.files += other.files;
         self.tensors.append(&mut other.tensors);
         self.fingerprint += other.fingerprint;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use gpu_init::Stats;
+use gpu_init::{Fingerprint, Stats};
 use serde_json::{Value, json};
 
 use super::compare::{Compared, Verdict};
@@ -20,8 +20,8 @@ pub(super) struct Report<'a> {
 
 impl Report<'_> {
     pub(super) fn json(&self, verbose: bool) -> Value {
-        let Examination { files, tensors, fingerprint, recorded, rules, matches, problems, metadata } =
-            &self.examination;
+        let Examination { files, tensors, fingerprint, recorded, shapes, recorded_shapes, .. } = &self.examination;
+        let Examination { rules, matches, problems, unchecked, metadata, .. } = &self.examination;
         let (bytes, stats) = (self.bytes(), self.stats());
         let mut report = json!({
             "model": self.model.display().to_string(),
@@ -44,8 +44,11 @@ impl Report<'_> {
             "matches_rules": matches,
             "fingerprint": fingerprint.to_string(),
             "recorded_fingerprint": recorded,
-            "agrees": problems.is_empty(),
+            "shapes_fingerprint": shapes.to_string(),
+            "recorded_shapes_fingerprint": recorded_shapes,
+            "agrees": self.examination.agrees(),
             "problems": problems,
+            "unchecked": unchecked,
         });
         if let Some(ranks) = self.ranks {
             report["world_size"] = ranks.into();
@@ -57,7 +60,7 @@ impl Report<'_> {
     }
 
     pub(super) fn text(&self, verbose: bool) -> String {
-        let Examination { files, tensors, fingerprint, recorded, .. } = &self.examination;
+        let Examination { files, tensors, fingerprint, recorded, shapes, recorded_shapes, .. } = &self.examination;
         let mut text = format!("{}\n", printable(&self.model.display().to_string()));
         if verbose {
             text.extend(tensors.iter().map(Examined::line));
@@ -74,22 +77,18 @@ impl Report<'_> {
             text += &row("NaN, inf", format!("{nan}, {infinite}"));
         }
         text += &row("rules", self.rules());
-        text += &row(
-            "fingerprint",
-            match recorded {
-                Some(recorded) if *recorded == fingerprint.to_string() => format!("{fingerprint}, as recorded"),
-                Some(recorded) => format!("{fingerprint}, recorded {}", printable(recorded)),
-                None => format!("{fingerprint}, none recorded"),
-            },
-        );
+        text += &row("fingerprint", beside(fingerprint, recorded, "none recorded"));
+        text += &row("shapes", beside(shapes, recorded_shapes, "not recorded"));
+        text.extend(self.examination.unchecked.iter().map(|what| row("unchecked", printable(what))));
         text
     }
 
     /// Whether all is as the rules give.
     fn rules(&self) -> String {
-        let Examination { rules, matches, .. } = &self.examination;
+        let Examination { rules, recorded, matches, .. } = &self.examination;
         let Some((seed, source)) = rules else {
-            return "none recorded, so only the fingerprint is checked; pass --rules or --recipe".to_owned();
+            let fingerprint = if recorded.is_some() { "only the fingerprint is checked" } else { "nothing is checked" };
+            return format!("none recorded, so {fingerprint}; pass --rules or --recipe");
         };
         let source = printable(source);
         match matches {
@@ -115,6 +114,15 @@ impl Report<'_> {
     fn stats(&self) -> Option<Stats> {
         let compared = self.examination.tensors.iter().filter_map(|one| one.compared.as_ref());
         compared.map(|compared| compared.stats).reduce(|all, one| all.join(&one))
+    }
+}
+
+/// A fingerprint and the one that is recorded.
+fn beside(is: &Fingerprint, recorded: &Option<String>, none: &str) -> String {
+    match recorded {
+        Some(recorded) if *recorded == is.to_string() => format!("{is}, as recorded"),
+        Some(recorded) => format!("{is}, recorded {}", printable(recorded)),
+        None => format!("{is}, {none}"),
     }
 }
 

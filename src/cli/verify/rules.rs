@@ -50,7 +50,7 @@ impl Given {
     }
 
     /// Whether the command line says anything.
-    pub(super) fn is_told(&self) -> bool {
+    pub(super) fn is_specified(&self) -> bool {
         self.rules.is_some() || self.seed.is_some()
     }
 

@@ -16,7 +16,8 @@ use gpu_init::{DType, HostTensor};
 
 pub(crate) use self::commit::Finished;
 use super::super::place::Place;
-use super::{INDEX, SINGLE, dtypes};
+use super::slices::is_rank_file;
+use super::{INDEX, SINGLE, SLICES, dtypes};
 
 /// A tensor to be written.
 #[derive(Debug, Clone, Copy)]
@@ -105,13 +106,12 @@ impl Files {
         let place = |name: &str| Place::check(&folder.join(name), force);
         let shards = shards(members, |i| place(&name(i)))?;
         let index = (count > 1).then(|| place(INDEX)).transpose()?;
-        let leftovers = leftovers(folder, &shards, index.is_some())?;
-        if let Some(other) = leftovers.first().filter(|_| !force) {
-            bail!(
-                "{} exists; name another folder, or pass --force to replace the model that is there",
-                other.display()
-            );
-        }
+        let replaced = |name: &str| {
+            let path = folder.join(name);
+            name == INDEX && index.is_some() || shards.iter().any(|shard| shard.place.path() == path)
+        };
+        let other = |name: &str| is_of_one_process(name) && !replaced(name) || name == SLICES || is_rank_file(name);
+        let leftovers = leftovers(folder, other, force)?;
         Ok(Files { shards, index, leftovers })
     }
 
@@ -150,22 +150,32 @@ fn shards(members: Vec<Vec<Member>>, place: impl Fn(usize) -> anyhow::Result<Pla
     members.into_iter().enumerate().map(shard).collect()
 }
 
-/// Files of the names that a model's have, that will not be replaced.
-fn leftovers(folder: &Path, shards: &[Shard], index: bool) -> anyhow::Result<Vec<PathBuf>> {
+/// Whether a file has the name of one of a model that one process has written.
+fn is_of_one_process(name: &str) -> bool {
+    matches!(name, SINGLE | INDEX) || split::is_file_name(name)
+}
+
+/// Files of a model of one process in the folder for those of several, the index first: while it is there, readers
+/// take that model for the folder's. With `force` they are to go once the new model is there, else they are an error.
+pub(crate) fn leftovers_beside_ranks(folder: &Path, force: bool) -> anyhow::Result<Vec<PathBuf>> {
+    let mut found = leftovers(folder, is_of_one_process, force)?;
+    found.sort_by_key(|path| !path.ends_with(INDEX));
+    Ok(found)
+}
+
+/// Files of another model in a folder, by their names.
+fn leftovers(folder: &Path, other: impl Fn(&str) -> bool, force: bool) -> anyhow::Result<Vec<PathBuf>> {
     let read = || -> std::io::Result<Vec<PathBuf>> {
-        let mut found = Vec::new();
-        for entry in fs::read_dir(folder)? {
-            let name = entry?.file_name();
-            let Some(name) = name.to_str() else { continue };
-            let path = folder.join(name);
-            let replaced = name == INDEX && index || shards.iter().any(|shard| shard.place.path() == path);
-            if !replaced && (matches!(name, SINGLE | INDEX) || split::is_file_name(name)) {
-                found.push(path);
-            }
-        }
-        Ok(found)
+        let names = fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name())).collect::<std::io::Result<Vec<_>>>()?;
+        Ok(names.iter().filter(|name| name.to_str().is_some_and(&other)).map(|name| folder.join(name)).collect())
     };
-    read().with_context(|| format!("cannot read the folder {}", folder.display()))
+    let found = read().with_context(|| format!("cannot read the folder {}", folder.display()))?;
+    match found.first().filter(|_| !force) {
+        Some(path) => {
+            bail!("{} exists; name another folder, or pass --force to replace the model that is there", path.display())
+        }
+        None => Ok(found),
+    }
 }
 
 #[cfg(test)]

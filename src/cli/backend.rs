@@ -8,7 +8,9 @@ use gpu_init::{
 };
 
 use super::adapter::adapter_for;
+use super::memory;
 use super::output::complain;
+use super::progress::not_interrupted;
 
 /// `--device`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +32,15 @@ impl FromStr for Choice {
                 .map(Choice::Adapter)
                 .map_err(|_| "use auto, cpu or the number of an adapter in `gpu-init devices`".to_owned()),
         }
+    }
+}
+
+impl Choice {
+    /// Fails if there is no such adapter. None is opened.
+    pub(crate) fn check(self) -> gpu_init::Result<()> {
+        let Choice::Adapter(index) = self else { return Ok(()) };
+        let count = pollster::block_on(gpu_init::adapters()).len();
+        if index < count { Ok(()) } else { Err(Error::NoSuchAdapter { operation: "dry run", index, count }) }
     }
 }
 
@@ -108,11 +119,11 @@ impl Backend {
         Ok(fingerprints.into_iter().zip(stats).collect())
     }
 
-    /// Whether the device's memory has room for a plan, unless its tensors are made one by one.
-    pub(crate) fn check_memory(&self, plan: &Plan, one_by_one: bool) -> gpu_init::Result<()> {
-        let Backend::Gpu(device) = self else { return Ok(()) };
+    /// Whether the device's memory has room for a plan: for all its tensors, or for each by itself.
+    pub(crate) fn check_memory(&self, plan: &Plan, one_by_one: bool) -> anyhow::Result<()> {
+        let Backend::Gpu(device) = self else { return memory::check_plan(plan, one_by_one) };
         match device.memory() {
-            Some(memory) if !one_by_one => plan.fits(memory),
+            Some(memory) if !one_by_one => Ok(plan.fits(memory)?),
             _ => Ok(()),
         }
     }
@@ -142,6 +153,15 @@ pub(crate) fn part_costs_whole(fill: &Fill) -> bool {
 }
 
 impl Filled {
+    /// Statistics and fingerprint.
+    pub(crate) fn examine(&self) -> anyhow::Result<(Stats, Fingerprint)> {
+        const LEFT: &str = "the tensor is filled, but neither checked nor saved";
+        not_interrupted(LEFT)?;
+        let stats = self.stats()?;
+        not_interrupted(LEFT)?;
+        Ok((stats, self.fingerprint()?))
+    }
+
     pub(crate) fn stats(&self) -> gpu_init::Result<Stats> {
         match self {
             Filled::Gpu(tensor) => tensor.stats(),

@@ -4,6 +4,7 @@
 mod commit;
 mod encode;
 mod split;
+mod steps;
 mod stream;
 
 use std::collections::{BTreeMap, HashSet};
@@ -15,7 +16,10 @@ use anyhow::{Context, bail};
 use gpu_init::{DType, HostTensor};
 
 pub(crate) use self::commit::Finished;
-use super::super::place::Place;
+use self::commit::Index;
+pub(crate) use self::split::is_shard;
+use super::super::place::{Make, Place};
+use super::role::{Role, role};
 use super::{INDEX, SINGLE, dtypes};
 
 /// A tensor to be written.
@@ -32,6 +36,8 @@ pub(crate) struct Files {
     shards: Vec<Shard>,
     /// Where the index goes, if there are several shards.
     index: Option<Place>,
+    /// The shards' usual names, if a model is there that has them.
+    usual: Vec<PathBuf>,
     /// Files of another model in the folder, which go when this one is there.
     leftovers: Vec<PathBuf>,
 }
@@ -58,12 +64,13 @@ struct Member {
 impl Files {
     /// Plans one file `out`, or shards of at most `max_shard_size` bytes of data in the folder `out`; a tensor
     /// beyond that has a shard of its own. No tensors are a file of metadata: what a process writes that has no part of
-    /// any. All that can be known to fail fails here.
+    /// any. All that can be known to fail fails here. `make` checks or claims the place of the file that is written last.
     pub(crate) fn plan(
         out: &Path,
         max_shard_size: Option<u64>,
         tensors: &[Planned<'_>],
         force: bool,
+        make: Make,
     ) -> anyhow::Result<Self> {
         let mut members = Vec::with_capacity(tensors.len());
         let (mut names, mut total) = (HashSet::new(), 0u64);
@@ -75,20 +82,12 @@ impl Files {
             }
             members.push(Member { tensor, name: name.to_owned(), dtype, shape: shape.to_vec(), bytes });
         }
-        if max_shard_size.is_none() && out.is_dir() {
-            let shown = out.display();
-            bail!(
-                "cannot write {shown}: it is a folder; name a file in it, or pass --max-shard-size 5GB for shards in it"
-            );
-        }
-        if max_shard_size.is_some() && !out.is_dir() {
-            bail!("cannot write shards to {}: there is no such folder; make it first", out.display());
-        }
         let files = match max_shard_size {
             None => {
-                Files { shards: shards(vec![members], |_| Place::check(out, force))?, index: None, leftovers: vec![] }
+                let shards = vec![Shard::new(make(out, force)?, members)];
+                Files { shards, index: None, usual: vec![], leftovers: vec![] }
             }
-            Some(limit) => Self::sharded(out, split::split(members, |member| member.bytes, limit), force)?,
+            Some(limit) => Self::sharded(out, split::split(members, |member| member.bytes, limit), force, make)?,
         };
         if let Some(shard) = files.shards.first() {
             shard.place.check_room(total)?;
@@ -96,23 +95,54 @@ impl Files {
         Ok(files)
     }
 
-    fn sharded(folder: &Path, members: Vec<Vec<Member>>, force: bool) -> anyhow::Result<Self> {
+    fn sharded(folder: &Path, members: Vec<Vec<Member>>, force: bool, make: Make) -> anyhow::Result<Self> {
         let count = members.len();
         if count == 0 {
             bail!("cannot write shards to {}: there are no tensors", folder.display());
         }
-        let name = |i| if count == 1 { SINGLE.to_owned() } else { split::file_name(i, count) };
-        let place = |name: &str| Place::check(&folder.join(name), force);
-        let shards = shards(members, |i| place(&name(i)))?;
-        let index = (count > 1).then(|| place(INDEX)).transpose()?;
-        let leftovers = leftovers(folder, &shards, index.is_some())?;
+        let index = make(&folder.join(if count == 1 { SINGLE } else { INDEX }), force)?;
+        let path = |i, version| folder.join(split::file_name(i, count, version));
+        let is_free = |version: &u32| (0..count).all(|i| path(i, *version).symlink_metadata().is_err());
+        let mut members = members.into_iter().enumerate();
+        let files = if count == 1 {
+            let shards = members.map(|(_, members)| members).next().map(|members| Shard::new(index, members));
+            Files { shards: shards.into_iter().collect(), index: None, usual: vec![], leftovers: vec![] }
+        } else {
+            let version = if force { (0..).find(is_free).unwrap_or(0) } else { 0 };
+            let shard = |(i, members)| Ok(Shard::new(Place::among_others(&path(i, version), force)?, members));
+            let shards = members.by_ref().map(shard).collect::<anyhow::Result<_>>()?;
+            let usual = if version == 0 { vec![] } else { (0..count).map(|i| path(i, 0)).collect() };
+            Files { shards, index: Some(index), usual, leftovers: vec![] }
+        };
+        let leftovers = files.leftovers(folder)?;
         if let Some(other) = leftovers.first().filter(|_| !force) {
             bail!(
                 "{} exists; name another folder, or pass --force to replace the model that is there",
                 other.display()
             );
         }
-        Ok(Files { shards, index, leftovers })
+        Ok(Files { leftovers, ..files })
+    }
+
+    /// Files of the names that a model's have, that will not be replaced.
+    fn leftovers(&self, folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+        let places = self.shards.iter().map(|shard| &shard.place).chain(&self.index).map(Place::path);
+        let replaced: HashSet<&Path> = places.chain(self.usual.iter().map(PathBuf::as_path)).collect();
+        let read = || -> std::io::Result<Vec<PathBuf>> {
+            let mut found = Vec::new();
+            for entry in fs::read_dir(folder)? {
+                let name = entry?.file_name();
+                let Some(name) = name.to_str() else { continue };
+                let path = folder.join(name);
+                if role(name) == Some(Role::Whole) && !replaced.contains(&*path) {
+                    found.push(path);
+                }
+            }
+            // An index goes before the shards that it names.
+            found.sort_by_key(|path| !path.ends_with(INDEX));
+            Ok(found)
+        };
+        read().with_context(|| format!("cannot read the folder {}", folder.display()))
     }
 
     /// Writes everything under temporary names, pieces of tensors one after the other: `produce` is called with a
@@ -126,46 +156,25 @@ impl Files {
         produce: impl FnMut(usize, Range<u64>) -> anyhow::Result<HostTensor>,
         progress: impl FnMut(u64),
     ) -> anyhow::Result<Finished> {
-        let Files { shards, index, leftovers } = self;
+        let Files { shards, index, usual, leftovers } = self;
         let headers = shards.iter().map(|shard| encode::header(metadata, shard)).collect::<anyhow::Result<Vec<_>>>()?;
         // The index first: it is small, and a disk that has no room for it has none for the rest.
-        let index = index.map(|place| commit::index(place, &shards)).transpose()?;
+        let index = index.map(|place| Index::new(place, &shards, &usual)).transpose()?;
         let temporaries = stream::stream(&shards, &headers, produce, progress)?;
         Ok(Finished::new(shards, headers, temporaries, index, leftovers))
     }
 }
 
 impl Shard {
+    fn new(place: Place, mut tensors: Vec<Member>) -> Self {
+        // The widest types first, so that every tensor is aligned, as in files that the crate safetensors writes.
+        tensors.sort_by_key(|member| std::cmp::Reverse(member.dtype.size()));
+        Shard { place, tensors }
+    }
+
     fn bytes(&self) -> u64 {
         self.tensors.iter().map(|member| member.bytes).sum()
     }
-}
-
-fn shards(members: Vec<Vec<Member>>, place: impl Fn(usize) -> anyhow::Result<Place>) -> anyhow::Result<Vec<Shard>> {
-    let shard = |(i, mut tensors): (usize, Vec<Member>)| {
-        // The widest types first, so that every tensor is aligned, as in files that the crate safetensors writes.
-        tensors.sort_by_key(|member| std::cmp::Reverse(member.dtype.size()));
-        Ok(Shard { place: place(i)?, tensors })
-    };
-    members.into_iter().enumerate().map(shard).collect()
-}
-
-/// Files of the names that a model's have, that will not be replaced.
-fn leftovers(folder: &Path, shards: &[Shard], index: bool) -> anyhow::Result<Vec<PathBuf>> {
-    let read = || -> std::io::Result<Vec<PathBuf>> {
-        let mut found = Vec::new();
-        for entry in fs::read_dir(folder)? {
-            let name = entry?.file_name();
-            let Some(name) = name.to_str() else { continue };
-            let path = folder.join(name);
-            let replaced = name == INDEX && index || shards.iter().any(|shard| shard.place.path() == path);
-            if !replaced && (matches!(name, SINGLE | INDEX) || split::is_file_name(name)) {
-                found.push(path);
-            }
-        }
-        Ok(found)
-    };
-    read().with_context(|| format!("cannot read the folder {}", folder.display()))
 }
 
 #[cfg(test)]

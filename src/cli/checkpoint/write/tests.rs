@@ -25,7 +25,7 @@ fn metadata() -> BTreeMap<String, String> {
 
 fn write(out: &Path, limit: Option<u64>, plan: &[Planned<'_>]) -> anyhow::Result<()> {
     let files = Files::plan(out, limit, plan, false, Place::claim)?;
-    files.write(&metadata(), |tensor, range| fill(&plan[tensor], range), |_| {})?.commit()
+    files.write(&metadata(), |tensor, range| fill(&plan[tensor], range), |_| {})?.commit().map(drop)
 }
 
 fn entries(folder: &Path) -> usize {

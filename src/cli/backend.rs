@@ -10,7 +10,7 @@ use gpu_init::{
 use super::adapter::adapter_for;
 use super::memory;
 use super::output::complain;
-use super::progress::not_interrupted;
+use super::signals::Endless;
 
 /// `--device`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,6 +98,7 @@ impl Backend {
         tensors: &[Filled],
         stats: bool,
     ) -> gpu_init::Result<Vec<(Fingerprint, Option<Stats>)>> {
+        let _endless = Endless::new();
         let Backend::Gpu(device) = self else {
             return tensors
                 .iter()
@@ -153,16 +154,8 @@ pub(crate) fn part_costs_whole(fill: &Fill) -> bool {
 }
 
 impl Filled {
-    /// Statistics and fingerprint.
-    pub(crate) fn examine(&self) -> anyhow::Result<(Stats, Fingerprint)> {
-        const LEFT: &str = "the tensor is filled, but neither checked nor saved";
-        not_interrupted(LEFT)?;
-        let stats = self.stats()?;
-        not_interrupted(LEFT)?;
-        Ok((stats, self.fingerprint()?))
-    }
-
     pub(crate) fn stats(&self) -> gpu_init::Result<Stats> {
+        let _endless = Endless::new();
         match self {
             Filled::Gpu(tensor) => tensor.stats(),
             Filled::Cpu(tensor) => Ok(tensor.stats()),
@@ -170,6 +163,7 @@ impl Filled {
     }
 
     pub(crate) fn fingerprint(&self) -> gpu_init::Result<Fingerprint> {
+        let _endless = Endless::new();
         match self {
             Filled::Gpu(tensor) => tensor.fingerprint(),
             Filled::Cpu(tensor) => Ok(tensor.fingerprint()),

@@ -89,7 +89,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     bar.finish_and_clear();
     let tensor = tensors.into_iter().next().context("nothing was filled")?;
     let seconds = start.elapsed().as_secs_f64();
-    let (stats, fingerprint) = tensor.examine()?;
+    let (stats, fingerprint) = (tensor.stats()?, tensor.fingerprint()?);
     if let Some(place) = &place {
         npy::save(place, args.shape.dims(), &tensor, args.dtype)?;
     }

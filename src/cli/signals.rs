@@ -3,7 +3,7 @@
 use std::fs;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::output::complain;
@@ -16,6 +16,25 @@ static TEMPORARIES: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
 /// Held while files get their names, and by the thread that ends the process: neither happens during the other.
 static ENDING: Mutex<()> = Mutex::new(());
+
+/// Steps under way that cannot end by themselves.
+static ENDLESS: AtomicU32 = AtomicU32::new(0);
+
+/// A step that does not hear [`go_on`]: a signal ends the process at once until this is dropped.
+pub(crate) struct Endless(());
+
+impl Endless {
+    pub(crate) fn new() -> Self {
+        ENDLESS.fetch_add(1, Ordering::Relaxed);
+        Endless(())
+    }
+}
+
+impl Drop for Endless {
+    fn drop(&mut self) {
+        ENDLESS.fetch_sub(1, Ordering::Relaxed);
+    }
+}
 
 /// Whether to go on.
 pub(crate) fn go_on() -> ControlFlow<()> {
@@ -67,7 +86,7 @@ mod unix {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
     use signal_hook::iterator::Signals;
 
-    use super::{SIGNAL, end};
+    use super::{ENDLESS, SIGNAL, end};
 
     /// Without destructors: other threads, a driver's too, still run.
     pub(super) use signal_hook::low_level::exit;
@@ -95,11 +114,11 @@ mod unix {
         SIGNAL.store(signal, Ordering::Relaxed);
         let since = Instant::now();
         loop {
-            thread::sleep(Duration::from_millis(20));
             let again = signals.pending().next().is_some() && since.elapsed() > ONE_PRESS;
-            if again || since.elapsed() > GRACE {
+            if again || since.elapsed() > GRACE || ENDLESS.load(Ordering::Relaxed) > 0 {
                 end(signal);
             }
+            thread::sleep(Duration::from_millis(20));
         }
     }
 }

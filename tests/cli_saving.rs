@@ -108,7 +108,8 @@ fn one_process_at_a_time_writes_a_model() {
             let args = setup.model("small.json", "out", &extra);
             command(&strs(&args)).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
         };
-        let outputs: Vec<_> = (0..3).map(start).map(|child| child.wait_with_output().unwrap()).collect();
+        let children: Vec<_> = (0..3).map(start).collect();
+        let outputs: Vec<_> = children.into_iter().map(|child| child.wait_with_output().unwrap()).collect();
         assert!(outputs.iter().any(|output| output.status.success()), "{outputs:?}");
         for output in outputs.iter().filter(|output| !output.status.success()) {
             let errors = String::from_utf8_lossy(&output.stderr);

@@ -193,8 +193,8 @@ fn two_files_are_two() {
     let others = ["x", "./x", "folder/../x", if cfg!(unix) { "link/x" } else { "x" }];
     for other in others {
         for force in [&[][..], &["--force"]] {
-            let args = with(&["--json", &path("x"), "--plot", &path(other)]);
-            let line = complaint(&[&args, force].concat());
+            let (json, plot) = (path("x"), path(other));
+            let line = complaint(&[&with(&["--json", &json, "--plot", &plot]), force].concat());
             assert!(line.contains("are one file; name two"), "{line}");
         }
     }

@@ -315,8 +315,11 @@ fn a_dry_run_checks_where_it_would_go() {
     for (out, extra) in [("m.safetensors", ""), ("new", "--max-shard-size 1GB"), ("new", "--rank 0 --world-size 2")] {
         assert!(dry(out, extra).status.success(), "{out} {extra}");
     }
-    let line = complaint(&["model", &setup.path("small.json"), "--dry-run", "--device", "12345"]);
-    assert!(line.contains("there is no adapter 12345") && line.contains("gpu-init devices"), "{line}");
+    // On a machine without adapters any number may be one of the machine that the work is for.
+    if !json(&["devices", "--json"])["adapters"].as_array().unwrap().is_empty() {
+        let line = complaint(&["model", &setup.path("small.json"), "--dry-run", "--device", "12345"]);
+        assert!(line.contains("there is no adapter 12345") && line.contains("gpu-init devices"), "{line}");
+    }
     assert_eq!(setup.names(""), before);
 }
 

@@ -36,11 +36,14 @@ impl FromStr for Choice {
 }
 
 impl Choice {
-    /// Fails if there is no such adapter. None is opened.
+    /// Fails if there is no such adapter among those of this machine. None is opened. A machine that has none says nothing
+    /// of the one that the work is for.
     pub(crate) fn check(self) -> gpu_init::Result<()> {
         let Choice::Adapter(index) = self else { return Ok(()) };
-        let count = pollster::block_on(gpu_init::adapters()).len();
-        if index < count { Ok(()) } else { Err(Error::NoSuchAdapter { operation: "dry run", index, count }) }
+        match pollster::block_on(gpu_init::adapters()).len() {
+            count if count > 0 && index >= count => Err(Error::NoSuchAdapter { operation: "dry run", index, count }),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -91,8 +91,8 @@ mod unix {
     /// Without destructors: other threads, a driver's too, still run.
     pub(super) use signal_hook::low_level::exit;
 
-    /// Time for the work to end by itself.
-    const GRACE: Duration = Duration::from_secs(2);
+    /// Time for the work to end by itself: on a slow machine a step of a large orthogonal matrix takes seconds.
+    const GRACE: Duration = Duration::from_secs(10);
 
     /// Signals within that time are one: launchers and `timeout` pass it on to a process that had it from the terminal.
     const ONE_PRESS: Duration = Duration::from_millis(500);

@@ -135,10 +135,7 @@ mod tests {
         assert_eq!(plan_needs(&orthogonal, true), 4 * a + 6 * a + SLICES);
         // A rank has a part of the tensor, made of all reflections, and no more to save than it has.
         assert_eq!(plan_needs(&orthogonal.shard(3, 4).unwrap(), true), 4 * a / 4 + 2 * a + a + (a + b));
-        assert_eq!(
-            plan_needs(&plan("default = { init = 'zeros' }").shard(0, 8192).unwrap(), true),
-            4 * 8192 + 4 * 1024
-        );
+        assert_eq!(plan_needs(&plan("default = 'zeros'").shard(0, 8192).unwrap(), true), 4 * 8192 + 4 * 1024);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use half::{bf16, f16};
 
-use crate::cpu::{fill, zeroed};
+use crate::cpu::{copied, fill, zeroed};
 use crate::progress::Progress;
 use crate::slice::Elements;
 use crate::{DType, Element, Error, Fill, Fingerprint, Result, Stats};
@@ -142,16 +142,17 @@ impl HostTensor {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Range`] if the range is empty or not all here.
+    /// [`Error::Range`] if the range is empty or not all here, and [`Error::HostOutOfMemory`].
     pub fn slice(&self, range: Range<u64>) -> Result<HostTensor> {
         let (Range { start, end }, len) = (range, self.len());
         if start >= end || end > len as u64 {
             return Err(Error::Range { operation: "slice", start, end, shape: [len].into(), elements: len as u64 });
         }
+        let range = start as usize..end as usize;
         let data = match &self.data {
-            Data::F32(values) => Data::F32(values[start as usize..end as usize].to_vec()),
-            Data::F16(values) => Data::F16(values[start as usize..end as usize].to_vec()),
-            Data::BF16(values) => Data::BF16(values[start as usize..end as usize].to_vec()),
+            Data::F32(values) => Data::F32(copied("slice", &values[range])?),
+            Data::F16(values) => Data::F16(copied("slice", &values[range])?),
+            Data::BF16(values) => Data::BF16(copied("slice", &values[range])?),
         };
         Ok(HostTensor { data, elements: self.elements.part(start, end - start) })
     }

@@ -182,6 +182,26 @@ fn errors_say_what_to_do() {
     }
 }
 
+/// Two files by one name would be one of them, after minutes.
+#[test]
+fn two_files_are_two() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    fs::create_dir(path("folder")).unwrap();
+    #[cfg(unix)]
+    std::os::unix::fs::symlink(folder.path(), path("link")).unwrap();
+    let others = ["x", "./x", "folder/../x", if cfg!(unix) { "link/x" } else { "x" }];
+    for other in others {
+        for force in [&[][..], &["--force"]] {
+            let (json, plot) = (path("x"), path(other));
+            let line = complaint(&[&with(&["--json", &json, "--plot", &plot]), force].concat());
+            assert!(line.contains("are one file; name two"), "{line}");
+        }
+    }
+    let line = complaint(&with(&["--json", "same", "--plot", "./same"]));
+    assert!(line.contains("--json same and --plot ./same are one file"), "{line}");
+}
+
 /// Ctrl-C ends it soon, with nothing on standard output.
 #[cfg(unix)]
 #[test]

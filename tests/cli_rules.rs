@@ -54,7 +54,7 @@ fn a_dry_run_is_a_table() {
     }
 }
 
-/// No driver is there, and the device does not exist: a dry run asks for neither.
+/// No driver is there, so nothing can be said of the device, and a dry run needs none.
 #[test]
 fn a_dry_run_opens_no_device() {
     let args =

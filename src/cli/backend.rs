@@ -8,6 +8,8 @@ use gpu_init::{
 };
 
 use super::adapter::{self, adapter_for};
+use super::memory;
+use super::signals::Endless;
 
 /// `--device`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +34,18 @@ impl FromStr for Choice {
                 .parse()
                 .map(Choice::Adapter)
                 .map_err(|_| "use auto, gpu, cpu or the number of an adapter in `gpu-init devices`".to_owned()),
+        }
+    }
+}
+
+impl Choice {
+    /// Fails if there is no such adapter among those of this machine. None is opened. A machine that has none says nothing
+    /// of the one that the work is for.
+    pub(crate) fn check(self) -> gpu_init::Result<()> {
+        let Choice::Adapter(index) = self else { return Ok(()) };
+        match pollster::block_on(gpu_init::adapters()).len() {
+            count if count > 0 && index >= count => Err(Error::NoSuchAdapter { operation: "dry run", index, count }),
+            _ => Ok(()),
         }
     }
 }
@@ -98,6 +112,7 @@ impl Backend {
         tensors: &[Filled],
         stats: bool,
     ) -> gpu_init::Result<Vec<(Fingerprint, Option<Stats>)>> {
+        let _endless = Endless::new();
         let Backend::Gpu(device) = self else {
             return tensors
                 .iter()
@@ -119,11 +134,11 @@ impl Backend {
         Ok(fingerprints.into_iter().zip(stats).collect())
     }
 
-    /// Whether the device's memory has room for a plan, unless its tensors are made one by one.
-    pub(crate) fn check_memory(&self, plan: &Plan, one_by_one: bool) -> gpu_init::Result<()> {
-        let Backend::Gpu(device) = self else { return Ok(()) };
+    /// Whether the device's memory has room for a plan: for all its tensors, or for each by itself.
+    pub(crate) fn check_memory(&self, plan: &Plan, one_by_one: bool) -> anyhow::Result<()> {
+        let Backend::Gpu(device) = self else { return memory::check_plan(plan, one_by_one) };
         match device.memory() {
-            Some(memory) if !one_by_one => plan.fits(memory),
+            Some(memory) if !one_by_one => Ok(plan.fits(memory)?),
             _ => Ok(()),
         }
     }
@@ -154,6 +169,7 @@ pub(crate) fn part_costs_whole(fill: &Fill) -> bool {
 
 impl Filled {
     pub(crate) fn stats(&self) -> gpu_init::Result<Stats> {
+        let _endless = Endless::new();
         match self {
             Filled::Gpu(tensor) => tensor.stats(),
             Filled::Cpu(tensor) => Ok(tensor.stats()),
@@ -161,6 +177,7 @@ impl Filled {
     }
 
     pub(crate) fn fingerprint(&self) -> gpu_init::Result<Fingerprint> {
+        let _endless = Endless::new();
         match self {
             Filled::Gpu(tensor) => tensor.fingerprint(),
             Filled::Cpu(tensor) => Ok(tensor.fingerprint()),

@@ -2,7 +2,7 @@
 
 use std::io::{self, BufWriter, ErrorKind, Write};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use gpu_init::Philox4x32;
 
 /// Write random words in element order to standard output, little-endian u32, for test batteries.
@@ -16,15 +16,25 @@ pub(crate) struct Args {
     /// The stream: counter words 2 and 3.
     #[arg(long, default_value_t = 0)]
     stream: u64,
-    /// How many words; until the pipe closes unless told.
+    /// Words to skip: the first word written is that of element N.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    offset: u128,
+    /// How many words; until the pipe closes unless given.
     #[arg(long)]
     count: Option<u64>,
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let words = Philox4x32::new(args.seed, args.stream);
+    let Some(left) = Philox4x32::PERIOD.checked_sub(args.offset) else {
+        bail!("bits: --offset {} is beyond the stream's 2^66 words; use at most {}", args.offset, Philox4x32::PERIOD);
+    };
+    let count = args.count.map_or(left, u128::from);
+    if count > left {
+        bail!("bits: {left} words follow --offset {}, not {count}; lower --offset or --count", args.offset);
+    }
     let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
-    let result = write_words(&words, args.count.map_or(Philox4x32::PERIOD, u128::from), &mut out);
+    let result = write_words(&words, args.offset, count, &mut out);
     match result {
         // A battery that has seen enough closes the pipe.
         Err(error) if error.kind() == ErrorKind::BrokenPipe && args.count.is_none() => {
@@ -36,15 +46,17 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     }
 }
 
-fn write_words(words: &Philox4x32, count: u128, out: &mut impl Write) -> io::Result<()> {
+fn write_words(words: &Philox4x32, offset: u128, count: u128, out: &mut impl Write) -> io::Result<()> {
     let mut left = count;
-    let mut block = 0;
+    let mut block = (offset / 4) as u64;
+    let mut skipped = (offset % 4) as usize;
     while left > 0 {
         let bytes = words.block(block).map(u32::to_le_bytes);
-        let taken = left.min(4);
-        out.write_all(&bytes.as_flattened()[..4 * taken as usize])?;
+        let taken = left.min(4 - skipped as u128);
+        out.write_all(bytes[skipped..skipped + taken as usize].as_flattened())?;
         left -= taken;
         block = block.wrapping_add(1);
+        skipped = 0;
     }
     out.flush()
 }

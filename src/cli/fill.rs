@@ -1,6 +1,6 @@
 //! `gpu-init fill`: one tensor, its speed, its statistics beside theory, its fingerprint.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, bail};
@@ -9,10 +9,10 @@ use serde_json::json;
 
 use super::backend::{Backend, Choice, Filled};
 use super::histogram::histogram;
-use super::npy;
 use super::output::{binary_bytes, gb_per_s, grouped, print, print_json, row};
-use super::place::Place;
+use super::place::{Place, names_folder};
 use super::progress::{bar, listen_to_ctrl_c, listener};
+use super::{formats, memory, npy};
 
 /// Values that the histogram shows.
 const SAMPLE: u64 = 1 << 16;
@@ -78,15 +78,15 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let parameter = parameter(args);
     let initializer = parameter.initializer();
     let fill = parameter.resolve(args.seed, 0)?;
-    let place = args.out.as_deref().map(|path| Place::check(path, args.force)).transpose()?;
-    if let Some(place) = &place {
-        place.check_room(fill.bytes())?;
-    }
+    let place = args.out.as_deref().map(|path| place(path, args.force, fill.bytes())).transpose()?;
     listen_to_ctrl_c()?;
     let backend = Backend::open(args.device, args.seed)?;
+    if let Backend::Cpu(_) = backend {
+        check_memory(&parameter, &fill, place.is_some())?;
+    }
     let start = Instant::now();
     let bar = bar("filling", fill.bytes());
-    let tensors = backend.fill_all(&[parameter], &mut listener(&bar, fill.bytes()))?;
+    let tensors = backend.fill_all(std::slice::from_ref(&parameter), &mut listener(&bar, fill.bytes()))?;
     bar.finish_and_clear();
     let tensor = tensors.into_iter().next().context("nothing was filled")?;
     let seconds = start.elapsed().as_secs_f64();
@@ -106,6 +106,25 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         }
         None => Ok(()),
     }
+}
+
+/// Where the file goes, and that there is room for it.
+fn place(path: &Path, force: bool, bytes: u64) -> anyhow::Result<Place> {
+    if names_folder(path) || path.is_dir() {
+        let file = path.join("weights.npy");
+        bail!("cannot write {}: it is or names a folder; name a file, such as {}", path.display(), file.display());
+    }
+    formats::check(path, "fill", "npy")?;
+    let place = Place::claim(path, force)?;
+    place.check_room(bytes)?;
+    Ok(place)
+}
+
+fn check_memory(parameter: &Parameter, fill: &Fill, saved: bool) -> anyhow::Result<()> {
+    let slices = if saved { memory::SLICES.min(fill.bytes()) } else { 0 };
+    let needed = fill.bytes().saturating_add(memory::scratch(parameter, fill)).saturating_add(slices);
+    let remedy = "fill a smaller tensor or dtype, or save it by `gpu-init model --out`, which streams what it can";
+    memory::check("fill", needed, remedy)
 }
 
 fn parameter(args: &Args) -> Parameter {

@@ -8,7 +8,7 @@ pub(crate) struct WorldArgs {
     /// Which part of every tensor to fill, from 0: this process' rank. torchrun, mpirun and srun say it by themselves.
     #[arg(long, requires = "world_size")]
     rank: Option<u64>,
-    /// How many parts there are: the number of processes.
+    /// How many parts there are: the number of processes, at most 100000.
     #[arg(long, requires = "rank")]
     world_size: Option<u64>,
     /// The rank among the processes of this machine, which picks one of its GPUs with --device auto or gpu.
@@ -57,11 +57,15 @@ const LAUNCHERS: [Launcher; 5] = [
     // Only srun sets this size, and it is the step's; SLURM_NTASKS may be the whole job's, as in the shell that salloc
     // opens, a step of one task. https://slurm.schedmd.com/srun.html, "output environment variables"; src/common/env.c
     // of Slurm, env_array_for_step.
-    Launcher { name: "Slurm", rank: "SLURM_PROCID", size: "SLURM_STEP_NUM_TASKS", local_rank: &["SLURM_LOCALID"] },
-    Launcher { name: "Slurm", rank: "SLURM_PROCID", size: SLURM_JOB, local_rank: &["SLURM_LOCALID"] },
+    Launcher { name: SLURM, rank: "SLURM_PROCID", size: "SLURM_STEP_NUM_TASKS", local_rank: &["SLURM_LOCALID"] },
+    Launcher { name: SLURM, rank: "SLURM_PROCID", size: SLURM_JOB, local_rank: &["SLURM_LOCALID"] },
 ];
 
+const SLURM: &str = "Slurm";
 const SLURM_JOB: &str = "SLURM_NTASKS";
+
+/// The largest number of processes: what the five digits of their files' names count.
+pub(crate) const LARGEST: u64 = 100_000;
 
 impl World {
     /// What the flags say, or else the environment; none for a process on its own.
@@ -79,6 +83,25 @@ impl World {
             None if args.local_rank.is_some() => bail!("--local-rank needs --rank and --world-size, or a launcher"),
             None => Ok(None),
         }
+    }
+
+    /// Why a process on its own may be one of several after all: a launcher's variable without the other one of its
+    /// pair.
+    pub(crate) fn warning(env: impl Fn(&str) -> Option<String>) -> Option<String> {
+        let is_set = |name: &str| env(name).is_some_and(|value| !value.trim().is_empty());
+        // A shell or a script of a job has some of Slurm's variables, as it should.
+        let pairs = LAUNCHERS.iter().filter(|launcher| launcher.name != SLURM);
+        let (set, other) = pairs.map(|launcher| (launcher.rank, launcher.size)).find_map(|(rank, size)| {
+            match (is_set(rank), is_set(size)) {
+                (true, false) => Some((rank, size)),
+                (false, true) => Some((size, rank)),
+                _ => None,
+            }
+        })?;
+        Some(format!(
+            "{set} is set and {other} is not, so this process makes the whole model; set both, pass --rank and \
+             --world-size, or unset {set}"
+        ))
     }
 }
 
@@ -111,6 +134,9 @@ fn number(variable: &str, text: &str) -> anyhow::Result<u64> {
 fn check(rank: u64, size: u64, rank_name: &str, size_name: &str) -> anyhow::Result<()> {
     if rank >= size {
         bail!("{rank_name} is {rank} and {size_name} is {size}; ranks count from 0, so it has to be below the size");
+    }
+    if size > LARGEST {
+        bail!("{size_name} is {size}; a model is made by at most {LARGEST} processes");
     }
     Ok(())
 }
@@ -196,6 +222,30 @@ mod tests {
     }
 
     #[test]
+    fn half_a_pair_is_a_warning() {
+        let warning = |variables: &str| {
+            World::warning(|name| {
+                let mut pairs = variables.split_whitespace().filter_map(|pair| pair.split_once('='));
+                pairs.find(|(key, _)| *key == name).map(|(_, value)| value.to_owned())
+            })
+        };
+        for (variables, parts) in [
+            ("RANK=3", ["RANK is set", "WORLD_SIZE is not"]),
+            ("WORLD_SIZE=3 LOCAL_RANK=1", ["WORLD_SIZE is set", "RANK is not"]),
+            ("RANK= WORLD_SIZE=4", ["WORLD_SIZE is set", "RANK is not"]),
+            ("OMPI_COMM_WORLD_RANK=1", ["OMPI_COMM_WORLD_RANK is set", "OMPI_COMM_WORLD_SIZE is not"]),
+            ("PMI_SIZE=4", ["PMI_SIZE is set", "PMI_RANK is not"]),
+        ] {
+            let text = warning(variables).unwrap();
+            assert!(parts.iter().all(|part| text.contains(part)) && text.contains("--world-size"), "{text}");
+        }
+        // salloc's shell and sbatch's script are complete with half of Slurm's.
+        for variables in ["", "LOCAL_RANK=1", "RANK=0 WORLD_SIZE=1", "SLURM_NTASKS=4", SBATCH] {
+            assert_eq!(warning(variables), None, "{variables}");
+        }
+    }
+
+    #[test]
     fn flags_win() {
         let args = |rank, world_size, local_rank| WorldArgs { rank, world_size, local_rank };
         let both = args(Some(1), Some(2), None);
@@ -219,6 +269,8 @@ mod tests {
             (&none, "PMI_RANK=0 PMI_SIZE=0", "PMI_RANK is 0 and PMI_SIZE is 0"),
             (&none, "SLURM_PROCID=2 SLURM_STEP_NUM_TASKS=2", "SLURM_PROCID is 2 and SLURM_STEP_NUM_TASKS is 2"),
             (&args(Some(2), Some(2), None), "", "--rank is 2 and --world-size is 2"),
+            (&args(Some(0), Some(1_000_000_000), None), "", "--world-size is 1000000000; a model is made by at most"),
+            (&none, "RANK=1 WORLD_SIZE=18446744073709551615", "WORLD_SIZE is 18446744073709551615; a model"),
             (&args(Some(2), None, None), TORCHRUN, "pass both or neither"),
             (&args(None, None, Some(2)), "RANK=1", "--local-rank needs --rank and --world-size, or a launcher"),
         ] {

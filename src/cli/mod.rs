@@ -5,11 +5,14 @@ mod backend;
 mod bench;
 mod bits;
 mod checkpoint;
+mod claim;
 mod devices;
 mod fill;
+mod formats;
 mod histogram;
 mod input;
 mod launcher;
+mod memory;
 mod model;
 mod npy;
 mod output;
@@ -19,6 +22,8 @@ mod progress;
 mod recipe;
 mod rules;
 mod shader;
+mod signals;
+mod threads;
 mod verify;
 
 use std::process::ExitCode;
@@ -46,7 +51,8 @@ enum Command {
     Shader(shader::Args),
 }
 
-/// Runs the command line: 0 if all went well, 1 for an error, 2 for a command line that cannot be read, 130 for Ctrl-C.
+/// Runs the command line: 0 if all went well, 1 for an error, 2 for a command line that cannot be read, 130 for Ctrl-C,
+/// 143 for SIGTERM.
 pub(crate) fn main() -> ExitCode {
     let command = match Cli::try_parse() {
         Ok(cli) => cli.command,
@@ -57,6 +63,7 @@ pub(crate) fn main() -> ExitCode {
         // Help and version.
         Err(error) => error.exit(),
     };
+    threads::start();
     let result = match command {
         Command::Devices(args) => devices::run(&args),
         Command::Fill(args) => fill::run(&args),
@@ -70,9 +77,10 @@ pub(crate) fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
+            // Until the process is gone: one of two threads says why.
+            std::mem::forget(signals::hold());
             output::complain(&format!("error: {}", output::reasons(&error)));
-            // 130 is what shells give for Ctrl-C.
-            if progress::go_on().is_break() { ExitCode::from(130) } else { ExitCode::FAILURE }
+            signals::exit_code().map_or(ExitCode::FAILURE, ExitCode::from)
         }
     }
 }

@@ -40,6 +40,20 @@ pub(crate) fn printable(text: &str) -> String {
     words.join(" ")
 }
 
+/// Characters of a table's cell: more than a terminal is wide, and far below the widths that formatting takes.
+const CELL: usize = 120;
+
+/// A cell of a table: of a longer text its beginning and its end.
+pub(crate) fn shortened(text: &str) -> String {
+    let length = text.chars().count();
+    if length <= CELL {
+        return text.to_owned();
+    }
+    let half = (CELL - 1) / 2;
+    let (start, end) = (text.chars().take(half), text.chars().skip(length - half));
+    start.chain(['…']).chain(end).collect()
+}
+
 /// A labelled line of a report.
 pub(crate) fn row(label: &str, value: impl Display) -> String {
     format!("  {label:<13}{value}\n")

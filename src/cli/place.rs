@@ -1,42 +1,57 @@
 //! A file's place: checked before anything is computed, written beside under a temporary name, moved there whole.
 
-use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::{ErrorKind, Write};
+use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, bail};
 use tempfile::{NamedTempFile, TempPath};
 
+use super::claim::{self, Claim};
 use super::output::binary_bytes;
 
 /// Where a file is to be.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Place {
     path: PathBuf,
     force: bool,
+    /// Held until the place is dropped, so that no other process writes there.
+    claim: Option<Claim>,
+    /// The claim's file, which the first temporary file is.
+    first: Mutex<Option<NamedTempFile>>,
 }
+
+/// How a place is made: [`Place::check`] or [`Place::claim`].
+pub(crate) type Make = fn(&Path, bool) -> anyhow::Result<Place>;
 
 impl Place {
     /// Fails early if a file cannot be written there, or is there already and not to be replaced (`force`).
     pub(crate) fn check(path: &Path, force: bool) -> anyhow::Result<Self> {
-        if path.is_dir() {
-            bail!("cannot write {}: it is a folder; name a file in it", path.display());
-        }
-        // What is written beside its place and moved there would replace a link, pipe or device, not write to it.
-        if path.symlink_metadata().is_ok_and(|metadata| !metadata.is_file()) {
-            bail!("cannot write {}: it is not a regular file; name one", path.display());
-        }
-        if path.exists() && !force {
-            bail!("{} exists; name another file, or pass --force to replace it", path.display());
-        }
-        let place = Place { path: path.to_owned(), force };
-        if !place.folder().is_dir() {
-            bail!("cannot write {}: there is no folder {}; make it first", path.display(), place.folder().display());
-        }
+        let place = Self::among_others(path, force)?;
         // The only sure test of a folder is to write in it; this file goes at once.
         place.temporary()?;
         Ok(place)
+    }
+
+    /// The same, and from here on no other process of this program writes there. What such a process left that was
+    /// killed is removed.
+    pub(crate) fn claim(path: &Path, force: bool) -> anyhow::Result<Self> {
+        is_file_in_folder(path)?;
+        let (claim, first) = Claim::take(path)?;
+        let mut place = Self::among_others(path, force)?;
+        place.claim = Some(claim);
+        place.first = Mutex::new(Some(first));
+        Ok(place)
+    }
+
+    /// A place in a folder that was checked or claimed for another file.
+    pub(crate) fn among_others(path: &Path, force: bool) -> anyhow::Result<Self> {
+        is_file_in_folder(path)?;
+        if path.exists() && !force {
+            bail!("{} exists; name another file, or pass --force to replace it", path.display());
+        }
+        Ok(Place { path: path.to_owned(), force, claim: None, first: Mutex::new(None) })
     }
 
     /// Fails early if the disk has no room for that many bytes. What it does not tell is found out when writing.
@@ -52,6 +67,12 @@ impl Place {
         }
     }
 
+    /// Whether another place is the same file, by whatever path.
+    pub(crate) fn is_same(&self, other: &Place) -> bool {
+        let real = |place: &Place| place.folder().canonicalize().ok();
+        self.path.file_name() == other.path.file_name() && real(self).is_some_and(|folder| real(other) == Some(folder))
+    }
+
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
@@ -63,39 +84,89 @@ impl Place {
     /// A file to write, in the same folder so that it can be moved; it is removed when dropped. If the process is
     /// killed its name says what it is: `model.safetensors.x1Y2z3.incomplete`.
     pub(crate) fn temporary(&self) -> anyhow::Result<NamedTempFile> {
-        let mut prefix = OsString::new();
-        // File systems allow names of some 255 bytes.
-        if let Some(name) = self.path.file_name().filter(|name| name.len() < 200) {
-            prefix.push(name);
-            prefix.push(".");
+        match self.first.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            Some(first) => Ok(first),
+            None => claim::temporary(&self.path),
         }
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(&prefix).suffix(".incomplete");
-        // A temporary file is private unless told; the umask still counts.
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        builder.tempfile_in(self.folder()).with_context(|| format!("cannot write in {}", self.folder().display()))
     }
 
-    /// Writes a small file, which is there whole or not at all.
+    /// A file of [`temporary`](Self::temporary) once more, to be written.
+    pub(crate) fn reopen(&self, temporary: &Path) -> io::Result<File> {
+        match &self.claim {
+            // On Windows no other handle may write what is locked.
+            Some(claim) if claim.is_on(temporary) => claim.file(),
+            _ => File::options().write(true).open(temporary),
+        }
+    }
+
+    /// Writes a file, which is there whole or not at all.
     pub(crate) fn write(&self, contents: &[u8]) -> anyhow::Result<()> {
+        self.write_with(|file| Ok(file.write_all(contents)?))
+    }
+
+    /// The same of contents that need not be in memory at once.
+    pub(crate) fn write_with(
+        &self,
+        write: impl FnOnce(&mut BufWriter<&File>) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
         let temporary = self.temporary()?;
-        let written = temporary.as_file().write_all(contents).and_then(|()| temporary.as_file().sync_all());
-        written.with_context(|| format!("cannot write {}", self.path.display()))?;
+        let written = || -> anyhow::Result<()> {
+            let mut file = BufWriter::with_capacity(1 << 20, temporary.as_file());
+            write(&mut file)?;
+            file.flush()?;
+            Ok(temporary.as_file().sync_all()?)
+        };
+        written().with_context(|| format!("cannot write {}", self.path.display()))?;
         self.take(temporary.into_temp_path())
     }
 
-    /// Moves a file that is written and synced to its place, and makes the move last.
+    /// Moves a file that is written and synced to its place, with the permissions of the one that it replaces, and
+    /// makes the move last.
     pub(crate) fn take(&self, temporary: TempPath) -> anyhow::Result<()> {
+        if self.force {
+            keep_mode(&self.path, &temporary)?;
+        }
         let moved = if self.force { temporary.persist(&self.path) } else { temporary.persist_noclobber(&self.path) };
         moved.with_context(|| format!("cannot write {}", self.path.display()))?;
         sync_folder(self.folder())
     }
+}
 
-    /// Removes the file that is to be replaced, if there is one.
-    pub(crate) fn clear(&self) -> anyhow::Result<()> {
-        if self.force { remove(&self.path) } else { Ok(()) }
+/// Whether a path names a file that can be there.
+fn is_file_in_folder(path: &Path) -> anyhow::Result<()> {
+    let (shown, folder) = (path.display(), folder(path));
+    if path.is_dir() {
+        bail!("cannot write {shown}: it is a folder; name a file in it");
     }
+    if names_folder(path) {
+        bail!("cannot write {shown}: it names a folder; name a file");
+    }
+    // What is written beside its place and moved there would replace a link, pipe or device, not write to it.
+    if path.symlink_metadata().is_ok_and(|metadata| !metadata.is_file()) {
+        bail!("cannot write {shown}: it is not a regular file; name one");
+    }
+    if !folder.is_dir() {
+        bail!("cannot write {shown}: there is no folder {}; make it first", folder.display());
+    }
+    Ok(())
+}
+
+/// Whether a path can only be a folder, there or not: `a/`, `a/.`, `..` and nothing.
+pub(crate) fn names_folder(path: &Path) -> bool {
+    let text = path.as_os_str().as_encoded_bytes();
+    path.file_name().is_none_or(|name| !text.ends_with(name.as_encoded_bytes()))
+}
+
+/// Gives `new` the permissions of a file that it is to replace, if there is one.
+pub(crate) fn keep_mode(old: &Path, new: &Path) -> anyhow::Result<()> {
+    // Elsewhere they say no more than whether a file may be written.
+    if cfg!(unix)
+        && let Ok(metadata) = fs::metadata(old)
+    {
+        let kept = fs::set_permissions(new, metadata.permissions());
+        kept.with_context(|| format!("cannot keep the permissions of {}", old.display()))?;
+    }
+    Ok(())
 }
 
 /// Removes a file that may be there, so that it stays removed.
@@ -109,16 +180,41 @@ pub(crate) fn remove(path: &Path) -> anyhow::Result<()> {
     }
 }
 
-fn folder(path: &Path) -> &Path {
+/// The folder that a file is or is to be in.
+pub(crate) fn folder(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Makes names that were moved or removed in a folder survive a power cut.
-fn sync_folder(folder: &Path) -> anyhow::Result<()> {
+pub(crate) fn sync_folder(folder: &Path) -> anyhow::Result<()> {
     // Elsewhere a folder cannot be opened as a file.
     if cfg!(unix) {
         let synced = File::open(folder).and_then(|folder| folder.sync_all());
         synced.with_context(|| format!("cannot sync the folder {}", folder.display()))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_of_folders_are_known_by_their_text() {
+        for path in ["a/", "a/b//", "a/.", "a./.", "..", "a/..", ".", "/", ""] {
+            assert!(names_folder(Path::new(path)), "{path:?}");
+        }
+        for path in ["a", "./a", "a/b", "a//b", ".a", "a.", "..a", "/a"] {
+            assert!(!names_folder(Path::new(path)), "{path:?}");
+        }
+    }
+
+    #[test]
+    fn places_are_the_same_by_any_path() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("b")).unwrap();
+        let at = |path: &str| Place::check(&folder.path().join(path), false).unwrap();
+        assert!(at("a").is_same(&at("./a")) && at("a").is_same(&at("b/../a")));
+        assert!(!at("a").is_same(&at("c")) && !at("a").is_same(&at("b/a")));
+    }
 }

@@ -3,7 +3,7 @@
 use gpu_init::{Plan, PlanEntry, Rules};
 use serde_json::{Value, json};
 
-use super::output::{binary_bytes, grouped, printable, row};
+use super::output::{binary_bytes, grouped, printable, row, shortened};
 
 /// Every tensor: its rule's number, its law, the standard deviation that comes of it, and its size.
 pub(crate) fn table(plan: &Plan) -> String {
@@ -26,6 +26,7 @@ pub(crate) fn table(plan: &Plan) -> String {
             rows.push(cells);
         }
     }
+    rows.iter_mut().flatten().for_each(|cell| *cell = shortened(cell));
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let [a, b, c, d, e, f, g] = std::array::from_fn(width);
     let line = |[tensor, shape, dtype, rule, law, std, bytes]: &[String; 7]| {
@@ -40,10 +41,12 @@ pub(crate) fn summary(plan: &Plan, rules: &Rules) -> String {
     let defaults = plan.entries().iter().find(|entry| entry.rule.is_none());
     let mut rows = Vec::new();
     for (index, rule) in rules.rules().iter().enumerate() {
-        rows.push((Some(index), rule.init(), format!("{}. {}", index + 1, printable(&rule.to_string()))));
+        rows.push((Some(index), shortened(&rule.init()), format!("{}. {}", index + 1, printable(&rule.to_string()))));
     }
-    rows.extend(defaults.map(|entry| (None, entry.parameter.initializer().to_string(), "default".to_owned())));
-    let width = rows.iter().map(|(_, init, _)| init.len()).max().unwrap_or(0);
+    rows.extend(
+        defaults.map(|entry| (None, shortened(&entry.parameter.initializer().to_string()), "default".to_owned())),
+    );
+    let width = rows.iter().map(|(_, init, _)| init.chars().count()).max().unwrap_or(0);
     let mut text = row("tensors", plan.entries().len());
     for (index, init, rule) in rows {
         let same: Vec<_> = plan.entries().iter().filter(|entry| entry.rule == index).collect();

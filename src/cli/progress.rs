@@ -1,34 +1,13 @@
-//! A bar for long work, where a terminal shows it, and Ctrl-C, which ends work between two of its parts.
+//! A bar for long work, where a terminal shows it, and Ctrl-C, which ends work between two of its steps.
 
 use std::ops::ControlFlow;
-use std::sync::OnceLock;
-use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// Set by the first Ctrl-C; another one ends the program at once.
-static INTERRUPTED: OnceLock<Instant> = OnceLock::new();
+pub(crate) use super::signals::{go_on, listen_to_ctrl_c};
 
-/// Until then it is the same one: launchers and `timeout` pass it on to a process that had it from the terminal.
-const ONE_PRESS: Duration = Duration::from_millis(500);
-
-/// From here on Ctrl-C is heard by [`go_on`].
-pub(crate) fn listen_to_ctrl_c() -> anyhow::Result<()> {
-    ctrlc::set_handler(|| {
-        if INTERRUPTED.get_or_init(Instant::now).elapsed() > ONE_PRESS {
-            std::process::exit(130);
-        }
-    })
-    .context("cannot listen to Ctrl-C")
-}
-
-/// Whether to go on.
-pub(crate) fn go_on() -> ControlFlow<()> {
-    if INTERRUPTED.get().is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-}
-
-/// The same as an error, which says what is left.
+/// [`go_on`] as an error, which says what is left.
 pub(crate) fn not_interrupted(left: &str) -> anyhow::Result<()> {
     if go_on().is_break() {
         bail!("interrupted; {left}");

@@ -176,3 +176,12 @@ pub(crate) fn zeroed<T: bytemuck::Zeroable>(operation: &'static str, len: u64) -
         .and_then(|len| bytemuck::try_zeroed_vec(len).ok())
         .ok_or(Error::HostOutOfMemory { operation, bytes })
 }
+
+/// A copy, or an error instead of an abort.
+pub(crate) fn copied<T: Copy>(operation: &'static str, values: &[T]) -> Result<Vec<T>> {
+    let mut copy = Vec::new();
+    let bytes = size_of_val(values) as u64;
+    copy.try_reserve_exact(values.len()).map_err(|_| Error::HostOutOfMemory { operation, bytes })?;
+    copy.extend_from_slice(values);
+    Ok(copy)
+}

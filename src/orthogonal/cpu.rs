@@ -116,7 +116,7 @@ impl Orthogonal {
             gram: [[0.0; LANES]; BLOCK],
             signs: [1.0; LANES],
         };
-        let mut normals = vec![0f32; rows];
+        let mut normals: Vec<f32> = zeroed(law.operation, rows as u64)?;
         for q in 0..BLOCK.min(width - first) {
             let number = matrix * width as u64 + (first + q) as u64;
             let law = Fill {

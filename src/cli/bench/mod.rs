@@ -91,9 +91,8 @@ struct Wanted {
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let wanted = Wanted::new(args)?;
     let to_stdout = args.json.as_deref() == Some(Path::new("-"));
-    let place = |path: &PathBuf| Place::check(path, args.force);
-    let json = args.json.as_ref().filter(|_| !to_stdout).map(place).transpose()?;
-    let plot = args.plot.as_ref().map(place).transpose()?;
+    let json = args.json.as_deref().filter(|_| !to_stdout);
+    let [json, plot] = places(json, args.plot.as_deref(), args.force)?;
     listen_to_ctrl_c()?;
 
     let mut targets = targets(&args.device, &wanted)?;
@@ -128,6 +127,18 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         place.write(plot::svg(&report).context("cannot draw the plot")?.as_bytes())?;
     }
     Ok(())
+}
+
+/// Where the files go, which are two.
+fn places(json: Option<&Path>, plot: Option<&Path>, force: bool) -> anyhow::Result<[Option<Place>; 2]> {
+    if let (Some(json), Some(plot)) = (json, plot)
+        && Place::check(json, force)?.is_same(&Place::check(plot, force)?)
+    {
+        let (json, plot) = (json.display(), plot.display());
+        bail!("bench: --json {json} and --plot {plot} are one file; name two");
+    }
+    let claim = |path: Option<&Path>| path.map(|path| Place::claim(path, force)).transpose();
+    Ok([claim(json)?, claim(plot)?])
 }
 
 impl Wanted {

@@ -8,6 +8,7 @@ use anyhow::{Context, bail};
 use serde::Deserialize;
 
 use super::header::Unique;
+use super::role::{Role, role};
 use super::{INDEX, SINGLE, Shard};
 use crate::cli::input;
 
@@ -19,11 +20,6 @@ const LARGEST: u64 = 1 << 30;
 /// A process' file.
 pub(crate) fn rank_file(rank: u64, size: u64) -> String {
     format!("model-rank-{rank:05}-of-{size:05}.safetensors")
-}
-
-/// Whether a file has a name that [`rank_file`] gives.
-pub(super) fn is_rank_file(name: &str) -> bool {
-    name.starts_with("model-rank-") && name.ends_with(".safetensors")
 }
 
 #[derive(Deserialize)]
@@ -73,7 +69,8 @@ impl Slices {
     fn of_folder(folder: &Path) -> anyhow::Result<Option<Self>> {
         let shown = folder.display();
         let names = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.file_name());
-        let rank = names.filter_map(|name| name.into_string().ok()).find(|name| is_rank_file(name));
+        let rank =
+            names.filter_map(|name| name.into_string().ok()).find(|name| matches!(role(name), Some(Role::Rank { .. })));
         let there: Vec<&str> = [INDEX, SINGLE, SLICES].into_iter().filter(|name| folder.join(name).exists()).collect();
         match (&there[..], &rank) {
             ([a, b, ..], _) => {

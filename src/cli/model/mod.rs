@@ -3,6 +3,8 @@
 mod report;
 mod run;
 mod save;
+mod slices;
+mod target;
 
 use std::path::PathBuf;
 
@@ -77,10 +79,14 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     for warning in work.whole.warnings().iter().filter(|_| work.rank() == 0) {
         complain(&format!("warning: {warning}"));
     }
+    if let Some(warning) = World::warning(|name| std::env::var(name).ok()).filter(|_| work.world.is_none()) {
+        complain(&format!("warning: {warning}"));
+    }
+    let files = args.out.as_deref().map(|out| save::Output::plan(out, &work)).transpose()?.flatten();
     if args.dry_run {
+        args.device.check()?;
         return work.dry_run();
     }
-    let files = args.out.as_deref().map(|out| save::Output::plan(out, &work)).transpose()?;
     listen_to_ctrl_c()?;
     let local_rank = work.world.as_ref().and_then(|world| world.local_rank);
     let backend = Backend::open_local(args.device, work.rules.seed(), local_rank)?;

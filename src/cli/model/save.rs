@@ -1,21 +1,23 @@
 //! `--out`: where the model goes, and what its files say of themselves.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
-use gpu_init::{Fingerprint, HostTensor, Parameter, PlanEntry, STREAM_VERSION};
+use anyhow::bail;
+use gpu_init::{Fingerprint, HostTensor, PlanEntry, STREAM_VERSION};
 use serde_json::{Value, json};
 
 use super::Work;
+use super::slices::List;
+use super::target::{Folder, check_file, rank_path};
 use crate::cli::checkpoint::{
-    Files, Finished, Planned, RESERVED, SHAPES, SLICES, SOURCE_TIES, leftovers_beside_ranks, rank_file,
+    Files, Finished, Planned, RESERVED, SHAPES, SLICES, SOURCE_TIES, leftovers_beside_ranks, of_other_worlds,
     shapes_fingerprint,
 };
 use crate::cli::launcher::World;
-use crate::cli::place::{Place, remove};
+use crate::cli::place::{self, Make, Place};
+use crate::cli::signals;
 
 /// Files to be written, checked before anything is computed.
 pub(super) struct Output {
@@ -24,6 +26,8 @@ pub(super) struct Output {
     slices: Option<Place>,
     /// Files of a model that one process wrote, which rank 0 removes when this one is there.
     leftovers: Vec<PathBuf>,
+    /// The folder that they are in, unless it is one file.
+    folder: Option<Folder>,
 }
 
 /// Files that are written, but not yet in their place.
@@ -31,10 +35,38 @@ pub(super) struct Written {
     finished: Finished,
     slices: Option<Place>,
     leftovers: Vec<PathBuf>,
+    _folder: Option<Folder>,
 }
 
 impl Output {
-    pub(super) fn plan(out: &Path, work: &Work) -> anyhow::Result<Self> {
+    /// From here on no other process writes there, unless this is a dry run. None for a dry run whose folder is not
+    /// there yet: it has nothing in the way.
+    pub(super) fn plan(out: &Path, work: &Work) -> anyhow::Result<Option<Self>> {
+        check_ties(out, work)?;
+        let args = work.args;
+        let world = work.world.as_ref().filter(|_| work.is_shared());
+        if let (Some(_), Some(World { size, launcher, .. })) = (args.max_shard_size, world) {
+            bail!(
+                "--max-shard-size is for one process, and {launcher} says {size}, which write a file each; leave it out"
+            );
+        }
+        let mut folder = None;
+        if world.is_some() || args.max_shard_size.is_some() {
+            let mut in_folder = Folder::check(out)?;
+            if args.dry_run && !in_folder.is_there() {
+                return Ok(None);
+            }
+            in_folder.make()?;
+            folder = Some(in_folder);
+        } else {
+            check_file(out)?;
+        }
+        let path = world.map_or_else(|| Ok(out.to_owned()), |world| rank_path(out, world, args.force))?;
+        let leftovers = match world {
+            Some(_) => leftovers_beside_ranks(out, args.force)?,
+            None => Vec::new(),
+        };
+        let make: Make = if args.dry_run { Place::check } else { Place::claim };
         let shapes = work
             .plan
             .entries()
@@ -48,20 +80,13 @@ impl Output {
             .zip(&shapes)
             .map(|(entry, shape)| Planned { name: &entry.name, dtype: entry.fill.dtype, shape })
             .collect();
-        check_ties(out, work)?;
-        let args = work.args;
-        let (mut path, mut slices, mut leftovers) = (out.to_owned(), None::<PathBuf>, Vec::new());
-        if let Some(World { rank, size, .. }) = work.world.as_ref().filter(|_| work.is_shared()) {
-            // Processes on other machines may make it at the same time.
-            fs::create_dir_all(out).with_context(|| format!("cannot make the folder {}", out.display()))?;
-            path = out.join(rank_file(*rank, *size));
-            slices = (*rank == 0).then(|| out.join(SLICES));
-            leftovers = leftovers_beside_ranks(out, args.force)?;
+        let files = Files::plan(&path, args.max_shard_size, &tensors, args.force, make)?;
+        let mut slices = None;
+        if let Some(World { size, .. }) = world.filter(|world| world.rank == 0) {
+            List::new(work, *size)?;
+            slices = Some(Place::among_others(&out.join(SLICES), args.force)?);
         }
-        let max_shard_size = args.max_shard_size.filter(|_| !work.is_shared());
-        let files = Files::plan(&path, max_shard_size, &tensors, args.force)?;
-        let slices = slices.map(|path| Place::check(&path, args.force)).transpose()?;
-        Ok(Output { files, slices, leftovers })
+        Ok(Some(Output { files, slices, leftovers, folder }))
     }
 
     pub(super) fn write(
@@ -71,16 +96,20 @@ impl Output {
         progress: impl FnMut(u64),
     ) -> anyhow::Result<Written> {
         let finished = self.files.write(&metadata(work)?, produce, progress)?;
-        Ok(Written { finished, slices: self.slices, leftovers: self.leftovers })
+        Ok(Written { finished, slices: self.slices, leftovers: self.leftovers, _folder: self.folder })
     }
 }
 
 impl Written {
     pub(super) fn commit(self, work: &Work, fingerprint: Fingerprint) -> anyhow::Result<()> {
-        self.finished.patch("fingerprint", &fingerprint.to_string())?.commit()?;
+        let finished = self.finished.patch("fingerprint", &fingerprint.to_string())?;
+        // A signal ends the process before this or after it.
+        let _held = signals::hold();
+        let _claimed = finished.commit()?;
         if let (Some(place), Some(world)) = (self.slices, &work.world) {
-            place.write(&serde_json::to_vec_pretty(&slices(work, world.size)?)?)?;
-            self.leftovers.iter().try_for_each(|path| remove(path))?;
+            place.write_with(|file| Ok(serde_json::to_writer_pretty(file, &List::new(work, world.size)?)?))?;
+            let others = of_other_worlds(place::folder(place.path()), world.size);
+            self.leftovers.iter().chain(&others).try_for_each(|path| place::remove(path))?;
         }
         Ok(())
     }
@@ -145,29 +174,4 @@ fn shapes(work: &Work) -> Fingerprint {
     let tensors = tensors.iter().map(|(name, dtype, shape)| (name.as_str(), dtype.as_str(), shape.dims()));
     let ties = entries().flat_map(|entry| entry.aliases.iter().map(|alias| (alias.as_str(), entry.name.as_str())));
     shapes_fingerprint(tensors, ties)
-}
-
-/// For each tensor its shape and the file of each of its slices.
-fn slices(work: &Work, size: u64) -> anyhow::Result<Value> {
-    let mut tensors = serde_json::Map::new();
-    for entry in work.whole.entries() {
-        let (shape, dim) = (entry.parameter.shape().dims(), entry.shard_dim.unwrap_or(0));
-        let about = json!({ "shape": shape, "dtype": entry.fill.dtype.to_string(), "dim": dim, "slices": [] });
-        tensors.insert(entry.name.clone(), about);
-    }
-    for rank in 0..size {
-        for entry in work.whole.shard(rank, size)?.entries() {
-            let (start, end) = along(&entry.parameter, entry.shard_dim.unwrap_or(0))?;
-            let slice = json!({ "file": rank_file(rank, size), "start": start, "end": end });
-            if let Some(Value::Array(slices)) = tensors.get_mut(&entry.name).map(|about| &mut about["slices"]) {
-                slices.push(slice);
-            }
-        }
-    }
-    Ok(json!({ "world_size": size, "total_size": work.whole.bytes(), "tensors": tensors }))
-}
-
-/// What a parameter has of a dimension; of none, 0..1.
-fn along(parameter: &Parameter, dim: usize) -> anyhow::Result<(u64, u64)> {
-    Ok(parameter.local_ranges()?.get(dim).map_or((0, 1), |range| (range.start, range.end)))
 }

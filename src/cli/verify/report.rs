@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::compare::{Compared, Verdict};
 use super::{Examination, Examined};
-use crate::cli::output::{binary_bytes, gb_per_s, grouped, printable, row};
+use crate::cli::output::{binary_bytes, gb_per_s, grouped, printable, row, shortened};
 
 pub(super) struct Report<'a> {
     pub(super) model: &'a Path,
@@ -167,7 +167,7 @@ impl Examined {
             }
             None => "not checked".to_owned(),
         };
-        let (dtype, shape) = (stored.dtype.to_string(), format!("{:?}", stored.shape));
-        format!("  {dtype:<4} {shape:<20} {measured}  {}\n", stored.name)
+        let (dtype, shape) = (stored.dtype.to_string(), shortened(&format!("{:?}", stored.shape)));
+        format!("  {dtype:<4} {shape:<20} {measured}  {}\n", shortened(&printable(&stored.name)))
     }
 }

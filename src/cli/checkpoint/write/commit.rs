@@ -1,24 +1,24 @@
 //! What is written and synced under temporary names: filled in and moved to its place.
 
 use std::collections::BTreeMap;
-use std::fs::{self, OpenOptions};
 use std::io::{Seek, SeekFrom, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use anyhow::Context;
 use serde_json::json;
 use tempfile::TempPath;
 
-use super::super::super::place::{Place, remove};
-use super::super::INDEX;
+use super::super::super::place::Place;
 use super::Shard;
 use super::encode::Header;
+use super::steps::{Step, Steps};
 
 /// Files that only their names are missing of. Dropped, they are removed.
 #[derive(Debug)]
 pub(crate) struct Finished {
     shards: Vec<Written>,
-    index: Option<(Place, TempPath)>,
+    index: Option<Index>,
     leftovers: Vec<PathBuf>,
 }
 
@@ -29,12 +29,21 @@ struct Written {
     temporary: TempPath,
 }
 
+/// The index under a temporary name.
+#[derive(Debug)]
+pub(super) struct Index {
+    place: Place,
+    temporary: TempPath,
+    /// The shards' usual names, if theirs are others, and an index that names those.
+    usual: Option<(Vec<PathBuf>, TempPath)>,
+}
+
 impl Finished {
     pub(super) fn new(
         shards: Vec<Shard>,
         headers: Vec<Header>,
         temporaries: Vec<TempPath>,
-        index: Option<(Place, TempPath)>,
+        index: Option<Index>,
         leftovers: Vec<PathBuf>,
     ) -> Self {
         let written = shards.into_iter().zip(headers).zip(temporaries);
@@ -48,7 +57,7 @@ impl Finished {
         for Written { place, header, temporary } in &self.shards {
             let (start, bytes) = header.patch(key, value)?;
             let write = || -> std::io::Result<()> {
-                let mut file = OpenOptions::new().write(true).open(temporary)?;
+                let mut file = place.reopen(temporary)?;
                 file.seek(SeekFrom::Start(start))?;
                 file.write_all(&bytes)?;
                 file.sync_all()
@@ -59,38 +68,53 @@ impl Finished {
     }
 
     /// Moves all files to their places, the index last: a folder that has one is complete. Then the files of a
-    /// model that was there go.
-    pub(crate) fn commit(self) -> anyhow::Result<()> {
+    /// model that was there go. Gives the claim on the place, which ends when it is dropped.
+    pub(crate) fn commit(self) -> anyhow::Result<Option<Rc<Place>>> {
+        let steps = self.steps();
+        let claimed = steps.publish.last().and_then(Step::place).cloned();
+        steps.apply()?;
+        Ok(claimed)
+    }
+
+    pub(super) fn steps(self) -> Steps {
         let Finished { shards, index, leftovers } = self;
-        // An index that is there must not speak for shards that are not its own.
-        if let Some((place, _)) = &index {
-            place.clear()?;
+        let mut steps = Steps { leftovers, ..Steps::default() };
+        for Written { place, temporary, .. } in shards {
+            steps.publish.push(Step::Move(Rc::new(place), temporary));
         }
-        for old in leftovers.iter().filter(|path| path.ends_with(INDEX)) {
-            remove(old)?;
+        let Some(Index { place, temporary, usual }) = index else { return steps };
+        let place = Rc::new(place);
+        if let Some((names, temporary)) = usual {
+            let moves = steps.publish.iter();
+            steps.renamed = moves.filter_map(Step::place).map(|place| place.path().to_owned()).collect();
+            let link = |(file, name): (&PathBuf, &PathBuf)| Step::Link { file: file.clone(), name: name.clone() };
+            steps.rename = steps.renamed.iter().zip(&names).map(link).collect();
+            steps.rename.push(Step::Move(place.clone(), temporary));
+            steps.usual = names;
         }
-        let mut moved = Vec::new();
-        let result = shards.into_iter().map(|written| (written.place, written.temporary)).chain(index).try_for_each(
-            |(place, temporary)| {
-                moved.push(place.path().to_owned());
-                place.take(temporary)
-            },
-        );
-        if result.is_err() && moved.len() > 1 {
-            // Shards without an index are of no use; the last of these is the one that was not moved.
-            moved.pop();
-            moved.iter().for_each(|path| _ = fs::remove_file(path));
-        }
-        result?;
-        leftovers.iter().try_for_each(|path| remove(path))
+        steps.publish.push(Step::Move(place, temporary));
+        steps
     }
 }
 
-/// Writes the index under a temporary name.
-pub(super) fn index(place: Place, shards: &[Shard]) -> anyhow::Result<(Place, TempPath)> {
+impl Index {
+    /// Writes the index of shards under a temporary name, and one with their usual names if those are others.
+    pub(super) fn new(place: Place, shards: &[Shard], usual: &[PathBuf]) -> anyhow::Result<Self> {
+        let paths: Vec<_> = shards.iter().map(|shard| shard.place.path()).collect();
+        let temporary = write(&place, shards, &paths)?;
+        let mut index = Index { place, temporary, usual: None };
+        if !usual.is_empty() {
+            let paths: Vec<_> = usual.iter().map(PathBuf::as_path).collect();
+            index.usual = Some((usual.to_vec(), write(&index.place, shards, &paths)?));
+        }
+        Ok(index)
+    }
+}
+
+fn write(place: &Place, shards: &[Shard], paths: &[&Path]) -> anyhow::Result<TempPath> {
     let mut map = BTreeMap::new();
-    for shard in shards {
-        let file = shard.place.path().file_name().unwrap_or_default().to_string_lossy();
+    for (shard, path) in shards.iter().zip(paths) {
+        let file = path.file_name().unwrap_or_default().to_string_lossy();
         map.extend(shard.tensors.iter().map(|member| (member.name.as_str(), file.clone())));
     }
     let total: u64 = shards.iter().map(Shard::bytes).sum();
@@ -98,5 +122,5 @@ pub(super) fn index(place: Place, shards: &[Shard]) -> anyhow::Result<(Place, Te
     let mut temporary = place.temporary()?;
     let written = temporary.write_all(text.as_bytes()).and_then(|()| temporary.as_file().sync_all());
     written.with_context(|| format!("cannot write {}", place.path().display()))?;
-    Ok((place, temporary.into_temp_path()))
+    Ok(temporary.into_temp_path())
 }

@@ -4,6 +4,7 @@
 mod commit;
 mod encode;
 mod split;
+mod steps;
 mod stream;
 
 use std::collections::{BTreeMap, HashSet};
@@ -15,8 +16,10 @@ use anyhow::{Context, bail};
 use gpu_init::{DType, HostTensor};
 
 pub(crate) use self::commit::Finished;
-use super::super::place::Place;
-use super::slices::is_rank_file;
+use self::commit::Index;
+pub(crate) use self::split::is_shard;
+use super::super::place::{Make, Place};
+use super::role::{Role, role};
 use super::{INDEX, SINGLE, SLICES, dtypes};
 
 /// A tensor to be written.
@@ -33,6 +36,8 @@ pub(crate) struct Files {
     shards: Vec<Shard>,
     /// Where the index goes, if there are several shards.
     index: Option<Place>,
+    /// The shards' usual names, if a model is there that has them.
+    usual: Vec<PathBuf>,
     /// Files of another model in the folder, which go when this one is there.
     leftovers: Vec<PathBuf>,
 }
@@ -59,12 +64,13 @@ struct Member {
 impl Files {
     /// Plans one file `out`, or shards of at most `max_shard_size` bytes of data in the folder `out`; a tensor
     /// beyond that has a shard of its own. No tensors are a file of metadata: what a process writes that has no part of
-    /// any. All that can be known to fail fails here.
+    /// any. All that can be known to fail fails here. `make` checks or claims the place of the file that is written last.
     pub(crate) fn plan(
         out: &Path,
         max_shard_size: Option<u64>,
         tensors: &[Planned<'_>],
         force: bool,
+        make: Make,
     ) -> anyhow::Result<Self> {
         let mut members = Vec::with_capacity(tensors.len());
         let (mut names, mut total) = (HashSet::new(), 0u64);
@@ -76,20 +82,12 @@ impl Files {
             }
             members.push(Member { tensor, name: name.to_owned(), dtype, shape: shape.to_vec(), bytes });
         }
-        if max_shard_size.is_none() && out.is_dir() {
-            let shown = out.display();
-            bail!(
-                "cannot write {shown}: it is a folder; name a file in it, or pass --max-shard-size 5GB for shards in it"
-            );
-        }
-        if max_shard_size.is_some() && !out.is_dir() {
-            bail!("cannot write shards to {}: there is no such folder; make it first", out.display());
-        }
         let files = match max_shard_size {
             None => {
-                Files { shards: shards(vec![members], |_| Place::check(out, force))?, index: None, leftovers: vec![] }
+                let shards = vec![Shard::new(make(out, force)?, members)];
+                Files { shards, index: None, usual: vec![], leftovers: vec![] }
             }
-            Some(limit) => Self::sharded(out, split::split(members, |member| member.bytes, limit), force)?,
+            Some(limit) => Self::sharded(out, split::split(members, |member| member.bytes, limit), force, make)?,
         };
         if let Some(shard) = files.shards.first() {
             shard.place.check_room(total)?;
@@ -97,22 +95,30 @@ impl Files {
         Ok(files)
     }
 
-    fn sharded(folder: &Path, members: Vec<Vec<Member>>, force: bool) -> anyhow::Result<Self> {
+    fn sharded(folder: &Path, members: Vec<Vec<Member>>, force: bool, make: Make) -> anyhow::Result<Self> {
         let count = members.len();
         if count == 0 {
             bail!("cannot write shards to {}: there are no tensors", folder.display());
         }
-        let name = |i| if count == 1 { SINGLE.to_owned() } else { split::file_name(i, count) };
-        let place = |name: &str| Place::check(&folder.join(name), force);
-        let shards = shards(members, |i| place(&name(i)))?;
-        let index = (count > 1).then(|| place(INDEX)).transpose()?;
-        let replaced = |name: &str| {
-            let path = folder.join(name);
-            name == INDEX && index.is_some() || shards.iter().any(|shard| shard.place.path() == path)
+        let index = make(&folder.join(if count == 1 { SINGLE } else { INDEX }), force)?;
+        let path = |i, version| folder.join(split::file_name(i, count, version));
+        let is_free = |version: &u32| (0..count).all(|i| path(i, *version).symlink_metadata().is_err());
+        let mut members = members.into_iter().enumerate();
+        let files = if count == 1 {
+            let shards = members.map(|(_, members)| members).next().map(|members| Shard::new(index, members));
+            Files { shards: shards.into_iter().collect(), index: None, usual: vec![], leftovers: vec![] }
+        } else {
+            let version = if force { (0..).find(is_free).unwrap_or(0) } else { 0 };
+            let shard = |(i, members)| Ok(Shard::new(Place::among_others(&path(i, version), force)?, members));
+            let shards = members.by_ref().map(shard).collect::<anyhow::Result<_>>()?;
+            let usual = if version == 0 { vec![] } else { (0..count).map(|i| path(i, 0)).collect() };
+            Files { shards, index: Some(index), usual, leftovers: vec![] }
         };
-        let other = |name: &str| is_of_one_process(name) && !replaced(name) || name == SLICES || is_rank_file(name);
-        let leftovers = leftovers(folder, other, force)?;
-        Ok(Files { shards, index, leftovers })
+        let places = files.shards.iter().map(|shard| &shard.place).chain(&files.index).map(Place::path);
+        let replaced: HashSet<&Path> = places.chain(files.usual.iter().map(PathBuf::as_path)).collect();
+        let is_other = |name: &str| (role(name).is_some() || name == SLICES) && !replaced.contains(&*folder.join(name));
+        let leftovers = leftovers(folder, is_other, force)?;
+        Ok(Files { leftovers, ..files })
     }
 
     /// Writes everything under temporary names, pieces of tensors one after the other: `produce` is called with a
@@ -126,50 +132,42 @@ impl Files {
         produce: impl FnMut(usize, Range<u64>) -> anyhow::Result<HostTensor>,
         progress: impl FnMut(u64),
     ) -> anyhow::Result<Finished> {
-        let Files { shards, index, leftovers } = self;
+        let Files { shards, index, usual, leftovers } = self;
         let headers = shards.iter().map(|shard| encode::header(metadata, shard)).collect::<anyhow::Result<Vec<_>>>()?;
         // The index first: it is small, and a disk that has no room for it has none for the rest.
-        let index = index.map(|place| commit::index(place, &shards)).transpose()?;
+        let index = index.map(|place| Index::new(place, &shards, &usual)).transpose()?;
         let temporaries = stream::stream(&shards, &headers, produce, progress)?;
         Ok(Finished::new(shards, headers, temporaries, index, leftovers))
     }
 }
 
 impl Shard {
+    fn new(place: Place, mut tensors: Vec<Member>) -> Self {
+        // The widest types first, so that every tensor is aligned, as in files that the crate safetensors writes.
+        tensors.sort_by_key(|member| std::cmp::Reverse(member.dtype.size()));
+        Shard { place, tensors }
+    }
+
     fn bytes(&self) -> u64 {
         self.tensors.iter().map(|member| member.bytes).sum()
     }
 }
 
-fn shards(members: Vec<Vec<Member>>, place: impl Fn(usize) -> anyhow::Result<Place>) -> anyhow::Result<Vec<Shard>> {
-    let shard = |(i, mut tensors): (usize, Vec<Member>)| {
-        // The widest types first, so that every tensor is aligned, as in files that the crate safetensors writes.
-        tensors.sort_by_key(|member| std::cmp::Reverse(member.dtype.size()));
-        Ok(Shard { place: place(i)?, tensors })
-    };
-    members.into_iter().enumerate().map(shard).collect()
-}
-
-/// Whether a file has the name of one of a model that one process has written.
-fn is_of_one_process(name: &str) -> bool {
-    matches!(name, SINGLE | INDEX) || split::is_file_name(name)
-}
-
-/// Files of a model of one process in the folder for those of several, the index first: while it is there, readers
-/// take that model for the folder's. With `force` they are to go once the new model is there, else they are an error.
+/// Files of a model of one process in the folder for those of several. With `force` they are to go once the new model is
+/// there, else they are an error.
 pub(crate) fn leftovers_beside_ranks(folder: &Path, force: bool) -> anyhow::Result<Vec<PathBuf>> {
-    let mut found = leftovers(folder, is_of_one_process, force)?;
-    found.sort_by_key(|path| !path.ends_with(INDEX));
-    Ok(found)
+    leftovers(folder, |name| role(name) == Some(Role::Whole), force)
 }
 
-/// Files of another model in a folder, by their names.
-fn leftovers(folder: &Path, other: impl Fn(&str) -> bool, force: bool) -> anyhow::Result<Vec<PathBuf>> {
+/// Files of another model in a folder, by their names, the index first: while it is there, readers take that model for
+/// the folder's.
+fn leftovers(folder: &Path, is_other: impl Fn(&str) -> bool, force: bool) -> anyhow::Result<Vec<PathBuf>> {
     let read = || -> std::io::Result<Vec<PathBuf>> {
         let names = fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name())).collect::<std::io::Result<Vec<_>>>()?;
-        Ok(names.iter().filter(|name| name.to_str().is_some_and(&other)).map(|name| folder.join(name)).collect())
+        Ok(names.iter().filter(|name| name.to_str().is_some_and(&is_other)).map(|name| folder.join(name)).collect())
     };
-    let found = read().with_context(|| format!("cannot read the folder {}", folder.display()))?;
+    let mut found = read().with_context(|| format!("cannot read the folder {}", folder.display()))?;
+    found.sort_by_key(|path| !path.ends_with(INDEX));
     match found.first().filter(|_| !force) {
         Some(path) => {
             bail!("{} exists; name another folder, or pass --force to replace the model that is there", path.display())

@@ -23,16 +23,22 @@ pub(super) fn split<T>(items: Vec<T>, bytes: impl Fn(&T) -> u64, limit: u64) -> 
     shards
 }
 
-/// Of shard `i`, counted from 0.
-pub(super) fn file_name(i: usize, count: usize) -> String {
-    format!("model-{:05}-of-{count:05}.safetensors", i + 1)
+/// Of shard `i`, counted from 0. Version 0 is the usual name; others are for a model that is to replace one of as many
+/// shards: both are there until the index goes over from one to the other.
+pub(super) fn file_name(i: usize, count: usize, version: u32) -> String {
+    let version = if version == 0 { String::new() } else { format!("-v{version}") };
+    format!("model-{:05}-of-{count:05}{version}.safetensors", i + 1)
 }
 
 /// Whether a file has a name that [`file_name`] gives.
-pub(super) fn is_file_name(name: &str) -> bool {
-    let numbers = name.strip_prefix("model-").and_then(|rest| rest.strip_suffix(".safetensors"));
-    let digits = |text: &str| text.len() >= 5 && text.bytes().all(|byte| byte.is_ascii_digit());
-    numbers.and_then(|numbers| numbers.split_once("-of-")).is_some_and(|(i, count)| digits(i) && digits(count))
+pub(crate) fn is_shard(name: &str) -> bool {
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let Some(numbers) = name.strip_prefix("model-").and_then(|rest| rest.strip_suffix(".safetensors")) else {
+        return false;
+    };
+    let Some((i, rest)) = numbers.split_once("-of-") else { return false };
+    let (count, version) = rest.split_once("-v").unwrap_or((rest, "0"));
+    is_number(version) && [i, count].iter().all(|text| text.len() >= 5 && is_number(text))
 }
 
 #[cfg(test)]
@@ -58,10 +64,19 @@ mod tests {
 
     #[test]
     fn names_are_those_of_hugging_face() {
-        assert_eq!(file_name(0, 3), "model-00001-of-00003.safetensors");
-        assert!(is_file_name(&file_name(0, 3)) && is_file_name(&file_name(123_455, 123_456)));
-        for name in ["model.safetensors", "model-1-of-3.safetensors", "model-00001-of-00003.safetensors.bak"] {
-            assert!(!is_file_name(name), "{name}");
+        assert_eq!(file_name(0, 3, 0), "model-00001-of-00003.safetensors");
+        assert_eq!(file_name(0, 3, 12), "model-00001-of-00003-v12.safetensors");
+        for name in [file_name(0, 3, 0), file_name(1, 3, 7), file_name(123_455, 123_456, 0)] {
+            assert!(is_shard(&name), "{name}");
+        }
+        for name in [
+            "model.safetensors",
+            "model-1-of-3.safetensors",
+            "model-00001-of-00003.safetensors.bak",
+            "model-00001-of-00003-v.safetensors",
+            "model-rank-00001-of-00003.safetensors",
+        ] {
+            assert!(!is_shard(name), "{name}");
         }
     }
 

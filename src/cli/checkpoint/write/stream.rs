@@ -26,7 +26,8 @@ pub(super) fn stream(
     let (sender, receiver) = sync_channel(WAITING);
     thread::scope(|scope| {
         let write = move || shards.iter().zip(headers).map(|(shard, header)| write(shard, header, &receiver)).collect();
-        let writer = scope.spawn(write);
+        let writer = thread::Builder::new().spawn_scoped(scope, write);
+        let writer = writer.context("cannot start the thread that writes; allow more threads (ulimit -u)")?;
         let produced = send(shards, &sender, produce, progress);
         // No more pieces: a writer that waits for one stops.
         drop(sender);

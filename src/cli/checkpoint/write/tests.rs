@@ -6,6 +6,7 @@ use gpu_init::{Cpu, DType, Fingerprint, HostTensor, Initializer, Parameter};
 use proptest::prelude::*;
 
 use super::super::Checkpoint;
+use super::steps::Step;
 use super::*;
 
 fn parameter(planned: &Planned<'_>) -> Parameter {
@@ -23,8 +24,8 @@ fn metadata() -> BTreeMap<String, String> {
 }
 
 fn write(out: &Path, limit: Option<u64>, plan: &[Planned<'_>]) -> anyhow::Result<()> {
-    let files = Files::plan(out, limit, plan, false)?;
-    files.write(&metadata(), |tensor, range| fill(&plan[tensor], range), |_| {})?.commit()
+    let files = Files::plan(out, limit, plan, false, Place::claim)?;
+    files.write(&metadata(), |tensor, range| fill(&plan[tensor], range), |_| {})?.commit().map(drop)
 }
 
 fn entries(folder: &Path) -> usize {
@@ -78,7 +79,7 @@ fn metadata_is_filled_in_afterwards() {
     let names = ["a", "b", "c"];
     let plan: Vec<_> =
         names.iter().zip(&shapes).map(|(name, shape)| Planned { name, dtype: DType::F32, shape }).collect();
-    let files = Files::plan(folder.path(), Some(12), &plan, false).unwrap();
+    let files = Files::plan(folder.path(), Some(12), &plan, false, Place::claim).unwrap();
     let mut progress = 0;
     let finished =
         files.write(&metadata(), |tensor, range| fill(&plan[tensor], range), |bytes| progress += bytes).unwrap();
@@ -102,7 +103,7 @@ fn a_value_of_another_length_does_not_fit() {
         ("x", "1", "no \"x\""),
     ] {
         let plan = [Planned { name: "a", dtype: DType::F16, shape: &[3] }];
-        let files = Files::plan(&folder.path().join("m"), None, &plan, false).unwrap();
+        let files = Files::plan(&folder.path().join("m"), None, &plan, false, Place::claim).unwrap();
         let finished = files.write(&metadata(), |_, range| fill(&plan[0], range), |_| {}).unwrap();
         let error = finished.patch(key, value).unwrap_err().to_string();
         assert!(error.contains(part), "{error}");
@@ -127,7 +128,7 @@ fn what_fails_halfway_leaves_nothing() {
     for (produce, part) in cases {
         for limit in [None, Some(4000)] {
             let out = if limit.is_some() { folder.path().to_owned() } else { folder.path().join("m") };
-            let files = Files::plan(&out, limit, &plan, false).unwrap();
+            let files = Files::plan(&out, limit, &plan, false, Place::claim).unwrap();
             let error = format!("{:#}", files.write(&metadata(), produce, |_| {}).unwrap_err());
             assert!(error.contains(part), "{error}");
             assert_eq!(entries(folder.path()), 0, "{part}");
@@ -141,9 +142,9 @@ fn a_race_for_the_name_is_lost() {
     let folder = tempfile::tempdir().unwrap();
     let plan = [("a", [1000]), ("b", [2000])];
     let plan = plan.each_ref().map(|(name, shape)| Planned { name, dtype: DType::F32, shape });
-    let files = Files::plan(folder.path(), Some(8000), &plan, false).unwrap();
+    let files = Files::plan(folder.path(), Some(8000), &plan, false, Place::claim).unwrap();
     let finished = files.write(&metadata(), |tensor, range| fill(&plan[tensor], range), |_| {}).unwrap();
-    let second = folder.path().join(split::file_name(1, 2));
+    let second = folder.path().join(split::file_name(1, 2, 0));
     fs::write(&second, "somebody else's").unwrap();
     let error = format!("{:#}", finished.commit().unwrap_err());
     assert!(error.contains("00002-of-00002"), "{error}");
@@ -151,11 +152,77 @@ fn a_race_for_the_name_is_lost() {
     assert_eq!(entries(folder.path()), 1, "neither the index nor the first shard is there");
 }
 
+/// The tensors that are read by whoever looks for the file `first` before the other one, and by nothing but an index.
+fn read_by(folder: &Path, first: &str) -> BTreeMap<String, Vec<u8>> {
+    let other = if first == INDEX { SINGLE } else { INDEX };
+    let path = [first, other].map(|name| folder.join(name)).into_iter().find(|path| path.exists());
+    read(&Checkpoint::open(&path.expect("neither file is there")).unwrap())
+}
+
+/// A model of two tensors whose values are of `seed`, in one shard or in two.
+fn finished(folder: &Path, seed: u64, shards: usize) -> Finished {
+    let plan = [("a", [1000]), ("b", [1100])];
+    let plan = plan.each_ref().map(|(name, shape)| Planned { name, dtype: DType::F32, shape });
+    let limit = if shards == 1 { 10_000 } else { 5000 };
+    let files = Files::plan(folder, Some(limit), &plan, true, Place::claim).unwrap();
+    let fill = |tensor: usize, range| Ok(Cpu::with_seed(seed).fill(&parameter(&plan[tensor]).elements(range))?);
+    files.write(&metadata(), fill, |_| {}).unwrap()
+}
+
+/// A kill after any step leaves the old model or the new one, and what else it leaves the next run removes.
+#[test]
+fn a_kill_between_two_steps_leaves_a_model() {
+    for (old, new) in [(1, 1), (1, 2), (2, 1), (2, 2)] {
+        for links in [true, false] {
+            for done in 0.. {
+                let folder = tempfile::tempdir().unwrap();
+                let folder = folder.path();
+                finished(folder, 1, old).commit().unwrap();
+                let before = read_by(folder, INDEX);
+                let steps = finished(folder, 2, new).steps().in_order(links);
+                let all = steps.len();
+                for (i, step) in steps.into_iter().enumerate() {
+                    match step {
+                        step if i < done => step.apply().unwrap(),
+                        Step::Move(_, temporary) => _ = temporary.keep().unwrap(),
+                        _ => {}
+                    }
+                }
+                let case = format!("{old} to {new} shards, links: {links}, {done} of {all} steps");
+                let [ours, theirs] = [INDEX, SINGLE].map(|first| read_by(folder, first));
+                for tensors in [&ours, &theirs] {
+                    let kept = before.iter().filter(|(name, bytes)| tensors.get(*name) == Some(bytes)).count();
+                    assert!(tensors.len() == 2 && kept % 2 == 0, "{case}: {kept} of 2 tensors are the old ones");
+                }
+                if done >= all {
+                    assert!(ours != before && theirs != before, "{case}");
+                    assert_eq!(entries(folder), if new == 1 { 1 } else { 3 }, "{case}");
+                }
+                finished(folder, 3, 2).commit().unwrap();
+                let mut names: Vec<_> = fs::read_dir(folder)
+                    .unwrap()
+                    .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+                    .collect();
+                names.sort();
+                assert_eq!(names, [&split::file_name(0, 2, 0), &split::file_name(1, 2, 0), INDEX], "{case}");
+                if done >= all {
+                    break;
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn names_come_once() {
     let folder = tempfile::tempdir().unwrap();
     let plan = [Planned { name: "a", dtype: DType::F32, shape: &[3] }; 2];
-    assert!(Files::plan(&folder.path().join("m"), None, &plan, false).unwrap_err().to_string().contains("comes twice"));
+    assert!(
+        Files::plan(&folder.path().join("m"), None, &plan, false, Place::claim)
+            .unwrap_err()
+            .to_string()
+            .contains("comes twice")
+    );
 }
 
 /// A file of metadata is a whole one; no shards are not.
@@ -163,8 +230,13 @@ fn names_come_once() {
 fn no_tensors_are_a_file_of_metadata() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("m");
-    assert!(Files::plan(folder.path(), Some(1000), &[], false).unwrap_err().to_string().contains("no tensors"));
-    let files = Files::plan(&path, None, &[], false).unwrap();
+    assert!(
+        Files::plan(folder.path(), Some(1000), &[], false, Place::claim)
+            .unwrap_err()
+            .to_string()
+            .contains("no tensors")
+    );
+    let files = Files::plan(&path, None, &[], false, Place::claim).unwrap();
     files.write(&metadata(), |_, _| bail!("nothing to make"), |_| {}).unwrap().commit().unwrap();
     let checkpoint = Checkpoint::open(&path).unwrap();
     assert_eq!((checkpoint.metadata(), checkpoint.shards[0].tensors.len()), (metadata(), 0));
@@ -180,7 +252,7 @@ fn memory() {
     let plan: Vec<_> = names.iter().map(|name| Planned { name, dtype: DType::F32, shape: &[7813, 8000] }).collect();
     let start = std::time::Instant::now();
     let mut fingerprint = Fingerprint::default();
-    let files = Files::plan(folder.path(), Some(1_000_000_000), &plan, false).unwrap();
+    let files = Files::plan(folder.path(), Some(1_000_000_000), &plan, false, Place::claim).unwrap();
     let produce = |tensor: usize, range| {
         let piece = fill(&plan[tensor], range)?;
         fingerprint += piece.fingerprint();

@@ -1,0 +1,44 @@
+//! Formats of tensors in files, by the ending of the file's name.
+
+use std::path::Path;
+
+use anyhow::bail;
+
+/// Endings that are known for one format each. A file of another ending may hold anything.
+const KNOWN: [&str; 14] =
+    ["npy", "npz", "safetensors", "bin", "pt", "pth", "ckpt", "gguf", "ggml", "onnx", "h5", "hdf5", "msgpack", "pkl"];
+
+/// Fails if a file is named as one of another format than `format`, the only one that `command` writes.
+pub(crate) fn check(path: &Path, command: &str, format: &str) -> anyhow::Result<()> {
+    let ending = path.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+    if ending != format && KNOWN.contains(&&*ending) {
+        let (shown, instead) = (path.display(), path.with_extension(format));
+        let other = match ending.as_str() {
+            "npy" => ", or `gpu-init fill` for one tensor as .npy",
+            "safetensors" => ", or `gpu-init model` for .safetensors",
+            _ => "",
+        };
+        bail!("cannot write {shown}: `gpu-init {command}` writes .{format}; pass --out {}{other}", instead.display());
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endings_of_other_formats_are_refused() {
+        for (path, format, part) in [
+            ("a/b.npy", "safetensors", "pass --out a/b.safetensors, or `gpu-init fill`"),
+            ("b.SafeTensors", "npy", "pass --out b.npy, or `gpu-init model`"),
+            ("b.bin", "safetensors", "pass --out b.safetensors"),
+        ] {
+            let error = check(Path::new(path), "model", format).unwrap_err().to_string();
+            assert!(error.contains(part), "{error}");
+        }
+        for path in ["b", "b.safetensors", "B.SAFETENSORS", "llama-3.2", "npy", ".npy"] {
+            check(Path::new(path), "model", "safetensors").unwrap();
+        }
+    }
+}

@@ -555,15 +555,16 @@ fn update(
 }
 
 // Sums of squares of each column of a panel of the slab, and of its products with the next column, over a tile of its
-// rows: a workgroup for each tile of each panel of each matrix, in that order, and 64 floats of `carry` for its sums.
+// rows: a workgroup for each tile of each panel of each matrix, in that order, from number `first` on, and 64 floats of
+// `carry` for its sums.
 @compute @workgroup_size(256)
 fn examine(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let index = group_index(group, groups);
-    if index >= params.count {
+    let index = params.first + group_index(group, groups);
+    if index >= params.first + params.count {
         return;
     }
     let tiles = (params.rows + TILE - 1u) / TILE;

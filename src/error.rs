@@ -268,11 +268,12 @@ pub enum Error {
         operation: &'static str,
         /// The adapter's name and driver.
         adapter: String,
-        /// The kernel and the first element that differs: `normal F32, element 7`.
+        /// The kernel and the first element that differs, `normal F32, element 7`, or what is wrong with a large
+        /// orthogonal matrix: `orthogonal, matrix 0, column 3, its length squared`.
         what: String,
-        /// Its bits on the CPU.
+        /// The element's bits on the CPU, or the value that an orthogonal matrix has.
         expected: String,
-        /// Its bits on the device.
+        /// The element's bits on the device, or its value there.
         actual: String,
     },
     /// A buffer larger than the adapter allows.

@@ -3,6 +3,7 @@
 use std::ops::{ControlFlow, Range};
 use std::str::FromStr;
 
+use gpu_init::wgpu::DeviceType;
 use gpu_init::{
     Cpu, Device, DeviceOptions, Distribution, Error, Fill, Fingerprint, HostTensor, Parameter, Plan, Stats, Tensor,
 };
@@ -98,6 +99,14 @@ impl Backend {
         }
     }
 
+    /// Whether its tensors are in host memory: on the CPU, and by a driver that runs there.
+    pub(crate) fn is_on_host(&self) -> bool {
+        match self {
+            Backend::Gpu(device) => device.wgpu_device().adapter_info().device_type == DeviceType::Cpu,
+            Backend::Cpu(_) => true,
+        }
+    }
+
     /// The name for people, and why it is the CPU that `auto` took.
     pub(crate) fn describe(&self, choice: Choice) -> String {
         match (self, choice) {
@@ -136,10 +145,12 @@ impl Backend {
 
     /// Whether the device's memory has room for a plan: for all its tensors, or for each by itself.
     pub(crate) fn check_memory(&self, plan: &Plan, one_by_one: bool) -> anyhow::Result<()> {
-        let Backend::Gpu(device) = self else { return memory::check_plan(plan, one_by_one) };
-        match device.memory() {
-            Some(memory) if !one_by_one => Ok(plan.fits(memory)?),
-            _ => Ok(()),
+        match self {
+            Backend::Gpu(device) if !self.is_on_host() => match device.memory() {
+                Some(memory) if !one_by_one => Ok(plan.fits(memory)?),
+                _ => Ok(()),
+            },
+            _ => memory::check_plan(plan, one_by_one),
         }
     }
 

@@ -81,7 +81,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let place = args.out.as_deref().map(|path| place(path, args.force, fill.bytes())).transpose()?;
     listen_to_ctrl_c()?;
     let backend = Backend::open(args.device, args.seed)?;
-    if let Backend::Cpu(_) = backend {
+    if backend.is_on_host() {
         check_memory(&parameter, &fill, place.is_some())?;
     }
     let start = Instant::now();

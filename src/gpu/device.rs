@@ -79,6 +79,10 @@ impl Device {
     /// path's: the kernel of F32 normals here, the others when they are first needed (in a browser, all but the rare ones
     /// here).
     ///
+    /// That covers each kernel's arithmetic in each element type, at the start of a tensor, inside it and far into it. It
+    /// cannot show what only a tensor's size does: against that, no loop of a shader grows with a tensor, and orthogonal
+    /// matrices of 65,536 entries or 8,193 rows and more are examined when they are done.
+    ///
     /// # Errors
     /// [`Error::NoAdapter`], [`Error::NoSuchAdapter`], [`Error::UnfitAdapter`] if it lacks something,
     /// [`Error::WrongBits`] if its driver breaks the arithmetic.

@@ -28,7 +28,8 @@ impl Device {
     /// # Errors
     /// Those of [`Parameter::resolve`], [`Error::BufferTooLarge`], [`Error::MatrixTooLarge`], [`Error::OutOfMemory`],
     /// [`Error::DeviceLost`], [`Error::WrongBits`] at the first use of a kernel that the driver breaks, or for an
-    /// orthogonal matrix of 65,536 entries and more that comes out not orthogonal: such a fill waits until it is done.
+    /// orthogonal matrix of 65,536 entries or 8,193 rows and more that comes out not orthogonal: such a fill waits until it
+    /// is done.
     pub fn fill(&self, parameter: &Parameter) -> Result<Tensor> {
         let mut tensors = self.fill_all(std::slice::from_ref(parameter))?;
         Ok(tensors.swap_remove(0))
@@ -143,7 +144,7 @@ impl Device {
     /// Those of [`Parameter::resolve`], [`Error::UnalignedOffset`] if the offset is not a multiple of 4,
     /// [`Error::BufferUsage`] if the buffer lacks STORAGE, [`Error::BufferTooSmall`], [`Error::DeviceLost`],
     /// [`Error::WrongBits`], [`Error::Gpu`] if the buffer is another device's of the same [`wgpu::Instance`]. Nothing is written then,
-    /// but if a large orthogonal matrix comes out wrong.
+    /// except by a large orthogonal matrix that is found wrong only when it is done.
     /// (wgpu cannot tell the buffers of different instances apart: never pass one across.)
     pub fn fill_into(&self, parameter: &Parameter, buffer: &wgpu::Buffer, offset: u64) -> Result<Tensor> {
         let tensor = self.view(parameter, buffer, offset)?;
@@ -153,8 +154,8 @@ impl Device {
         Ok(tensor)
     }
 
-    /// [`fill_into`](Self::fill_into), recorded into the caller's encoder: nothing is submitted or polled, but the first time that a
-    /// kernel is needed, which has to show then that it is right.
+    /// [`fill_into`](Self::fill_into), recorded into the caller's encoder: nothing is submitted or polled, except when a kernel is
+    /// first needed, which is verified then, and on OpenGL for scratch memory of 1 MiB and more, which has to be asked for.
     /// The tensor holds its elements once the caller has submitted the encoder's commands.
     ///
     /// ```no_run

@@ -4,8 +4,7 @@
 //! It covers what a kernel computes: each element type and distribution, the start of a tensor's block and its inside, far
 //! into a tensor, ties and zeros that random values hardly show. It covers neither what hangs on a tensor's size nor memory
 //! that fails later. Against the former every loop of a shader ends after a constant number of iterations
-//! ([`MOST_ITERATIONS`](super::record::MOST_ITERATIONS)), and long work is examined when it is done
-//! ([`Examination`](super::orthogonal::Examination)).
+//! (`record::MOST_ITERATIONS`), and long work is examined when it is done (`orthogonal::Examination`).
 
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
@@ -15,6 +14,7 @@ use super::device::{Device, Inner};
 use super::record::Recorder;
 use super::window::Transform;
 use super::{MulAdd, Tensor, batch, reduce};
+use crate::orthogonal::TILE;
 use crate::progress::Progress;
 use crate::{DType, Distribution, Error, Fill, HostTensor, Initializer, Parameter, Result, Shape};
 
@@ -37,6 +37,8 @@ pub(super) enum Group {
     Diagonal(DType),
     Sparse(DType),
     Orthogonal(DType),
+    /// Orthogonal matrices of several tiles of rows, which take other kernels.
+    TallOrthogonal(DType),
 }
 
 impl Group {
@@ -66,6 +68,9 @@ impl Group {
         let over = match distribution {
             Distribution::Diagonal { .. } => Some(Group::Diagonal(dtype)),
             Distribution::Sparse { .. } => Some(Group::Sparse(dtype)),
+            Distribution::Orthogonal { orthogonal, .. } if orthogonal.height() > TILE => {
+                Some(Group::TallOrthogonal(dtype))
+            }
             Distribution::Orthogonal { .. } => Some(Group::Orthogonal(dtype)),
             _ => None,
         };
@@ -130,6 +135,10 @@ async fn show(device: &Device, operation: &'static str, groups: &[Group]) -> Res
             Group::Diagonal(dtype) => fills.extend(parts(operation, dtype, DIRAC)?),
             Group::Sparse(dtype) => fills.extend(parts(operation, dtype, SPARSE)?),
             Group::Orthogonal(dtype) => fills.extend(parts(operation, dtype, ORTHOGONAL)?),
+            Group::TallOrthogonal(dtype) => {
+                fills.extend(parts(operation, dtype, ORTHOGONAL)?);
+                fills.push(tall(operation, dtype)?);
+            }
         }
     }
     let tensors = if fills.is_empty() { Vec::new() } else { filled(device, operation, fills).await? };
@@ -287,6 +296,14 @@ fn parts(operation: &'static str, dtype: DType, (initializer, shape): Example) -
     let whole = Parameter::new(shape, initializer).dtype(dtype);
     let rest = whole.clone().elements(1..shape.iter().product::<usize>() as u64);
     [whole, rest].iter().map(|part| Ok(Fill { operation, ..part.resolve(0, 7)? })).collect()
+}
+
+/// The last rows of a matrix of three tiles, from before the last tile on.
+fn tall(operation: &'static str, dtype: DType) -> Result<Fill> {
+    let (rows, columns) = (2 * TILE + 16, 17);
+    let whole = Parameter::new([rows, columns], Initializer::Orthogonal { gain: 1.0 }).dtype(dtype);
+    let len = (rows * columns) as u64;
+    Ok(Fill { operation, ..whole.elements(len - ELEMENTS..len).resolve(0, 7)? })
 }
 
 /// A slice of a distribution that is not sampled element by element: of the simplest one.

@@ -11,7 +11,7 @@ use crate::gpu::readback;
 use crate::gpu::record::{Bound, Recorder};
 use crate::{Error, Result};
 
-/// Matrices of fewer entries are no long work: the self-test before a kernel's first use covers their size.
+/// Matrices of fewer entries in one tile of rows are no long work.
 const LONG: u64 = 1 << 16;
 /// Most that a sum may be off. Rounding makes it about 1e-5; a device's own sums of squares are not guarded.
 const TOLERANCE: f64 = 1e-3;
@@ -37,7 +37,8 @@ impl Examination {
         recorder: &Recorder,
     ) -> Result<Option<Self>> {
         let Sizes { rows, columns, .. } = *sizes;
-        if rows * columns < LONG || !recorder.reaches_queue() {
+        let is_long = rows > TILE || rows * columns >= LONG;
+        if !is_long || !recorder.reaches_queue() {
             return Ok(None);
         }
         let wanted = sizes.wanted.clone();

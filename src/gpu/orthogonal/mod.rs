@@ -13,7 +13,7 @@ use bytemuck::{Pod, Zeroable};
 
 use super::context::Context;
 use super::kernels::Kernel;
-use super::record::{Bound, Dispatch, Params, Recorder};
+use super::record::{Bound, CHEAP, Dispatch, Params, Recorder};
 use super::window::{Piece, WindowLimits, pieces};
 use crate::orthogonal::{Orthogonal, Place};
 use crate::philox::{round_keys, words};
@@ -268,10 +268,15 @@ impl SlabWork<'_> {
 
     /// Sums up the squares and products by which `examination` judges the slab.
     fn add_examination(&self, examination: &Examination, recorder: &mut Recorder) -> Result<()> {
-        let (sums, count) = examination.sums_of(&self.slab);
-        let params = OrthogonalParams { count: count as u32, ..self.params };
-        let cost = count * COLUMNS * self.sizes.rows.min(TILE);
-        recorder.add(self.dispatch(OrthogonalEntry::Examine, count, params, sums), cost, 0)
+        let (sums, all) = examination.sums_of(&self.slab);
+        let rows = self.sizes.rows.min(TILE);
+        for group in ranges(0..all, self.sizes.panels_together(rows) * CHEAP) {
+            let count = len(&group);
+            let params = OrthogonalParams { first: group.start as u32, count: count as u32, ..self.params };
+            let dispatch = self.dispatch(OrthogonalEntry::Examine, count, params, sums.clone());
+            recorder.add(dispatch, count * COLUMNS * rows / CHEAP, 0)?;
+        }
+        Ok(())
     }
 
     /// Writes the entries of the slab that `piece` of the output has.

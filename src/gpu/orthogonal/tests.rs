@@ -116,25 +116,27 @@ fn matrices_of_any_size_are_divided_within_a_devices_limits() {
                 assert!(!slab.matrices.is_empty() && !slab.panels.is_empty());
                 panels += len(&slab.matrices) * len(&slab.panels);
             }
-            assert!(panels <= len(&sizes.wanted.matrices) * len(&sizes.wanted.panels));
+            let all = len(&sizes.wanted.matrices) * len(&sizes.wanted.panels);
+            assert!(panels == all || sizes.slabs().nth(10_000).is_some() && panels < all, "{panels} of {all}");
         }
     }
 }
 
-/// What only a large matrix shows is found when it is made: a driver that ends its loops early, or loses a tile.
+/// What only a large matrix shows, beyond the tiles of the self-test, is found when it is made: a driver that ends its loops
+/// early, or loses a tile.
 #[test]
 fn large_matrices_that_are_not_orthogonal_are_refused() {
     for (from, to) in [
-        ("min(begin + TILE, params.rows),\n    );", "min(begin + TILE, min(params.rows, 9000u)),\n    );"),
+        ("min(begin + TILE, params.rows),\n    );", "min(begin + TILE, min(params.rows, 17000u)),\n    );"),
         (
             "        if tile_of(group) > 0u {\n            sum = carry[at_carry];",
-            "        if tile_of(group) > 1u {\n            sum = carry[at_carry];",
+            "        if tile_of(group) > 0u && tile_of(group) != 3u {\n            sum = carry[at_carry];",
         ),
     ] {
         let Some(opened) = open_broken(from, to) else { return };
         let device = opened.unwrap();
         for matrix in
-            [parameter(20_000, 10, 1, 1.0), parameter(10, 20_000, 1, 0.5), parameter(20_000, 10, 1, 1.0).slice(1, 5..9)]
+            [parameter(30_000, 10, 1, 1.0), parameter(10, 30_000, 1, 0.5), parameter(30_000, 10, 1, 1.0).slice(1, 5..9)]
         {
             let error = device.fill(&matrix).unwrap_err();
             assert!(
@@ -142,6 +144,26 @@ fn large_matrices_that_are_not_orthogonal_are_refused() {
                 "{from}: {error}"
             );
         }
+        compare(&device, &parameter(300, 20, 1, 1.0), DType::F32, 0);
+    }
+}
+
+/// Kernels of several tiles are others, and have to prove right by themselves: what breaks one of them leaves matrices of
+/// one tile as they are.
+#[test]
+fn kernels_of_tall_matrices_are_verified() {
+    for (from, to) in [
+        ("sum = products_of_tile(p, sum);", "sum = products_of_tile(p, sum); sum.a[1].y *= 1.0000001f;"),
+        ("let scale = scratch_floats[", "let scale = 1.0000001f * scratch_floats["),
+        ("solve_panel(p, carried_products(index, lane));", "solve_panel(p, Products());"),
+    ] {
+        let Some(opened) = open_broken(from, to) else { return };
+        let device = opened.unwrap();
+        let error = device.fill(&parameter(8193, 1, 1, 1.0)).unwrap_err();
+        assert!(
+            matches!(error, Error::WrongBits { .. }) && error.to_string().contains("orthogonal F32, element"),
+            "{error}"
+        );
         compare(&device, &parameter(300, 20, 1, 1.0), DType::F32, 0);
     }
 }

@@ -94,19 +94,32 @@ fn changed_shapes_are_found() {
     }
 }
 
+/// Its shapes come from its own header then, and the rules that it records give any shape its elements.
 #[test]
-fn a_file_from_before_shapes_were_recorded_verifies_by_its_rules() {
+fn a_file_without_recorded_shapes_has_them_unchecked() {
     let setup = Setup::new(object!({ "w": tensor(&[64, 192]) }), "default = 'normal'");
     let file = setup.save("model.safetensors", &[]);
+    let rules = setup.path("rules.toml");
     edit_metadata(&file, "shapes_fingerprint", None);
-    let report = json(&["verify", &file, "--json"]);
-    assert_eq!((&report["agrees"], &report["recorded_shapes_fingerprint"]), (&true.into(), &Value::Null));
-    let text = succeed(&["verify", &file]);
-    assert!(text.lines().any(|line| line.contains("shapes") && line.ends_with("not recorded")), "{text}");
+    for changed in [false, true] {
+        if changed {
+            edit_header(&file, |header| header["w"]["shape"] = object!([192, 64]));
+        }
+        let report = refused(&[&file]);
+        assert_eq!((&report["agrees"], &report["recorded_shapes_fingerprint"]), (&Value::Null, &Value::Null));
+        assert_eq!(report["matches_rules"], true);
+        let line = complaint(&["verify", &file]);
+        assert!(line.contains("no shapes are recorded") && line.contains("pass --rules or --recipe"), "{line}");
+        assert_eq!(refused(&[&file, "--seed", "0"])["agrees"], Value::Null, "a seed says nothing of shapes");
+        let text = succeed(&["verify", &file, "--allow-unchecked"]);
+        assert!(text.lines().any(|line| line.contains("shapes") && line.ends_with("not recorded")), "{text}");
+        // Whoever passes rules says what the model is.
+        assert_eq!(json(&["verify", &file, "--rules", &rules, "--json"])["agrees"], true);
+    }
     edit_metadata(&file, "rules", None);
     let report = refused(&[&file]);
     assert_eq!((&report["agrees"], &report["fingerprint"]), (&Value::Null, &report["recorded_fingerprint"]));
-    assert!(complaint(&["verify", &file]).contains("neither rules nor shapes are recorded"));
+    assert!(complaint(&["verify", &file]).contains("no shapes are recorded"));
 }
 
 #[test]

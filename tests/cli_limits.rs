@@ -24,52 +24,88 @@ fn one_line(output: &std::process::Output) -> String {
     errors
 }
 
-/// Whatever a fill does when a signal comes, it ends, says so once and leaves no file.
+/// A fill under way, seen from outside.
+#[cfg(unix)]
+struct Running<'a> {
+    child: std::process::Child,
+    folder: &'a std::path::Path,
+}
+
+#[cfg(unix)]
+impl Running<'_> {
+    const BYTES: u64 = 4 * 4000 * 20_000;
+
+    /// How many temporary files there are, the claim being the first, and how many bytes they have.
+    fn written(&self) -> (usize, u64) {
+        let entries = fs::read_dir(self.folder).unwrap().flatten();
+        let temporaries = entries.filter(|entry| entry.file_name().to_str().unwrap().ends_with(".incomplete"));
+        let sizes: Vec<u64> = temporaries.filter_map(|entry| Some(entry.metadata().ok()?.len())).collect();
+        (sizes.len(), sizes.iter().sum())
+    }
+
+    /// Bytes of memory that it has touched; Linux tells.
+    fn resident(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
+        line.map_or(0, |line| line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10)
+    }
+
+    fn is(&self, phase: &str) -> bool {
+        let (files, bytes) = self.written();
+        match phase {
+            "claimed" => files > 0,
+            "filling" => files == 1 && (Self::BYTES / 10..Self::BYTES / 2).contains(&self.resident()),
+            // All of the tensor is there, and its file not yet.
+            "statistics" => files == 1 && self.resident() >= Self::BYTES,
+            "saving" => files == 2 && bytes > 0,
+            _ => panic!("{phase}"),
+        }
+    }
+
+    fn signal(&self, signal: &str) {
+        let id = self.child.id().to_string();
+        std::process::Command::new("kill").args([signal, &id]).stderr(std::process::Stdio::null()).status().unwrap();
+    }
+}
+
+/// Whatever a fill does when a signal comes, from the claim of its place on, it ends, says so once and leaves no file.
 #[test]
 #[cfg(unix)]
 fn signals_end_a_fill_in_every_phase() {
-    use std::process::{Child, Command, Stdio};
-    use std::time::{Duration, Instant};
+    use std::process::Stdio;
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("w.npy").to_str().unwrap().to_owned();
-    let args = ["fill", "--shape", "4000x10000", "--device", "cpu", "--out", &out];
-    let size = |name: &str| {
-        let mut entries = fs::read_dir(folder.path()).unwrap().flatten();
-        let file = entries.find(|entry| entry.file_name().to_str().unwrap().contains(name));
-        file.and_then(|entry| entry.metadata().ok()).map(|metadata| metadata.len())
-    };
-    // Whether it was interrupted at all.
-    let ended = |signal: &str, code: i32, when: &dyn Fn(&mut Child)| {
-        let mut child = command(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        when(&mut child);
-        Command::new("kill").args([signal, &child.id().to_string()]).stderr(Stdio::null()).status().unwrap();
-        let output = child.wait_with_output().unwrap();
+    let args = ["fill", "--shape", "4000x20000", "--device", "cpu", "--out", &out];
+    // Whether it was in that phase when the signal came, and interrupted.
+    let hit = |phase: &str, signal: &str, code: i32| {
+        let child = command(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut running = Running { child, folder: folder.path() };
+        while !running.is(phase) && running.child.try_wait().unwrap().is_none() {}
+        // While it is stopped the phase does not end.
+        running.signal("-STOP");
+        let hit = running.is(phase);
+        running.signal(signal);
+        running.signal("-CONT");
+        let output = running.child.wait_with_output().unwrap();
         let errors = String::from_utf8_lossy(&output.stderr);
         if output.status.success() {
             fs::remove_file(&out).unwrap();
             return false;
         }
-        assert_eq!(output.status.code(), Some(code), "{signal}: {errors}");
+        assert_eq!(output.status.code(), Some(code), "{signal} while {phase}: {errors}");
         assert!(errors.contains("interrupted") && errors.lines().count() == 1 && output.stdout.is_empty(), "{errors}");
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "{signal}");
-        true
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "{signal} while {phase}");
+        hit
     };
-    let start = Instant::now();
-    assert!(!ended("-0", 0, &|child| _ = child.wait().unwrap()));
-    let whole = start.elapsed();
+    let phases: &[&str] = if cfg!(target_os = "linux") {
+        &["claimed", "filling", "statistics", "saving"]
+    } else {
+        &["claimed", "saving"]
+    };
     for (signal, code) in [("-INT", 130), ("-TERM", 143)] {
-        // From the moment at which the place is claimed, that is, signals are listened to.
-        let begun = |child: &mut Child| {
-            while size(".incomplete").is_none() && child.try_wait().unwrap().is_none() {}
-            std::thread::sleep(Duration::from_millis(50));
-        };
-        let after = |share: f64| move |child: &mut Child| (begun(child), std::thread::sleep(whole.mul_f64(share))).0;
-        let phases = [0.0, 0.2, 0.4, 0.6].map(|share| ended(signal, code, &after(share)));
-        assert!(phases[0], "the fill itself is interrupted: {phases:?}");
-        let saving = |child: &mut Child| {
-            while size(".incomplete").is_none_or(|bytes| bytes == 0) && child.try_wait().unwrap().is_none() {}
-        };
-        assert!((0..5).any(|_| ended(signal, code, &saving)), "saving is interrupted");
+        for phase in phases {
+            assert!((0..50).any(|_| hit(phase, signal, code)), "{signal} never came while {phase}");
+        }
     }
 }
 

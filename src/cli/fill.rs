@@ -8,9 +8,10 @@ use gpu_init::{DType, Distribution, Fill, Fingerprint, Initializer, Layout, Para
 use serde_json::json;
 
 use super::backend::{Backend, Choice, Filled};
+use super::claim::Claim;
 use super::histogram::histogram;
 use super::output::{binary_bytes, gb_per_s, grouped, print, print_json, row};
-use super::place::{Place, names_folder};
+use super::place::{Place, not_a_folder};
 use super::progress::{bar, listen_to_ctrl_c, listener};
 use super::{formats, memory, npy};
 
@@ -78,8 +79,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let parameter = parameter(args);
     let initializer = parameter.initializer();
     let fill = parameter.resolve(args.seed, 0)?;
-    let place = args.out.as_deref().map(|path| place(path, args.force, fill.bytes())).transpose()?;
+    // Before there is anything to be removed at a signal.
     listen_to_ctrl_c()?;
+    let place = args.out.as_deref().map(|path| place(path, args.force, fill.bytes())).transpose()?;
     let backend = Backend::open(args.device, args.seed)?;
     if backend.is_on_host() {
         check_memory(&parameter, &fill, place.is_some())?;
@@ -91,7 +93,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let tensor = tensors.into_iter().next().context("nothing was filled")?;
     let seconds = start.elapsed().as_secs_f64();
     let (stats, fingerprint) = (tensor.stats()?, tensor.fingerprint()?);
-    if let Some(place) = &place {
+    if let Some((place, _)) = &place {
         npy::save(place, args.shape.dims(), &tensor, args.dtype)?;
     }
     let report = Report { args, initializer, backend: &backend, fill, seconds, stats, fingerprint };
@@ -109,15 +111,12 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
 }
 
 /// Where the file goes, and that there is room for it.
-fn place(path: &Path, force: bool, bytes: u64) -> anyhow::Result<Place> {
-    if names_folder(path) || path.is_dir() {
-        let file = path.join("weights.npy");
-        bail!("cannot write {}: it is or names a folder; name a file, such as {}", path.display(), file.display());
-    }
+fn place(path: &Path, force: bool, bytes: u64) -> anyhow::Result<(Place, Claim)> {
+    not_a_folder(path, &format!("name a file, such as {}", path.join("weights.npy").display()))?;
     formats::check(path, "fill", "npy")?;
-    let place = Place::claim(path, force)?;
+    let (place, claim) = Place::claim(path, force)?;
     place.check_room(bytes)?;
-    Ok(place)
+    Ok((place, claim))
 }
 
 fn check_memory(parameter: &Parameter, fill: &Fill, saved: bool) -> anyhow::Result<()> {

@@ -64,7 +64,7 @@ const LAUNCHERS: [Launcher; 5] = [
 const SLURM: &str = "Slurm";
 const SLURM_JOB: &str = "SLURM_NTASKS";
 
-/// The largest number of processes: what the five digits of their files' names count.
+/// The largest number of processes: their ranks, from 0 on, have five digits in the files' names.
 pub(crate) const LARGEST: u64 = 100_000;
 
 impl World {

@@ -52,15 +52,23 @@ fn plan_needs(plan: &Plan, one_by_one: bool) -> u64 {
     }
 }
 
-/// The least that a fill needs beside its own memory while it is made: an orthogonal matrix its reflections, half of it
-/// or more, and its columns, all in F32. Those of more dimensions may be many small ones, and need not so much.
+/// The least that a fill needs beside its own memory while it is made: an orthogonal matrix its columns and reflections,
+/// all in F32. Those of more dimensions may be many small ones, and need not so much.
 pub(crate) fn scratch(parameter: &Parameter, fill: &Fill) -> u64 {
-    match (parameter.initializer(), parameter.shape().dims()) {
-        (Initializer::Orthogonal { .. }, &[rows, columns]) => {
-            (rows as u64).saturating_mul(columns as u64).saturating_add(fill.len.saturating_mul(2)).saturating_mul(2)
-        }
-        _ => 0,
-    }
+    let (Initializer::Orthogonal { .. }, &[rows, columns]) = (parameter.initializer(), parameter.shape().dims()) else {
+        return 0;
+    };
+    let (rows, columns) = (rows as u64, columns as u64);
+    let (height, width) = (rows.max(columns), rows.min(columns));
+    // All columns are made of all reflections, unless they are the rows of a wide matrix: then those from the first that
+    // is wanted to the last one, of which no later reflection is a part.
+    let made = match fill.len.checked_sub(1) {
+        Some(last) if rows < columns => fill.index(0) / columns..fill.index(last) / columns + 1,
+        _ => 0..width,
+    };
+    let panels = height.saturating_mul(made.end - made.start);
+    let reflections = height.saturating_mul(made.end).saturating_sub(made.end.saturating_mul(made.end) / 2);
+    panels.saturating_add(reflections).saturating_mul(4)
 }
 
 /// Bytes that can be had before this machine, or the control group of this process, is out of memory.
@@ -133,8 +141,19 @@ mod tests {
         let orthogonal = plan("default = 'orthogonal'");
         assert_eq!(plan_needs(&orthogonal, false), 4 * (a + b) + 6 * a);
         assert_eq!(plan_needs(&orthogonal, true), 4 * a + 6 * a + SLICES);
-        // A rank has a part of the tensor, made of all reflections, and no more to save than it has.
-        assert_eq!(plan_needs(&orthogonal.shard(3, 4).unwrap(), true), 4 * a / 4 + 2 * a + a + (a + b));
+        // A rank has a part of the tensor, made of all columns and reflections, and no more to save than it has.
+        assert_eq!(plan_needs(&orthogonal.shard(3, 4).unwrap(), true), 4 * a / 4 + 4 * a + 2 * a + (a + b));
+        // Of a wide matrix it has columns of its own, and reflections up to them; divided along its columns all of both.
+        let wide = |rank: u64, dim: usize| {
+            let rules = format!("rules = [{{ match = 'w', init = 'orthogonal', shard = {{ dim = {dim} }} }}]");
+            let plan = Plan::new([("w", vec![1024usize, 4096], None)], &rules.parse::<Rules>().unwrap()).unwrap();
+            let plan = plan.shard(rank, 4).unwrap();
+            scratch(&plan.entries()[0].parameter, &plan.entries()[0].fill)
+        };
+        let reflections = |count: u64| 4 * (4096 * count - count * count / 2);
+        assert_eq!(wide(0, 0), 4 * 4096 * 256 + reflections(256));
+        assert_eq!(wide(3, 0), 4 * 4096 * 256 + reflections(1024));
+        assert_eq!([wide(0, 1), wide(3, 1)], [4 * 4096 * 1024 + reflections(1024); 2]);
         assert_eq!(plan_needs(&plan("default = 'zeros'").shard(0, 8192).unwrap(), true), 4 * 8192 + 4 * 1024);
     }
 

@@ -3,7 +3,6 @@
 use std::fs::{self, File};
 use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, bail};
 use tempfile::{NamedTempFile, TempPath};
@@ -12,18 +11,13 @@ use super::claim::{self, Claim};
 use super::output::binary_bytes;
 
 /// Where a file is to be.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Place {
     path: PathBuf,
     force: bool,
-    /// Held until the place is dropped, so that no other process writes there.
-    claim: Option<Claim>,
-    /// The claim's file, which the first temporary file is.
-    first: Mutex<Option<NamedTempFile>>,
+    /// The file whose permissions the new one gets, if it is there.
+    replaced: PathBuf,
 }
-
-/// How a place is made: [`Place::check`] or [`Place::claim`].
-pub(crate) type Make = fn(&Path, bool) -> anyhow::Result<Place>;
 
 impl Place {
     /// Fails early if a file cannot be written there, or is there already and not to be replaced (`force`).
@@ -34,24 +28,24 @@ impl Place {
         Ok(place)
     }
 
-    /// The same, and from here on no other process of this program writes there. What such a process left that was
-    /// killed is removed.
-    pub(crate) fn claim(path: &Path, force: bool) -> anyhow::Result<Self> {
-        is_file_in_folder(path)?;
-        let (claim, first) = Claim::take(path)?;
-        let mut place = Self::among_others(path, force)?;
-        place.claim = Some(claim);
-        place.first = Mutex::new(Some(first));
-        Ok(place)
+    /// The same, and until the claim is dropped no other process of this program writes there.
+    pub(crate) fn claim(path: &Path, force: bool) -> anyhow::Result<(Self, Claim)> {
+        let claim = Claim::take(path, None)?;
+        Ok((Self::check(path, force)?, claim))
     }
 
-    /// A place in a folder that was checked or claimed for another file.
+    /// A place in a folder that was checked for another file.
     pub(crate) fn among_others(path: &Path, force: bool) -> anyhow::Result<Self> {
-        is_file_in_folder(path)?;
+        check_path(path)?;
         if path.exists() && !force {
             bail!("{} exists; name another file, or pass --force to replace it", path.display());
         }
-        Ok(Place { path: path.to_owned(), force, claim: None, first: Mutex::new(None) })
+        Ok(Place { path: path.to_owned(), force, replaced: path.to_owned() })
+    }
+
+    /// The same place for a file that is to replace the one of another name in the end.
+    pub(crate) fn replacing(self, path: &Path) -> Self {
+        Place { replaced: path.to_owned(), ..self }
     }
 
     /// Fails early if the disk has no room for that many bytes. What it does not tell is found out when writing.
@@ -84,19 +78,7 @@ impl Place {
     /// A file to write, in the same folder so that it can be moved; it is removed when dropped. If the process is
     /// killed its name says what it is: `model.safetensors.x1Y2z3.incomplete`.
     pub(crate) fn temporary(&self) -> anyhow::Result<NamedTempFile> {
-        match self.first.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            Some(first) => Ok(first),
-            None => claim::temporary(&self.path),
-        }
-    }
-
-    /// A file of [`temporary`](Self::temporary) once more, to be written.
-    pub(crate) fn reopen(&self, temporary: &Path) -> io::Result<File> {
-        match &self.claim {
-            // On Windows no other handle may write what is locked.
-            Some(claim) if claim.is_on(temporary) => claim.file(),
-            _ => File::options().write(true).open(temporary),
-        }
+        claim::temporary(&self.path, self.force.then_some(&self.replaced))
     }
 
     /// Writes a file, which is there whole or not at all.
@@ -117,30 +99,39 @@ impl Place {
             Ok(temporary.as_file().sync_all()?)
         };
         written().with_context(|| format!("cannot write {}", self.path.display()))?;
-        self.take(temporary.into_temp_path())
+        self.take(temporary.into_temp_path())?;
+        self.sync()
     }
 
-    /// Moves a file that is written and synced to its place, with the permissions of the one that it replaces, and
-    /// makes the move last.
+    /// Makes what was moved here survive a power cut.
+    pub(crate) fn sync(&self) -> anyhow::Result<()> {
+        sync_folder(self.folder())
+    }
+
+    /// Moves a file that is written and synced to its place, with the permissions of the one that it replaces.
     pub(crate) fn take(&self, temporary: TempPath) -> anyhow::Result<()> {
         if self.force {
-            keep_mode(&self.path, &temporary)?;
+            keep_mode(&self.replaced, &temporary)?;
         }
         let moved = if self.force { temporary.persist(&self.path) } else { temporary.persist_noclobber(&self.path) };
-        moved.with_context(|| format!("cannot write {}", self.path.display()))?;
-        sync_folder(self.folder())
+        moved.with_context(|| format!("cannot write {}", self.path.display()))
     }
 }
 
-/// Whether a path names a file that can be there.
-fn is_file_in_folder(path: &Path) -> anyhow::Result<()> {
+/// Fails if a path names a folder, there or not; `remedy` says what to do.
+pub(crate) fn not_a_folder(path: &Path, remedy: &str) -> anyhow::Result<()> {
+    let is = match path.is_dir() {
+        true => "is",
+        false if names_folder(path) => "names",
+        false => return Ok(()),
+    };
+    bail!("cannot write {}: it {is} a folder; {remedy}", path.display())
+}
+
+/// Fails unless a path names a file that can be there.
+pub(crate) fn check_path(path: &Path) -> anyhow::Result<()> {
+    not_a_folder(path, "name a file in it")?;
     let (shown, folder) = (path.display(), folder(path));
-    if path.is_dir() {
-        bail!("cannot write {shown}: it is a folder; name a file in it");
-    }
-    if names_folder(path) {
-        bail!("cannot write {shown}: it names a folder; name a file");
-    }
     // What is written beside its place and moved there would replace a link, pipe or device, not write to it.
     if path.symlink_metadata().is_ok_and(|metadata| !metadata.is_file()) {
         bail!("cannot write {shown}: it is not a regular file; name one");
@@ -152,13 +143,13 @@ fn is_file_in_folder(path: &Path) -> anyhow::Result<()> {
 }
 
 /// Whether a path can only be a folder, there or not: `a/`, `a/.`, `..` and nothing.
-pub(crate) fn names_folder(path: &Path) -> bool {
+fn names_folder(path: &Path) -> bool {
     let text = path.as_os_str().as_encoded_bytes();
     path.file_name().is_none_or(|name| !text.ends_with(name.as_encoded_bytes()))
 }
 
 /// Gives `new` the permissions of a file that it is to replace, if there is one.
-pub(crate) fn keep_mode(old: &Path, new: &Path) -> anyhow::Result<()> {
+fn keep_mode(old: &Path, new: &Path) -> anyhow::Result<()> {
     // Elsewhere they say no more than whether a file may be written.
     if cfg!(unix)
         && let Ok(metadata) = fs::metadata(old)
@@ -180,13 +171,21 @@ pub(crate) fn remove(path: &Path) -> anyhow::Result<()> {
     }
 }
 
+/// The names in a folder that are text, in their order.
+pub(crate) fn names_in(folder: &Path) -> io::Result<Vec<String>> {
+    let names = fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name().into_string().ok()));
+    let mut names: Vec<String> = names.filter_map(io::Result::transpose).collect::<io::Result<_>>()?;
+    names.sort();
+    Ok(names)
+}
+
 /// The folder that a file is or is to be in.
 pub(crate) fn folder(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Makes names that were moved or removed in a folder survive a power cut.
-pub(crate) fn sync_folder(folder: &Path) -> anyhow::Result<()> {
+fn sync_folder(folder: &Path) -> anyhow::Result<()> {
     // Elsewhere a folder cannot be opened as a file.
     if cfg!(unix) {
         let synced = File::open(folder).and_then(|folder| folder.sync_all());
@@ -206,6 +205,29 @@ mod tests {
         }
         for path in ["a", "./a", "a/b", "a//b", ".a", "a.", "..a", "/a"] {
             assert!(!names_folder(Path::new(path)), "{path:?}");
+        }
+    }
+
+    /// From its first byte on.
+    #[test]
+    #[cfg(unix)]
+    fn what_replaces_a_private_file_is_private() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        for (mode, expected) in [(0o600, 0o600), (0o400, 0o600), (0o440, 0o640), (0o000, 0o600)] {
+            fs::write(&path, "old").unwrap();
+            fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
+            let beside = Place::among_others(&folder.path().join("b"), true).unwrap().replacing(&path);
+            for place in [Place::check(&path, true).unwrap(), beside] {
+                let temporary = place.temporary().unwrap();
+                let now = temporary.as_file().metadata().unwrap().permissions().mode() & 0o777;
+                // A umask takes more from it.
+                assert_eq!((now & !expected, now & 0o600), (0, 0o600), "{mode:o} {now:o}");
+                place.write(b"new").unwrap();
+                assert_eq!(fs::metadata(place.path()).unwrap().permissions().mode() & 0o777, mode);
+            }
+            fs::remove_file(&path).unwrap();
         }
     }
 

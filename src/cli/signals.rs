@@ -1,8 +1,9 @@
 //! Ctrl-C and SIGTERM: work ends between two of its steps, or is ended from outside where a step takes too long.
 
 use std::fs;
+use std::io;
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -11,7 +12,7 @@ use super::output::complain;
 /// Number of the first signal; 0 until then.
 static SIGNAL: AtomicI32 = AtomicI32::new(0);
 
-/// Every temporary file of this process, there or not.
+/// Every temporary file of this process, and the folder that it made, there or not, in the order of their making.
 static TEMPORARIES: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
 /// Held while files get their names, and by the thread that ends the process: neither happens during the other.
@@ -20,7 +21,8 @@ static ENDING: Mutex<()> = Mutex::new(());
 /// Steps under way that cannot end by themselves.
 static ENDLESS: AtomicU32 = AtomicU32::new(0);
 
-/// A step that does not hear [`go_on`]: a signal ends the process at once until this is dropped.
+/// A step that does not hear [`go_on`]: on Unix a signal ends the process at once until this is dropped, elsewhere the
+/// second one does, as always.
 pub(crate) struct Endless(());
 
 impl Endless {
@@ -49,9 +51,13 @@ pub(crate) fn exit_code() -> Option<u8> {
     }
 }
 
-/// A file to remove if the process is ended before it removes or renames the file itself.
-pub(crate) fn remove_at_end(path: &Path) {
-    locked(&TEMPORARIES).push(path.to_owned());
+/// Makes a file, or an empty folder, that is to go if the process is ended before it removes, renames or fills it.
+pub(crate) fn make<T>(make: impl FnOnce() -> io::Result<T>, path: impl FnOnce(&T) -> PathBuf) -> io::Result<T> {
+    // Nothing ends the process before it is known.
+    let mut temporaries = locked(&TEMPORARIES);
+    let made = make()?;
+    temporaries.push(path(&made));
+    Ok(made)
 }
 
 /// While this is held no signal ends the process.
@@ -63,10 +69,16 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Removes files, and folders that are empty then.
+fn remove(temporaries: &[PathBuf]) {
+    // A folder was made before what is in it.
+    temporaries.iter().rev().for_each(|path| _ = fs::remove_file(path).or_else(|_| fs::remove_dir(path)));
+}
+
 /// Ends the process as if its work had ended by itself.
 fn end(signal: i32) -> ! {
     let _held = hold();
-    locked(&TEMPORARIES).iter().for_each(|path| _ = fs::remove_file(path));
+    remove(&locked(&TEMPORARIES));
     complain("error: interrupted; what was not saved as a whole is not kept");
     exit(128 + signal)
 }
@@ -136,4 +148,24 @@ pub(crate) fn listen_to_ctrl_c() -> anyhow::Result<()> {
         signal => end(signal),
     };
     ctrlc::set_handler(hear).context("cannot listen to Ctrl-C")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_was_made_goes_last_and_only_if_it_is_empty() {
+        let folder = tempfile::tempdir().unwrap();
+        let (made, file) = (folder.path().join("made"), folder.path().join("made/file"));
+        for others in [false, true] {
+            fs::create_dir(&made).unwrap();
+            fs::write(&file, "").unwrap();
+            if others {
+                fs::write(made.join("another process' file"), "").unwrap();
+            }
+            remove(&[made.clone(), file.clone(), folder.path().join("nothing")]);
+            assert_eq!((made.exists(), file.exists()), (others, false));
+        }
+    }
 }

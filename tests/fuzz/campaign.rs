@@ -14,8 +14,8 @@ fn variable(name: &str) -> Option<u64> {
 }
 
 /// Runs cases 0, 1, 2...: `count` of them, or as many as `GPU_INIT_FUZZ_SECONDS` are enough for, or the one that
-/// `GPU_INIT_FUZZ_CASE` names. Each draws from a stream of its own.
-pub fn campaign(test: &str, count: u64, mut case: impl FnMut(&mut Draw)) {
+/// `GPU_INIT_FUZZ_CASE` names. Each draws from a stream of its own. Gives how many were tried.
+pub fn campaign(test: &str, count: u64, mut case: impl FnMut(&mut Draw)) -> u64 {
     let seed = variable("GPU_INIT_FUZZ_SEED").unwrap_or(1);
     let seconds = variable("GPU_INIT_FUZZ_SECONDS").map(Duration::from_secs);
     let one = variable("GPU_INIT_FUZZ_CASE");
@@ -39,4 +39,5 @@ pub fn campaign(test: &str, count: u64, mut case: impl FnMut(&mut Draw)) {
     }
     println!("{test}: {done} cases of seed {seed} in {:.1} s", start.elapsed().as_secs_f64());
     assert!(done > 0, "no case was tried");
+    done
 }

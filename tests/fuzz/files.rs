@@ -138,11 +138,11 @@ fn files() {
     assert!(count > 0, "the corpus is empty");
     let models = Models::make();
     let mut codes = [0; 3];
-    campaign("files", 400, |draw| check(&models.case(draw)).into_iter().for_each(|code| codes[code] += 1));
+    let done = campaign("files", 400, |draw| check(&models.case(draw)).into_iter().for_each(|code| codes[code] += 1));
     let [good, bad, unread] = codes;
     println!("exit codes: 0 {good} times, 1 {bad} times, 2 {unread} times");
-    // Neither is all refused at once nor is nothing wrong.
-    assert!(good + bad < 100 || (good > bad / 10 && bad > good / 10), "{codes:?}");
+    // Neither is all refused at once nor is nothing wrong. One case, tried again, says nothing of that.
+    assert!(done == 1 || (good > bad / 10 && bad > good / 10), "{codes:?}");
 }
 
 /// Runs a case in a folder of its own, which stays if it fails. Its exit codes.

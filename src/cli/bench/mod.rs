@@ -21,6 +21,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::adapter::auto;
 use super::backend::Choice;
+use super::claim::Claim;
 use super::output::{complain, print, print_json};
 use super::place::Place;
 use super::progress::listen_to_ctrl_c;
@@ -120,17 +121,17 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     } else {
         print(&table::table(&report))?
     }
-    if let Some(place) = &json {
+    if let Some((place, _)) = &json {
         place.write(format!("{}\n", report.json()).as_bytes())?;
     }
-    if let Some(place) = &plot {
+    if let Some((place, _)) = &plot {
         place.write(plot::svg(&report).context("cannot draw the plot")?.as_bytes())?;
     }
     Ok(())
 }
 
 /// Where the files go, which are two.
-fn places(json: Option<&Path>, plot: Option<&Path>, force: bool) -> anyhow::Result<[Option<Place>; 2]> {
+fn places(json: Option<&Path>, plot: Option<&Path>, force: bool) -> anyhow::Result<[Option<(Place, Claim)>; 2]> {
     if let (Some(json), Some(plot)) = (json, plot)
         && Place::check(json, force)?.is_same(&Place::check(plot, force)?)
     {

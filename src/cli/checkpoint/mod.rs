@@ -41,4 +41,4 @@ const LARGEST: u64 = 100_000_000;
 /// The file of a model in one piece.
 const SINGLE: &str = "model.safetensors";
 /// The index of a model in several.
-const INDEX: &str = "model.safetensors.index.json";
+pub(crate) const INDEX: &str = "model.safetensors.index.json";

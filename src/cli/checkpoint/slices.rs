@@ -11,6 +11,7 @@ use super::header::Unique;
 use super::role::{Role, role};
 use super::{INDEX, SINGLE, Shard};
 use crate::cli::input;
+use crate::cli::place::names_in;
 
 /// The list.
 pub(crate) const SLICES: &str = "model.slices.json";
@@ -68,11 +69,10 @@ impl Slices {
 
     fn of_folder(folder: &Path) -> anyhow::Result<Option<Self>> {
         let shown = folder.display();
-        let names = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.file_name());
-        let rank =
-            names.filter_map(|name| name.into_string().ok()).find(|name| matches!(role(name), Some(Role::Rank { .. })));
+        let names = names_in(folder).unwrap_or_default();
+        let rank = names.iter().find(|name| matches!(role(name), Some(Role::Rank { .. })));
         let there: Vec<&str> = [INDEX, SINGLE, SLICES].into_iter().filter(|name| folder.join(name).exists()).collect();
-        match (&there[..], &rank) {
+        match (&there[..], rank) {
             ([a, b, ..], _) => {
                 bail!("the folder {shown} has {a} and {b}, which are two models; name one of the two files")
             }

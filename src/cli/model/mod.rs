@@ -82,12 +82,15 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     if let Some(warning) = World::warning(|name| std::env::var(name).ok()).filter(|_| work.world.is_none()) {
         complain(&format!("warning: {warning}"));
     }
+    // Before there is anything to be removed at a signal. A dry run has no steps that would hear one.
+    if !args.dry_run {
+        listen_to_ctrl_c()?;
+    }
     let files = args.out.as_deref().map(|out| save::Output::plan(out, &work)).transpose()?.flatten();
     if args.dry_run {
         args.device.check()?;
         return work.dry_run();
     }
-    listen_to_ctrl_c()?;
     let local_rank = work.world.as_ref().and_then(|world| world.local_rank);
     let backend = Backend::open_local(args.device, work.rules.seed(), local_rank)?;
     backend.check_memory(&work.plan, files.is_some())?;

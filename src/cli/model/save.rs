@@ -5,18 +5,19 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
-use gpu_init::{Fingerprint, HostTensor, PlanEntry, STREAM_VERSION};
+use gpu_init::{Fingerprint, HostTensor, PlanEntry, STREAM_VERSION, stream_of};
 use serde_json::{Value, json};
 
 use super::Work;
 use super::slices::List;
-use super::target::{Folder, check_file, rank_path};
+use super::target::{Folder, check_file, check_worlds};
 use crate::cli::checkpoint::{
-    Files, Finished, Planned, RESERVED, SHAPES, SLICES, SOURCE_TIES, leftovers_beside_ranks, of_other_worlds,
-    shapes_fingerprint,
+    Files, Finished, INDEX, Planned, RESERVED, SHAPES, SLICES, SOURCE_TIES, leftovers_beside_ranks, of_other_worlds,
+    rank_file, shapes_fingerprint,
 };
+use crate::cli::claim::Claim;
 use crate::cli::launcher::World;
-use crate::cli::place::{self, Make, Place};
+use crate::cli::place::{self, Place};
 use crate::cli::signals;
 
 /// Files to be written, checked before anything is computed.
@@ -26,6 +27,9 @@ pub(super) struct Output {
     slices: Option<Place>,
     /// Files of a model that one process wrote, which rank 0 removes when this one is there.
     leftovers: Vec<PathBuf>,
+    /// That no other process writes there; none in a dry run. Fields are dropped in their order: the claim goes after all
+    /// files, and the folder, which has to be empty for that, after the claim.
+    claim: Option<Claim>,
     /// The folder that they are in, unless it is one file.
     folder: Option<Folder>,
 }
@@ -35,6 +39,7 @@ pub(super) struct Written {
     finished: Finished,
     slices: Option<Place>,
     leftovers: Vec<PathBuf>,
+    _claim: Option<Claim>,
     _folder: Option<Folder>,
 }
 
@@ -52,21 +57,21 @@ impl Output {
         }
         let mut folder = None;
         if world.is_some() || args.max_shard_size.is_some() {
-            let mut in_folder = Folder::check(out)?;
-            if args.dry_run && !in_folder.is_there() {
+            folder = Folder::find(out, !args.dry_run)?;
+            if folder.is_none() {
                 return Ok(None);
             }
-            in_folder.make()?;
-            folder = Some(in_folder);
         } else {
             check_file(out)?;
         }
-        let path = world.map_or_else(|| Ok(out.to_owned()), |world| rank_path(out, world, args.force))?;
-        let leftovers = match world {
-            Some(_) => leftovers_beside_ranks(out, args.force)?,
-            None => Vec::new(),
-        };
-        let make: Make = if args.dry_run { Place::check } else { Place::claim };
+        let path = world.map_or_else(|| out.to_owned(), |world| out.join(rank_file(world.rank, world.size)));
+        let claimed = if args.max_shard_size.is_some() { out.join(INDEX) } else { path.clone() };
+        let claim = (!args.dry_run).then(|| Claim::take(&claimed, world.map(|_| job(work)))).transpose()?;
+        let mut leftovers = Vec::new();
+        if let Some(world) = world {
+            check_worlds(out, world, args.force)?;
+            leftovers = leftovers_beside_ranks(out, args.force)?;
+        }
         let shapes = work
             .plan
             .entries()
@@ -80,13 +85,13 @@ impl Output {
             .zip(&shapes)
             .map(|(entry, shape)| Planned { name: &entry.name, dtype: entry.fill.dtype, shape })
             .collect();
-        let files = Files::plan(&path, args.max_shard_size, &tensors, args.force, make)?;
+        let files = Files::plan(&path, args.max_shard_size, &tensors, args.force)?;
         let mut slices = None;
         if let Some(World { size, .. }) = world.filter(|world| world.rank == 0) {
             List::new(work, *size)?;
             slices = Some(Place::among_others(&out.join(SLICES), args.force)?);
         }
-        Ok(Some(Output { files, slices, leftovers, folder }))
+        Ok(Some(Output { files, slices, leftovers, claim, folder }))
     }
 
     pub(super) fn write(
@@ -96,7 +101,8 @@ impl Output {
         progress: impl FnMut(u64),
     ) -> anyhow::Result<Written> {
         let finished = self.files.write(&metadata(work)?, produce, progress)?;
-        Ok(Written { finished, slices: self.slices, leftovers: self.leftovers, _folder: self.folder })
+        let (claim, folder) = (self.claim, self.folder);
+        Ok(Written { finished, slices: self.slices, leftovers: self.leftovers, _claim: claim, _folder: folder })
     }
 }
 
@@ -105,7 +111,7 @@ impl Written {
         let finished = self.finished.patch("fingerprint", &fingerprint.to_string())?;
         // A signal ends the process before this or after it.
         let _held = signals::hold();
-        let _claimed = finished.commit()?;
+        finished.commit()?;
         if let (Some(place), Some(world)) = (self.slices, &work.world) {
             place.write_with(|file| Ok(serde_json::to_writer_pretty(file, &List::new(work, world.size)?)?))?;
             let others = of_other_worlds(place::folder(place.path()), world.size);
@@ -163,6 +169,11 @@ fn metadata(work: &Work) -> anyhow::Result<BTreeMap<String, String>> {
         metadata.insert("whole".to_owned(), Value::from(whole).to_string());
     }
     Ok(metadata)
+}
+
+/// One number for all that the processes of one model have in common.
+fn job(work: &Work) -> u64 {
+    stream_of(&json!([STREAM_VERSION, work.rules.seed(), work.text, shapes(work).to_string()]).to_string())
 }
 
 /// The fingerprint of all names, types and shapes, which is the same in every file of the model.

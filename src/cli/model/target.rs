@@ -6,30 +6,21 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
-use crate::cli::checkpoint::{of_other_worlds, rank_file};
+use crate::cli::checkpoint::of_other_worlds;
 use crate::cli::launcher::World;
-use crate::cli::place::{self, names_folder};
-use crate::cli::{claim, formats};
+use crate::cli::place::{self, not_a_folder};
+use crate::cli::{claim, formats, signals};
 
 /// One file of one process.
 pub(super) fn check_file(out: &Path) -> anyhow::Result<()> {
-    let shown = out.display();
-    if out.is_dir() {
-        bail!("cannot write {shown}: it is a folder; name a file in it, or pass --max-shard-size 5GB for shards in it");
-    }
-    if names_folder(out) {
-        let file = out.join("model.safetensors");
-        bail!(
-            "cannot write {shown}: it names a folder; name a file, such as {}, or pass --max-shard-size 5GB for shards \
-             in a folder",
-            file.display()
-        );
-    }
+    let file = out.join("model.safetensors");
+    let remedy = format!("name a file, such as {}, or pass --max-shard-size 5GB for shards in it", file.display());
+    not_a_folder(out, &remedy)?;
     formats::check(out, "model", "safetensors")
 }
 
-/// The file of one of several processes in a folder of all of them.
-pub(super) fn rank_path(out: &Path, world: &World, force: bool) -> anyhow::Result<PathBuf> {
+/// Fails if the files of another number of processes are in a folder, and not to be replaced.
+pub(super) fn check_worlds(out: &Path, world: &World, force: bool) -> anyhow::Result<()> {
     if let Some(other) = of_other_worlds(out, world.size).first().filter(|_| !force) {
         bail!(
             "{} exists, and this is a model of {} processes; name another folder, or pass --force to replace the one \
@@ -38,7 +29,7 @@ pub(super) fn rank_path(out: &Path, world: &World, force: bool) -> anyhow::Resul
             world.size
         );
     }
-    Ok(out.join(rank_file(world.rank, world.size)))
+    Ok(())
 }
 
 /// A folder to write in; removed when dropped if it was made for that and is empty.
@@ -49,11 +40,12 @@ pub(super) struct Folder {
 }
 
 impl Folder {
-    /// Fails unless a folder is there or can be made in one that is there.
-    pub(super) fn check(path: &Path) -> anyhow::Result<Self> {
+    /// Fails unless a folder is there or can be made in one that is there. It is made if `make` says so; none if it is not
+    /// there otherwise.
+    pub(super) fn find(path: &Path, make: bool) -> anyhow::Result<Option<Self>> {
         let (shown, parent) = (path.display(), place::folder(path));
         if path.is_dir() {
-            return Ok(Folder { path: path.to_owned(), made: false });
+            return Ok(Some(Folder { path: path.to_owned(), made: false }));
         }
         if path.symlink_metadata().is_ok() {
             bail!("cannot write in {shown}: it is not a folder; name one");
@@ -66,24 +58,21 @@ impl Folder {
         if !parent.is_dir() {
             bail!("cannot make the folder {shown}: there is no folder {}; make it first", parent.display());
         }
-        claim::temporary(path).with_context(|| format!("cannot make the folder {shown}"))?;
-        Ok(Folder { path: path.to_owned(), made: false })
-    }
-
-    pub(super) fn is_there(&self) -> bool {
-        self.path.is_dir()
-    }
-
-    /// Makes it, if no other process did so.
-    pub(super) fn make(&mut self) -> anyhow::Result<()> {
-        match fs::create_dir(&self.path) {
-            Ok(()) => self.made = true,
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-            Err(error) => {
-                return Err(error).with_context(|| format!("cannot make the folder {}", self.path.display()));
-            }
+        let context = || format!("cannot make the folder {shown}");
+        claim::clear(path).with_context(context)?;
+        if !make {
+            // The only sure test of its parent.
+            claim::temporary(path, None).with_context(context)?;
+            return Ok(None);
         }
-        Ok(())
+        match signals::make(|| fs::create_dir(path), |()| path.to_owned()) {
+            Ok(()) => Ok(Some(Folder { path: path.to_owned(), made: true })),
+            // Another process did so.
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                Ok(Some(Folder { path: path.to_owned(), made: false }))
+            }
+            Err(error) => Err(error).with_context(context),
+        }
     }
 }
 

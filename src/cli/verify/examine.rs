@@ -19,6 +19,8 @@ struct Claims {
     metadata: BTreeMap<String, String>,
     part: Option<Part>,
     rules: Option<Sourced>,
+    /// Whether the rules are the command line's.
+    given: bool,
     /// What the rules give; none without rules of this program's stream.
     expected: Option<Expected>,
     /// Of all names, types and shapes of the whole model.
@@ -117,7 +119,7 @@ impl Claims {
             files.filter_map(|shard| Some((shard.path.clone(), shard.metadata.get(key)?.clone()))).collect()
         };
         let [fingerprints, shapes_recorded] = ["fingerprint", SHAPES].map(recorded);
-        Ok(Claims { metadata, part, rules, expected, shapes, fingerprints, shapes_recorded })
+        Ok(Claims { metadata, part, rules, given: given.has_rules(), expected, shapes, fingerprints, shapes_recorded })
     }
 
     /// Rules of another stream are no rules.
@@ -150,14 +152,13 @@ impl Claims {
         if self.part.as_ref().map_or(tensors.is_empty(), |part| part.whole.is_empty()) {
             unchecked.push("there are no tensors to compare; name a model that has some".to_owned());
         }
-        let ruled = self.rules.is_some();
-        if !ruled && self.fingerprints.is_empty() {
+        if self.rules.is_none() && self.fingerprints.is_empty() {
             let what = "neither rules nor a fingerprint are recorded, so no element was compared with anything; pass \
                         --rules or --recipe";
             unchecked.push(what.to_owned());
-        } else if !ruled && self.shapes_recorded.is_empty() {
-            let what = "neither rules nor shapes are recorded, so the fingerprint alone was compared, which says \
-                        nothing of them; pass --rules or --recipe";
+        } else if !self.given && self.shapes_recorded.is_empty() {
+            let what = "no shapes are recorded, and neither the fingerprint nor the file's own rules tell them, so they \
+                        were compared with nothing; pass --rules or --recipe";
             unchecked.push(what.to_owned());
         }
         let others: Vec<_> = tensors.iter().filter(|one| one.compared.is_none()).collect();

@@ -36,7 +36,7 @@ pub(crate) struct Args {
     model: PathBuf,
     #[command(flatten)]
     rules: rules::Args,
-    /// Exit with 0 also if there was nothing to compare some tensors with, or nothing to compare; the report says what.
+    /// Exit with 0 although something was compared with nothing, if all else agrees; the report says what it is.
     #[arg(long)]
     allow_unchecked: bool,
     /// Make orthogonal and sparse tensors again however much larger they are than the slices that the file has.

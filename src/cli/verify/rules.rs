@@ -49,6 +49,11 @@ impl Given {
         Ok(Given { rules, seed: args.seed })
     }
 
+    /// Whether the command line has rules.
+    pub(super) fn has_rules(&self) -> bool {
+        self.rules.is_some()
+    }
+
     /// Whether the command line says anything.
     pub(super) fn is_specified(&self) -> bool {
         self.rules.is_some() || self.seed.is_some()

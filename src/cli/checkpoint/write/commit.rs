@@ -1,9 +1,9 @@
 //! What is written and synced under temporary names: filled in and moved to its place.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
 
 use anyhow::Context;
 use serde_json::json;
@@ -57,7 +57,7 @@ impl Finished {
         for Written { place, header, temporary } in &self.shards {
             let (start, bytes) = header.patch(key, value)?;
             let write = || -> std::io::Result<()> {
-                let mut file = place.reopen(temporary)?;
+                let mut file = File::options().write(true).open(temporary)?;
                 file.seek(SeekFrom::Start(start))?;
                 file.write_all(&bytes)?;
                 file.sync_all()
@@ -68,22 +68,18 @@ impl Finished {
     }
 
     /// Moves all files to their places, the index last: a folder that has one is complete. Then the files of a
-    /// model that was there go. Gives the claim on the place, which ends when it is dropped.
-    pub(crate) fn commit(self) -> anyhow::Result<Option<Rc<Place>>> {
-        let steps = self.steps();
-        let claimed = steps.publish.last().and_then(Step::place).cloned();
-        steps.apply()?;
-        Ok(claimed)
+    /// model that was there go.
+    pub(crate) fn commit(self) -> anyhow::Result<()> {
+        self.steps().apply(Place::sync)
     }
 
     pub(super) fn steps(self) -> Steps {
         let Finished { shards, index, leftovers } = self;
         let mut steps = Steps { leftovers, ..Steps::default() };
         for Written { place, temporary, .. } in shards {
-            steps.publish.push(Step::Move(Rc::new(place), temporary));
+            steps.publish.push(Step::Move(place, temporary));
         }
         let Some(Index { place, temporary, usual }) = index else { return steps };
-        let place = Rc::new(place);
         if let Some((names, temporary)) = usual {
             let moves = steps.publish.iter();
             steps.renamed = moves.filter_map(Step::place).map(|place| place.path().to_owned()).collect();

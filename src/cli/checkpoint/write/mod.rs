@@ -8,7 +8,6 @@ mod steps;
 mod stream;
 
 use std::collections::{BTreeMap, HashSet};
-use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -18,9 +17,9 @@ use gpu_init::{DType, HostTensor};
 pub(crate) use self::commit::Finished;
 use self::commit::Index;
 pub(crate) use self::split::is_shard;
-use super::super::place::{Make, Place};
+use super::super::place::{Place, names_in};
 use super::role::{Role, role};
-use super::{INDEX, SINGLE, SLICES, dtypes};
+use super::{INDEX, SINGLE, dtypes};
 
 /// A tensor to be written.
 #[derive(Debug, Clone, Copy)]
@@ -64,13 +63,12 @@ struct Member {
 impl Files {
     /// Plans one file `out`, or shards of at most `max_shard_size` bytes of data in the folder `out`; a tensor
     /// beyond that has a shard of its own. No tensors are a file of metadata: what a process writes that has no part of
-    /// any. All that can be known to fail fails here. `make` checks or claims the place of the file that is written last.
+    /// any. All that can be known to fail fails here.
     pub(crate) fn plan(
         out: &Path,
         max_shard_size: Option<u64>,
         tensors: &[Planned<'_>],
         force: bool,
-        make: Make,
     ) -> anyhow::Result<Self> {
         let mut members = Vec::with_capacity(tensors.len());
         let (mut names, mut total) = (HashSet::new(), 0u64);
@@ -84,10 +82,10 @@ impl Files {
         }
         let files = match max_shard_size {
             None => {
-                let shards = vec![Shard::new(make(out, force)?, members)];
+                let shards = vec![Shard::new(Place::check(out, force)?, members)];
                 Files { shards, index: None, usual: vec![], leftovers: vec![] }
             }
-            Some(limit) => Self::sharded(out, split::split(members, |member| member.bytes, limit), force, make)?,
+            Some(limit) => Self::sharded(out, split::split(members, |member| member.bytes, limit), force)?,
         };
         if let Some(shard) = files.shards.first() {
             shard.place.check_room(total)?;
@@ -95,12 +93,12 @@ impl Files {
         Ok(files)
     }
 
-    fn sharded(folder: &Path, members: Vec<Vec<Member>>, force: bool, make: Make) -> anyhow::Result<Self> {
+    fn sharded(folder: &Path, members: Vec<Vec<Member>>, force: bool) -> anyhow::Result<Self> {
         let count = members.len();
         if count == 0 {
             bail!("cannot write shards to {}: there are no tensors", folder.display());
         }
-        let index = make(&folder.join(if count == 1 { SINGLE } else { INDEX }), force)?;
+        let index = Place::check(&folder.join(if count == 1 { SINGLE } else { INDEX }), force)?;
         let path = |i, version| folder.join(split::file_name(i, count, version));
         let is_free = |version: &u32| (0..count).all(|i| path(i, *version).symlink_metadata().is_err());
         let mut members = members.into_iter().enumerate();
@@ -109,14 +107,15 @@ impl Files {
             Files { shards: shards.into_iter().collect(), index: None, usual: vec![], leftovers: vec![] }
         } else {
             let version = if force { (0..).find(is_free).unwrap_or(0) } else { 0 };
-            let shard = |(i, members)| Ok(Shard::new(Place::among_others(&path(i, version), force)?, members));
+            let place = |i| Place::among_others(&path(i, version), force).map(|place| place.replacing(&path(i, 0)));
+            let shard = |(i, members)| Ok(Shard::new(place(i)?, members));
             let shards = members.by_ref().map(shard).collect::<anyhow::Result<_>>()?;
             let usual = if version == 0 { vec![] } else { (0..count).map(|i| path(i, 0)).collect() };
             Files { shards, index: Some(index), usual, leftovers: vec![] }
         };
         let places = files.shards.iter().map(|shard| &shard.place).chain(&files.index).map(Place::path);
         let replaced: HashSet<&Path> = places.chain(files.usual.iter().map(PathBuf::as_path)).collect();
-        let is_other = |name: &str| (role(name).is_some() || name == SLICES) && !replaced.contains(&*folder.join(name));
+        let is_other = |name: &str| role(name).is_some() && !replaced.contains(&*folder.join(name));
         let leftovers = leftovers(folder, is_other, force)?;
         Ok(Files { leftovers, ..files })
     }
@@ -162,11 +161,8 @@ pub(crate) fn leftovers_beside_ranks(folder: &Path, force: bool) -> anyhow::Resu
 /// Files of another model in a folder, by their names, the index first: while it is there, readers take that model for
 /// the folder's.
 fn leftovers(folder: &Path, is_other: impl Fn(&str) -> bool, force: bool) -> anyhow::Result<Vec<PathBuf>> {
-    let read = || -> std::io::Result<Vec<PathBuf>> {
-        let names = fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name())).collect::<std::io::Result<Vec<_>>>()?;
-        Ok(names.iter().filter(|name| name.to_str().is_some_and(&is_other)).map(|name| folder.join(name)).collect())
-    };
-    let mut found = read().with_context(|| format!("cannot read the folder {}", folder.display()))?;
+    let names = names_in(folder).with_context(|| format!("cannot read the folder {}", folder.display()))?;
+    let mut found: Vec<_> = names.iter().filter(|name| is_other(name)).map(|name| folder.join(name)).collect();
     found.sort_by_key(|path| !path.ends_with(INDEX));
     match found.first().filter(|_| !force) {
         Some(path) => {

@@ -3,18 +3,17 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::rc::Rc;
 
 use anyhow::Context;
 use tempfile::TempPath;
 
 use super::super::super::claim;
-use super::super::super::place::{Place, folder, keep_mode, remove, sync_folder};
+use super::super::super::place::{Place, remove};
 
 #[derive(Debug)]
 pub(super) enum Step {
     /// Gives a written file its name, in place of the one that has it.
-    Move(Rc<Place>, TempPath),
+    Move(Place, TempPath),
     /// Gives a file a second name, in place of the file that has it.
     Link {
         file: PathBuf,
@@ -41,7 +40,7 @@ pub(super) struct Steps {
 
 impl Step {
     /// Where a file is moved to.
-    pub(super) fn place(&self) -> Option<&Rc<Place>> {
+    pub(super) fn place(&self) -> Option<&Place> {
         if let Step::Move(place, _) = self { Some(place) } else { None }
     }
 
@@ -49,10 +48,8 @@ impl Step {
         match self {
             Step::Move(place, temporary) => place.take(temporary),
             Step::Link { file, name } => {
-                keep_mode(&name, &file)?;
                 let link = claim::link(&file, &name).with_context(|| format!("cannot link {}", file.display()))?;
-                link.persist(&name).with_context(|| format!("cannot write {}", name.display()))?;
-                sync_folder(folder(&name))
+                link.persist(&name).with_context(|| format!("cannot write {}", name.display()))
             }
             Step::Remove(path) => remove(&path),
         }
@@ -60,20 +57,34 @@ impl Step {
 }
 
 impl Steps {
-    pub(super) fn apply(self) -> anyhow::Result<()> {
+    /// Fails without a trace if a file cannot be moved. Where `sync` fails, which makes moves survive a power cut, nothing
+    /// is taken back, for all files are there, and nothing of the old model goes.
+    pub(super) fn apply(self, sync: impl Fn(&Place) -> anyhow::Result<()>) -> anyhow::Result<()> {
         let Steps { publish, rename, renamed, usual, leftovers } = self;
-        let mut moved = Vec::new();
+        let sync = |place: &Place| {
+            sync(place).with_context(|| {
+                format!(
+                    "{} is written, but may not survive a power cut, and no old file was removed",
+                    place.path().display()
+                )
+            })
+        };
+        let (mut moved, mut synced) = (Vec::new(), Ok(()));
         for step in publish {
-            let path = step.place().map(|place| place.path().to_owned());
+            let place = step.place().cloned();
             if let Err(error) = step.apply() {
                 // Shards without an index are of no use. None of them had a file of that name.
-                moved.iter().for_each(|path: &PathBuf| _ = fs::remove_file(path));
+                moved.iter().for_each(|place: &Place| _ = fs::remove_file(place.path()));
                 return Err(error);
             }
-            moved.extend(path);
+            synced = synced.and(place.as_ref().map_or(Ok(()), sync));
+            moved.extend(place);
         }
+        synced?;
         // Where files can have one name only, the shards keep the names that they have.
         let done = rename.into_iter().try_for_each(Step::apply).is_ok();
+        // The index, one or the other, is in this place.
+        moved.last().map_or(Ok(()), sync)?;
         tidied(done, renamed, usual, leftovers).into_iter().try_for_each(Step::apply)
     }
 }

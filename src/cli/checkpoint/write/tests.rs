@@ -5,6 +5,7 @@ use anyhow::bail;
 use gpu_init::{Cpu, DType, Fingerprint, HostTensor, Initializer, Parameter};
 use proptest::prelude::*;
 
+use super::super::super::claim::Claim;
 use super::super::Checkpoint;
 use super::steps::Step;
 use super::*;
@@ -24,7 +25,7 @@ fn metadata() -> BTreeMap<String, String> {
 }
 
 fn write(out: &Path, limit: Option<u64>, plan: &[Planned<'_>]) -> anyhow::Result<()> {
-    let files = Files::plan(out, limit, plan, false, Place::claim)?;
+    let files = Files::plan(out, limit, plan, false)?;
     files.write(&metadata(), |tensor, range| fill(&plan[tensor], range), |_| {})?.commit().map(drop)
 }
 
@@ -79,7 +80,7 @@ fn metadata_is_filled_in_afterwards() {
     let names = ["a", "b", "c"];
     let plan: Vec<_> =
         names.iter().zip(&shapes).map(|(name, shape)| Planned { name, dtype: DType::F32, shape }).collect();
-    let files = Files::plan(folder.path(), Some(12), &plan, false, Place::claim).unwrap();
+    let files = Files::plan(folder.path(), Some(12), &plan, false).unwrap();
     let mut progress = 0;
     let finished =
         files.write(&metadata(), |tensor, range| fill(&plan[tensor], range), |bytes| progress += bytes).unwrap();
@@ -103,7 +104,7 @@ fn a_value_of_another_length_does_not_fit() {
         ("x", "1", "no \"x\""),
     ] {
         let plan = [Planned { name: "a", dtype: DType::F16, shape: &[3] }];
-        let files = Files::plan(&folder.path().join("m"), None, &plan, false, Place::claim).unwrap();
+        let files = Files::plan(&folder.path().join("m"), None, &plan, false).unwrap();
         let finished = files.write(&metadata(), |_, range| fill(&plan[0], range), |_| {}).unwrap();
         let error = finished.patch(key, value).unwrap_err().to_string();
         assert!(error.contains(part), "{error}");
@@ -128,7 +129,7 @@ fn what_fails_halfway_leaves_nothing() {
     for (produce, part) in cases {
         for limit in [None, Some(4000)] {
             let out = if limit.is_some() { folder.path().to_owned() } else { folder.path().join("m") };
-            let files = Files::plan(&out, limit, &plan, false, Place::claim).unwrap();
+            let files = Files::plan(&out, limit, &plan, false).unwrap();
             let error = format!("{:#}", files.write(&metadata(), produce, |_| {}).unwrap_err());
             assert!(error.contains(part), "{error}");
             assert_eq!(entries(folder.path()), 0, "{part}");
@@ -142,7 +143,7 @@ fn a_race_for_the_name_is_lost() {
     let folder = tempfile::tempdir().unwrap();
     let plan = [("a", [1000]), ("b", [2000])];
     let plan = plan.each_ref().map(|(name, shape)| Planned { name, dtype: DType::F32, shape });
-    let files = Files::plan(folder.path(), Some(8000), &plan, false, Place::claim).unwrap();
+    let files = Files::plan(folder.path(), Some(8000), &plan, false).unwrap();
     let finished = files.write(&metadata(), |tensor, range| fill(&plan[tensor], range), |_| {}).unwrap();
     let second = folder.path().join(split::file_name(1, 2, 0));
     fs::write(&second, "somebody else's").unwrap();
@@ -161,10 +162,11 @@ fn read_by(folder: &Path, first: &str) -> BTreeMap<String, Vec<u8>> {
 
 /// A model of two tensors whose values are of `seed`, in one shard or in two.
 fn finished(folder: &Path, seed: u64, shards: usize) -> Finished {
+    drop(Claim::take(&folder.join(INDEX), None).unwrap());
     let plan = [("a", [1000]), ("b", [1100])];
     let plan = plan.each_ref().map(|(name, shape)| Planned { name, dtype: DType::F32, shape });
     let limit = if shards == 1 { 10_000 } else { 5000 };
-    let files = Files::plan(folder, Some(limit), &plan, true, Place::claim).unwrap();
+    let files = Files::plan(folder, Some(limit), &plan, true).unwrap();
     let fill = |tensor: usize, range| Ok(Cpu::with_seed(seed).fill(&parameter(&plan[tensor]).elements(range))?);
     files.write(&metadata(), fill, |_| {}).unwrap()
 }
@@ -213,16 +215,72 @@ fn a_kill_between_two_steps_leaves_a_model() {
     }
 }
 
+/// A folder that cannot be synced is an error once all is in its place: a model is there at any time, the new one in the
+/// end, and the next run tidies up.
+#[test]
+fn what_may_not_survive_a_power_cut_is_kept() {
+    for (old, new) in [(0, 1), (0, 2), (1, 1), (1, 2), (2, 1), (2, 2)] {
+        // Shards, index, and the index of the shards' usual names.
+        for fails in 0..4 {
+            let folder = tempfile::tempdir().unwrap();
+            let folder = folder.path();
+            if old > 0 {
+                finished(folder, 1, old).commit().unwrap();
+            }
+            let (count, failed) = (std::cell::Cell::new(0), std::cell::Cell::new(false));
+            let sync = |_: &Place| {
+                let now = count.replace(count.get() + 1);
+                failed.set(failed.get() || now == fails);
+                if now == fails { bail!("no sync") } else { Ok(()) }
+            };
+            let applied = finished(folder, 2, new).steps().apply(sync);
+            let case = format!("{old} to {new} shards, sync {fails}: {applied:?}");
+            assert_eq!(applied.is_err(), failed.get(), "{case}");
+            if let Err(error) = applied {
+                let error = format!("{error:#}");
+                assert!(
+                    error.contains("is written, but may not survive a power cut") && error.contains("no sync"),
+                    "{case}"
+                );
+            }
+            let written = read_by(folder, if new == 1 { SINGLE } else { INDEX });
+            let twin = tempfile::tempdir().unwrap();
+            finished(twin.path(), 2, new).commit().unwrap();
+            assert_eq!(written, read_by(twin.path(), INDEX), "{case}");
+            finished(folder, 3, new).commit().unwrap();
+            assert_eq!(entries(folder), if new == 1 { 1 } else { 3 }, "{case}");
+        }
+    }
+}
+
+/// Shards under other names until the index names them are as private as those that they replace.
+#[test]
+#[cfg(unix)]
+fn shards_that_replace_private_ones_are_private() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    finished(folder, 1, 2).commit().unwrap();
+    let files = || fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    files().for_each(|path| fs::set_permissions(path, PermissionsExt::from_mode(0o600)).unwrap());
+    let finished = finished(folder, 2, 2);
+    let check = |count: usize| {
+        assert_eq!(files().count(), count);
+        files().for_each(|path| {
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600, "{}", path.display());
+        });
+    };
+    // Two shards, the index and the one of the shards' usual names.
+    check(3 + 4);
+    finished.commit().unwrap();
+    check(3);
+}
+
 #[test]
 fn names_come_once() {
     let folder = tempfile::tempdir().unwrap();
     let plan = [Planned { name: "a", dtype: DType::F32, shape: &[3] }; 2];
-    assert!(
-        Files::plan(&folder.path().join("m"), None, &plan, false, Place::claim)
-            .unwrap_err()
-            .to_string()
-            .contains("comes twice")
-    );
+    assert!(Files::plan(&folder.path().join("m"), None, &plan, false).unwrap_err().to_string().contains("comes twice"));
 }
 
 /// A file of metadata is a whole one; no shards are not.
@@ -230,13 +288,8 @@ fn names_come_once() {
 fn no_tensors_are_a_file_of_metadata() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("m");
-    assert!(
-        Files::plan(folder.path(), Some(1000), &[], false, Place::claim)
-            .unwrap_err()
-            .to_string()
-            .contains("no tensors")
-    );
-    let files = Files::plan(&path, None, &[], false, Place::claim).unwrap();
+    assert!(Files::plan(folder.path(), Some(1000), &[], false).unwrap_err().to_string().contains("no tensors"));
+    let files = Files::plan(&path, None, &[], false).unwrap();
     files.write(&metadata(), |_, _| bail!("nothing to make"), |_| {}).unwrap().commit().unwrap();
     let checkpoint = Checkpoint::open(&path).unwrap();
     assert_eq!((checkpoint.metadata(), checkpoint.shards[0].tensors.len()), (metadata(), 0));
@@ -252,7 +305,7 @@ fn memory() {
     let plan: Vec<_> = names.iter().map(|name| Planned { name, dtype: DType::F32, shape: &[7813, 8000] }).collect();
     let start = std::time::Instant::now();
     let mut fingerprint = Fingerprint::default();
-    let files = Files::plan(folder.path(), Some(1_000_000_000), &plan, false, Place::claim).unwrap();
+    let files = Files::plan(folder.path(), Some(1_000_000_000), &plan, false).unwrap();
     let produce = |tensor: usize, range| {
         let piece = fill(&plan[tensor], range)?;
         fingerprint += piece.fingerprint();

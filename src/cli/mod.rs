@@ -79,7 +79,11 @@ pub(crate) fn main() -> ExitCode {
         Err(error) => {
             // Until the process is gone: one of two threads says why.
             std::mem::forget(signals::hold());
-            output::complain(&format!("error: {}", output::reasons(&error)));
+            let cause = error.root_cause().to_string();
+            // What was under way when the signal came says nothing.
+            let is_interrupted = signals::exit_code().is_some() && cause.starts_with("interrupted");
+            let text = if is_interrupted { cause } else { output::reasons(&error) };
+            output::complain(&format!("error: {text}"));
             signals::exit_code().map_or(ExitCode::FAILURE, ExitCode::from)
         }
     }

@@ -3,8 +3,8 @@
 use std::ops::Range;
 use std::time::Instant;
 
-use anyhow::Context;
-use gpu_init::{Fingerprint, HostTensor, PlanEntry, Stats, stream_of};
+use anyhow::{Context, anyhow};
+use gpu_init::{Error, Fingerprint, HostTensor, PlanEntry, Stats, stream_of};
 
 use super::Work;
 use super::save::Output;
@@ -16,6 +16,18 @@ const KEPT: &str = "what was not saved as a whole is not kept";
 
 /// Tensors examined at once, between two steps of the progress bar.
 const TOGETHER: usize = 64;
+
+/// An error of a fill in the words of someone who saves a model or prints its fingerprint.
+fn of_model(error: Error) -> anyhow::Error {
+    match error {
+        Error::Interrupted { .. } => anyhow!("interrupted; {KEPT}"),
+        Error::HostOutOfMemory { bytes, .. } => anyhow!(
+            "{bytes} bytes of host memory cannot be had; --out streams tensor by tensor, and a smaller dtype or several \
+             processes need less"
+        ),
+        error => error.into(),
+    }
+}
 
 /// What has come of a plan.
 #[derive(Debug, Default)]
@@ -47,7 +59,7 @@ pub(super) fn in_memory(work: &Work, backend: &Backend) -> anyhow::Result<Outcom
     let parameters: Vec<_> = entries.iter().map(|entry| entry.parameter.clone()).collect();
     let progress = bar("filling", work.plan.bytes());
     let start = Instant::now();
-    let tensors = backend.fill_all(&parameters, &mut listener(&progress, work.plan.bytes()))?;
+    let tensors = backend.fill_all(&parameters, &mut listener(&progress, work.plan.bytes())).map_err(of_model)?;
     outcome.fill_seconds = start.elapsed().as_secs_f64();
     progress.reset();
     progress.set_message("checking");
@@ -106,8 +118,8 @@ impl Current {
     fn new(tensor: usize, entry: &PlanEntry, backend: &Backend) -> anyhow::Result<Self> {
         let mut current = Current { tensor, filled: None, fingerprint: Fingerprint::default(), stats: None };
         if backend.fills_whole(&entry.fill) {
-            let filled = backend.fill_all(std::slice::from_ref(&entry.parameter), &mut |_, _| go_on())?;
-            let filled = filled.into_iter().next().context("nothing was filled")?;
+            let filled = backend.fill_all(std::slice::from_ref(&entry.parameter), &mut |_, _| go_on());
+            let filled = filled.map_err(of_model)?.into_iter().next().context("nothing was filled")?;
             current.filled = Some(filled);
         }
         Ok(current)
@@ -129,8 +141,8 @@ impl Current {
             return Ok(filled.read(range)?);
         }
         let part = entry.parameter.clone().elements(range.clone());
-        let filled =
-            backend.fill_all(&[part], &mut |_, _| go_on())?.into_iter().next().context("nothing was filled")?;
+        let filled = backend.fill_all(&[part], &mut |_, _| go_on()).map_err(of_model)?;
+        let filled = filled.into_iter().next().context("nothing was filled")?;
         self.fingerprint += filled.fingerprint()?;
         if verify {
             let part = filled.stats()?;

@@ -18,7 +18,7 @@ pub(crate) fn print_json(value: &serde_json::Value) -> anyhow::Result<()> {
 
 /// One line to standard error; there is nobody left to tell if that fails.
 pub(crate) fn complain(line: &str) {
-    let _ = writeln!(io::stderr(), "gpu-init: {}", printable(line));
+    let _ = writeln!(io::stderr(), "gpu-init: {}", shortened_to(LINE, &printable(line)));
 }
 
 /// An error and its causes. What the text has said already is left out: some errors say their cause themselves.
@@ -43,13 +43,21 @@ pub(crate) fn printable(text: &str) -> String {
 /// Characters of a table's cell: more than a terminal is wide, and far below the widths that formatting takes.
 const CELL: usize = 120;
 
+/// Characters of an error: names and options in it may be of any length.
+const LINE: usize = 4000;
+
 /// A cell of a table: of a longer text its beginning and its end.
 pub(crate) fn shortened(text: &str) -> String {
+    shortened_to(CELL, text)
+}
+
+/// At most so many characters of a text: of a longer one its beginning and its end.
+fn shortened_to(most: usize, text: &str) -> String {
     let length = text.chars().count();
-    if length <= CELL {
+    if length <= most {
         return text.to_owned();
     }
-    let half = (CELL - 1) / 2;
+    let half = (most - 1) / 2;
     let (start, end) = (text.chars().take(half), text.chars().skip(length - half));
     start.chain(['…']).chain(end).collect()
 }

@@ -133,8 +133,15 @@ pub(crate) fn check_path(path: &Path) -> anyhow::Result<()> {
     not_a_folder(path, "name a file in it")?;
     let (shown, folder) = (path.display(), folder(path));
     // What is written beside its place and moved there would replace a link, pipe or device, not write to it.
-    if path.symlink_metadata().is_ok_and(|metadata| !metadata.is_file()) {
-        bail!("cannot write {shown}: it is not a regular file; name one");
+    match path.symlink_metadata() {
+        Ok(metadata) if metadata.is_symlink() => {
+            bail!("cannot write {shown}: it is a link; name the file that it leads to")
+        }
+        Ok(metadata) if !metadata.is_file() => bail!("cannot write {shown}: it is not a regular file; name one"),
+        Err(error) if error.kind() == ErrorKind::InvalidFilename => {
+            bail!("cannot write {shown}: the file system has no names like that ({error}); name another file")
+        }
+        _ => {}
     }
     if !folder.is_dir() {
         bail!("cannot write {shown}: there is no folder {}; make it first", folder.display());

@@ -89,13 +89,14 @@ pub(crate) use unix::listen_to_ctrl_c;
 
 #[cfg(unix)]
 mod unix {
+    use std::sync::Arc;
     use std::sync::atomic::Ordering;
     use std::sync::mpsc;
     use std::thread;
     use std::time::{Duration, Instant};
 
     use anyhow::Context;
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
     use signal_hook::iterator::Signals;
 
     use super::{ENDLESS, SIGNAL, end};
@@ -118,6 +119,8 @@ mod unix {
             let signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).context("cannot listen to Ctrl-C")?;
             sender.send(signals).context("cannot listen to Ctrl-C")?;
         }
+        // A file beyond `ulimit -f` is an error of the write, not the end of the process.
+        signal_hook::flag::register(SIGXFSZ, Arc::default()).context("cannot listen to signals")?;
         Ok(())
     }
 

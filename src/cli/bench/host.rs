@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use bytemuck::cast_slice_mut;
 use gpu_init::half::{bf16, f16};
 use gpu_init::rand::rngs::SmallRng;
@@ -31,7 +31,8 @@ impl Host {
         let Some(words) = words.and_then(|words| bytemuck::allocation::try_zeroed_vec(words).ok()) else {
             bail!("bench: no memory for {bytes} bytes on the CPU; lower --max-size or --size");
         };
-        let one_thread = ThreadPoolBuilder::new().num_threads(1).build()?;
+        let one_thread = ThreadPoolBuilder::new().num_threads(1).build();
+        let one_thread = one_thread.context("bench: no thread can be started; allow more processes (ulimit -u)")?;
         Ok(Host {
             cpu: Cpu::new(),
             one_thread,

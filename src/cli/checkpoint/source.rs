@@ -8,6 +8,7 @@ use anyhow::{Context, bail};
 use gpu_init::DType;
 
 use super::shards::{self, Checkpoint};
+use super::slices::Slices;
 use super::{dtypes, list, metadata};
 use crate::cli::input;
 
@@ -35,6 +36,11 @@ impl Source {
     /// source's element types, so that those which cannot be filled are no error.
     pub(crate) fn read(path: &Path, asked: Option<DType>) -> anyhow::Result<Self> {
         let shown = path.display();
+        if path.is_dir() && Slices::find(path)?.is_some() {
+            bail!(
+                "{shown} has the files of several processes, which are no SOURCE; name a model in one file or in shards"
+            );
+        }
         let source = if path.is_dir() || shards::is_index(path) {
             Checkpoint::open(path)?.source(asked)?
         } else {

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use anyhow::bail;
-use gpu_init::{Fingerprint, HostTensor, PlanEntry, STREAM_VERSION, stream_of};
+use anyhow::{Context, bail};
+use gpu_init::{Fingerprint, HostTensor, PlanEntry, STREAM_VERSION};
 use serde_json::{Value, json};
 
 use super::Work;
 use super::slices::List;
-use super::target::{Folder, check_file, check_worlds};
+use super::target::{Folder, check_file, check_job, check_worlds, job_of};
 use crate::cli::checkpoint::{
     Files, Finished, INDEX, Planned, RESERVED, SHAPES, SLICES, SOURCE_TIES, leftovers_beside_ranks, of_other_worlds,
     rank_file, shapes_fingerprint,
@@ -66,10 +66,12 @@ impl Output {
         }
         let path = world.map_or_else(|| out.to_owned(), |world| out.join(rank_file(world.rank, world.size)));
         let claimed = if args.max_shard_size.is_some() { out.join(INDEX) } else { path.clone() };
-        let claim = (!args.dry_run).then(|| Claim::take(&claimed, world.map(|_| job(work)))).transpose()?;
+        let job = world.map(|_| job(work)).transpose()?;
+        let claim = (!args.dry_run).then(|| Claim::take(&claimed, job)).transpose()?;
         let mut leftovers = Vec::new();
         if let Some(world) = world {
             check_worlds(out, world, args.force)?;
+            check_job(out, world, job.unwrap_or_default(), args.force)?;
             leftovers = leftovers_beside_ranks(out, args.force)?;
         }
         let shapes = work
@@ -171,9 +173,9 @@ fn metadata(work: &Work) -> anyhow::Result<BTreeMap<String, String>> {
     Ok(metadata)
 }
 
-/// One number for all that the processes of one model have in common.
-fn job(work: &Work) -> u64 {
-    stream_of(&json!([STREAM_VERSION, work.rules.seed(), work.text, shapes(work).to_string()]).to_string())
+/// [`job_of`] the files that are to be written.
+fn job(work: &Work) -> anyhow::Result<u64> {
+    job_of(&metadata(work)?).context("a model without metadata; please report this")
 }
 
 /// The fingerprint of all names, types and shapes, which is the same in every file of the model.

@@ -1,14 +1,17 @@
 //! Where `--out` of a model leads: to a file, or to a folder, which is made if its parent is there.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use gpu_init::stream_of;
+use serde_json::json;
 
-use crate::cli::checkpoint::of_other_worlds;
+use crate::cli::checkpoint::{Role, SHAPES, Shard, of_other_worlds, role};
 use crate::cli::launcher::World;
-use crate::cli::place::{self, not_a_folder};
+use crate::cli::place::{self, names_in, not_a_folder};
 use crate::cli::{claim, formats, signals};
 
 /// One file of one process.
@@ -30,6 +33,29 @@ pub(super) fn check_worlds(out: &Path, world: &World, force: bool) -> anyhow::Re
         );
     }
     Ok(())
+}
+
+/// Fails unless the files of other ranks, as far as they are there, are of the same job.
+pub(super) fn check_job(out: &Path, world: &World, job: u64, force: bool) -> anyhow::Result<()> {
+    let is_other = |name: &str| matches!(role(name), Some(Role::Rank { rank, world: size }) if size == world.size && rank != world.rank);
+    let names = if force { Vec::new() } else { names_in(out).unwrap_or_default() };
+    let others = names.iter().filter(|name| is_other(name)).map(|name| out.join(name));
+    // One that records no job, or cannot be read, is for `verify` to name; the first one that does speaks for all.
+    let jobs = others.filter_map(|path| Some((job_of(&Shard::open(&path).ok()?.metadata)?, path)));
+    match jobs.into_iter().next() {
+        Some((other, path)) if other != job => bail!(
+            "{} exists, by another seed or other rules or of another model; name another folder, or pass --force to \
+             replace rank after rank",
+            path.display()
+        ),
+        _ => Ok(()),
+    }
+}
+
+/// One number for all that the processes of a model have in common, by what their files record.
+pub(super) fn job_of(metadata: &BTreeMap<String, String>) -> Option<u64> {
+    let keys = ["stream_version", "seed", "rules", SHAPES].map(|key| metadata.get(key));
+    keys.iter().all(Option::is_some).then(|| stream_of(&json!(keys).to_string()))
 }
 
 /// A folder to write in; removed when dropped if it was made for that and is empty.

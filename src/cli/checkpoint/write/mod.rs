@@ -17,7 +17,7 @@ use gpu_init::{DType, HostTensor};
 pub(crate) use self::commit::Finished;
 use self::commit::Index;
 pub(crate) use self::split::is_shard;
-use super::super::place::{Place, names_in};
+use super::super::place::{Place, folder, names_in};
 use super::role::{Role, role};
 use super::{INDEX, SINGLE, dtypes};
 
@@ -83,7 +83,12 @@ impl Files {
         let files = match max_shard_size {
             None => {
                 let shards = vec![Shard::new(Place::check(out, force)?, members)];
-                Files { shards, index: None, usual: vec![], leftovers: vec![] }
+                // By its usual name it is its folder's model.
+                let leftovers = match out.file_name().is_some_and(|name| name == SINGLE) {
+                    true => leftovers(folder(out), |name| name != SINGLE && role(name).is_some(), force)?,
+                    false => Vec::new(),
+                };
+                Files { shards, index: None, usual: vec![], leftovers }
             }
             Some(limit) => Self::sharded(out, split::split(members, |member| member.bytes, limit), force)?,
         };

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::{Context, bail};
-use gpu_init::{DType, Distribution, Fill, Fingerprint, Initializer, Layout, Parameter, Shape, Stats};
+use anyhow::{Context, anyhow, bail};
+use gpu_init::{DType, Distribution, Error, Fill, Fingerprint, Initializer, Layout, Parameter, Shape, Stats};
 use serde_json::json;
 
 use super::backend::{Backend, Choice, Filled};
@@ -88,7 +88,11 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     }
     let start = Instant::now();
     let bar = bar("filling", fill.bytes());
-    let tensors = backend.fill_all(std::slice::from_ref(&parameter), &mut listener(&bar, fill.bytes()))?;
+    let tensors = backend.fill_all(std::slice::from_ref(&parameter), &mut listener(&bar, fill.bytes()));
+    let tensors = tensors.map_err(|error| match error {
+        Error::Interrupted { .. } => anyhow!("interrupted; fill again to have the tensor"),
+        error => error.into(),
+    })?;
     bar.finish_and_clear();
     let tensor = tensors.into_iter().next().context("nothing was filled")?;
     let seconds = start.elapsed().as_secs_f64();

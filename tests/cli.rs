@@ -138,11 +138,9 @@ fn fill_writes_only_regular_files() {
     let (link, target) = (folder.path().join("link.npy"), folder.path().join("target.npy"));
     fs::write(&target, "kept").unwrap();
     std::os::unix::fs::symlink(&target, &link).unwrap();
-    for path in [link.to_str().unwrap(), "/dev/null"] {
-        assert!(
-            complaint(&["fill", "--shape", "3x3", "--device", "cpu", "--out", path, "--force"])
-                .contains("not a regular file")
-        );
+    for (path, reason) in [(link.to_str().unwrap(), "it is a link"), ("/dev/null", "not a regular file")] {
+        let complaint = complaint(&["fill", "--shape", "3x3", "--device", "cpu", "--out", path, "--force"]);
+        assert!(complaint.contains(reason), "{complaint}");
     }
     assert_eq!(fs::read(&target).unwrap(), b"kept");
     let odd = folder.path().join(std::ffi::OsStr::from_bytes(b"\xff.npy"));

@@ -7,19 +7,31 @@ mod gpu;
 
 use gpu_init::{DType, Device, Parameter};
 
+/// Bytes that may stay of a call and not be a leak.
+const MOST_LEFT: i64 = 20_000;
+
 /// Bytes of this process in memory.
 fn resident() -> i64 {
     let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
     4096 * pages.split(' ').nth(1).unwrap().parse::<i64>().unwrap()
 }
 
-/// Bytes that a call leaves behind, by many calls after those that fill caches.
+/// Bytes that each call leaves behind. What is kept of every call grows in every round; an allocator or a driver
+/// that takes another few megabytes at once, as they do now and then, does so in one.
 fn left_by(mut call: impl FnMut()) -> i64 {
     const CALLS: i64 = 60;
+    const ROUNDS: usize = 6;
     (0..40).for_each(|_| call());
-    let before = resident();
-    (0..CALLS).for_each(|_| call());
-    (resident() - before) / CALLS
+    let mut least = i64::MAX;
+    for _ in 0..ROUNDS {
+        let before = resident();
+        (0..CALLS).for_each(|_| call());
+        least = least.min((resident() - before) / CALLS);
+        if least < MOST_LEFT {
+            break;
+        }
+    }
+    least
 }
 
 /// Mesa 22.3's llvmpipe kept about 220 KB of each sparse fill: its kernel, compiled anew with the values of the uniforms.
@@ -50,7 +62,7 @@ fn nothing_is_left_of_a_fill() {
         ] {
             let parameter = parameter.dtype(dtype);
             let left = left_by(|| fill(&parameter));
-            assert!(left < 20_000, "{left} bytes stay of each {parameter:?}");
+            assert!(left < MOST_LEFT, "{left} bytes stay of each {parameter:?}");
         }
     }
     fingerprints_and_statistics(&device);
@@ -60,12 +72,12 @@ fn fingerprints_and_statistics(device: &Device) {
     let whole = Parameter::new([70, 30], "xavier_normal".parse().unwrap());
     for tensor in [&whole, &whole.clone().slice(1, 3..9)].map(|parameter| device.fill(parameter).unwrap()) {
         let left = left_by(|| _ = (tensor.fingerprint().unwrap(), tensor.stats().unwrap()));
-        assert!(left < 20_000, "{left} bytes stay of each examination of {tensor:?}");
+        assert!(left < MOST_LEFT, "{left} bytes stay of each examination of {tensor:?}");
     }
     let many = vec![whole; 40];
     let left = left_by(|| {
         device.fill_all(&many).unwrap();
         device.wait().unwrap();
     });
-    assert!(left < 20_000, "{left} bytes stay of many small tensors");
+    assert!(left < MOST_LEFT, "{left} bytes stay of many small tensors");
 }

@@ -4,7 +4,7 @@
 Mesa's driver RADV compiles for a chip that it is told of, and says what came out. On Debian it comes with llvmpipe, in
 mesa-vulkan-drivers. What NVIDIA's needs says machine_code_nvidia.py.
 
-    cargo run --release --features cli --example kernels -- FOLDER
+    cargo run --release --example kernels -- FOLDER
     python3 benches/machine_code.py FOLDER [CHIP...]      # navi21 (RDNA 2), vega10 (GCN 5) or sm_90 (H100); the first unless told
 """
 import ctypes as c

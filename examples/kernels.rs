@@ -2,7 +2,7 @@
 //! for each law and element type into the folder named first, of the WGSL in the file named second, or else of this crate's.
 //! `benches/machine_code.py` compiles them for AMD and NVIDIA GPUs that need not be there.
 
-#[path = "../src/cli/bench/builtins.rs"]
+#[path = "../cli/src/commands/bench/builtins.rs"]
 mod builtins;
 #[path = "../tests/common/compiled.rs"]
 mod compiled;

@@ -6,7 +6,7 @@ use half::{bf16, f16};
 
 use crate::cpu::{copied, fill, zeroed};
 use crate::progress::Progress;
-use crate::slice::Elements;
+use crate::spec::slice::Elements;
 use crate::{DType, Element, Error, Fill, Fingerprint, Result, Stats};
 
 /// A tensor, or a range of one, in host memory: made by [`Cpu::fill`](crate::Cpu::fill) or read back from a GPU.

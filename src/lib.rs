@@ -1,5 +1,5 @@
 #![doc = include_str!("../README.md")]
-#![doc = include_str!("stream.md")]
+#![doc = include_str!("../docs/stream.md")]
 #![deny(missing_docs, missing_debug_implementations)]
 
 // Files that unit and integration tests share name the crate from outside.
@@ -7,7 +7,6 @@
 extern crate self as gpu_init;
 
 mod cpu;
-mod diagonal;
 mod distribution;
 mod dtype;
 mod error;
@@ -16,24 +15,16 @@ mod gpu;
 mod host_tensor;
 mod init;
 mod initializer;
-mod law_cache;
-mod orthogonal;
-mod parameter;
-mod philox;
-mod progress;
-mod quantile;
-mod reduce;
 #[cfg(feature = "rules")]
-mod rules;
-mod sample;
+mod model;
+mod progress;
+mod reduce;
 mod shape;
-mod slice;
-mod sparse;
-mod truncated;
+mod spec;
+mod stream;
 
 pub use cpu::Cpu;
-pub use diagonal::Diagonal;
-pub use distribution::Distribution;
+pub use distribution::{Diagonal, Distribution, Orthogonal, Sparse};
 pub use dtype::{DType, Element, ParseDTypeError};
 pub use error::{Error, Result};
 #[cfg(feature = "gpu")]
@@ -45,15 +36,12 @@ pub use init::GpuInit;
 pub use initializer::{
     FanMode, Initializer, Layout, Nonlinearity, ParseInitializerError, ParseLayoutError, VarianceLaw, calculate_gain,
 };
-pub use orthogonal::Orthogonal;
-pub use parameter::{Fill, Parameter, stream_of};
-pub use philox::Philox4x32;
-pub use reduce::{Fingerprint, Stats};
 #[cfg(feature = "rules")]
-pub use rules::{ParseRulesError, Plan, PlanEntry, PlanError, PlanWarning, Recipe, Rule, Rules};
+pub use model::{ParseRulesError, Plan, PlanEntry, PlanError, PlanWarning, Recipe, Rule, Rules};
+pub use reduce::{Fingerprint, Stats};
 pub use shape::Shape;
-pub use slice::Shard;
-pub use sparse::Sparse;
+pub use spec::{Fill, Parameter, Shard, stream_of};
+pub use stream::philox::Philox4x32;
 
 /// Version of the stream: of what a seed, a stream and an index give. It is frozen; another one gives other weights.
 ///

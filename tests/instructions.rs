@@ -3,7 +3,7 @@
 //! 3% fails. Where it is meant, or the figures fell, this writes the file anew:
 //!
 //! ```sh
-//! GPU_INIT_REWRITE_INSTRUCTIONS=1 cargo test --release --features cli --test instructions
+//! GPU_INIT_REWRITE_INSTRUCTIONS=1 cargo test --release --workspace --test instructions
 //! ```
 
 #[path = "common/compiled.rs"]

@@ -6,7 +6,7 @@ use gpu_init::{Cpu, Fingerprint, Initializer, Layout, Parameter};
 
 /// A part of the program, as the documentation shows it.
 fn program(part: usize) -> &'static str {
-    let text = include_str!("../src/stream.md").split("```python\n").nth(part + 1).unwrap();
+    let text = include_str!("../docs/stream.md").split("```python\n").nth(part + 1).unwrap();
     text.split_once("```").unwrap().0
 }
 

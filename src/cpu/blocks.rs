@@ -1,6 +1,6 @@
 //! Many blocks of Philox4x32-10 side by side: the words of `philox4x32`, in the form that vector instructions take.
 
-use crate::philox::{PHILOX_M0, PHILOX_M1, PHILOX_W0, PHILOX_W1, words};
+use crate::stream::philox::{PHILOX_M0, PHILOX_M1, PHILOX_W0, PHILOX_W1, words};
 
 /// Blocks side by side: enough that no loop over them has odd ends, few enough that all they become stays in the L1 cache.
 pub(super) const BLOCKS: usize = 64;
@@ -86,7 +86,7 @@ fn philox4x32(counter: [u64; 4], key: [u32; 2]) -> [u64; 4] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::philox;
+    use crate::stream::philox;
 
     #[test]
     fn words_are_those_of_the_scalar_generator() {

@@ -5,13 +5,13 @@
 
 use rayon::prelude::*;
 
-use super::blocks::{BLOCKS, Blocks, PAIRS};
-use super::transform::{Normal, Transform, Truncated, Uniform};
-use super::vectors::{Vectorize, Vectors};
-use crate::law_cache::table;
-use crate::philox::{philox4x32, words};
+use crate::cpu::blocks::{BLOCKS, Blocks, PAIRS};
+use crate::cpu::transform::{Normal, Transform, Truncated, Uniform};
+use crate::cpu::vectors::{Vectorize, Vectors};
+use crate::distribution::cache::table;
 use crate::progress::Progress;
-use crate::quantile::Truncated as Law;
+use crate::stream::philox::{philox4x32, words};
+use crate::stream::quantile::Truncated as Law;
 use crate::{Distribution, Element, Fill, Result};
 
 /// Elements of a unit of work for one core: 256 KiB of f32, inside a core's cache.

@@ -2,6 +2,7 @@
 
 mod blocks;
 pub(crate) mod fill;
+pub(crate) mod orthogonal;
 mod transform;
 pub(crate) mod vectors;
 

@@ -1,9 +1,9 @@
 //! How words become values, one block at a time and many side by side. Twin: `values` in `shaders/fill.wgsl`.
 
-use super::blocks::{Blocks, PAIRS, word};
 use crate::Element;
-use crate::sample::{Scaling, add_product, normal4, octaves, on_circle, shifted4, uniform1, uniform4};
-use crate::truncated::{Table, cubic, entry, segment, truncated4};
+use crate::cpu::blocks::{Blocks, PAIRS, word};
+use crate::stream::sample::{Scaling, add_product, normal4, octaves, on_circle, shifted4, uniform1, uniform4};
+use crate::stream::truncated::{Table, cubic, entry, segment, truncated4};
 
 /// How words become values: the shader's `DISTRIBUTION`.
 pub(super) trait Transform: Copy + Send + Sync {

@@ -1,6 +1,6 @@
 //! The adapters of this machine and the choice among them.
 
-use super::DeviceOptions;
+use crate::gpu::DeviceOptions;
 use crate::{Error, Result};
 
 /// Backends with compute shaders, unless `WGPU_BACKEND` names others.

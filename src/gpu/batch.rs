@@ -3,14 +3,14 @@
 
 use std::collections::HashMap;
 
-use super::context::Context;
-use super::device::{Device, Inner};
-use super::kernels::Kernel;
-use super::record::{Bound, CHEAP, Dispatch, Params, Recorder};
-use super::table::Tables;
-use super::window::{BLOCKS, ENTRY, FillParams, SAME_HIGH, Transform, WindowLimits};
-use super::{Tensor, vulkan};
-use crate::philox::{round_keys, words};
+use crate::gpu::context::Context;
+use crate::gpu::device::{Device, Inner};
+use crate::gpu::kernels::Kernel;
+use crate::gpu::record::{Bound, CHEAP, Dispatch, Params, Recorder};
+use crate::gpu::table::Tables;
+use crate::gpu::window::{BLOCKS, ENTRY, FillParams, SAME_HIGH, Transform, WindowLimits};
+use crate::gpu::{Tensor, vulkan};
+use crate::stream::philox::{round_keys, words};
 use crate::{DType, Fill, Result};
 
 /// A tensor of more bytes has a buffer of its own: what that costs is little beside filling it.

@@ -1,8 +1,8 @@
 //! Small tensors in shared buffers: the bits of the CPU at places that can be bound, and zeros between them.
 
-use super::super::tests::{options, raw_device, raw_device_with};
-use super::super::{Multiply, readback};
-use super::*;
+use crate::gpu::batch::*;
+use crate::gpu::tests::{options, raw_device, raw_device_with};
+use crate::gpu::{Multiply, readback};
 use crate::{Cpu, DeviceOptions, Error, Initializer, Parameter};
 
 /// All bytes of a buffer.

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::device::{Device, Inner};
-use super::kernels::{Kernels, Sources};
-use super::probe::{Group, Trusted};
 use crate::Result;
+use crate::gpu::device::{Device, Inner};
+use crate::gpu::kernels::{Kernels, Sources};
+use crate::gpu::probe::{Group, Trusted};
 
 impl Device {
     /// This device with another text of the fill shader. Nothing checks what it fills with: for `gpu-init bench` alone.

@@ -3,7 +3,7 @@
 use std::pin::pin;
 use std::task::{Context as TaskContext, Poll, Waker};
 
-use super::memory;
+use crate::gpu::memory;
 use crate::{Error, Result};
 
 /// Device and queue, and the adapter's name for errors.

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use super::context::Context;
-use super::kernels::{Kernels, Sources};
-use super::probe::{self, Group};
-use super::shader::{MulAdd, Multiply};
-use super::{adapter, vulkan, window};
 use crate::cpu::Streams;
+use crate::gpu::context::Context;
+use crate::gpu::kernels::{Kernels, Sources};
+use crate::gpu::probe;
+use crate::gpu::probe::Group;
+use crate::gpu::shader::{MulAdd, Multiply};
+use crate::gpu::{adapter, vulkan, window};
 use crate::{Error, Result};
 
 /// How to open a [`Device`].

@@ -2,14 +2,15 @@
 
 use std::ops::ControlFlow;
 
-use super::context::{Context, check_usage};
-use super::device::{Device, Inner};
-use super::kernels::Kernel;
-use super::probe::{self, Group};
-use super::record::{Bound, CHEAP, Dispatch, Params, Recorder};
-use super::table::Tables;
-use super::window::{ENTRY, WindowLimits, windows};
-use super::{Tensor, batch, gather, orthogonal, place};
+use crate::gpu::context::{Context, check_usage};
+use crate::gpu::device::{Device, Inner};
+use crate::gpu::kernels::Kernel;
+use crate::gpu::probe;
+use crate::gpu::probe::Group;
+use crate::gpu::record::{Bound, CHEAP, Dispatch, Params, Recorder};
+use crate::gpu::table::Tables;
+use crate::gpu::window::{ENTRY, WindowLimits, windows};
+use crate::gpu::{Tensor, batch, gather, orthogonal, place};
 use crate::progress::Progress;
 use crate::{Distribution, Error, Fill, Parameter, Result};
 

@@ -2,14 +2,14 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::context::Context;
-use super::fill::add_fill;
-use super::kernels::Kernel;
-use super::record::{Bound, CHEAP, Dispatch, Params, Recorder};
-use super::table::Tables;
-use super::window::{SliceParams, WORKGROUP_SIZE, WindowLimits, pieces};
-use crate::philox::words;
-use crate::slice::Elements;
+use crate::gpu::context::Context;
+use crate::gpu::fill::add_fill;
+use crate::gpu::kernels::Kernel;
+use crate::gpu::record::{Bound, CHEAP, Dispatch, Params, Recorder};
+use crate::gpu::table::Tables;
+use crate::gpu::window::{SliceParams, WORKGROUP_SIZE, WindowLimits, pieces};
+use crate::spec::slice::Elements;
+use crate::stream::philox::words;
 use crate::{Distribution, Fill, Result};
 
 /// Bytes made at a time, where a part costs no more than its share of the whole.

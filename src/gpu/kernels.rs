@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::context::Context;
-use super::orthogonal::OrthogonalEntry;
-use super::shader::{self, MulAdd, Multiply};
-use super::window::{FillEntry, FillKernel, Transform, WORKGROUP_SIZE};
+use crate::gpu::context::Context;
+use crate::gpu::orthogonal::OrthogonalEntry;
+use crate::gpu::shader;
+use crate::gpu::shader::{MulAdd, Multiply};
+use crate::gpu::window::{FillEntry, FillKernel, Transform, WORKGROUP_SIZE};
 use crate::{DType, Result};
 
 /// The text of the shaders.

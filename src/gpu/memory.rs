@@ -5,8 +5,8 @@
 //! is written to such a buffer is lost without a word, and zeros are read from it. So there a large new buffer has to
 //! hold a word before it is used.
 
-use super::context::Context;
-use super::readback;
+use crate::gpu::context::Context;
+use crate::gpu::readback;
 use crate::{Error, Result};
 
 /// Smaller buffers are not worth asking: what lets them fail lets everything fail.

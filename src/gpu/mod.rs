@@ -2,7 +2,6 @@
 
 mod adapter;
 mod batch;
-#[cfg(feature = "cli")]
 mod comparison;
 mod context;
 mod device;

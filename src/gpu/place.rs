@@ -2,11 +2,11 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::context::Context;
-use super::kernels::Kernel;
-use super::record::{Bound, CHEAP, Dispatch, Params, Recorder};
-use super::window::{Piece, SliceParams, WORKGROUP_SIZE, WindowLimits, pieces};
-use crate::philox::{round_keys, words};
+use crate::gpu::context::Context;
+use crate::gpu::kernels::Kernel;
+use crate::gpu::record::{Bound, CHEAP, Dispatch, Params, Recorder};
+use crate::gpu::window::{Piece, SliceParams, WORKGROUP_SIZE, WindowLimits, pieces};
+use crate::stream::philox::{round_keys, words};
 use crate::{Diagonal, Fill, Result, Sparse};
 
 /// `Params` in `diagonal.wgsl`.

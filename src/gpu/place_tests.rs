@@ -1,7 +1,7 @@
 //! Values in the place of others: the bits of the CPU, in every window and range.
 
-use super::super::Device;
-use super::super::tests::{compare, raw_device, raw_device_with};
+use crate::gpu::Device;
+use crate::gpu::tests::{compare, raw_device, raw_device_with};
 use crate::{DType, Initializer, Layout, Parameter};
 
 const DIRAC: fn(u32) -> Initializer = |groups| Initializer::Dirac { groups };

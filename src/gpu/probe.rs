@@ -9,12 +9,12 @@
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
-use super::context::Context;
-use super::device::{Device, Inner};
-use super::record::Recorder;
-use super::window::Transform;
-use super::{MulAdd, Tensor, batch, reduce};
-use crate::orthogonal::TILE;
+use crate::distribution::orthogonal::TILE;
+use crate::gpu::context::Context;
+use crate::gpu::device::{Device, Inner};
+use crate::gpu::record::Recorder;
+use crate::gpu::window::Transform;
+use crate::gpu::{MulAdd, Tensor, batch, reduce};
 use crate::progress::Progress;
 use crate::{DType, Distribution, Error, Fill, HostTensor, Initializer, Parameter, Result, Shape};
 
@@ -236,7 +236,7 @@ async fn filled(device: &Device, operation: &'static str, fills: Vec<Fill>) -> R
     let recorder = Recorder::into_queue(context, kernels, operation, Progress::silent());
     device.record_tensors(&tensors.iter().collect::<Vec<_>>(), recorder)?;
     let mut bytes = vec![0; buffer.size() as usize];
-    super::readback::read(context, operation, &buffer, 0, &mut bytes).await?;
+    crate::gpu::readback::read(context, operation, &buffer, 0, &mut bytes).await?;
     for (tensor, actual) in tensors.iter().zip(bytes.chunks(STRIDE as usize)) {
         let expected = HostTensor::filled(tensor.fill, &mut Progress::silent())?;
         compare(context, &tensor.fill, expected.as_bytes(), actual)?;
@@ -278,7 +278,7 @@ async fn shared(device: &Device, operation: &'static str, dtype: DType, transfor
         let mut expected = HostTensor::filled(tensor.fill, &mut Progress::silent())?.as_bytes().to_vec();
         expected.resize(room as usize, 0);
         let mut actual = vec![0; room as usize];
-        super::readback::read(context, operation, &tensor.buffer, tensor.offset, &mut actual).await?;
+        crate::gpu::readback::read(context, operation, &tensor.buffer, tensor.offset, &mut actual).await?;
         compare(context, &tensor.fill, &expected, &actual)?;
     }
     Ok(())

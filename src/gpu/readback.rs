@@ -2,8 +2,8 @@
 
 use futures_intrusive::channel::shared::oneshot_channel;
 
-use super::context::Context;
 use crate::Result;
+use crate::gpu::context::Context;
 
 /// Most bytes in flight: a large tensor comes through a small staging buffer, piece by piece.
 const STAGING: u64 = 64 << 20;

@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 
 use bytemuck::Pod;
 
-use super::context::Context;
-use super::kernels::{Kernel, Kernels};
-use super::orthogonal::Examination;
+use crate::gpu::context::Context;
+use crate::gpu::kernels::{Kernel, Kernels};
+use crate::gpu::orthogonal::Examination;
 use crate::progress::Progress;
 use crate::{Error, Result};
 

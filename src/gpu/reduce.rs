@@ -4,17 +4,18 @@ use std::sync::Arc;
 
 use bytemuck::{Pod, Zeroable};
 
-use super::context::check_usage;
-use super::device::{Device, Inner};
-use super::kernels::Kernel;
-use super::probe::{self, Group};
-use super::record::{Bound, CHEAP, Dispatch, Params, Recorder};
-use super::window::{SliceParams, WindowLimits};
-use super::{Tensor, readback};
-use crate::philox::words;
+use crate::gpu::context::check_usage;
+use crate::gpu::device::{Device, Inner};
+use crate::gpu::kernels::Kernel;
+use crate::gpu::probe;
+use crate::gpu::probe::Group;
+use crate::gpu::record::{Bound, CHEAP, Dispatch, Params, Recorder};
+use crate::gpu::window::{SliceParams, WindowLimits};
+use crate::gpu::{Tensor, readback};
 use crate::progress::Progress;
 use crate::reduce::stats::Chunk;
 use crate::reduce::{CHUNK, Fingerprint, LANES, Stats};
+use crate::stream::philox::words;
 use crate::{DType, Result};
 
 /// `Params` in `reduce.wgsl`.

@@ -1,7 +1,7 @@
 //! Slices and shards on the device: the bits of the CPU, and fingerprints that add up to that of the whole.
 
-use super::super::Device;
-use super::super::tests::{compare, raw_device, raw_device_with};
+use crate::gpu::Device;
+use crate::gpu::tests::{compare, raw_device, raw_device_with};
 use crate::{Cpu, DType, Initializer, Layout, Parameter, Shard};
 
 fn initializers(rank: usize) -> Vec<Initializer> {

@@ -1,11 +1,11 @@
 //! The tables of truncated normals in device memory: one buffer for all of a recording's fills.
 
-use super::context::Context;
-use super::kernels::Kernels;
-use super::record::Bound;
-use crate::law_cache::table;
-use crate::quantile::Truncated;
-use crate::truncated::Table;
+use crate::distribution::cache::table;
+use crate::gpu::context::Context;
+use crate::gpu::kernels::Kernels;
+use crate::gpu::record::Bound;
+use crate::stream::quantile::Truncated;
+use crate::stream::truncated::Table;
 use crate::{Distribution, Fill, Result};
 
 /// A table's place: bindings start at multiples of 256 on every device.

@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use super::context::check_usage;
-use super::{Device, readback, reduce};
 use crate::cpu::zeroed;
+use crate::gpu::context::check_usage;
+use crate::gpu::{Device, readback, reduce};
 use crate::{DType, Distribution, Element, Error, Fill, Fingerprint, HostTensor, Result, Shape, Stats};
 
 /// A tensor, or a range of one, in a buffer of GPU memory.
@@ -57,7 +57,7 @@ impl Tensor {
     /// # Ok::<(), gpu_init::Error>(())
     /// ```
     pub fn binding(&self) -> wgpu::BufferBinding<'_> {
-        super::record::binding(&self.buffer, self.offset, self.bytes().next_multiple_of(4))
+        crate::gpu::record::binding(&self.buffer, self.offset, self.bytes().next_multiple_of(4))
     }
 
     /// The device that filled it.

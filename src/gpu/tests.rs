@@ -2,15 +2,16 @@
 
 use std::collections::HashMap;
 
-use super::context::Context;
-use super::device::fastest;
-use super::kernels::Sources;
-use super::window::{FillEntry, FillParams, Window, WindowLimits, windows};
-use super::*;
 use crate::cpu::Streams;
-use crate::philox::round_keys;
-use crate::philox::tests::known_answers;
-use crate::{Cpu, DType, Distribution, Error, Fill, Initializer, Parameter, Result, philox, reduce, sample, truncated};
+use crate::gpu::context::Context;
+use crate::gpu::device::fastest;
+use crate::gpu::kernels::Sources;
+use crate::gpu::window::{FillEntry, FillParams, Window, WindowLimits, windows};
+use crate::gpu::*;
+use crate::stream::philox::round_keys;
+use crate::stream::philox::tests::known_answers;
+use crate::stream::{philox, sample, truncated};
+use crate::{Cpu, DType, Distribution, Error, Fill, Initializer, Parameter, Result, reduce};
 use wgpu::naga;
 
 #[path = "../../tests/common/skip.rs"]
@@ -465,7 +466,7 @@ fn shaders_and_rust_share_their_constants() {
     let truncated = [("SIDE", truncated::SIDE as u32), ("SEGMENT_ONE", truncated::SEGMENT_ONE)];
     let reduce = [("LANES", reduce::LANES as u32), ("CHUNK", reduce::CHUNK as u32)];
     let orthogonal = {
-        use crate::orthogonal::{BLOCK, COLUMNS, HEADS, PARTS, RUN, SCALES, SIGNS, TILE, VECTORS};
+        use crate::distribution::orthogonal::{BLOCK, COLUMNS, HEADS, PARTS, RUN, SCALES, SIGNS, TILE, VECTORS};
         let twins = [("BLOCK", BLOCK), ("COLUMNS", COLUMNS), ("PARTS", PARTS)];
         twins
             .into_iter()
@@ -487,7 +488,7 @@ fn shaders_and_rust_share_their_constants() {
         .chain(truncated)
         .chain(reduce)
         .chain(orthogonal)
-        .chain([("SELECTION", crate::sparse::SELECTION), ("PART_LANES", batch::PART_LANES)])
+        .chain([("SELECTION", crate::distribution::sparse::SELECTION), ("PART_LANES", batch::PART_LANES)])
         .map(|(name, bits)| (name.to_owned(), bits))
         .collect();
     let mut seen = HashMap::new();
@@ -510,7 +511,7 @@ fn shaders_and_rust_share_their_struct_layouts() {
     macro_rules! members {
         ($ty:ty: $($member:ident)*) => { vec![$((stringify!($member).to_owned(), offset_of!($ty, $member) as u32)),*] };
     }
-    use super::window::SliceParams;
+    use crate::gpu::window::SliceParams;
     let slice = |start: usize| -> Vec<(String, u32)> {
         let members = members!(SliceParams: origin inner_stride outer_stride inner_count inner_first run skip);
         members.into_iter().map(|(name, offset)| (name, offset + start as u32)).collect()
@@ -520,7 +521,7 @@ fn shaders_and_rust_share_their_struct_layouts() {
     assert_eq!(layout(&parse(&shader::fill(Multiply::Limbs)), "Params"), (fill, size_of::<FillParams>() as u32));
     let part = members!(batch::Part: stream first begin entries count scale shift low high table);
     assert_eq!(layout(&parse(&shader::fill(Multiply::Limbs)), "Part"), (part, size_of::<batch::Part>() as u32));
-    type ReduceParams = super::reduce::ReduceParams;
+    type ReduceParams = crate::gpu::reduce::ReduceParams;
     let mut reduce = members!(ReduceParams: first begin count one zero);
     reduce.extend(slice(offset_of!(ReduceParams, slice)));
     let stats = parse(&shader::stats());
@@ -529,16 +530,16 @@ fn shaders_and_rust_share_their_struct_layouts() {
         layout(&parse(&shader::fingerprint(Multiply::Limbs)), "Params"),
         (reduce, size_of::<ReduceParams>() as u32)
     );
-    type OrthogonalParams = super::orthogonal::OrthogonalParams;
+    type OrthogonalParams = crate::gpu::orthogonal::OrthogonalParams;
     let orthogonal = members!(OrthogonalParams: keys stream rows columns quads first_matrix first_panel end_panel matrix
         block blocks at first count transposed tile width origin stride step here begin scale shift one zero);
     let source = shader::orthogonal(Multiply::Limbs, MulAdd::Guarded);
     assert_eq!(layout(&parse(&source), "Params"), (orthogonal, size_of::<OrthogonalParams>() as u32));
-    use super::gather::GatherParams;
+    use crate::gpu::gather::GatherParams;
     let mut gather = slice(0);
     gather.extend(members!(GatherParams: first available source_begin count begin));
     assert_eq!(layout(&parse(&shader::gather(Multiply::Limbs)), "Params").0, gather);
-    use super::place::{ClearParams, DiagonalParams, SparseParams};
+    use crate::gpu::place::{ClearParams, DiagonalParams, SparseParams};
     let mut clear = slice(0);
     clear.extend(members!(ClearParams: first low high count begin));
     assert_eq!(layout(&parse(&shader::clear(Multiply::Limbs)), "Params"), (clear, size_of::<ClearParams>() as u32));

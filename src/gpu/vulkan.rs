@@ -4,8 +4,8 @@
 //! allocated; otherwise drivers move buffers to host memory, or fail with most of a model made. And a fill writes its
 //! memory once: wgpu clears a new buffer before its first use.
 
-use super::context::Context;
 use crate::Result;
+use crate::gpu::context::Context;
 
 /// Bytes of the device's largest heap of its own, if it is known.
 pub(super) fn memory(device: &wgpu::Device) -> Option<u64> {
@@ -67,7 +67,7 @@ fn unwritten_by_vulkan(
     if !plain.contains(usage) || size == 0 || size > context.device.limits().max_buffer_size {
         return Ok(None);
     }
-    super::memory::check_host(context, operation, size)?;
+    crate::gpu::memory::check_host(context, operation, size)?;
     // What wgpu-core asks its hal for with these usages.
     let uses =
         BufferUses::STORAGE_READ_ONLY | BufferUses::STORAGE_READ_WRITE | BufferUses::COPY_SRC | BufferUses::COPY_DST;

@@ -1,8 +1,8 @@
 //! Cuts a fill of buffer memory into dispatches that a device can run. Pure: no device is touched.
 
-use super::context::Context;
-use crate::philox::{round_keys, words};
-use crate::slice::{Elements, Runs};
+use crate::gpu::context::Context;
+use crate::spec::slice::{Elements, Runs};
+use crate::stream::philox::{round_keys, words};
 use crate::{DType, Distribution, Error, Fill, Result};
 
 /// Invocations of a workgroup.

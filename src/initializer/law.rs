@@ -1,9 +1,9 @@
 //! What an initializer means for a shape, in f64: a law that knows no element type yet.
 
-use super::{FanMode, Initializer, VarianceLaw, calculate_gain};
-use crate::diagonal::Diagonal;
-use crate::orthogonal::Orthogonal;
-use crate::sparse::Sparse;
+use crate::distribution::diagonal::Diagonal;
+use crate::distribution::orthogonal::Orthogonal;
+use crate::distribution::sparse::Sparse;
+use crate::initializer::{FanMode, Initializer, VarianceLaw, calculate_gain};
 use crate::{DType, Distribution, Error, Layout, Result, Shape};
 
 /// The standard deviation of N(0, 1) truncated at -2 and 2, which Keras and JAX divide by.

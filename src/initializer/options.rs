@@ -1,7 +1,7 @@
 //! The options of the initializers: what they may be, and where they are.
 
-use super::Initializer;
-use super::text::Slot;
+use crate::initializer::Initializer;
+use crate::initializer::text::Slot;
 use crate::{Error, Result};
 
 impl Initializer {

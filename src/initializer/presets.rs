@@ -1,6 +1,6 @@
 //! What a user would migrate from: the defaults of the peers' layers, by name.
 
-use super::{FanMode, Initializer, VarianceLaw};
+use crate::initializer::{FanMode, Initializer, VarianceLaw};
 
 /// sqrt 5, the slope that PyTorch's layers pass to kaiming_uniform: their bound becomes 1 / sqrt(fan_in).
 const SQRT_5: f64 = 2.23606797749979;
@@ -27,8 +27,11 @@ pub(super) const PRESETS: [(&str, Initializer); 11] = [
     ),
 ];
 
-const PYTORCH: Initializer =
-    Initializer::KaimingUniform { a: SQRT_5, mode: FanMode::FanIn, nonlinearity: super::Nonlinearity::LeakyRelu };
+const PYTORCH: Initializer = Initializer::KaimingUniform {
+    a: SQRT_5,
+    mode: FanMode::FanIn,
+    nonlinearity: crate::initializer::Nonlinearity::LeakyRelu,
+};
 
 const KERAS_UNIFORM: Initializer = Initializer::Uniform { a: -0.05, b: 0.05 };
 

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use strum::VariantNames;
 
-use super::{FanMode, Initializer, Nonlinearity, VarianceLaw, presets};
+use crate::initializer::{FanMode, Initializer, Nonlinearity, VarianceLaw, presets};
 
 /// An option of an initializer, to be shown or set.
 pub(super) enum Slot<'a> {

@@ -5,9 +5,9 @@ use std::ops::{Add, AddAssign, Mul};
 
 use rayon::prelude::*;
 
-use super::CHUNK;
-use crate::philox::{philox2x32, words};
-use crate::slice::Elements;
+use crate::reduce::CHUNK;
+use crate::spec::slice::Elements;
+use crate::stream::philox::{philox2x32, words};
 use crate::{Element, Fill};
 
 /// The sum mod 2^64 of Philox2x32-10 over the elements, counter (bits, index low), key index high.

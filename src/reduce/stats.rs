@@ -6,9 +6,9 @@
 use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
 
-use super::{CHUNK, LANES, reduce_lanes};
 use crate::distribution::Moments;
-use crate::sample::{keep, mul_add};
+use crate::reduce::{CHUNK, LANES, reduce_lanes};
+use crate::stream::sample::{keep, mul_add};
 use crate::{DType, Distribution, Element, Fill};
 
 /// Statistics of a tensor's elements. Mean, deviation and range are those of the finite ones.

@@ -96,7 +96,7 @@ pub fn check(kind: &str, counted: &[Counted]) {
             Some(_) => (),
         }
     }
-    let remedy = format!("{REWRITE}=1 cargo test --release --features cli --test instructions");
+    let remedy = format!("{REWRITE}=1 cargo test --release --workspace --test instructions");
     if !fallen.is_empty() {
         let fallen = fallen.join("\n");
         say(&format!("fewer instructions an element, so that a rise back would not be seen: `{remedy}`\n{fallen}"));

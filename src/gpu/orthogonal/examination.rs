@@ -5,8 +5,8 @@
 //! column of its panel. The host adds the tiles up: 1 and 0 must come out. That costs two multiply-adds for each entry,
 //! where its reflections cost twice the number of columns.
 
-use super::sizes::{COLUMNS, Sizes, Slab, TILE, len};
 use crate::gpu::context::Context;
+use crate::gpu::orthogonal::sizes::{COLUMNS, Sizes, Slab, TILE, len};
 use crate::gpu::readback;
 use crate::gpu::record::{Bound, Recorder};
 use crate::{Error, Result};

@@ -11,13 +11,13 @@ use std::ops::Range;
 
 use bytemuck::{Pod, Zeroable};
 
-use super::context::Context;
-use super::kernels::Kernel;
-use super::record::{Bound, CHEAP, Dispatch, Params, Recorder};
-use super::window::{Piece, WindowLimits, pieces};
-use crate::orthogonal::{Orthogonal, Place};
-use crate::philox::{round_keys, words};
-use crate::sample::Scaling;
+use crate::distribution::orthogonal::{Orthogonal, Place};
+use crate::gpu::context::Context;
+use crate::gpu::kernels::Kernel;
+use crate::gpu::record::{Bound, CHEAP, Dispatch, Params, Recorder};
+use crate::gpu::window::{Piece, WindowLimits, pieces};
+use crate::stream::philox::{round_keys, words};
+use crate::stream::sample::Scaling;
 use crate::{DType, Fill, Result};
 pub(super) use examination::Examination;
 use sizes::{BLOCK, COLUMNS, Sizes, Slab, TILE, Units, len, ranges};
@@ -92,7 +92,6 @@ impl OrthogonalEntry {
 }
 
 /// Adds the dispatches that write the entries among `fill`'s elements, which are zero, at byte `offset` of `buffer`.
-#[expect(clippy::too_many_arguments, reason = "a request and an offset")]
 pub(super) fn put(
     context: &Context,
     limits: WindowLimits,

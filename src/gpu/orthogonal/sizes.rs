@@ -3,9 +3,10 @@
 
 use std::ops::Range;
 
+use crate::distribution::orthogonal;
+use crate::distribution::orthogonal::Orthogonal;
 use crate::gpu::context::Context;
 use crate::gpu::window::WindowLimits;
-use crate::orthogonal::{self, Orthogonal};
 use crate::{Error, Result};
 
 pub(super) const BLOCK: u64 = orthogonal::BLOCK as u64;

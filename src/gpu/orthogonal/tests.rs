@@ -3,14 +3,14 @@
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use super::super::device::Inner;
-use super::super::readback;
-use super::super::record::MOST_ITERATIONS;
-use super::super::tests::{compare, open_broken, options, raw_device, raw_device_with};
-use super::super::window::WindowLimits;
-use super::sizes::{Sizes, len};
-use super::{OrthogonalEntry, Recorder};
-use crate::orthogonal::tests::{parameter, plan};
+use crate::distribution::orthogonal::tests::{parameter, plan};
+use crate::gpu::device::Inner;
+use crate::gpu::orthogonal::sizes::{Sizes, len};
+use crate::gpu::orthogonal::{OrthogonalEntry, Recorder};
+use crate::gpu::readback;
+use crate::gpu::record::MOST_ITERATIONS;
+use crate::gpu::tests::{compare, open_broken, options, raw_device, raw_device_with};
+use crate::gpu::window::WindowLimits;
 use crate::progress::Progress;
 use crate::{Cpu, DType, Device, Error, Initializer, Layout, Parameter, wgpu};
 

@@ -1,0 +1,337 @@
+//! One process at a time writes a file, or the files of a model in a folder.
+//!
+//! The sign of it is an empty file beside the place, `NAME.x1Y2z3.incomplete`, which is locked until the work is done and
+//! the last to go. A process that is killed loses its locks, so whoever comes next removes that file and the temporary
+//! ones. Processes that each write their part of one model do not exclude one another: the names of their files tell
+//! the same job, `NAME.JOB.x1Y2z3.incomplete`.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use fs4::{FileExt, TryLockError};
+use gpu_init::stream_of;
+use tempfile::{NamedTempFile, TempPath};
+
+use crate::checkpoint::place::{check_path, folder, names_in};
+use crate::checkpoint::{Role, role};
+use crate::terminal::signals;
+
+const SUFFIX: &str = ".incomplete";
+/// Random characters in a temporary file's name.
+const RANDOM: usize = 6;
+/// Hexadecimal digits of a job.
+const DIGITS: usize = 16;
+
+/// The right to write in a place. The file of it goes when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Claim {
+    _locked: NamedTempFile,
+}
+
+impl Claim {
+    /// Claims the place of the file `path`, or of all files of a model if it is one of those, or fails if another process
+    /// has it. What killed processes left there is removed. A rank says what its `job` is: a number that is the same in
+    /// all processes that make one model, whose claims go together.
+    pub(crate) fn take(path: &Path, job: Option<u64>) -> anyhow::Result<Self> {
+        check_path(path)?;
+        let ours = label(path) + &job.map(|job| format!(".{job:0DIGITS$x}")).unwrap_or_default();
+        let _turn = turn(folder(path));
+        let left = left(path, &ours)?;
+        let locked = new_file(path, &ours, None)?;
+        // Some file systems have no locks.
+        let _ = FileExt::try_lock(locked.as_file());
+        remove(&left);
+        Ok(Claim { _locked: locked })
+    }
+}
+
+/// Removes what killed processes left of a place; fails if a process writes there.
+pub(crate) fn clear(path: &Path) -> anyhow::Result<()> {
+    let _turn = turn(folder(path));
+    remove(&left(path, &label(path))?);
+    Ok(())
+}
+
+/// A new temporary file beside `path`. Nobody may read it who may not read the one that it is to replace.
+pub(crate) fn temporary(path: &Path, replaced: Option<&Path>) -> anyhow::Result<NamedTempFile> {
+    new_file(path, &label(path), replaced)
+}
+
+/// A file's second name, under a temporary one beside `path`.
+pub(crate) fn link(file: &Path, path: &Path) -> io::Result<TempPath> {
+    Ok(make(path, &label(path), |name| fs::hard_link(file, name))?.into_temp_path())
+}
+
+fn new_file(path: &Path, label: &str, replaced: Option<&Path>) -> anyhow::Result<NamedTempFile> {
+    let mut options = File::options();
+    options.read(true).write(true).create_new(true);
+    // Elsewhere permissions say no more than whether a file may be written.
+    #[cfg(unix)]
+    if let Some(metadata) = replaced.and_then(|path| fs::metadata(path).ok()) {
+        use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+        // We have to write it ourselves, though.
+        options.mode(metadata.permissions().mode() & 0o777 | 0o600);
+    }
+    #[cfg(not(unix))]
+    let _ = replaced;
+    make(path, label, |name| options.open(name)).with_context(|| format!("cannot write in {}", folder(path).display()))
+}
+
+/// Makes a file of a temporary name, which goes when it is dropped, and if a signal ends the process.
+fn make<T>(path: &Path, label: &str, make: impl FnMut(&Path) -> io::Result<T>) -> io::Result<NamedTempFile<T>> {
+    let prefix = format!("{label}.");
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(&prefix).suffix(SUFFIX).rand_bytes(RANDOM);
+    signals::make(|| builder.make_in(folder(path), make), |made| made.path().to_owned())
+}
+
+/// What a file's temporary ones begin with. File systems allow names of some 255 bytes.
+fn label(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    if name.len() < 200 { name.into_owned() } else { format!("{:016x}", stream_of(&name)) }
+}
+
+/// The name of the file in a label, and the job of a rank's claim.
+fn name_and_job(label: &str) -> (&str, Option<&str>) {
+    let is_job = |text: &str| text.len() == DIGITS && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let rank = label.rsplit_once('.').filter(|(name, _)| matches!(role(name), Some(Role::Rank { .. })));
+    rank.filter(|(_, job)| is_job(job)).map_or((label, None), |(name, job)| (name, Some(job)))
+}
+
+/// Whether two ranks are of different jobs. Temporary files do not tell theirs.
+fn of_two_jobs(ours: &str, theirs: &str) -> bool {
+    let jobs = name_and_job(ours).1.zip(name_and_job(theirs).1);
+    jobs.is_some_and(|(ours, theirs)| ours != theirs)
+}
+
+/// Whether two files may not be written at the same time: they are the same, or of two models in one folder.
+fn excludes(ours: &str, theirs: &str) -> bool {
+    let (one, other) = (name_and_job(ours).0, name_and_job(theirs).0);
+    one == other
+        || match (role(one), role(other)) {
+            (Some(Role::Rank { world: one, .. }), Some(Role::Rank { world: other, .. })) => {
+                one != other || of_two_jobs(ours, theirs)
+            }
+            // Rank 0 writes the list of them all.
+            (Some(Role::Rank { rank, .. }), Some(Role::Slices))
+            | (Some(Role::Slices), Some(Role::Rank { rank, .. })) => rank == 0,
+            (one, other) => one.is_some() && other.is_some(),
+        }
+}
+
+/// What killed processes left of a place; fails if a process writes there.
+fn left(path: &Path, ours: &str) -> anyhow::Result<Vec<PathBuf>> {
+    let (folder, mut left, mut unknown) = (folder(path), Vec::new(), Ok(()));
+    // Of a folder that cannot be listed nothing is known.
+    for name in names_in(folder).unwrap_or_default() {
+        let Some(theirs) = labelled(&name).filter(|theirs| excludes(ours, theirs)) else { continue };
+        let other = folder.join(&name);
+        match state(&other) {
+            Ok(State::Held) => {
+                let whose =
+                    if of_two_jobs(ours, theirs) { ", a rank of a model of another seed, rules or shapes" } else { "" };
+                bail!(
+                    "cannot write {}: another process writes {} there{whose}; wait until it has ended, or name another \
+                     place",
+                    path.display(),
+                    other.display()
+                )
+            }
+            Ok(State::Left) => left.push(other),
+            Ok(State::Unknown) => {}
+            Err(error) => unknown = unknown.and(Err(error)),
+        }
+    }
+    unknown.map(|()| left)
+}
+
+/// One that another user left may have to stay.
+fn remove(left: &[PathBuf]) {
+    left.iter().for_each(|path| _ = fs::remove_file(path));
+}
+
+/// The label in a temporary file's name.
+fn labelled(name: &str) -> Option<&str> {
+    let (label, random) = name.strip_suffix(SUFFIX)?.rsplit_once('.')?;
+    (random.len() == RANDOM && random.bytes().all(|byte| byte.is_ascii_alphanumeric())).then_some(label)
+}
+
+/// Whose a temporary file is.
+enum State {
+    /// A process writes it.
+    Held,
+    /// The process is gone.
+    Left,
+    /// The file is gone or none of ours, or its file system has no locks.
+    Unknown,
+}
+
+fn state(path: &Path) -> anyhow::Result<State> {
+    // Opening another kind of file may wait for ever.
+    if !path.symlink_metadata().is_ok_and(|metadata| metadata.is_file()) {
+        return Ok(State::Unknown);
+    }
+    let file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(State::Unknown),
+        file => {
+            file.with_context(|| format!("cannot tell whether a process still writes {}; remove it", path.display()))?
+        }
+    };
+    Ok(match FileExt::try_lock_shared(&file) {
+        Ok(()) => State::Left,
+        Err(TryLockError::WouldBlock) => State::Held,
+        Err(TryLockError::Error(_)) => State::Unknown,
+    })
+}
+
+/// Locks a folder for the moment in which processes look at it and make their own sign: of two that start at the same
+/// time one goes on. Where folders cannot be locked both may give up, never both go on.
+fn turn(folder: &Path) -> Option<File> {
+    let file = File::open(folder).ok()?;
+    for _ in 0..200 {
+        match FileExt::try_lock(&file) {
+            Ok(()) => return Some(file),
+            Err(TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(10)),
+            Err(TryLockError::Error(_)) => break,
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checkpoint::place::Place;
+
+    #[test]
+    fn models_in_one_folder_exclude_each_other_and_ranks_of_one_do_not() {
+        let (single, index, shard) =
+            ("model.safetensors", "model.safetensors.index.json", "model-00001-of-00002.safetensors");
+        let (rank, other) = ("model-rank-00001-of-00004.safetensors", "model-rank-00000-of-00004.safetensors");
+        let smaller = "model-rank-00000-of-00002.safetensors";
+        let job = |name: &str, job: u64| format!("{name}.{job:016x}");
+        let (ours, same, different) = (job(rank, 1), job(other, 1), job(other, 2));
+        let (first, list) = (job(other, 1), "model.slices.json");
+        for (a, b, expected) in [
+            (single, single, true),
+            (single, index, true),
+            (index, shard, true),
+            (index, rank, true),
+            (rank, rank, true),
+            (rank, other, false),
+            (rank, smaller, true),
+            (rank, single, true),
+            (&ours, &same, false),
+            (&ours, &different, true),
+            (&ours, other, false),
+            (&ours, &job(rank, 2), true),
+            (&ours, rank, true),
+            (&ours, &job(smaller, 1), true),
+            (&ours, index, true),
+            (&first, list, true),
+            (&ours, list, false),
+            (list, index, true),
+            ("a.safetensors", "b.safetensors", false),
+            ("a.safetensors", single, false),
+            ("a.npy", "a.npy", true),
+        ] {
+            assert_eq!((excludes(a, b), excludes(b, a)), (expected, expected), "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn a_claim_is_held_until_it_is_dropped_and_what_is_left_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.npy");
+        let other = folder.path().join("a.npy.aB3xYz.incomplete");
+        let kept = ["a.npy.aB3xYz.incomplete.bak", "a.npy.ab-xyz.incomplete", "b.npy.aB3xYz.incomplete"];
+        fs::write(&other, "left by a kill").unwrap();
+        kept.iter().for_each(|name| fs::write(folder.path().join(name), "").unwrap());
+        let (place, claim) = Place::claim(&path, true).unwrap();
+        assert!(!other.exists(), "nobody holds it");
+        assert!(kept.iter().all(|name| folder.path().join(name).exists()), "none is a temporary file of a.npy");
+        let check_refused = || {
+            let refused = Claim::take(&folder.path().join("./a.npy"), None).unwrap_err().to_string();
+            assert!(refused.contains("a.npy.") && refused.contains("wait until"), "{refused}");
+        };
+        check_refused();
+        assert!(Claim::take(&folder.path().join("c.npy"), None).is_ok());
+        let temporary = place.temporary().unwrap();
+        check_refused();
+        assert!(temporary.path().exists(), "it is not taken for one that was left");
+        drop(temporary);
+        place.write(b"first").unwrap();
+        drop(place);
+        check_refused();
+        drop(claim);
+        Claim::take(&path, None).unwrap();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1 + kept.len(), "the claim's file is gone");
+    }
+
+    #[test]
+    fn ranks_of_two_jobs_are_not_mixed() {
+        let folder = tempfile::tempdir().unwrap();
+        let rank = |rank: u64| folder.path().join(format!("model-rank-{rank:05}-of-00004.safetensors"));
+        let _first = Claim::take(&rank(0), Some(7)).unwrap();
+        let list = temporary(&folder.path().join("model.slices.json"), None).unwrap();
+        let _second = Claim::take(&rank(1), Some(7)).unwrap();
+        assert!(list.path().exists(), "rank 0 writes it");
+        for (path, job) in [(rank(2), 8), (rank(0), 7)] {
+            let refused = Claim::take(&path, Some(job)).unwrap_err().to_string();
+            assert_eq!(refused.contains("of another seed, rules or shapes; wait until"), job == 8, "{refused}");
+        }
+        let of_two = folder.path().join("model-rank-00000-of-00002.safetensors");
+        assert!(Claim::take(&of_two, Some(7)).unwrap_err().to_string().contains("another process writes"));
+    }
+
+    #[test]
+    fn what_is_left_beside_a_folder_and_of_a_list_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let left = path("out.aB3xYz.incomplete");
+        fs::write(&left, "").unwrap();
+        clear(&path("out")).unwrap();
+        assert!(!left.exists());
+        let claim = Claim::take(&path("out"), None).unwrap();
+        assert!(clear(&path("out")).is_err(), "a file of that name is written");
+        drop(claim);
+        for claimed in ["model-rank-00000-of-00002.safetensors", "model.safetensors"] {
+            let left = path("model.slices.json.aB3xYz.incomplete");
+            fs::write(&left, "").unwrap();
+            let other = Claim::take(&path("model-rank-00001-of-00002.safetensors"), Some(1)).unwrap();
+            assert!(left.exists(), "it may be rank 0's");
+            drop(other);
+            Claim::take(&path(claimed), None).unwrap();
+            assert!(!left.exists(), "{claimed}");
+        }
+    }
+
+    /// Between the files' creation and their locks, of which only the folder's turn keeps others away.
+    #[test]
+    fn of_many_that_start_at_once_one_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        for _ in 0..20 {
+            let path = folder.path().join("model.safetensors");
+            let claims: Vec<_> = thread::scope(|scope| {
+                let take = || Claim::take(&path, None).ok();
+                let threads: Vec<_> = (0..8).map(|_| scope.spawn(take)).collect();
+                threads.into_iter().filter_map(|thread| thread.join().unwrap()).collect()
+            });
+            assert_eq!(claims.len(), 1);
+        }
+    }
+
+    #[test]
+    fn long_names_have_short_labels() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ä".repeat(120) + ".npy");
+        let claim = Claim::take(&path, None).unwrap();
+        let other = folder.path().join("ö".repeat(120) + ".npy");
+        assert!(Claim::take(&path, None).is_err() && Claim::take(&other, None).is_ok());
+        drop(claim);
+    }
+}

@@ -1,0 +1,108 @@
+//! The JSON that says what tensors there are: a safetensors header, or a list in the form of one.
+
+use std::collections::{BTreeMap, HashSet};
+use std::fmt;
+use std::marker::PhantomData;
+
+use anyhow::Context;
+use safetensors::Dtype;
+use serde::Deserialize;
+use serde::de::{Deserializer, Error, MapAccess, Visitor};
+
+use crate::checkpoint::{dtypes, names};
+
+/// What it says, unchecked but for the names.
+#[derive(Debug)]
+pub(super) struct Header {
+    /// In the order of the text.
+    pub(super) tensors: Vec<(String, Info)>,
+    pub(super) metadata: BTreeMap<String, String>,
+}
+
+/// Of one tensor.
+#[derive(Debug, Deserialize)]
+pub(super) struct Info {
+    /// A list needs none where something else says it.
+    pub(super) dtype: Option<String>,
+    pub(super) shape: Vec<usize>,
+    /// First byte and end, counted from the header's end. A list needs none.
+    pub(super) data_offsets: Option<(u64, u64)>,
+}
+
+impl Info {
+    /// The type, which a file must have.
+    pub(super) fn dtype(&self) -> anyhow::Result<Dtype> {
+        dtypes::known(self.dtype.as_deref().context("missing field `dtype`; write the file again")?)
+    }
+}
+
+impl<'de> Deserialize<'de> for Header {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(HeaderVisitor)
+    }
+}
+
+struct HeaderVisitor;
+
+impl<'de> Visitor<'de> for HeaderVisitor {
+    type Value = Header;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object of tensors by name")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Header, A::Error> {
+        let mut header = Header { tensors: Vec::new(), metadata: BTreeMap::new() };
+        let mut seen = HashSet::new();
+        while let Some(name) = map.next_key::<String>()? {
+            unique(&mut seen, &name)?;
+            if name == "__metadata__" {
+                let metadata: Option<Unique> =
+                    map.next_value().map_err(|error| A::Error::custom(format_args!("__metadata__: {error}")))?;
+                header.metadata = metadata.map(|map| map.0).unwrap_or_default();
+                continue;
+            }
+            names::check_tensor(&name).map_err(A::Error::custom)?;
+            let info = map.next_value().map_err(|error| A::Error::custom(format_args!("tensor {name:?}: {error}")))?;
+            header.tensors.push((name, info));
+        }
+        Ok(header)
+    }
+}
+
+/// JSON lets a name come twice, and a map would keep one of them in silence.
+fn unique<E: Error>(seen: &mut HashSet<String>, name: &str) -> Result<(), E> {
+    if seen.insert(name.to_owned()) {
+        return Ok(());
+    }
+    Err(E::custom(format_args!("the name {name:?} comes twice; rename or remove one")))
+}
+
+/// A map whose names come once each.
+#[derive(Debug)]
+pub(super) struct Unique<T = String>(pub(super) BTreeMap<String, T>);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Unique<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(UniqueVisitor(PhantomData))
+    }
+}
+
+struct UniqueVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for UniqueVisitor<T> {
+    type Value = Unique<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object by name")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Unique<T>, A::Error> {
+        let (mut values, mut seen) = (BTreeMap::new(), HashSet::new());
+        while let Some((name, value)) = map.next_entry::<String, T>()? {
+            unique(&mut seen, &name)?;
+            values.insert(name, value);
+        }
+        Ok(Unique(values))
+    }
+}

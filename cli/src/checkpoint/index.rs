@@ -1,0 +1,80 @@
+//! The index of a folder of shards: {"metadata": {...}, "weight_map": {"name": "model-00001-of-00002.safetensors"}}.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use anyhow::Context;
+use serde::Deserialize;
+
+use crate::checkpoint::header::Unique;
+use crate::checkpoint::input;
+use crate::checkpoint::{LARGEST, names};
+
+/// The total size that an index may state is left alone: files in the wild have other counts there.
+#[derive(Deserialize)]
+struct Text {
+    weight_map: Unique,
+}
+
+/// Which shard has which tensor.
+#[derive(Debug)]
+pub(super) struct Index(BTreeMap<String, String>);
+
+impl Index {
+    pub(super) fn read(path: &Path) -> anyhow::Result<Self> {
+        let read = || parse(&input::text(input::open(path)?, LARGEST, "is it an index of shards?")?);
+        read().with_context(|| format!("cannot read {}", path.display()))
+    }
+
+    /// The shards' file names, each once, in their order.
+    pub(super) fn files(&self) -> BTreeSet<&str> {
+        self.0.values().map(String::as_str).collect()
+    }
+
+    /// Every tensor and its shard.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(tensor, file)| (tensor.as_str(), file.as_str()))
+    }
+
+    pub(super) fn names(&self, tensor: &str) -> bool {
+        self.0.contains_key(tensor)
+    }
+}
+
+fn parse(text: &str) -> anyhow::Result<Index> {
+    let Text { weight_map: Unique(map) } =
+        serde_json::from_str(text).context("it is no index {\"weight_map\": {\"tensor\": \"file\"}}")?;
+    for (tensor, file) in &map {
+        names::check_tensor(tensor)?;
+        names::check_file(file)?;
+    }
+    Ok(Index(map))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::parse;
+
+    #[test]
+    fn shards_are_files_of_the_folder() {
+        for name in ["../a", "/a", "a/b", "..", "", "a\\b", "a\n"] {
+            let text = serde_json::json!({ "weight_map": { "w": name } }).to_string();
+            assert!(parse(&text).unwrap_err().to_string().contains("of a shard"), "{name:?}");
+        }
+        let index =
+            parse(r#"{"metadata": {"total_size": 1.5}, "weight_map": {"b": "2", "a": "2", "c": "1"}}"#).unwrap();
+        assert_eq!(index.files().into_iter().collect::<Vec<_>>(), ["1", "2"]);
+        assert_eq!(index.iter().collect::<Vec<_>>(), [("a", "2"), ("b", "2"), ("c", "1")]);
+        assert!(index.names("c") && !index.names("d"));
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_panics(text in r#"[\{"a/.weight_map:,\}\[0-9\\ ]{0,80}"#) {
+            let _ = parse(&text);
+            let _ = parse(&format!("{{\"weight_map\": {text}}}"));
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! A tensor list: a JSON file in the form of a safetensors header,
+//! {"name": {"dtype": "F32", "shape": [768, 768]}, ...}.
+
+use std::io::Read;
+
+use anyhow::Context;
+use gpu_init::DType;
+
+use crate::checkpoint::header::Header;
+use crate::checkpoint::input;
+use crate::checkpoint::source::{Entry, Source};
+use crate::checkpoint::{LARGEST, dtypes};
+
+/// The list, in the file's order.
+pub(crate) fn read(from: impl Read, asked: Option<DType>) -> anyhow::Result<Source> {
+    let hint = "a tensor list is {\"name\": {\"dtype\", \"shape\"}}";
+    let text = input::text(from, LARGEST, hint).context("it cannot be read as JSON text")?;
+    let header: Header =
+        serde_json::from_str(&text).context("it is no tensor list {\"name\": {\"dtype\", \"shape\"}}")?;
+    let mut tensors = Vec::with_capacity(header.tensors.len());
+    for (name, info) in header.tensors {
+        let listed = info.dtype.map(|text| dtype(&text, asked)).transpose();
+        let dtype = listed.with_context(|| format!("tensor {name:?}"))?.or(asked);
+        tensors.push(Entry { name, dtype, shape: info.shape });
+    }
+    let architecture = header.metadata.get("architecture").cloned();
+    Ok(Source { tensors, ties: Vec::new(), architecture })
+}
+
+/// People write lists, so `f32` and `float32` will do.
+fn dtype(text: &str, asked: Option<DType>) -> anyhow::Result<DType> {
+    match text.parse() {
+        Ok(dtype) => Ok(asked.unwrap_or(dtype)),
+        Err(_) => dtypes::to_fill(dtypes::known(text)?, asked),
+    }
+}

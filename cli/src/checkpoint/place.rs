@@ -1,0 +1,250 @@
+//! A file's place: checked before anything is computed, written beside under a temporary name, moved there whole.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use tempfile::{NamedTempFile, TempPath};
+
+use crate::checkpoint::claim;
+use crate::checkpoint::claim::Claim;
+use crate::terminal::output::binary_bytes;
+
+/// Where a file is to be.
+#[derive(Debug, Clone)]
+pub(crate) struct Place {
+    path: PathBuf,
+    force: bool,
+    /// The file whose permissions the new one gets, if it is there.
+    replaced: PathBuf,
+}
+
+impl Place {
+    /// Fails early if a file cannot be written there, or is there already and not to be replaced (`force`).
+    pub(crate) fn check(path: &Path, force: bool) -> anyhow::Result<Self> {
+        let place = Self::among_others(path, force)?;
+        // The only sure test of a folder is to write in it; this file goes at once.
+        place.temporary()?;
+        Ok(place)
+    }
+
+    /// The same, and until the claim is dropped no other process of this program writes there.
+    pub(crate) fn claim(path: &Path, force: bool) -> anyhow::Result<(Self, Claim)> {
+        let claim = Claim::take(path, None)?;
+        Ok((Self::check(path, force)?, claim))
+    }
+
+    /// A place in a folder that was checked for another file.
+    pub(crate) fn among_others(path: &Path, force: bool) -> anyhow::Result<Self> {
+        check_path(path)?;
+        if path.exists() && !force {
+            bail!("{} exists; name another file, or pass --force to replace it", path.display());
+        }
+        Ok(Place { path: path.to_owned(), force, replaced: path.to_owned() })
+    }
+
+    /// The same place for a file that is to replace the one of another name in the end.
+    pub(crate) fn replacing(self, path: &Path) -> Self {
+        Place { replaced: path.to_owned(), ..self }
+    }
+
+    /// Fails early if the disk has no room for that many bytes. What it does not tell is found out when writing.
+    pub(crate) fn check_room(&self, bytes: u64) -> anyhow::Result<()> {
+        match fs4::available_space(self.folder()) {
+            Ok(free) if free < bytes => bail!(
+                "cannot write {} in {}: {} are free; make room, or name another folder",
+                binary_bytes(bytes),
+                self.folder().display(),
+                binary_bytes(free)
+            ),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether another place is the same file, by whatever path.
+    pub(crate) fn is_same(&self, other: &Place) -> bool {
+        let real = |place: &Place| place.folder().canonicalize().ok();
+        self.path.file_name() == other.path.file_name() && real(self).is_some_and(|folder| real(other) == Some(folder))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn folder(&self) -> &Path {
+        folder(&self.path)
+    }
+
+    /// A file to write, in the same folder so that it can be moved; it is removed when dropped. If the process is
+    /// killed its name says what it is: `model.safetensors.x1Y2z3.incomplete`.
+    pub(crate) fn temporary(&self) -> anyhow::Result<NamedTempFile> {
+        claim::temporary(&self.path, self.force.then_some(&self.replaced))
+    }
+
+    /// Writes a file, which is there whole or not at all.
+    pub(crate) fn write(&self, contents: &[u8]) -> anyhow::Result<()> {
+        self.write_with(|file| Ok(file.write_all(contents)?))
+    }
+
+    /// The same of contents that need not be in memory at once.
+    pub(crate) fn write_with(
+        &self,
+        write: impl FnOnce(&mut BufWriter<&File>) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let temporary = self.temporary()?;
+        let written = || -> anyhow::Result<()> {
+            let mut file = BufWriter::with_capacity(1 << 20, temporary.as_file());
+            write(&mut file)?;
+            file.flush()?;
+            Ok(temporary.as_file().sync_all()?)
+        };
+        written().with_context(|| format!("cannot write {}", self.path.display()))?;
+        self.take(temporary.into_temp_path())?;
+        self.sync()
+    }
+
+    /// Makes what was moved here survive a power cut.
+    pub(crate) fn sync(&self) -> anyhow::Result<()> {
+        sync_folder(self.folder())
+    }
+
+    /// Moves a file that is written and synced to its place, with the permissions of the one that it replaces.
+    pub(crate) fn take(&self, temporary: TempPath) -> anyhow::Result<()> {
+        if self.force {
+            keep_mode(&self.replaced, &temporary)?;
+        }
+        let moved = if self.force { temporary.persist(&self.path) } else { temporary.persist_noclobber(&self.path) };
+        moved.with_context(|| format!("cannot write {}", self.path.display()))
+    }
+}
+
+/// Fails if a path names a folder, there or not; `remedy` says what to do.
+pub(crate) fn not_a_folder(path: &Path, remedy: &str) -> anyhow::Result<()> {
+    let is = match path.is_dir() {
+        true => "is",
+        false if names_folder(path) => "names",
+        false => return Ok(()),
+    };
+    bail!("cannot write {}: it {is} a folder; {remedy}", path.display())
+}
+
+/// Fails unless a path names a file that can be there.
+pub(crate) fn check_path(path: &Path) -> anyhow::Result<()> {
+    not_a_folder(path, "name a file in it")?;
+    let (shown, folder) = (path.display(), folder(path));
+    // What is written beside its place and moved there would replace a link, pipe or device, not write to it.
+    match path.symlink_metadata() {
+        Ok(metadata) if metadata.is_symlink() => {
+            bail!("cannot write {shown}: it is a link; name the file that it leads to")
+        }
+        Ok(metadata) if !metadata.is_file() => bail!("cannot write {shown}: it is not a regular file; name one"),
+        Err(error) if error.kind() == ErrorKind::InvalidFilename => {
+            bail!("cannot write {shown}: the file system has no names like that ({error}); name another file")
+        }
+        _ => {}
+    }
+    if !folder.is_dir() {
+        bail!("cannot write {shown}: there is no folder {}; make it first", folder.display());
+    }
+    Ok(())
+}
+
+/// Whether a path can only be a folder, there or not: `a/`, `a/.`, `..` and nothing.
+fn names_folder(path: &Path) -> bool {
+    let text = path.as_os_str().as_encoded_bytes();
+    path.file_name().is_none_or(|name| !text.ends_with(name.as_encoded_bytes()))
+}
+
+/// Gives `new` the permissions of a file that it is to replace, if there is one.
+fn keep_mode(old: &Path, new: &Path) -> anyhow::Result<()> {
+    // Elsewhere they say no more than whether a file may be written.
+    if cfg!(unix)
+        && let Ok(metadata) = fs::metadata(old)
+    {
+        let kept = fs::set_permissions(new, metadata.permissions());
+        kept.with_context(|| format!("cannot keep the permissions of {}", old.display()))?;
+    }
+    Ok(())
+}
+
+/// Removes a file that may be there, so that it stays removed.
+pub(crate) fn remove(path: &Path) -> anyhow::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        removed => {
+            removed.with_context(|| format!("cannot remove {}", path.display()))?;
+            sync_folder(folder(path))
+        }
+    }
+}
+
+/// The names in a folder that are text, in their order.
+pub(crate) fn names_in(folder: &Path) -> io::Result<Vec<String>> {
+    let names = fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name().into_string().ok()));
+    let mut names: Vec<String> = names.filter_map(io::Result::transpose).collect::<io::Result<_>>()?;
+    names.sort();
+    Ok(names)
+}
+
+/// The folder that a file is or is to be in.
+pub(crate) fn folder(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Makes names that were moved or removed in a folder survive a power cut.
+fn sync_folder(folder: &Path) -> anyhow::Result<()> {
+    // Elsewhere a folder cannot be opened as a file.
+    if cfg!(unix) {
+        let synced = File::open(folder).and_then(|folder| folder.sync_all());
+        synced.with_context(|| format!("cannot sync the folder {}", folder.display()))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_of_folders_are_known_by_their_text() {
+        for path in ["a/", "a/b//", "a/.", "a./.", "..", "a/..", ".", "/", ""] {
+            assert!(names_folder(Path::new(path)), "{path:?}");
+        }
+        for path in ["a", "./a", "a/b", "a//b", ".a", "a.", "..a", "/a"] {
+            assert!(!names_folder(Path::new(path)), "{path:?}");
+        }
+    }
+
+    /// From its first byte on.
+    #[test]
+    #[cfg(unix)]
+    fn what_replaces_a_private_file_is_private() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        for (mode, expected) in [(0o600, 0o600), (0o400, 0o600), (0o440, 0o640), (0o000, 0o600)] {
+            fs::write(&path, "old").unwrap();
+            fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
+            let beside = Place::among_others(&folder.path().join("b"), true).unwrap().replacing(&path);
+            for place in [Place::check(&path, true).unwrap(), beside] {
+                let temporary = place.temporary().unwrap();
+                let now = temporary.as_file().metadata().unwrap().permissions().mode() & 0o777;
+                // A umask takes more from it.
+                assert_eq!((now & !expected, now & 0o600), (0, 0o600), "{mode:o} {now:o}");
+                place.write(b"new").unwrap();
+                assert_eq!(fs::metadata(place.path()).unwrap().permissions().mode() & 0o777, mode);
+            }
+            fs::remove_file(&path).unwrap();
+        }
+    }
+
+    #[test]
+    fn places_are_the_same_by_any_path() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("b")).unwrap();
+        let at = |path: &str| Place::check(&folder.path().join(path), false).unwrap();
+        assert!(at("a").is_same(&at("./a")) && at("a").is_same(&at("b/../a")));
+        assert!(!at("a").is_same(&at("c")) && !at("a").is_same(&at("b/a")));
+    }
+}

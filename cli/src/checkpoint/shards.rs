@@ -1,0 +1,80 @@
+//! A model in .safetensors files: one of them, or a folder with an index and its shards.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+use anyhow::{Context, bail};
+
+use crate::checkpoint::index::Index;
+use crate::checkpoint::shard::{Shard, Stored};
+use crate::checkpoint::{INDEX, SINGLE};
+
+/// The shards by their names' order, their headers read and checked.
+#[derive(Debug)]
+pub(crate) struct Checkpoint {
+    pub(crate) shards: Vec<Shard>,
+}
+
+/// Whether a path names an index of shards.
+pub(super) fn is_index(path: &Path) -> bool {
+    path.to_str().is_some_and(|path| path.ends_with(".safetensors.index.json"))
+}
+
+impl Checkpoint {
+    /// Opens a .safetensors file, an index, or a folder that has one or the other.
+    pub(crate) fn open(path: &Path) -> anyhow::Result<Self> {
+        if is_index(path) {
+            return indexed(path);
+        }
+        if !path.is_dir() {
+            return Ok(Checkpoint { shards: vec![Shard::open(path)?] });
+        }
+        let (index, single) = (path.join(INDEX), path.join(SINGLE));
+        if index.exists() {
+            indexed(&index)
+        } else if single.exists() {
+            Ok(Checkpoint { shards: vec![Shard::open(&single)?] })
+        } else {
+            bail!("cannot read the folder {}: it has neither {INDEX} nor {SINGLE}; name a file", path.display())
+        }
+    }
+
+    /// The metadata of all shards together; of a key that they disagree about, the first shard's.
+    pub(crate) fn metadata(&self) -> BTreeMap<String, String> {
+        let all = self.shards.iter().rev().flat_map(|shard| &shard.metadata);
+        all.map(|(key, value)| (key.clone(), value.clone())).collect()
+    }
+}
+
+fn indexed(path: &Path) -> anyhow::Result<Checkpoint> {
+    let index = Index::read(path)?;
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let mut shards = Vec::new();
+    for file in index.files() {
+        let shard = Shard::open(&folder.join(file)).with_context(|| format!("{} names {file:?}", path.display()))?;
+        shards.push(shard);
+    }
+    agree(&index, &shards).with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(Checkpoint { shards })
+}
+
+/// Index and shards name the same tensors, each once.
+fn agree(index: &Index, shards: &[Shard]) -> anyhow::Result<()> {
+    let mut homes = HashMap::new();
+    for (file, shard) in index.files().into_iter().zip(shards) {
+        for Stored { name, .. } in &shard.tensors {
+            if let Some(other) = homes.insert(name.as_str(), file) {
+                bail!("tensor {name:?} is in {other} and in {file}; leave one of them");
+            }
+            if !index.names(name) {
+                bail!("tensor {name:?} in {file} is not in the index; write the index again");
+            }
+        }
+    }
+    match index.iter().find(|(tensor, file)| homes.get(tensor) != Some(file)) {
+        Some((tensor, file)) => {
+            bail!("tensor {tensor:?} is not in {file}; get the shard again, or write the index again")
+        }
+        None => Ok(()),
+    }
+}

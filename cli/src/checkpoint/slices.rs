@@ -1,0 +1,194 @@
+//! A folder of the files of several processes, and rank 0's list of which slice of which tensor is in which of them.
+
+use std::collections::{BTreeMap, HashSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use serde::Deserialize;
+
+use crate::checkpoint::header::Unique;
+use crate::checkpoint::input;
+use crate::checkpoint::place::names_in;
+use crate::checkpoint::role::{Role, role};
+use crate::checkpoint::{INDEX, SINGLE, Shard};
+
+/// The list.
+pub(crate) const SLICES: &str = "model.slices.json";
+/// Largest list that is read: that of thousands of processes and tensors.
+const LARGEST: u64 = 1 << 30;
+
+/// A process' file.
+pub(crate) fn rank_file(rank: u64, size: u64) -> String {
+    format!("model-rank-{rank:05}-of-{size:05}.safetensors")
+}
+
+#[derive(Deserialize)]
+struct Text {
+    world_size: u64,
+    tensors: Unique<Tensor>,
+}
+
+/// A tensor of the whole model.
+#[derive(Debug, Deserialize)]
+struct Tensor {
+    shape: Vec<u64>,
+    dtype: String,
+    /// Along which it is divided.
+    dim: usize,
+    slices: Vec<Slice>,
+}
+
+/// What a file has of a tensor's dimension; of none, 0..1.
+#[derive(Debug, Deserialize)]
+struct Slice {
+    file: String,
+    start: u64,
+    end: u64,
+}
+
+/// The list and its folder.
+#[derive(Debug)]
+pub(crate) struct Slices {
+    folder: PathBuf,
+    pub(crate) world: u64,
+    tensors: BTreeMap<String, Tensor>,
+    /// For each file what it is to have: tensors with their dtypes and shapes.
+    parts: BTreeMap<String, BTreeMap<String, (String, Vec<u64>)>>,
+}
+
+impl Slices {
+    /// The list that a path names or a folder has; none if it is something else. A folder that has two models is an
+    /// error: nobody knows which of them is meant.
+    pub(crate) fn find(path: &Path) -> anyhow::Result<Option<Self>> {
+        if path.is_dir() {
+            return Self::of_folder(path);
+        }
+        path.file_name().filter(|name| *name == SLICES).map(|_| Self::read(path)).transpose()
+    }
+
+    fn of_folder(folder: &Path) -> anyhow::Result<Option<Self>> {
+        let shown = folder.display();
+        let names = names_in(folder).unwrap_or_default();
+        let rank = names.iter().find(|name| matches!(role(name), Some(Role::Rank { .. })));
+        let there: Vec<&str> = [INDEX, SINGLE, SLICES].into_iter().filter(|name| folder.join(name).exists()).collect();
+        match (&there[..], rank) {
+            ([a, b, ..], _) => {
+                bail!("the folder {shown} has {a} and {b}, which are two models; name one of the two files")
+            }
+            (&[SLICES], _) => Self::read(&folder.join(SLICES)).map(Some),
+            (&[single], Some(rank)) => {
+                bail!("the folder {shown} has {single} and {rank}, which are two models; name one of the two files")
+            }
+            ([], Some(_)) => {
+                bail!("cannot read the folder {shown}: {SLICES} is missing, rank 0 writes it last; run that again")
+            }
+            ([_] | [], None) => Ok(None),
+        }
+    }
+
+    fn read(path: &Path) -> anyhow::Result<Self> {
+        let read = || {
+            let text = input::text(input::open(path)?, LARGEST, "is it a list of slices?")?;
+            let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+            Self::parse(&text, folder)
+        };
+        read().with_context(|| format!("cannot read {}", path.display()))
+    }
+
+    fn parse(text: &str, folder: PathBuf) -> anyhow::Result<Self> {
+        let Text { world_size: world, tensors: Unique(tensors) } =
+            serde_json::from_str(text).context("it is no list {\"world_size\", \"tensors\"} of slices")?;
+        let mut parts: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
+        for (name, tensor) in &tensors {
+            tensor.covered().with_context(|| format!("tensor {name:?}"))?;
+            for Slice { file, start, end } in &tensor.slices {
+                let mut shape = tensor.shape.clone();
+                shape.iter_mut().skip(tensor.dim).take(1).for_each(|len| *len = end - start);
+                let part = parts.entry(file.clone()).or_default();
+                if part.insert(name.clone(), (tensor.dtype.clone(), shape)).is_some() {
+                    bail!("tensor {name:?} is in {file:?} twice; write the model again");
+                }
+            }
+        }
+        Ok(Slices { folder, world, tensors, parts })
+    }
+
+    /// The files of all ranks and the bytes of them together; an error if one is missing or would be nobody's.
+    pub(crate) fn files(&self) -> anyhow::Result<(Vec<PathBuf>, u64)> {
+        let (mut files, mut bytes, mut names) = (Vec::new(), 0u64, HashSet::new());
+        let list = self.folder.join(SLICES);
+        for rank in 0..self.world {
+            let name = rank_file(rank, self.world);
+            let path = self.folder.join(&name);
+            let Ok(metadata) = fs::metadata(&path) else {
+                let (path, world) = (path.display(), self.world);
+                bail!("{path} is missing, and {} is of {world} ranks; run rank {rank} again", list.display());
+            };
+            bytes = bytes.saturating_add(metadata.len());
+            files.push(path);
+            names.insert(name);
+        }
+        if let Some(file) = self.parts.keys().find(|file| !names.contains(*file)) {
+            bail!("{}: {file:?} is the file of none of {} ranks; write the model again", list.display(), self.world);
+        }
+        Ok((files, bytes))
+    }
+
+    /// What is wrong with a rank's file: it is to have the slices listed and no others.
+    pub(crate) fn problems(&self, shard: &Shard) -> Vec<String> {
+        let file = shard.path.file_name().unwrap_or_default().to_string_lossy();
+        let none = BTreeMap::new();
+        let listed = self.parts.get(&*file).unwrap_or(&none);
+        let mut problems = Vec::new();
+        let mut found = BTreeMap::new();
+        for stored in &shard.tensors {
+            let shape: Vec<u64> = stored.shape.iter().map(|&dim| dim as u64).collect();
+            found.insert(stored.name.as_str(), (stored.dtype.to_string(), shape));
+        }
+        for (name, (dtype, shape)) in listed {
+            match found.remove(name.as_str()) {
+                None => problems.push(format!("{file}: tensor {name:?} is missing")),
+                Some(is) if is == (dtype.clone(), shape.clone()) => {}
+                Some((is_dtype, is)) => {
+                    problems.push(format!("{file}: {name:?} is {is_dtype} {is:?}, and in {SLICES} {dtype} {shape:?}"));
+                }
+            }
+        }
+        problems.extend(found.into_keys().map(|name| format!("{file}: {name:?} is not in {SLICES}")));
+        problems
+    }
+
+    /// Whether these are the tensors of the whole model.
+    pub(crate) fn agrees_with(&self, whole: impl ExactSizeIterator<Item = (String, String, Vec<usize>)>) -> bool {
+        whole.len() == self.tensors.len()
+            && whole.into_iter().all(|(name, dtype, shape)| {
+                self.tensors.get(&name).is_some_and(|tensor| {
+                    tensor.dtype == dtype && tensor.shape.iter().copied().eq(shape.iter().map(|&dim| dim as u64))
+                })
+            })
+    }
+}
+
+impl Tensor {
+    /// Its slices are all of it, once, in their order.
+    fn covered(&self) -> anyhow::Result<()> {
+        let Tensor { shape, dim, slices, .. } = self;
+        let len = match shape.get(*dim) {
+            Some(&len) => len,
+            None if shape.is_empty() => 1,
+            None => bail!("shape {shape:?} has no dimension {dim}; write the model again"),
+        };
+        let mut next = 0;
+        for Slice { file, start, end } in slices {
+            if *start != next || end <= start {
+                bail!("its slice {start}..{end} in {file:?} does not start at {next}; write the model again");
+            }
+            next = *end;
+        }
+        if next != len {
+            bail!("its slices end at {next}, and dimension {dim} has {len}; write the model again");
+        }
+        Ok(())
+    }
+}

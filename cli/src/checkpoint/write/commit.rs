@@ -1,0 +1,122 @@
+//! What is written and synced under temporary names: filled in and moved to its place.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use serde_json::json;
+use tempfile::TempPath;
+
+use crate::checkpoint::place::Place;
+use crate::checkpoint::write::Shard;
+use crate::checkpoint::write::encode::Header;
+use crate::checkpoint::write::steps::{Step, Steps};
+
+/// Files that only their names are missing of. Dropped, they are removed.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    shards: Vec<Written>,
+    index: Option<Index>,
+    leftovers: Vec<PathBuf>,
+}
+
+#[derive(Debug)]
+struct Written {
+    place: Place,
+    header: Header,
+    temporary: TempPath,
+}
+
+/// The index under a temporary name.
+#[derive(Debug)]
+pub(super) struct Index {
+    place: Place,
+    temporary: TempPath,
+    /// The shards' usual names, if theirs are others, and an index that names those.
+    usual: Option<(Vec<PathBuf>, TempPath)>,
+}
+
+impl Finished {
+    pub(super) fn new(
+        shards: Vec<Shard>,
+        headers: Vec<Header>,
+        temporaries: Vec<TempPath>,
+        index: Option<Index>,
+        leftovers: Vec<PathBuf>,
+    ) -> Self {
+        let written = shards.into_iter().zip(headers).zip(temporaries);
+        let shards =
+            written.map(|((shard, header), temporary)| Written { place: shard.place, header, temporary }).collect();
+        Finished { shards, index, leftovers }
+    }
+
+    /// Puts a value in the place of a placeholder of the same length, in every shard's metadata.
+    pub(crate) fn patch(self, key: &str, value: &str) -> anyhow::Result<Self> {
+        for Written { place, header, temporary } in &self.shards {
+            let (start, bytes) = header.patch(key, value)?;
+            let write = || -> std::io::Result<()> {
+                let mut file = File::options().write(true).open(temporary)?;
+                file.seek(SeekFrom::Start(start))?;
+                file.write_all(&bytes)?;
+                file.sync_all()
+            };
+            write().with_context(|| format!("cannot write {}", place.path().display()))?;
+        }
+        Ok(self)
+    }
+
+    /// Moves all files to their places, the index last: a folder that has one is complete. Then the files of a
+    /// model that was there go.
+    pub(crate) fn commit(self) -> anyhow::Result<()> {
+        self.steps().apply(Place::sync)
+    }
+
+    pub(super) fn steps(self) -> Steps {
+        let Finished { shards, index, leftovers } = self;
+        let mut steps = Steps { leftovers, ..Steps::default() };
+        for Written { place, temporary, .. } in shards {
+            steps.publish.push(Step::Move(place, temporary));
+        }
+        let Some(Index { place, temporary, usual }) = index else { return steps };
+        if let Some((names, temporary)) = usual {
+            let moves = steps.publish.iter();
+            steps.renamed = moves.filter_map(Step::place).map(|place| place.path().to_owned()).collect();
+            let link = |(file, name): (&PathBuf, &PathBuf)| Step::Link { file: file.clone(), name: name.clone() };
+            steps.rename = steps.renamed.iter().zip(&names).map(link).collect();
+            steps.rename.push(Step::Move(place.clone(), temporary));
+            steps.usual = names;
+        }
+        steps.publish.push(Step::Move(place, temporary));
+        steps
+    }
+}
+
+impl Index {
+    /// Writes the index of shards under a temporary name, and one with their usual names if those are others.
+    pub(super) fn new(place: Place, shards: &[Shard], usual: &[PathBuf]) -> anyhow::Result<Self> {
+        let paths: Vec<_> = shards.iter().map(|shard| shard.place.path()).collect();
+        let temporary = write(&place, shards, &paths)?;
+        let mut index = Index { place, temporary, usual: None };
+        if !usual.is_empty() {
+            let paths: Vec<_> = usual.iter().map(PathBuf::as_path).collect();
+            index.usual = Some((usual.to_vec(), write(&index.place, shards, &paths)?));
+        }
+        Ok(index)
+    }
+}
+
+fn write(place: &Place, shards: &[Shard], paths: &[&Path]) -> anyhow::Result<TempPath> {
+    let mut map = BTreeMap::new();
+    for (shard, path) in shards.iter().zip(paths) {
+        let file = path.file_name().unwrap_or_default().to_string_lossy();
+        map.extend(shard.tensors.iter().map(|member| (member.name.as_str(), file.clone())));
+    }
+    let total: u64 = shards.iter().map(Shard::bytes).sum();
+    let text = format!("{:#}\n", json!({ "metadata": { "total_size": total }, "weight_map": map }));
+    let mut temporary = place.temporary()?;
+    let written = temporary.write_all(text.as_bytes()).and_then(|()| temporary.as_file().sync_all());
+    written.with_context(|| format!("cannot write {}", place.path().display()))?;
+    Ok(temporary.into_temp_path())
+}

@@ -1,0 +1,69 @@
+//! A shard's header as bytes.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use anyhow::{Context, bail};
+use serde_json::{Value, json};
+
+use crate::checkpoint::LARGEST;
+use crate::checkpoint::write::Shard;
+
+/// The header with its length before it, and where the values of its metadata are in the file.
+#[derive(Debug)]
+pub(super) struct Header {
+    pub(super) bytes: Vec<u8>,
+    values: BTreeMap<String, Range<usize>>,
+}
+
+impl Header {
+    /// The place of a metadata value and the bytes to put there, which must be as many as are there.
+    pub(super) fn patch(&self, key: &str, value: &str) -> anyhow::Result<(u64, Vec<u8>)> {
+        let place = self.values.get(key).with_context(|| format!("__metadata__ has no {key:?} to fill in"))?;
+        let bytes = quoted(value).into_bytes();
+        if bytes.len() != place.len() {
+            let (has, is) = (place.len(), bytes.len());
+            bail!("__metadata__ has {has} bytes for {key:?}, and its value is {is}; reserve as many");
+        }
+        Ok((place.start as u64, bytes))
+    }
+}
+
+/// The header of a shard whose tensors lie one after the other.
+pub(super) fn header(metadata: &BTreeMap<String, String>, shard: &Shard) -> anyhow::Result<Header> {
+    // The length comes first, when it is known.
+    let (mut text, mut values) = ("\0".repeat(8) + "{\"__metadata__\":{", BTreeMap::new());
+    for (i, (key, value)) in metadata.iter().enumerate() {
+        text += if i == 0 { "" } else { "," };
+        text += &(quoted(key) + ":");
+        let start = text.len();
+        text += &quoted(value);
+        values.insert(key.clone(), start..text.len());
+    }
+    text.push('}');
+    let mut start = 0;
+    for member in &shard.tensors {
+        let end = start + member.bytes;
+        let info = json!({ "dtype": member.dtype.to_string(), "shape": member.shape, "data_offsets": [start, end] });
+        text += &format!(",{}:{info}", quoted(&member.name));
+        start = end;
+    }
+    text.push('}');
+    // Data starts at a multiple of 8.
+    let padded = text.len().next_multiple_of(8);
+    text += &" ".repeat(padded - text.len());
+    let (mut bytes, len) = (text.into_bytes(), padded as u64 - 8);
+    if len > LARGEST {
+        bail!(
+            "the header of {} would have {len} bytes, and safetensors allows {LARGEST}; write smaller shards",
+            shard.place.path().display()
+        );
+    }
+    bytes[..8].copy_from_slice(&len.to_le_bytes());
+    Ok(Header { bytes, values })
+}
+
+/// As a JSON string.
+fn quoted(text: &str) -> String {
+    Value::from(text).to_string()
+}

@@ -1,0 +1,84 @@
+//! Writing in pieces: one thread writes what the other reads back or computes.
+
+use std::io::{BufWriter, Write};
+use std::ops::Range;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+
+use anyhow::{Context, anyhow, bail};
+use gpu_init::HostTensor;
+use tempfile::TempPath;
+
+use crate::checkpoint::write::encode::Header;
+use crate::checkpoint::write::{Member, Shard};
+
+/// Bytes of a piece. There are three at a time: one in the making, one waiting, one being written.
+const PIECE: u64 = 32 << 20;
+const WAITING: usize = 1;
+
+/// Writes and syncs every shard under a temporary name.
+pub(super) fn stream(
+    shards: &[Shard],
+    headers: &[Header],
+    produce: impl FnMut(usize, Range<u64>) -> anyhow::Result<HostTensor>,
+    progress: impl FnMut(u64),
+) -> anyhow::Result<Vec<TempPath>> {
+    let (sender, receiver) = sync_channel(WAITING);
+    thread::scope(|scope| {
+        let write = move || shards.iter().zip(headers).map(|(shard, header)| write(shard, header, &receiver)).collect();
+        let writer = thread::Builder::new().spawn_scoped(scope, write);
+        let writer = writer.context("cannot start the thread that writes; allow more threads (ulimit -u)")?;
+        let produced = send(shards, &sender, produce, progress);
+        // No more pieces: a writer that waits for one stops.
+        drop(sender);
+        let written: anyhow::Result<Vec<TempPath>> =
+            writer.join().unwrap_or_else(|_| Err(anyhow!("the thread that writes has panicked; please report this")));
+        produced.and(written)
+    })
+}
+
+/// Makes all pieces in their order. A writer that takes no more has failed and will say why.
+fn send(
+    shards: &[Shard],
+    sender: &SyncSender<HostTensor>,
+    mut produce: impl FnMut(usize, Range<u64>) -> anyhow::Result<HostTensor>,
+    mut progress: impl FnMut(u64),
+) -> anyhow::Result<()> {
+    for member in shards.iter().flat_map(|shard| &shard.tensors) {
+        let Member { tensor, name, dtype, bytes, .. } = member;
+        let (elements, step) = (bytes / dtype.size(), PIECE / dtype.size());
+        for start in (0..elements).step_by(step as usize) {
+            let range = start..elements.min(start + step);
+            let piece = produce(*tensor, range.clone()).with_context(|| format!("tensor {name:?}"))?;
+            let (has, type_) = (piece.len() as u64, piece.dtype());
+            if (has, type_) != (range.end - start, *dtype) {
+                bail!("tensor {name:?}: {has} elements of {type_} are not {range:?} of {dtype}; please report this");
+            }
+            let len = piece.as_bytes().len() as u64;
+            if sender.send(piece).is_err() {
+                return Ok(());
+            }
+            progress(len);
+        }
+    }
+    Ok(())
+}
+
+fn write(shard: &Shard, header: &Header, pieces: &Receiver<HostTensor>) -> anyhow::Result<TempPath> {
+    let temporary = shard.place.temporary()?;
+    let write = || -> anyhow::Result<()> {
+        let mut file = BufWriter::with_capacity(1 << 20, temporary.as_file());
+        file.write_all(&header.bytes)?;
+        let mut left = shard.bytes();
+        while left > 0 {
+            let piece = pieces.recv().context("there are no more tensors")?;
+            file.write_all(piece.as_bytes())?;
+            left = left.saturating_sub(piece.as_bytes().len() as u64);
+        }
+        file.flush()?;
+        Ok(temporary.as_file().sync_all()?)
+    };
+    write().with_context(|| format!("cannot write {}, and nothing of it is kept", shard.place.path().display()))?;
+    // Hundreds of shards must not be hundreds of open files.
+    Ok(temporary.into_temp_path())
+}

@@ -1,0 +1,321 @@
+use std::collections::BTreeMap;
+use std::fs;
+
+use anyhow::bail;
+use gpu_init::{Cpu, DType, Fingerprint, HostTensor, Initializer, Parameter};
+use proptest::prelude::*;
+
+use crate::checkpoint::Checkpoint;
+use crate::checkpoint::claim::Claim;
+use crate::checkpoint::write::steps::Step;
+use crate::checkpoint::write::*;
+
+fn parameter(planned: &Planned<'_>) -> Parameter {
+    Parameter::new(planned.shape, Initializer::Uniform { a: -1.0, b: 1.0 }).name(planned.name).dtype(planned.dtype)
+}
+
+fn fill(planned: &Planned<'_>, range: Range<u64>) -> anyhow::Result<HostTensor> {
+    Ok(Cpu::new().fill(&parameter(planned).elements(range))?)
+}
+
+fn metadata() -> BTreeMap<String, String> {
+    [("format", "pt"), ("fingerprint", "----------------"), ("odd \"key\"", "\u{1}é\n")]
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .into()
+}
+
+fn write(out: &Path, limit: Option<u64>, plan: &[Planned<'_>]) -> anyhow::Result<()> {
+    let files = Files::plan(out, limit, plan, false)?;
+    files.write(&metadata(), |tensor, range| fill(&plan[tensor], range), |_| {})?.commit().map(drop)
+}
+
+fn entries(folder: &Path) -> usize {
+    fs::read_dir(folder).unwrap().count()
+}
+
+/// Every byte of a checkpoint's tensors, by name.
+fn read(checkpoint: &Checkpoint) -> BTreeMap<String, Vec<u8>> {
+    let mut tensors = BTreeMap::new();
+    for shard in &checkpoint.shards {
+        let file = fs::read(&shard.path).unwrap();
+        let bytes = |range: &Range<u64>| file[range.start as usize..range.end as usize].to_vec();
+        tensors.extend(shard.tensors.iter().map(|stored| (stored.name.clone(), bytes(&stored.bytes))));
+    }
+    tensors
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn what_is_written_is_read(
+        shapes in prop::collection::btree_map("[^/\\\\\\x00-\\x1f\\x7f-\\x9f.]{1,8}", (0usize..3, prop::collection::vec(1usize..6, 0..4)), 1..8),
+        limit in prop::option::of(1u64..400),
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let plan: Vec<_> = shapes
+            .iter()
+            .map(|(name, (dtype, shape))| Planned { name, dtype: DType::ALL[*dtype], shape })
+            .collect();
+        let out = if limit.is_some() { folder.path().to_owned() } else { folder.path().join(SINGLE) };
+        write(&out, limit, &plan).unwrap();
+        let checkpoint = Checkpoint::open(folder.path()).unwrap();
+        prop_assert_eq!(entries(folder.path()), checkpoint.shards.len() + usize::from(checkpoint.shards.len() > 1));
+        prop_assert_eq!(checkpoint.metadata(), metadata());
+        let expected = plan.iter().map(|planned| {
+            let tensor = Cpu::new().fill(&parameter(planned)).unwrap();
+            (planned.name.to_owned(), tensor.as_bytes().to_vec())
+        });
+        prop_assert_eq!(read(&checkpoint), expected.collect::<BTreeMap<_, _>>());
+        for stored in checkpoint.shards.iter().flat_map(|shard| &shard.tensors) {
+            prop_assert!(stored.bytes.start.is_multiple_of(stored.dtype.bitsize() as u64 / 8));
+        }
+    }
+}
+
+#[test]
+fn metadata_is_filled_in_afterwards() {
+    let folder = tempfile::tempdir().unwrap();
+    let shapes = [[3], [4], [5]];
+    let names = ["a", "b", "c"];
+    let plan: Vec<_> =
+        names.iter().zip(&shapes).map(|(name, shape)| Planned { name, dtype: DType::F32, shape }).collect();
+    let files = Files::plan(folder.path(), Some(12), &plan, false).unwrap();
+    let mut progress = 0;
+    let finished =
+        files.write(&metadata(), |tensor, range| fill(&plan[tensor], range), |bytes| progress += bytes).unwrap();
+    assert_eq!(progress, 48);
+    assert!(folder.path().join(INDEX).symlink_metadata().is_err(), "nothing has its name yet");
+    finished.patch("fingerprint", "0123456789abcdef").unwrap().commit().unwrap();
+    let checkpoint = Checkpoint::open(folder.path()).unwrap();
+    assert_eq!(checkpoint.shards.len(), 3);
+    for shard in &checkpoint.shards {
+        let expected = BTreeMap::from([("fingerprint".to_owned(), "0123456789abcdef".to_owned())]);
+        assert_eq!(shard.metadata, metadata().into_iter().chain(expected).collect());
+    }
+}
+
+#[test]
+fn a_value_of_another_length_does_not_fit() {
+    let folder = tempfile::tempdir().unwrap();
+    for (key, value, part) in [
+        ("fingerprint", "1", "reserve as many"),
+        ("fingerprint", "\"\"\"\"\"\"\"\"01234567", "reserve"),
+        ("x", "1", "no \"x\""),
+    ] {
+        let plan = [Planned { name: "a", dtype: DType::F16, shape: &[3] }];
+        let files = Files::plan(&folder.path().join("m"), None, &plan, false).unwrap();
+        let finished = files.write(&metadata(), |_, range| fill(&plan[0], range), |_| {}).unwrap();
+        let error = finished.patch(key, value).unwrap_err().to_string();
+        assert!(error.contains(part), "{error}");
+        assert_eq!(entries(folder.path()), 0, "what is not wanted after all is removed");
+    }
+}
+
+#[test]
+fn what_fails_halfway_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = [
+        Planned { name: "a", dtype: DType::F32, shape: &[1000] },
+        Planned { name: "b", dtype: DType::F32, shape: &[20_000_000] },
+    ];
+    type Produce<'a> = &'a dyn Fn(usize, Range<u64>) -> anyhow::Result<HostTensor>;
+    let cases: [(Produce<'_>, &str); 4] = [
+        (&|_, _| bail!("the device is lost"), "\": the device is lost"),
+        (&|i, range| if range.start > 0 { bail!("lost") } else { fill(&plan[i], range) }, "tensor \"b\": lost"),
+        (&|_, range| fill(&Planned { dtype: DType::F16, ..plan[1] }, range), "F16"),
+        (&|_, _| fill(&plan[1], 0..7), "7 elements of F32 are not 0.."),
+    ];
+    for (produce, part) in cases {
+        for limit in [None, Some(4000)] {
+            let out = if limit.is_some() { folder.path().to_owned() } else { folder.path().join("m") };
+            let files = Files::plan(&out, limit, &plan, false).unwrap();
+            let error = format!("{:#}", files.write(&metadata(), produce, |_| {}).unwrap_err());
+            assert!(error.contains(part), "{error}");
+            assert_eq!(entries(folder.path()), 0, "{part}");
+        }
+    }
+}
+
+/// A file that came to be there while the model was computed is kept.
+#[test]
+fn a_race_for_the_name_is_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = [("a", [1000]), ("b", [2000])];
+    let plan = plan.each_ref().map(|(name, shape)| Planned { name, dtype: DType::F32, shape });
+    let files = Files::plan(folder.path(), Some(8000), &plan, false).unwrap();
+    let finished = files.write(&metadata(), |tensor, range| fill(&plan[tensor], range), |_| {}).unwrap();
+    let second = folder.path().join(split::file_name(1, 2, 0));
+    fs::write(&second, "somebody else's").unwrap();
+    let error = format!("{:#}", finished.commit().unwrap_err());
+    assert!(error.contains("00002-of-00002"), "{error}");
+    assert_eq!(fs::read_to_string(second).unwrap(), "somebody else's");
+    assert_eq!(entries(folder.path()), 1, "neither the index nor the first shard is there");
+}
+
+/// The tensors that are read by whoever looks for the file `first` before the other one, and by nothing but an index.
+fn read_by(folder: &Path, first: &str) -> BTreeMap<String, Vec<u8>> {
+    let other = if first == INDEX { SINGLE } else { INDEX };
+    let path = [first, other].map(|name| folder.join(name)).into_iter().find(|path| path.exists());
+    read(&Checkpoint::open(&path.expect("neither file is there")).unwrap())
+}
+
+/// A model of two tensors whose values are of `seed`, in one shard or in two.
+fn finished(folder: &Path, seed: u64, shards: usize) -> Finished {
+    drop(Claim::take(&folder.join(INDEX), None).unwrap());
+    let plan = [("a", [1000]), ("b", [1100])];
+    let plan = plan.each_ref().map(|(name, shape)| Planned { name, dtype: DType::F32, shape });
+    let limit = if shards == 1 { 10_000 } else { 5000 };
+    let files = Files::plan(folder, Some(limit), &plan, true).unwrap();
+    let fill = |tensor: usize, range| Ok(Cpu::with_seed(seed).fill(&parameter(&plan[tensor]).elements(range))?);
+    files.write(&metadata(), fill, |_| {}).unwrap()
+}
+
+/// A kill after any step leaves the old model or the new one, and what else it leaves the next run removes.
+#[test]
+fn a_kill_between_two_steps_leaves_a_model() {
+    for (old, new) in [(1, 1), (1, 2), (2, 1), (2, 2)] {
+        for links in [true, false] {
+            for done in 0.. {
+                let folder = tempfile::tempdir().unwrap();
+                let folder = folder.path();
+                finished(folder, 1, old).commit().unwrap();
+                let before = read_by(folder, INDEX);
+                let steps = finished(folder, 2, new).steps().in_order(links);
+                let all = steps.len();
+                for (i, step) in steps.into_iter().enumerate() {
+                    match step {
+                        step if i < done => step.apply().unwrap(),
+                        Step::Move(_, temporary) => _ = temporary.keep().unwrap(),
+                        _ => {}
+                    }
+                }
+                let case = format!("{old} to {new} shards, links: {links}, {done} of {all} steps");
+                let [ours, theirs] = [INDEX, SINGLE].map(|first| read_by(folder, first));
+                for tensors in [&ours, &theirs] {
+                    let kept = before.iter().filter(|(name, bytes)| tensors.get(*name) == Some(bytes)).count();
+                    assert!(tensors.len() == 2 && kept % 2 == 0, "{case}: {kept} of 2 tensors are the old ones");
+                }
+                if done >= all {
+                    assert!(ours != before && theirs != before, "{case}");
+                    assert_eq!(entries(folder), if new == 1 { 1 } else { 3 }, "{case}");
+                }
+                finished(folder, 3, 2).commit().unwrap();
+                let mut names: Vec<_> = fs::read_dir(folder)
+                    .unwrap()
+                    .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+                    .collect();
+                names.sort();
+                assert_eq!(names, [&split::file_name(0, 2, 0), &split::file_name(1, 2, 0), INDEX], "{case}");
+                if done >= all {
+                    break;
+                }
+            }
+        }
+    }
+}
+
+/// A folder that cannot be synced is an error once all is in its place: a model is there at any time, the new one in the
+/// end, and the next run tidies up.
+#[test]
+fn what_may_not_survive_a_power_cut_is_kept() {
+    for (old, new) in [(0, 1), (0, 2), (1, 1), (1, 2), (2, 1), (2, 2)] {
+        // Shards, index, and the index of the shards' usual names.
+        for fails in 0..4 {
+            let folder = tempfile::tempdir().unwrap();
+            let folder = folder.path();
+            if old > 0 {
+                finished(folder, 1, old).commit().unwrap();
+            }
+            let (count, failed) = (std::cell::Cell::new(0), std::cell::Cell::new(false));
+            let sync = |_: &Place| {
+                let now = count.replace(count.get() + 1);
+                failed.set(failed.get() || now == fails);
+                if now == fails { bail!("no sync") } else { Ok(()) }
+            };
+            let applied = finished(folder, 2, new).steps().apply(sync);
+            let case = format!("{old} to {new} shards, sync {fails}: {applied:?}");
+            assert_eq!(applied.is_err(), failed.get(), "{case}");
+            if let Err(error) = applied {
+                let error = format!("{error:#}");
+                assert!(
+                    error.contains("is written, but may not survive a power cut") && error.contains("no sync"),
+                    "{case}"
+                );
+            }
+            let written = read_by(folder, if new == 1 { SINGLE } else { INDEX });
+            let twin = tempfile::tempdir().unwrap();
+            finished(twin.path(), 2, new).commit().unwrap();
+            assert_eq!(written, read_by(twin.path(), INDEX), "{case}");
+            finished(folder, 3, new).commit().unwrap();
+            assert_eq!(entries(folder), if new == 1 { 1 } else { 3 }, "{case}");
+        }
+    }
+}
+
+/// Shards under other names until the index names them are as private as those that they replace.
+#[test]
+#[cfg(unix)]
+fn shards_that_replace_private_ones_are_private() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    finished(folder, 1, 2).commit().unwrap();
+    let files = || fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    files().for_each(|path| fs::set_permissions(path, PermissionsExt::from_mode(0o600)).unwrap());
+    let finished = finished(folder, 2, 2);
+    let check = |count: usize| {
+        assert_eq!(files().count(), count);
+        files().for_each(|path| {
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600, "{}", path.display());
+        });
+    };
+    // Two shards, the index and the one of the shards' usual names.
+    check(3 + 4);
+    finished.commit().unwrap();
+    check(3);
+}
+
+#[test]
+fn names_come_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = [Planned { name: "a", dtype: DType::F32, shape: &[3] }; 2];
+    assert!(Files::plan(&folder.path().join("m"), None, &plan, false).unwrap_err().to_string().contains("comes twice"));
+}
+
+/// A file of metadata is a whole one; no shards are not.
+#[test]
+fn no_tensors_are_a_file_of_metadata() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("m");
+    assert!(Files::plan(folder.path(), Some(1000), &[], false).unwrap_err().to_string().contains("no tensors"));
+    let files = Files::plan(&path, None, &[], false).unwrap();
+    files.write(&metadata(), |_, _| bail!("nothing to make"), |_| {}).unwrap().commit().unwrap();
+    let checkpoint = Checkpoint::open(&path).unwrap();
+    assert_eq!((checkpoint.metadata(), checkpoint.shards[0].tensors.len()), (metadata(), 0));
+}
+
+/// 2.5 GB through less than 512 MiB of memory, with its fingerprint; prints what was used.
+#[test]
+#[ignore = "writes 2.5 GB"]
+#[cfg(target_os = "linux")]
+fn memory() {
+    let folder = tempfile::tempdir_in(std::env::var_os("CARGO_TARGET_DIR").unwrap_or("target".into())).unwrap();
+    let names: Vec<_> = (0..10).map(|i| format!("layer.{i}")).collect();
+    let plan: Vec<_> = names.iter().map(|name| Planned { name, dtype: DType::F32, shape: &[7813, 8000] }).collect();
+    let start = std::time::Instant::now();
+    let mut fingerprint = Fingerprint::default();
+    let files = Files::plan(folder.path(), Some(1_000_000_000), &plan, false).unwrap();
+    let produce = |tensor: usize, range| {
+        let piece = fill(&plan[tensor], range)?;
+        fingerprint += piece.fingerprint();
+        Ok(piece)
+    };
+    let finished = files.write(&metadata(), produce, |_| {}).unwrap();
+    finished.patch("fingerprint", &fingerprint.to_string()).unwrap().commit().unwrap();
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap().trim();
+    eprintln!("wrote 2.5 GB in {:.1} s, peak memory {peak}", start.elapsed().as_secs_f64());
+    let peak: u64 = peak.trim_end_matches(" kB").parse().unwrap();
+    assert!(peak < 512 << 10, "{peak} KiB");
+}

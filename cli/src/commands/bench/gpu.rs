@@ -1,0 +1,242 @@
+//! A GPU under measurement: its own clock where it has one, the wall clock where not.
+
+use std::time::Instant;
+
+use anyhow::{Context, bail};
+use gpu_init::wgpu::{self, BufferUsages, Features};
+use gpu_init::{Device, DeviceOptions, Initializer, Parameter, shader};
+
+use crate::commands::bench::by::By;
+use crate::commands::bench::{builtins, plain};
+use crate::terminal::output::complain;
+
+/// A device and memory to fill, as much as can be had.
+pub(super) struct Gpu {
+    device: Device,
+    /// The same one with the transform that it has built in.
+    built_ins: Option<Device>,
+    info: wgpu::AdapterInfo,
+    buffer: wgpu::Buffer,
+    stamps: Option<Stamps>,
+}
+
+impl Gpu {
+    /// Opens an adapter, with at most so many bytes to fill, and at most half of its memory: others may need the rest.
+    pub(super) fn open(adapter: &wgpu::Adapter, most: u64) -> anyhow::Result<Self> {
+        let info = adapter.get_info();
+        let mut features = Features::SHADER_INT64;
+        // A software driver runs on the same cores as this program, and what its timestamps are of, it does not say.
+        if info.device_type != wgpu::DeviceType::Cpu {
+            features |= Features::TIMESTAMP_QUERY | Features::TIMESTAMP_QUERY_INSIDE_ENCODERS;
+        }
+        let descriptor = wgpu::DeviceDescriptor {
+            label: Some("gpu-init bench"),
+            required_features: adapter.features() & features,
+            required_limits: adapter.limits(),
+            ..Default::default()
+        };
+        let (device, queue) = pollster::block_on(adapter.request_device(&descriptor))
+            .with_context(|| format!("bench: cannot open {}; leave it out with --device", info.name))?;
+        let device = pollster::block_on(Device::from_wgpu_async(device, queue, &DeviceOptions::default()))?;
+        let half = device.memory().map_or(u64::MAX, |memory| memory / 2);
+        let most = most.min(half).min(device.wgpu_device().limits().max_buffer_size) / 4 * 4;
+        let buffer = largest_buffer(&device, most)?;
+        let stamps = Stamps::new(&device);
+        let built_ins = built_ins(&device)?;
+        let mut gpu = Gpu { device, built_ins, info, buffer, stamps };
+        if gpu.stamps.is_some() && gpu.write(gpu.largest().min(1 << 20)).is_err() {
+            complain(&format!("the timestamps of {} are of no use: bench takes the wall time", gpu.name()));
+            gpu.stamps = None;
+        }
+        Ok(gpu)
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.info.name
+    }
+
+    pub(super) fn details(&self) -> String {
+        let driver = [&*self.info.driver, &self.info.driver_info].join(" ");
+        let shaders = format!("{:?} {:?}", self.device.multiply(), self.device.mul_add()).to_lowercase();
+        format!("{:?}, {}, {shaders} shaders", self.info.backend, driver.trim())
+    }
+
+    pub(super) fn timing(&self) -> &'static str {
+        if self.stamps.is_some() { "GPU timestamps" } else { "wall time" }
+    }
+
+    /// What it is measured with.
+    pub(super) fn by(&self) -> &'static [By] {
+        if self.built_ins.is_some() { &[By::GpuInit, By::BuiltIns] } else { &[By::GpuInit] }
+    }
+
+    /// Bytes that it fills at most.
+    pub(super) fn largest(&self) -> u64 {
+        self.buffer.size()
+    }
+
+    /// Bytes that one dispatch fills at most.
+    pub(super) fn window(&self) -> u64 {
+        // Never more than 2 GiB: src/gpu/window.rs.
+        self.device.wgpu_device().limits().max_storage_buffer_binding_size.min(1 << 31)
+    }
+
+    /// Seconds that a fill takes.
+    pub(super) fn fill(&self, parameter: &Parameter, by: By) -> anyhow::Result<f64> {
+        let device = match &self.built_ins {
+            Some(built_ins) if by == By::BuiltIns => built_ins,
+            _ => &self.device,
+        };
+        if self.stamps.is_some() {
+            return self.timed(|encoder| {
+                device.record(parameter, encoder, &self.buffer, 0)?;
+                Ok(())
+            });
+        }
+        let start = Instant::now();
+        device.fill_into(parameter, &self.buffer, 0)?;
+        device.wait()?;
+        Ok(start.elapsed().as_secs_f64())
+    }
+
+    /// Seconds that it takes to clear so many bytes.
+    pub(super) fn write(&self, bytes: u64) -> anyhow::Result<f64> {
+        self.timed(|encoder| {
+            encoder.clear_buffer(&self.buffer, 0, Some(bytes));
+            Ok(())
+        })
+    }
+
+    fn timed(&self, record: impl FnOnce(&mut wgpu::CommandEncoder) -> gpu_init::Result<()>) -> anyhow::Result<f64> {
+        let start = Instant::now();
+        let mut encoder = self.device.wgpu_device().create_command_encoder(&Default::default());
+        if let Some(stamps) = &self.stamps {
+            stamps.write(&mut encoder, 0);
+        }
+        record(&mut encoder)?;
+        if let Some(stamps) = &self.stamps {
+            stamps.write(&mut encoder, 1);
+            stamps.resolve(&mut encoder);
+        }
+        self.device.wgpu_queue().submit([encoder.finish()]);
+        self.device.wait()?;
+        match &self.stamps {
+            Some(stamps) => stamps.seconds(&self.device),
+            None => Ok(start.elapsed().as_secs_f64()),
+        }
+    }
+}
+
+/// The device with its built-in transform, if that is seen to make normals: a wrong kernel is not to be timed.
+fn built_ins(device: &Device) -> anyhow::Result<Option<Device>> {
+    let text = builtins::shader(&shader::fill(device.multiply()));
+    let built_ins = device.with_fill_shader(text.context("bench: sample.wgsl has no normal4 to replace")?)?;
+    let normal = Parameter::new([64, 64], Initializer::Normal { mean: 0.0, std: 1.0 }).seed(0).stream(0);
+    let values = built_ins.fill(&normal)?.to_vec::<f32>()?;
+    let mut expected = vec![0f32; values.len()];
+    plain::fill(0.0, 1.0, &mut expected);
+    // WGSL promises 2^-11 of sin and cos, for a radius up to 7. No NaN is near anything.
+    let near = |value: f32, expected: f32| (value - expected).abs() < 4e-3;
+    let wrong = values.iter().zip(&expected).find(|&(&value, &expected)| !near(value, expected));
+    if let Some((value, expected)) = wrong {
+        let name = device.name();
+        complain(&format!(
+            "with its own log and cos {name} makes {value} of what should be {expected}: they are left out"
+        ));
+        return Ok(None);
+    }
+    Ok(Some(built_ins))
+}
+
+/// Half of what is asked for, and so on, until the driver agrees.
+fn largest_buffer(device: &Device, most: u64) -> anyhow::Result<wgpu::Buffer> {
+    let (wgpu, mut size) = (device.wgpu_device(), most);
+    loop {
+        let usage = BufferUsages::STORAGE | BufferUsages::COPY_DST;
+        let scope = wgpu.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+        let buffer = wgpu.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("bench"),
+            size,
+            usage,
+            mapped_at_creation: false,
+        });
+        match pollster::block_on(scope.pop()) {
+            None => return Ok(buffer),
+            Some(_) if size > 1 << 16 => size = size / 8 * 4,
+            Some(error) => bail!("bench: {} has no memory for {size} bytes: {error}; free some", device.name()),
+        }
+    }
+}
+
+/// Two points in time on the GPU, and where they are read.
+struct Stamps {
+    queries: wgpu::QuerySet,
+    resolved: wgpu::Buffer,
+    staging: wgpu::Buffer,
+    inside_encoders: bool,
+    /// Nanoseconds of a tick.
+    period: f64,
+}
+
+/// Bytes of two points in time.
+const STAMPS: u64 = 16;
+
+impl Stamps {
+    fn new(device: &Device) -> Option<Self> {
+        let wgpu = device.wgpu_device();
+        if !wgpu.features().contains(Features::TIMESTAMP_QUERY) {
+            return None;
+        }
+        let buffer = |usage| {
+            wgpu.create_buffer(&wgpu::BufferDescriptor { label: None, size: STAMPS, usage, mapped_at_creation: false })
+        };
+        Some(Stamps {
+            queries: wgpu.create_query_set(&wgpu::QuerySetDescriptor {
+                label: None,
+                ty: wgpu::QueryType::Timestamp,
+                count: 2,
+            }),
+            resolved: buffer(BufferUsages::QUERY_RESOLVE | BufferUsages::COPY_SRC),
+            staging: buffer(BufferUsages::MAP_READ | BufferUsages::COPY_DST),
+            inside_encoders: wgpu.features().contains(Features::TIMESTAMP_QUERY_INSIDE_ENCODERS),
+            period: device.wgpu_queue().get_timestamp_period().into(),
+        })
+    }
+
+    fn write(&self, encoder: &mut wgpu::CommandEncoder, index: u32) {
+        if self.inside_encoders {
+            return encoder.write_timestamp(&self.queries, index);
+        }
+        // An empty pass, of which the end counts: it comes after all that was recorded before.
+        encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
+            label: None,
+            timestamp_writes: Some(wgpu::ComputePassTimestampWrites {
+                query_set: &self.queries,
+                beginning_of_pass_write_index: None,
+                end_of_pass_write_index: Some(index),
+            }),
+        });
+    }
+
+    fn resolve(&self, encoder: &mut wgpu::CommandEncoder) {
+        encoder.resolve_query_set(&self.queries, 0..2, &self.resolved, 0);
+        encoder.copy_buffer_to_buffer(&self.resolved, 0, &self.staging, 0, STAMPS);
+    }
+
+    /// The time between the two, once the work is done.
+    fn seconds(&self, device: &Device) -> anyhow::Result<f64> {
+        self.staging.map_async(wgpu::MapMode::Read, .., |_| ());
+        device.wait()?;
+        let mapped = self.staging.get_mapped_range(..).context("bench: cannot read the timestamps")?;
+        let ticks: Vec<u64> = bytemuck::pod_collect_to_vec(&mapped);
+        drop(mapped);
+        self.staging.unmap();
+        match ticks[..] {
+            [start, end] if start > 0 && end >= start => {
+                // The clock may not move while little is done.
+                Ok((end - start).max(1) as f64 * self.period * 1e-9)
+            }
+            _ => bail!("bench: {} gave the timestamps {ticks:?}; measure without it, by --device", device.name()),
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! The CPU under measurement: this crate on all cores and on one, and what to compare it with on one.
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use anyhow::{Context, bail};
+use bytemuck::cast_slice_mut;
+use gpu_init::half::{bf16, f16};
+use gpu_init::rand::rngs::SmallRng;
+use gpu_init::rand::{Rng, SeedableRng};
+use gpu_init::{Cpu, DType, Distribution, Fill, Initializer, Parameter, Philox4x32};
+use rand_distr::{Distribution as _, StandardNormal, Uniform};
+use rayon::{ThreadPool, ThreadPoolBuilder};
+
+use crate::commands::bench::by::By;
+use crate::commands::bench::plain;
+
+/// Memory to fill.
+pub(super) struct Host {
+    cpu: Cpu,
+    one_thread: ThreadPool,
+    words: Vec<u32>,
+    small: SmallRng,
+    philox: Philox4x32,
+}
+
+impl Host {
+    /// With so many bytes to fill.
+    pub(super) fn new(bytes: u64) -> anyhow::Result<Self> {
+        let words = usize::try_from(bytes.div_ceil(4)).ok();
+        let Some(words) = words.and_then(|words| bytemuck::allocation::try_zeroed_vec(words).ok()) else {
+            bail!("bench: no memory for {bytes} bytes on the CPU; lower --max-size or --size");
+        };
+        let one_thread = ThreadPoolBuilder::new().num_threads(1).build();
+        let one_thread = one_thread.context("bench: no thread can be started; allow more processes (ulimit -u)")?;
+        Ok(Host {
+            cpu: Cpu::new(),
+            one_thread,
+            words,
+            small: SmallRng::seed_from_u64(0),
+            philox: Philox4x32::new(0, 0),
+        })
+    }
+
+    /// Bytes that it fills at most.
+    pub(super) fn largest(&self) -> u64 {
+        self.words.len() as u64 * 4
+    }
+
+    /// Seconds that a fill takes.
+    pub(super) fn fill(&mut self, parameter: &Parameter, by: By) -> anyhow::Result<f64> {
+        let Fill { distribution: law, dtype, len, .. } = parameter.resolve(0, 0)?;
+        let (cpu, words, len) = (&self.cpu, &mut self.words[..], len as usize);
+        let mut fill = || match dtype {
+            DType::F32 => cpu.fill_into(parameter, &mut cast_slice_mut::<_, f32>(words)[..len]),
+            DType::F16 => cpu.fill_into(parameter, &mut cast_slice_mut::<_, f16>(words)[..len]),
+            DType::BF16 => cpu.fill_into(parameter, &mut cast_slice_mut::<_, bf16>(words)[..len]),
+        };
+        let start = Instant::now();
+        match by {
+            By::GpuInit | By::BuiltIns => fill()?,
+            By::OneThread => {
+                // Without the time that the thread takes to wake.
+                return Ok(self.one_thread.install(|| -> gpu_init::Result<f64> {
+                    let start = Instant::now();
+                    fill()?;
+                    Ok(start.elapsed().as_secs_f64())
+                })?);
+            }
+            By::SmallRng => draw(&mut self.small, law, &mut cast_slice_mut(words)[..len])?,
+            By::RandDistrPhilox => draw(&mut self.philox, law, &mut cast_slice_mut(words)[..len])?,
+            By::PlainPhilox => draw_plain(law, &mut cast_slice_mut(words)[..len])?,
+        }
+        Ok(start.elapsed().as_secs_f64())
+    }
+
+    /// Seconds that it takes to write one value everywhere.
+    pub(super) fn write(&mut self, bytes: u64) -> anyhow::Result<f64> {
+        let len = bytes.div_ceil(4) as usize;
+        let value = f64::from(f32::from_bits(0x3f3f_3f3f));
+        self.fill(&Parameter::new([len], Initializer::Constant { val: value }), By::GpuInit)
+    }
+}
+
+fn draw(rng: &mut impl Rng, law: Distribution, out: &mut [f32]) -> anyhow::Result<()> {
+    match law {
+        Distribution::Normal { mean, std, .. } => black_box(out).fill_with(|| {
+            let z: f32 = StandardNormal.sample(rng);
+            z * std + mean
+        }),
+        Distribution::Uniform { mean, bound, .. } => {
+            let uniform = Uniform::new(mean - bound, mean + bound)?;
+            black_box(out).fill_with(|| uniform.sample(rng));
+        }
+        _ => bail!("bench: rand_distr does not draw {law:?}"),
+    }
+    Ok(())
+}
+
+fn draw_plain(law: Distribution, out: &mut [f32]) -> anyhow::Result<()> {
+    let Distribution::Normal { mean, std, .. } = law else { bail!("bench: the plain Philox does not draw {law:?}") };
+    plain::fill(mean, std, black_box(out));
+    Ok(())
+}

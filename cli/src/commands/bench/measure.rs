@@ -1,0 +1,85 @@
+//! How long work takes: runs before the clock counts, then the median of samples and how far they spread.
+
+use std::time::{Duration, Instant};
+
+use anyhow::bail;
+
+use crate::terminal::progress::go_on;
+
+/// Runs that do not count, and two of them at least.
+const WARM_UP: Duration = Duration::from_millis(20);
+/// A sample of shorter work is the mean of several runs.
+const SAMPLE_SECONDS: f64 = 1e-3;
+/// However short the work is.
+const MOST_RUNS: f64 = 1000.0;
+
+/// Seconds of one run.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Spread {
+    pub(super) median: f64,
+    pub(super) min: f64,
+    pub(super) max: f64,
+}
+
+/// Calls `run` with the number of each piece of work, which says how many seconds it took, until there are so many
+/// samples of each, and `done` after each sample. The pieces take turns, so that what else a machine does for a while
+/// comes into one sample of all of them, and into no median.
+pub(super) fn measure(
+    samples: u32,
+    count: usize,
+    run: &mut dyn FnMut(usize) -> anyhow::Result<f64>,
+    done: &mut dyn FnMut(),
+) -> anyhow::Result<Vec<Spread>> {
+    let mut run = |i| {
+        if go_on().is_break() {
+            bail!("bench was interrupted; nothing is reported");
+        }
+        run(i)
+    };
+    let mut runs = Vec::with_capacity(count);
+    for i in 0..count {
+        // The first runs pay for pages, caches and pipelines that are new, and for threads and clocks that were asleep.
+        let start = Instant::now();
+        run(i)?;
+        let mut last = run(i)?;
+        while start.elapsed() < WARM_UP {
+            last = run(i)?;
+        }
+        runs.push((SAMPLE_SECONDS / last).clamp(1.0, MOST_RUNS) as u32);
+    }
+    let mut seconds = vec![Vec::with_capacity(samples as usize); count];
+    for _ in 0..samples {
+        for (i, (seconds, &runs)) in seconds.iter_mut().zip(&runs).enumerate() {
+            if runs > 1 {
+                // It may fit in a cache, from which other pieces have driven it.
+                run(i)?;
+            }
+            let mut sum = 0.0;
+            for _ in 0..runs {
+                sum += run(i)?;
+            }
+            seconds.push(sum / f64::from(runs));
+            done();
+        }
+    }
+    Ok(seconds.into_iter().map(spread).collect())
+}
+
+/// Of at least one sample.
+fn spread(mut seconds: Vec<f64>) -> Spread {
+    seconds.sort_by(f64::total_cmp);
+    let (half, last) = (seconds.len() / 2, seconds.len() - 1);
+    let median = if seconds.len() % 2 == 1 { seconds[half] } else { (seconds[half - 1] + seconds[half]) / 2.0 };
+    Spread { median, min: seconds[0], max: seconds[last] }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_of_odd_and_even() {
+        assert_eq!(spread(vec![3.0, 1.0, 2.0]), Spread { median: 2.0, min: 1.0, max: 3.0 });
+        assert_eq!(spread(vec![4.0, 1.0, 2.0, 3.0]), Spread { median: 2.5, min: 1.0, max: 4.0 });
+    }
+}

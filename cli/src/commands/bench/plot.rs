@@ -1,0 +1,232 @@
+//! Size against GB/s as an SVG: a colour for each device, a marker for each initializer, dashes for the write bandwidth.
+
+use std::ops::Range;
+
+use anyhow::{Context, anyhow};
+use gpu_init::{DType, Initializer};
+use plotters::coord::Shift;
+use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint};
+use plotters::element::DashedPathElement;
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+
+use crate::commands::bench::by::By;
+use crate::commands::bench::report::{Measured, Report};
+
+const WIDTH: u32 = 1080;
+const LEGEND: u32 = 330;
+const LINE_HEIGHT: i32 = 21;
+
+/// Okabe and Ito's, which the colour-blind can tell apart; yellow is too light for lines.
+const COLORS: [RGBColor; 6] = [
+    RGBColor(0, 114, 178),
+    RGBColor(213, 94, 0),
+    RGBColor(0, 158, 115),
+    RGBColor(204, 121, 167),
+    RGBColor(120, 120, 120),
+    RGBColor(86, 180, 233),
+];
+const GRID: RGBColor = RGBColor(226, 226, 226);
+
+/// An axis of logarithms with labels where they are wanted.
+struct Axis {
+    range: Range<f64>,
+    ticks: Vec<f64>,
+}
+
+impl Ranged for Axis {
+    type FormatOption = DefaultFormatting;
+    type ValueType = f64;
+
+    fn map(&self, value: &f64, limit: (i32, i32)) -> i32 {
+        let share = (value - self.range.start) / (self.range.end - self.range.start);
+        limit.0 + (share * f64::from(limit.1 - limit.0)).round() as i32
+    }
+
+    fn key_points<Hint: KeyPointHint>(&self, _: Hint) -> Vec<f64> {
+        self.ticks.clone()
+    }
+
+    fn range(&self) -> Range<f64> {
+        self.range.clone()
+    }
+}
+
+/// Points of (log2 elements, GB/s).
+type Points = Vec<(f64, f64)>;
+
+/// What belongs to one device, or to a peer on it.
+struct Group {
+    title: String,
+    /// Of its lines: thin ones for what this crate is compared with.
+    width: u32,
+    lines: Vec<Line>,
+}
+
+struct Line {
+    label: String,
+    /// A number of a marker, or `None` for dashes.
+    marker: Option<usize>,
+    points: Points,
+}
+
+pub(super) fn svg(report: &Report) -> anyhow::Result<String> {
+    let rows = || report.devices.iter().flat_map(|device| &device.rows);
+    let has_f32 = rows().any(|row| row.dtype == DType::F32);
+    let dtype = if has_f32 { DType::F32 } else { rows().next().context("nothing was measured")?.dtype };
+    let mut initializers: Vec<Initializer> = Vec::new();
+    for row in rows() {
+        if !initializers.contains(&row.initializer) {
+            initializers.push(row.initializer);
+        }
+    }
+    let groups: Vec<Group> = report.devices.iter().flat_map(|device| groups(device, dtype, &initializers)).collect();
+    let legend_lines: usize = groups.iter().map(|group| group.lines.len() + 2).sum();
+    let height = 620.max(60 + LINE_HEIGHT as u32 * legend_lines as u32);
+
+    let mut text = String::new();
+    let root = SVGBackend::with_string(&mut text, (WIDTH, height)).into_drawing_area();
+    draw(&root, &groups, &format!("Filling {dtype} tensors")).map_err(|error| anyhow!("{error}"))?;
+    drop(root);
+    Ok(text)
+}
+
+/// A device's fills and writes, and those of its peers.
+fn groups(device: &Measured, dtype: DType, initializers: &[Initializer]) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    // A Philox is as fast with rand_distr as with the textbook's Box-Muller: one line is enough.
+    for row in device.rows.iter().filter(|row| row.dtype == dtype && row.by != By::RandDistrPhilox) {
+        let title = if row.by == By::GpuInit { device.title() } else { row.by.name().to_owned() };
+        if groups.last().is_none_or(|group| group.title != title) {
+            let width = if row.by == By::GpuInit { 2 } else { 1 };
+            groups.push(Group { title, width, lines: Vec::new() });
+        }
+        let Some(group) = groups.last_mut() else { continue };
+        let marker = initializers.iter().position(|&initializer| initializer == row.initializer);
+        if group.lines.last().is_none_or(|line| line.marker != marker) {
+            group.lines.push(Line { label: row.initializer.name().to_owned(), marker, points: Points::new() });
+        }
+        if let Some(line) = group.lines.last_mut() {
+            line.points.push((f64::from(row.size), row.gb_per_s()));
+        }
+    }
+    if let Some(group) = groups.first_mut() {
+        // At the sizes that were filled: a write stands for tensors of any type of as many bytes.
+        let mut points: Points = Vec::new();
+        for row in device.rows.iter().filter(|row| row.dtype == dtype && row.by == By::GpuInit) {
+            let point = (f64::from(row.size), row.write_gb_per_s());
+            if !points.contains(&point) {
+                points.push(point);
+            }
+        }
+        let label = format!("write bandwidth, {}", device.write);
+        group.lines.push(Line { label, marker: None, points });
+    }
+    groups
+}
+
+type Drawn<T> = Result<T, Box<dyn std::error::Error>>;
+
+fn draw(root: &DrawingArea<SVGBackend, Shift>, groups: &[Group], title: &str) -> Drawn<()> {
+    root.fill(&WHITE)?;
+    let (left, legend) = root.split_horizontally(WIDTH - LEGEND);
+    let points = || groups.iter().flat_map(|group| &group.lines).flat_map(|line| &line.points);
+    let range = |of: fn(&(f64, f64)) -> f64| {
+        points().map(of).fold((f64::INFINITY, 0.0f64), |(low, high), x| (low.min(x), high.max(x)))
+    };
+    let ((x0, x1), (y0, y1)) = (range(|point| point.0), range(|point| point.1));
+    let (y0, y1) = (y0.max(1e-9) * 0.8, y1.max(1e-9) * 1.25);
+    let sizes: Vec<f64> = (x0 as u32..=x1 as u32).step_by(if x1 - x0 > 10.0 { 2 } else { 1 }).map(f64::from).collect();
+    let x_axis = Axis { range: x0 - 0.5..x1 + 0.5, ticks: sizes };
+    let y_axis = Axis { range: y0.log10()..y1.log10(), ticks: ticks(y0, y1) };
+
+    let mut chart = ChartBuilder::on(&left)
+        .caption(format!("{title}: speed by size"), ("sans-serif", 22).into_font())
+        .margin(14)
+        .x_label_area_size(52)
+        .y_label_area_size(72)
+        .build_cartesian_2d(x_axis, y_axis)?;
+    chart
+        .configure_mesh()
+        .max_light_lines(0)
+        .bold_line_style(GRID)
+        .axis_style(BLACK)
+        .label_style(("sans-serif", 15))
+        .axis_desc_style(("sans-serif", 17))
+        .x_label_formatter(&|&size| power_of_two(size as u32))
+        .y_label_formatter(&|&y| format!("{}", round(10f64.powf(y))))
+        .x_desc("tensor size (elements)")
+        .y_desc("fill speed (GB/s)")
+        .draw()?;
+    for (group, color) in groups.iter().zip(COLORS.iter().cycle()) {
+        for line in &group.lines {
+            let points: Points = line.points.iter().map(|&(x, y)| (x, y.max(1e-9).log10())).collect();
+            let Some(marker) = line.marker else {
+                chart.draw_series(DashedLineSeries::new(points, 8, 5, color.stroke_width(2)))?;
+                continue;
+            };
+            chart.draw_series(LineSeries::new(points.clone(), color.stroke_width(group.width)))?;
+            for point in points {
+                let at = chart.backend_coord(&point);
+                root.draw(&mark(marker, at, *color))?;
+            }
+        }
+    }
+    draw_legend(&legend, groups)
+}
+
+fn draw_legend(area: &DrawingArea<SVGBackend, Shift>, groups: &[Group]) -> Drawn<()> {
+    let style = |size: u32| ("sans-serif", size).into_font().color(&BLACK).pos(Pos::new(HPos::Left, VPos::Center));
+    let mut y = 56;
+    for (group, color) in groups.iter().zip(COLORS.iter().cycle()) {
+        let title: String = group.title.chars().take(40).collect();
+        area.draw(&Text::new(title, (4, y), style(16)))?;
+        y += LINE_HEIGHT;
+        for line in &group.lines {
+            let ends = [(8, y), (44, y)];
+            match line.marker {
+                None => area.draw(&DashedPathElement::new(ends, 8, 5, color.stroke_width(2)))?,
+                Some(marker) => {
+                    area.draw(&PathElement::new(ends, color.stroke_width(group.width)))?;
+                    area.draw(&mark(marker, (26, y), *color))?;
+                }
+            }
+            area.draw(&Text::new(line.label.clone(), (54, y), style(15)))?;
+            y += LINE_HEIGHT;
+        }
+        y += LINE_HEIGHT / 2;
+    }
+    Ok(())
+}
+
+/// The marker of an initializer by its number.
+fn mark<'a>(number: usize, at: (i32, i32), color: RGBColor) -> DynElement<'a, SVGBackend<'a>, (i32, i32)> {
+    match number % 4 {
+        0 => Circle::new(at, 4, color.filled()).into_dyn(),
+        1 => TriangleMarker::new(at, 6, color.filled()).into_dyn(),
+        2 => Rectangle::new([(at.0 - 4, at.1 - 4), (at.0 + 4, at.1 + 4)], color.filled()).into_dyn(),
+        _ => Cross::new(at, 4, color.stroke_width(2)).into_dyn(),
+    }
+}
+
+/// 1, 2 and 5 times powers of ten within the range, as logarithms; only the powers where those are many.
+fn ticks(low: f64, high: f64) -> Vec<f64> {
+    let (first, last) = (low.log10().floor() as i32, high.log10().ceil() as i32);
+    let steps: &[f64] = if last - first > 5 { &[1.0] } else { &[1.0, 2.0, 5.0] };
+    let all = (first..=last).flat_map(|power| steps.iter().map(move |step| step * 10f64.powi(power)));
+    all.filter(|tick| (low..=high).contains(tick)).map(f64::log10).collect()
+}
+
+/// Without the digits that a logarithm adds.
+fn round(value: f64) -> f64 {
+    let digits = 10f64.powi(2 - value.log10().floor() as i32);
+    (value * digits).round() / digits
+}
+
+/// 2¹², as plots have it.
+fn power_of_two(power: u32) -> String {
+    const DIGITS: [char; 10] = ['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'];
+    let power = power.to_string();
+    let raised = power.chars().filter_map(|digit| digit.to_digit(10)).map(|digit| DIGITS[digit as usize]);
+    std::iter::once('2').chain(raised).collect()
+}

@@ -1,0 +1,154 @@
+//! What was measured, for the table, the plot and JSON.
+
+use gpu_init::{DType, Initializer};
+use serde_json::{Value, json};
+
+use crate::commands::bench::by::By;
+use crate::commands::bench::measure::Spread;
+use crate::commands::bench::target::{Job, Target};
+use crate::terminal::output::gb_per_s;
+
+#[derive(Debug)]
+pub(super) struct Report {
+    samples: u32,
+    pub(super) devices: Vec<Measured>,
+}
+
+/// A device with its figures.
+#[derive(Debug)]
+pub(super) struct Measured {
+    pub(super) name: String,
+    pub(super) details: String,
+    pub(super) timing: &'static str,
+    /// What the writes are.
+    pub(super) write: &'static str,
+    /// Bytes that one dispatch fills at most.
+    pub(super) window: Option<u64>,
+    pub(super) writes: Vec<Write>,
+    pub(super) rows: Vec<Row>,
+}
+
+impl Measured {
+    /// What a legend calls it.
+    pub(super) fn title(&self) -> String {
+        if self.name == "cpu" { format!("{}, {}", self.name, self.details) } else { self.name.clone() }
+    }
+}
+
+/// The device's own write bandwidth at a size.
+#[derive(Debug)]
+pub(super) struct Write {
+    pub(super) bytes: u64,
+    pub(super) seconds: Spread,
+}
+
+/// A fill.
+#[derive(Debug)]
+pub(super) struct Row {
+    pub(super) by: By,
+    pub(super) dtype: DType,
+    pub(super) initializer: Initializer,
+    /// The binary logarithm of the elements.
+    pub(super) size: u32,
+    pub(super) seconds: Spread,
+    /// The median seconds that writing the same bytes takes.
+    pub(super) write_seconds: f64,
+}
+
+impl Write {
+    pub(super) fn gb_per_s(&self) -> f64 {
+        gb_per_s(self.bytes, self.seconds.median)
+    }
+}
+
+impl Row {
+    pub(super) fn bytes(&self) -> u64 {
+        self.dtype.size() << self.size
+    }
+
+    /// Median, least and most.
+    pub(super) fn ns_per_element(&self) -> [f64; 3] {
+        let elements = (1u64 << self.size) as f64;
+        [self.seconds.median, self.seconds.min, self.seconds.max].map(|seconds| seconds * 1e9 / elements)
+    }
+
+    pub(super) fn gb_per_s(&self) -> f64 {
+        gb_per_s(self.bytes(), self.seconds.median)
+    }
+
+    pub(super) fn write_gb_per_s(&self) -> f64 {
+        gb_per_s(self.bytes(), self.write_seconds)
+    }
+
+    /// Of the write bandwidth.
+    pub(super) fn share(&self) -> f64 {
+        self.gb_per_s() / self.write_gb_per_s()
+    }
+}
+
+impl Report {
+    pub(super) fn new(samples: u32) -> Self {
+        Report { samples, devices: Vec::new() }
+    }
+
+    /// What is added from here on is this device's.
+    pub(super) fn add_device(&mut self, target: &Target) {
+        self.devices.push(Measured {
+            name: target.name().to_owned(),
+            details: target.details(),
+            timing: target.timing(),
+            write: target.write(),
+            window: target.window(),
+            writes: Vec::new(),
+            rows: Vec::new(),
+        });
+    }
+
+    /// The write of as many bytes comes before the fill.
+    pub(super) fn add(&mut self, job: &Job, seconds: Spread) {
+        let Some(device) = self.devices.last_mut() else { return };
+        match *job {
+            Job::Write { bytes } => device.writes.push(Write { bytes, seconds }),
+            Job::Fill { initializer, dtype, size, by } => {
+                let write = device.writes.iter().find(|write| write.bytes == dtype.size() << size);
+                let write_seconds = write.map_or(f64::NAN, |write| write.seconds.median);
+                device.rows.push(Row { by, dtype, initializer, size, seconds, write_seconds });
+            }
+        }
+    }
+
+    pub(super) fn json(&self) -> Value {
+        let spread = |Spread { median, min, max }: Spread| json!({ "median": median, "min": min, "max": max });
+        let write = |write: &Write| json!({ "bytes": write.bytes, "gb_per_s": write.gb_per_s(), "seconds": spread(write.seconds) });
+        let row = |row: &Row| {
+            let [median, min, max] = row.ns_per_element();
+            json!({
+                "by": row.by.name(),
+                "dtype": row.dtype.to_string(),
+                "init": row.initializer.to_string(),
+                "elements": 1u64 << row.size,
+                "bytes": row.bytes(),
+                "ns_per_element": spread(Spread { median, min, max }),
+                "gb_per_s": row.gb_per_s(),
+                "write_gb_per_s": row.write_gb_per_s(),
+                "share_of_write": row.share(),
+            })
+        };
+        let device = |device: &Measured| {
+            json!({
+                "name": device.name,
+                "details": device.details,
+                "timing": device.timing,
+                "write": device.write,
+                "window_bytes": device.window,
+                "writes": device.writes.iter().map(write).collect::<Vec<_>>(),
+                "rows": device.rows.iter().map(row).collect::<Vec<_>>(),
+            })
+        };
+        json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "samples": self.samples,
+            "devices": self.devices.iter().map(device).collect::<Vec<_>>(),
+        })
+    }
+}

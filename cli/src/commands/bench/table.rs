@@ -1,0 +1,59 @@
+//! The figures as a table for people.
+
+use crate::commands::bench::report::{Measured, Report, Row};
+use crate::commands::bench::summary;
+
+pub(super) fn table(report: &Report) -> String {
+    report.devices.iter().map(device).collect::<Vec<_>>().join("\n")
+}
+
+fn device(device: &Measured) -> String {
+    let mut text =
+        format!("{}: {}; {}; write bandwidth by {}\n", device.name, device.details, device.timing, device.write);
+    let mut last: Option<&Row> = None;
+    for row in &device.rows {
+        if last.is_none_or(|last| last.by != row.by || last.dtype != row.dtype) {
+            text += &format!("\n  {} {}\n", row.dtype, row.by.name());
+            text += &format!(
+                "  {:<18} {:>8} {:>10}  {:<21} {:>9} {:>11} {:>7}\n",
+                "initializer", "elements", "ns/element", "(min .. max)", "GB/s", "write GB/s", "share"
+            );
+            last = None;
+        }
+        // Its name once.
+        let is_new = last.is_none_or(|last| last.initializer != row.initializer);
+        let name = if is_new { row.initializer.name() } else { "" };
+        let [median, min, max] = row.ns_per_element().map(figure);
+        let (share, size) = (format!("{:.1}%", 100.0 * row.share()), format!("2^{}", row.size));
+        text += &format!(
+            "  {name:<18} {size:>8} {median:>10}  {:<21} {:>9} {:>11} {share:>7}\n",
+            format!("({min} .. {max})"),
+            figure(row.gb_per_s()),
+            figure(row.write_gb_per_s())
+        );
+        last = Some(row);
+    }
+    for line in summary::lines(device) {
+        text += &format!("\n  {line}");
+    }
+    text + "\n"
+}
+
+/// Three digits.
+pub(super) fn figure(value: f64) -> String {
+    // Rounded first: 9.998 is 10.0.
+    let value: f64 = format!("{value:.2e}").parse().unwrap_or(value);
+    let decimals = if value > 0.0 { (2 - value.log10().floor() as i32).clamp(0, 9) as usize } else { 0 };
+    format!("{value:.decimals$}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::figure;
+
+    #[test]
+    fn figures_have_three_digits() {
+        let figures = [0.00123456, 0.1, 1.5, 12.345, 123.456, 2345.6, 9.998].map(figure);
+        assert_eq!(figures, ["0.00123", "0.100", "1.50", "12.3", "123", "2350", "10.0"]);
+    }
+}

@@ -1,0 +1,150 @@
+//! A device and what there is to measure on it.
+
+use gpu_init::{DType, Initializer, Parameter, wgpu};
+
+use crate::commands::bench::by::By;
+use crate::commands::bench::gpu::Gpu;
+use crate::commands::bench::host::Host;
+use crate::commands::bench::{CPU_MOST, MOST, Wanted};
+use crate::terminal::output::complain;
+
+/// A device, and the binary logarithm of the most elements to fill there.
+pub(super) struct Target {
+    device: Device,
+    most: u32,
+}
+
+enum Device {
+    Gpu(Box<Gpu>),
+    Cpu(Host),
+}
+
+/// One measurement.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Job {
+    /// Writing so many bytes with one value.
+    Write { bytes: u64 },
+    /// Filling 2^`size` elements.
+    Fill { initializer: Initializer, dtype: DType, size: u32, by: By },
+}
+
+impl Target {
+    pub(super) fn gpu(adapter: &wgpu::Adapter, wanted: &Wanted) -> anyhow::Result<Self> {
+        let is_cpu = adapter.get_info().device_type == wgpu::DeviceType::Cpu;
+        let most = wanted.most(if is_cpu { CPU_MOST } else { MOST });
+        Ok(Target { device: Device::Gpu(Box::new(Gpu::open(adapter, wanted.bytes(most))?)), most })
+    }
+
+    pub(super) fn cpu(wanted: &Wanted) -> anyhow::Result<Self> {
+        let most = wanted.most(CPU_MOST);
+        Ok(Target { device: Device::Cpu(Host::new(wanted.bytes(most))?), most })
+    }
+
+    pub(super) fn name(&self) -> &str {
+        match &self.device {
+            Device::Gpu(gpu) => gpu.name(),
+            Device::Cpu(_) => "cpu",
+        }
+    }
+
+    pub(super) fn details(&self) -> String {
+        match &self.device {
+            Device::Gpu(gpu) => gpu.details(),
+            Device::Cpu(_) => {
+                let threads = rayon::current_num_threads();
+                format!("{threads} thread{}", if threads == 1 { "" } else { "s" })
+            }
+        }
+    }
+
+    pub(super) fn timing(&self) -> &'static str {
+        match &self.device {
+            Device::Gpu(gpu) => gpu.timing(),
+            Device::Cpu(_) => "wall time",
+        }
+    }
+
+    /// What the write bandwidth is measured with.
+    pub(super) fn write(&self) -> &'static str {
+        match &self.device {
+            Device::Gpu(_) => "buffer clear",
+            Device::Cpu(_) => "constant fill",
+        }
+    }
+
+    /// Bytes that it fills at once at most, if there is such a limit.
+    pub(super) fn window(&self) -> Option<u64> {
+        match &self.device {
+            Device::Gpu(gpu) => Some(gpu.window()),
+            Device::Cpu(_) => None,
+        }
+    }
+
+    /// All that is wanted and fits: first the writes, which the others are compared with.
+    pub(super) fn jobs(&self, wanted: &Wanted) -> anyhow::Result<Vec<Job>> {
+        let largest = match &self.device {
+            Device::Gpu(gpu) => gpu.largest(),
+            Device::Cpu(host) => host.largest(),
+        };
+        let (mut writes, mut fills) = (Vec::new(), Vec::new());
+        let all = match &self.device {
+            Device::Gpu(gpu) => gpu.by(),
+            Device::Cpu(_) => By::CPU,
+        };
+        for &by in all {
+            for &dtype in &wanted.dtypes {
+                let most = (largest / dtype.size()).max(1).ilog2().min(self.most);
+                let sizes = wanted.sizes(most);
+                if by == By::GpuInit && wanted.sizes.iter().any(|&size| size > most) {
+                    complain(&format!(
+                        "{}: more than 2^{most} elements of {dtype} do not fit, and are left out",
+                        self.name()
+                    ));
+                }
+                for &initializer in &wanted.initializers {
+                    if !by.draws(parameter(initializer, 2).resolve(0, 0)?.distribution, dtype) {
+                        continue;
+                    }
+                    for &size in &sizes {
+                        fills.push(Job::Fill { initializer, dtype, size, by });
+                        writes.push(dtype.size() << size);
+                    }
+                }
+            }
+        }
+        writes.sort_unstable();
+        writes.dedup();
+        Ok(writes.into_iter().map(|bytes| Job::Write { bytes }).chain(fills).collect())
+    }
+
+    /// Seconds that it takes, once.
+    pub(super) fn run(&mut self, job: &Job) -> anyhow::Result<f64> {
+        match (&mut self.device, *job) {
+            (Device::Gpu(gpu), Job::Write { bytes }) => gpu.write(bytes),
+            (Device::Cpu(host), Job::Write { bytes }) => host.write(bytes),
+            (Device::Gpu(gpu), Job::Fill { initializer, dtype, size, by }) => {
+                gpu.fill(&parameter(initializer, size).dtype(dtype), by)
+            }
+            (Device::Cpu(host), Job::Fill { initializer, dtype, size, by }) => {
+                host.fill(&parameter(initializer, size).dtype(dtype), by)
+            }
+        }
+    }
+}
+
+impl Wanted {
+    /// The binary logarithm of the most elements.
+    fn most(&self, default: u32) -> u32 {
+        self.sizes.iter().copied().max().or(self.most).unwrap_or(default)
+    }
+
+    /// What so many elements take.
+    fn bytes(&self, most: u32) -> u64 {
+        self.dtypes.iter().map(|dtype| dtype.size() << most).max().unwrap_or(0)
+    }
+}
+
+/// A matrix as square as can be, for the laws that go by fans.
+fn parameter(initializer: Initializer, size: u32) -> Parameter {
+    Parameter::new([1 << (size - size / 2), 1 << (size / 2)], initializer)
+}

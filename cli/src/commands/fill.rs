@@ -1,0 +1,234 @@
+//! `gpu-init fill`: one tensor, its speed, its statistics beside theory, its fingerprint.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context, anyhow, bail};
+use gpu_init::{DType, Distribution, Error, Fill, Fingerprint, Initializer, Layout, Parameter, Shape, Stats};
+use serde_json::json;
+
+use crate::backend::memory;
+use crate::backend::{Backend, Choice, Filled};
+use crate::checkpoint::claim::Claim;
+use crate::checkpoint::place::{Place, not_a_folder};
+use crate::checkpoint::{formats, npy};
+use crate::terminal::histogram::histogram;
+use crate::terminal::output::{binary_bytes, gb_per_s, grouped, print, print_json, row};
+use crate::terminal::progress::{bar, listen_to_ctrl_c, listener};
+
+/// Values that the histogram shows.
+const SAMPLE: u64 = 1 << 16;
+
+/// Fill one tensor and print its statistics and fingerprint.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// What to fill with: xavier-normal, kaiming-uniform, glorot-normal, zeros, pytorch-linear... with options as
+    /// in "kaiming_normal(mode=fan_out, nonlinearity=relu)" or "uniform(a=-1, b=1)".
+    #[arg(long, default_value = "xavier-normal")]
+    init: Initializer,
+    /// Dimensions, outermost first: 4096x11008.
+    #[arg(long, value_parser = parse_shape)]
+    shape: Shape,
+    /// The element type: f32, f16 or bf16.
+    #[arg(long, default_value = "f32")]
+    dtype: DType,
+    /// The seed.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// The parameter's name, such as layers.0.q_proj.weight, which decides its stream.
+    #[arg(long, conflicts_with = "stream", allow_hyphen_values = true)]
+    name: Option<String>,
+    /// The stream by its number.
+    #[arg(long, default_value_t = 0)]
+    stream: u64,
+    /// Multiplies the standard deviation of xavier-normal and xavier-uniform.
+    #[arg(long, allow_negative_numbers = true)]
+    gain: Option<f64>,
+    /// Added to every value.
+    #[arg(long, allow_negative_numbers = true)]
+    mean: Option<f64>,
+    /// Whose order of axes the shape has: pytorch, keras, jax, transposed, grouped(groups=4) or
+    /// axes(input=1, output=[-2, -1], batch=0).
+    #[arg(long, default_value = "pytorch")]
+    layout: Layout,
+    /// Where: auto (a GPU, or else the CPU), gpu (an adapter of any kind), cpu, or an adapter's number in
+    /// `gpu-init devices`.
+    #[arg(long, default_value = "auto")]
+    device: Choice,
+    /// Save the tensor as .npy (bf16 as uint16 words, for .npy has no bf16).
+    #[arg(long, value_name = "FILE.npy")]
+    out: Option<PathBuf>,
+    /// Replace the file if it exists.
+    #[arg(long, requires = "out")]
+    force: bool,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+fn parse_shape(text: &str) -> Result<Shape, String> {
+    let dims = text
+        .split(['x', 'X', ','])
+        .map(|dim| {
+            dim.trim().parse::<usize>().map_err(|error| format!("dimension {dim:?}: {error}; write it as 4096x11008"))
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok(dims.into())
+}
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    let parameter = parameter(args);
+    let initializer = parameter.initializer();
+    let fill = parameter.resolve(args.seed, 0)?;
+    // Before there is anything to be removed at a signal.
+    listen_to_ctrl_c()?;
+    let place = args.out.as_deref().map(|path| place(path, args.force, fill.bytes())).transpose()?;
+    let backend = Backend::open(args.device, args.seed)?;
+    if backend.is_on_host() {
+        check_memory(&parameter, &fill, place.is_some())?;
+    }
+    let start = Instant::now();
+    let bar = bar("filling", fill.bytes());
+    let tensors = backend.fill_all(std::slice::from_ref(&parameter), &mut listener(&bar, fill.bytes()));
+    let tensors = tensors.map_err(|error| match error {
+        // "After all of all elements" would say that they are there.
+        Error::Interrupted { done, total, .. } if done == total => {
+            anyhow!("interrupted; fill again to have the tensor")
+        }
+        error => error.into(),
+    })?;
+    bar.finish_and_clear();
+    let tensor = tensors.into_iter().next().context("nothing was filled")?;
+    let seconds = start.elapsed().as_secs_f64();
+    let (stats, fingerprint) = (tensor.stats()?, tensor.fingerprint()?);
+    if let Some((place, _)) = &place {
+        npy::save(place, args.shape.dims(), &tensor, args.dtype)?;
+    }
+    let report = Report { args, initializer, backend: &backend, fill, seconds, stats, fingerprint };
+    if args.json {
+        print_json(&report.json())?
+    } else {
+        print(&report.text(&tensor)?)?
+    }
+    match report.disagreement() {
+        Some(reason) => {
+            bail!("the tensor is not what was asked for: {reason}; try --device cpu, and please report this")
+        }
+        None => Ok(()),
+    }
+}
+
+/// Where the file goes, and that there is room for it.
+fn place(path: &Path, force: bool, bytes: u64) -> anyhow::Result<(Place, Claim)> {
+    not_a_folder(path, &format!("name a file, such as {}", path.join("weights.npy").display()))?;
+    formats::check(path, "fill", "npy")?;
+    let (place, claim) = Place::claim(path, force)?;
+    place.check_room(bytes)?;
+    Ok((place, claim))
+}
+
+fn check_memory(parameter: &Parameter, fill: &Fill, saved: bool) -> anyhow::Result<()> {
+    let slices = if saved { memory::SLICES.min(fill.bytes()) } else { 0 };
+    let needed = fill.bytes().saturating_add(memory::scratch(parameter, fill)).saturating_add(slices);
+    let remedy = "fill a smaller tensor or dtype, or save it by `gpu-init model --out`, which streams what it can";
+    memory::check("fill", needed, remedy)
+}
+
+fn parameter(args: &Args) -> Parameter {
+    let mut parameter =
+        Parameter::new(&args.shape, args.init).dtype(args.dtype).layout(args.layout.clone()).stream(args.stream);
+    if let Some(name) = &args.name {
+        parameter = parameter.name(name);
+    }
+    if let Some(gain) = args.gain {
+        parameter = parameter.gain(gain);
+    }
+    if let Some(mean) = args.mean {
+        parameter = parameter.mean(mean);
+    }
+    parameter
+}
+
+/// Seven digits, and zero as what it is.
+fn number(value: f64) -> String {
+    if value == 0.0 { "0".to_owned() } else { format!("{value:.6e}") }
+}
+
+struct Report<'a> {
+    args: &'a Args,
+    initializer: Initializer,
+    backend: &'a Backend,
+    fill: Fill,
+    seconds: f64,
+    stats: Stats,
+    fingerprint: Fingerprint,
+}
+
+impl Report<'_> {
+    fn law(&self) -> Distribution {
+        self.fill.distribution
+    }
+
+    fn disagreement(&self) -> Option<String> {
+        self.stats.disagreement(&self.fill)
+    }
+
+    fn json(&self) -> serde_json::Value {
+        let (low, high) = self.law().bounds();
+        json!({
+            "device": self.backend.name(),
+            "init": self.initializer.to_string(),
+            "shape": self.args.shape.dims(),
+            "dtype": self.fill.dtype.to_string(),
+            "seed": self.fill.seed,
+            "stream": self.fill.stream,
+            "elements": self.fill.len,
+            "bytes": self.fill.bytes(),
+            "seconds": self.seconds,
+            "gb_per_s": gb_per_s(self.fill.bytes(), self.seconds),
+            "mean": self.stats.mean,
+            "std": self.stats.std,
+            "min": self.stats.min,
+            "max": self.stats.max,
+            "nan": self.stats.nan,
+            "infinite": self.stats.infinite,
+            "expected": { "mean": self.law().mean(), "std": self.law().std(), "min": low, "max": high },
+            "agrees": self.disagreement().is_none(),
+            "fingerprint": self.fingerprint.to_string(),
+            "name": self.args.name,
+            "out": self.args.out.as_ref().map(|path| path.display().to_string()),
+        })
+    }
+
+    fn text(&self, tensor: &Filled) -> anyhow::Result<String> {
+        let Report { args, fill, stats, .. } = self;
+        let name = args.name.as_ref().map_or(format!("stream {}", fill.stream), |name| format!("name {name}"));
+        let mut text = format!("{} {} {}, seed {}, {name}\n", self.initializer, args.shape, fill.dtype, fill.seed);
+        text += &row("device", self.backend.describe(args.device));
+        text += &row("elements", format!("{} ({})", grouped(fill.len), binary_bytes(fill.bytes())));
+        text += &row("time", format!("{:.6} s ({:.2} GB/s)", self.seconds, gb_per_s(fill.bytes(), self.seconds)));
+        let (low, high) = self.law().bounds();
+        text += &row("", format!("{:>14}  {:>14}", "measured", "expected"));
+        for (label, measured, expected, relation) in [
+            ("mean", stats.mean, self.law().mean(), ""),
+            ("std", stats.std, self.law().std(), ""),
+            ("min", stats.min, low, ">= "),
+            ("max", stats.max, high, "<= "),
+        ] {
+            text += &row(label, format!("{:>14}  {:>14}", number(measured), format!("{relation}{}", number(expected))));
+        }
+        text += &row("NaN, inf", format!("{:>14}  {:>14}", format!("{}, {}", stats.nan, stats.infinite), "0, 0"));
+        if self.law().std() > 0.0 {
+            let sample = tensor.read(0..fill.len.min(SAMPLE))?.to_f32();
+            let reach = (high - self.law().mean()).min(4.0 * self.law().std());
+            text += &format!("  first {} values:\n", grouped(sample.len() as u64));
+            text += &histogram(&sample, self.law().mean() - reach, self.law().mean() + reach);
+        }
+        text += &row("fingerprint", self.fingerprint);
+        if let Some(path) = &args.out {
+            let words = if fill.dtype == DType::BF16 { " (uint16 words: .npy has no bf16)" } else { "" };
+            text += &row("saved", format!("{}{words}", path.display()));
+        }
+        Ok(text)
+    }
+}

@@ -1,0 +1,153 @@
+//! Fills a plan: all of it at once in device memory, or tensor by tensor on the way into files.
+
+use std::ops::Range;
+use std::time::Instant;
+
+use anyhow::{Context, anyhow};
+use gpu_init::{Error, Fingerprint, HostTensor, PlanEntry, Stats, stream_of};
+
+use crate::backend::{Backend, Filled};
+use crate::commands::model::Work;
+use crate::commands::model::save::Output;
+use crate::terminal::progress::{bar, go_on, listener, not_interrupted};
+
+/// What Ctrl-C leaves.
+const KEPT: &str = "what was not saved as a whole is not kept";
+
+/// Tensors examined at once, between two steps of the progress bar.
+const TOGETHER: usize = 64;
+
+/// An error of a fill in the words of someone who saves a model or prints its fingerprint.
+fn of_model(error: Error) -> anyhow::Error {
+    match error {
+        Error::Interrupted { .. } => anyhow!("interrupted; {KEPT}"),
+        Error::HostOutOfMemory { bytes, .. } => anyhow!(
+            "{bytes} bytes of host memory cannot be had; --out streams tensor by tensor, and a smaller dtype or several \
+             processes need less"
+        ),
+        error => error.into(),
+    }
+}
+
+/// What has come of a plan.
+#[derive(Debug, Default)]
+pub(super) struct Outcome {
+    pub(super) fingerprint: Fingerprint,
+    /// Of all elements, if they were checked.
+    pub(super) stats: Option<Stats>,
+    /// Tensors that are not what their rule says, and how; if they were checked.
+    pub(super) disagreements: Vec<String>,
+    pub(super) fill_seconds: f64,
+    /// For fingerprints and statistics; not counted apart where files are written.
+    pub(super) check_seconds: f64,
+}
+
+impl Outcome {
+    fn add(&mut self, entry: &PlanEntry, fingerprint: Fingerprint, stats: Option<Stats>) {
+        self.fingerprint += fingerprint.in_model(stream_of(&entry.name));
+        if let Some(part) = stats {
+            let disagreement = part.disagreement(&entry.fill);
+            self.disagreements.extend(disagreement.map(|reason| format!("{}: {reason}", entry.name)));
+            self.stats = Some(self.stats.map_or(part, |stats| stats.join(&part)));
+        }
+    }
+}
+
+/// Every tensor in memory of its own, where they all are in the end.
+pub(super) fn in_memory(work: &Work, backend: &Backend) -> anyhow::Result<Outcome> {
+    let (entries, mut outcome) = (work.plan.entries(), Outcome::default());
+    let parameters: Vec<_> = entries.iter().map(|entry| entry.parameter.clone()).collect();
+    let progress = bar("filling", work.plan.bytes());
+    let start = Instant::now();
+    let tensors = backend.fill_all(&parameters, &mut listener(&progress, work.plan.bytes())).map_err(of_model)?;
+    outcome.fill_seconds = start.elapsed().as_secs_f64();
+    progress.reset();
+    progress.set_message("checking");
+    let start = Instant::now();
+    for (entries, tensors) in entries.chunks(TOGETHER).zip(tensors.chunks(TOGETHER)) {
+        not_interrupted(KEPT)?;
+        for (entry, (fingerprint, stats)) in entries.iter().zip(backend.examine(tensors, work.args.verify)?) {
+            outcome.add(entry, fingerprint, stats);
+            progress.inc(entry.fill.bytes());
+        }
+    }
+    outcome.check_seconds = start.elapsed().as_secs_f64();
+    progress.finish_and_clear();
+    Ok(outcome)
+}
+
+/// A tensor at a time, in memory no longer than it is on its way into the files. A tensor that disagrees keeps all of
+/// them from their final names.
+pub(super) fn saved(work: &Work, backend: &Backend, output: Output) -> anyhow::Result<Outcome> {
+    let mut outcome = Outcome::default();
+    let progress = bar("saving", work.plan.bytes());
+    let start = Instant::now();
+    let mut current: Option<Current> = None;
+    let produce = |tensor: usize, range: Range<u64>| -> anyhow::Result<HostTensor> {
+        not_interrupted(KEPT)?;
+        let entry = &work.plan.entries()[tensor];
+        let whole = current.take().filter(|current| current.tensor == tensor);
+        let mut whole = whole.map_or_else(|| Current::new(tensor, entry, backend), Ok)?;
+        let piece = whole.piece(entry, backend, range.clone(), work.args.verify)?;
+        if range.end == entry.fill.len {
+            outcome.add(entry, whole.fingerprint, whole.stats);
+        } else {
+            current = Some(whole);
+        }
+        Ok(piece)
+    };
+    let written = output.write(work, produce, |bytes| progress.inc(bytes))?;
+    progress.finish_and_clear();
+    outcome.fill_seconds = start.elapsed().as_secs_f64();
+    if outcome.disagreements.is_empty() {
+        written.commit(work, outcome.fingerprint)?;
+    }
+    Ok(outcome)
+}
+
+/// The tensor that is on its way into a file.
+struct Current {
+    tensor: usize,
+    /// All of it, unless each piece is made when it is wanted.
+    filled: Option<Filled>,
+    fingerprint: Fingerprint,
+    stats: Option<Stats>,
+}
+
+impl Current {
+    fn new(tensor: usize, entry: &PlanEntry, backend: &Backend) -> anyhow::Result<Self> {
+        let mut current = Current { tensor, filled: None, fingerprint: Fingerprint::default(), stats: None };
+        if backend.fills_whole(&entry.fill) {
+            let filled = backend.fill_all(std::slice::from_ref(&entry.parameter), &mut |_, _| go_on());
+            let filled = filled.map_err(of_model)?.into_iter().next().context("nothing was filled")?;
+            current.filled = Some(filled);
+        }
+        Ok(current)
+    }
+
+    /// Some elements, and what they add to fingerprint and statistics.
+    fn piece(
+        &mut self,
+        entry: &PlanEntry,
+        backend: &Backend,
+        range: Range<u64>,
+        verify: bool,
+    ) -> anyhow::Result<HostTensor> {
+        if let Some(filled) = &self.filled {
+            if range.start == 0 {
+                self.fingerprint = filled.fingerprint()?;
+                self.stats = verify.then(|| filled.stats()).transpose()?;
+            }
+            return Ok(filled.read(range)?);
+        }
+        let part = entry.parameter.clone().elements(range.clone());
+        let filled = backend.fill_all(&[part], &mut |_, _| go_on()).map_err(of_model)?;
+        let filled = filled.into_iter().next().context("nothing was filled")?;
+        self.fingerprint += filled.fingerprint()?;
+        if verify {
+            let part = filled.stats()?;
+            self.stats = Some(self.stats.map_or(part, |stats| stats.join(&part)));
+        }
+        Ok(filled.read(0..range.end - range.start)?)
+    }
+}

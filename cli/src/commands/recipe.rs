@@ -1,0 +1,24 @@
+//! `gpu-init recipe`: the built-in rules, to be read and edited.
+
+use gpu_init::Recipe;
+
+use crate::commands::rules::recipe;
+use crate::terminal::output::print;
+
+/// Print a recipe, a rules file for `gpu-init model --rules`; without a name, list them.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Which one.
+    #[arg(value_parser = recipe)]
+    name: Option<Recipe>,
+}
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    match args.name {
+        Some(recipe) => print(recipe.text()),
+        None => {
+            let lines = Recipe::ALL.map(|recipe| format!("{:<8} {}\n", recipe.name(), recipe.summary()));
+            print(&lines.concat())
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! `gpu-init shader`: the WGSL as it is given to the driver.
+
+use clap::ValueEnum;
+use gpu_init::{MulAdd, Multiply, shader};
+
+use crate::terminal::output::print;
+
+/// Print a shader, whole: valid WebGPU as it stands.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Which one.
+    #[arg(default_value = "fill")]
+    shader: Shader,
+    /// With 64-bit integers (wgpu's SHADER_INT64, not in WebGPU) instead of 16-bit limbs.
+    #[arg(long)]
+    int64: bool,
+    /// How the fill shader keeps compilers from fusing and reordering.
+    #[arg(long, value_enum, default_value_t = Guard::Guarded)]
+    mul_add: Guard,
+}
+
+/// `MulAdd` by name.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Guard {
+    /// Not at all: llvmpipe and SwiftShader get this one.
+    Plain,
+    /// From fusing: other drivers of Vulkan get this one.
+    Unfused,
+    /// From both: any.
+    Guarded,
+}
+
+impl From<Guard> for MulAdd {
+    fn from(guard: Guard) -> Self {
+        match guard {
+            Guard::Plain => MulAdd::Plain,
+            Guard::Unfused => MulAdd::Unfused,
+            Guard::Guarded => MulAdd::Guarded,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Shader {
+    /// Entry points fill, fill_words, fill_slice and fill_many.
+    Fill,
+    /// Entry point fingerprint.
+    Fingerprint,
+    /// Entry point stats.
+    Stats,
+}
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    let multiply = if args.int64 { Multiply::Int64 } else { Multiply::Limbs };
+    print(&match args.shader {
+        Shader::Fill => shader::fill_with(multiply, args.mul_add.into()),
+        Shader::Fingerprint => shader::fingerprint(multiply),
+        Shader::Stats => shader::stats(),
+    })
+}

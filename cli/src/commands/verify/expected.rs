@@ -1,0 +1,111 @@
+//! What the tensors of a file are to be: the plan that rules make of them.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use gpu_init::{DType, Plan, PlanEntry};
+
+use crate::checkpoint::{Stored, fillable, source_ties, ties};
+use crate::commands::verify::part::Part;
+use crate::commands::verify::rules::Sourced;
+
+/// Names that share a tensor with another one, and that one's.
+pub(super) struct Ties<'a> {
+    pub(super) all: Vec<(&'a str, &'a str)>,
+    /// Those that do not come of the rules.
+    of_source: Vec<(&'a str, &'a str)>,
+}
+
+impl<'a> Ties<'a> {
+    pub(super) fn of(metadata: &'a BTreeMap<String, String>, is_tensor: impl Fn(&str) -> bool) -> anyhow::Result<Self> {
+        let all: Vec<_> = ties(metadata, is_tensor).collect();
+        let of_source = source_ties(metadata, &all)?;
+        Ok(Ties { all, of_source })
+    }
+}
+
+/// The plan of a file's tensors, by their names and those tied to them.
+pub(super) struct Expected {
+    plan: Plan,
+    by_name: HashMap<String, usize>,
+}
+
+impl Expected {
+    pub(super) fn new<'a>(
+        stored: impl Iterator<Item = &'a Stored>,
+        part: Option<&Part>,
+        ties: &Ties<'_>,
+        Sourced { rules, .. }: &Sourced,
+    ) -> anyhow::Result<Self> {
+        let mut listed: Vec<(String, Vec<usize>, Option<DType>)> = match part {
+            Some(part) => {
+                let whole = part.whole.iter();
+                whole.map(|(name, whole)| (name.clone(), whole.shape.clone(), Some(whole.dtype))).collect()
+            }
+            None => stored
+                .filter_map(|stored| Some((stored.name.clone(), stored.shape.clone(), Some(fillable(stored.dtype)?))))
+                .collect(),
+        };
+        // Tied names were listed when the model was made, and count as layers and as a bias' weight.
+        let by_name: HashMap<&str, usize> =
+            listed.iter().enumerate().map(|(i, (name, ..))| (name.as_str(), i)).collect();
+        let of = |&(alias, owner): &(&str, &str)| {
+            let (_, shape, dtype) = &listed[*by_name.get(owner)?];
+            Some((alias.to_owned(), shape.clone(), *dtype))
+        };
+        let mut tied = ties.all.iter().filter_map(of).collect();
+        listed.append(&mut tied);
+        let rules = rules.clone().with_tied(ties.of_source.iter().map(|&(alias, owner)| (owner, alias)));
+        let mut plan = Plan::new(listed, &rules)?;
+        if let Some(Part { rank, world, .. }) = part {
+            plan = plan.shard(*rank, *world)?;
+        }
+        let mut by_name = HashMap::new();
+        for (i, entry) in plan.entries().iter().enumerate() {
+            by_name.extend([&entry.name].into_iter().chain(&entry.aliases).map(|name| (name.clone(), i)));
+        }
+        Ok(Expected { plan, by_name })
+    }
+
+    /// What a tensor of the file is to be, if it is one of the plan's, of its type and shape.
+    pub(super) fn of(&self, stored: &Stored) -> Option<&PlanEntry> {
+        self.entry(&stored.name).filter(|entry| mismatch(entry, stored).is_none())
+    }
+
+    /// Tensors that are missing, too many, or of other types and shapes.
+    pub(super) fn problems<'a>(
+        &self,
+        stored: impl Iterator<Item = &'a Stored>,
+        metadata: &BTreeMap<String, String>,
+    ) -> Vec<String> {
+        let (mut problems, mut there) = (Vec::new(), HashSet::new());
+        for stored in stored {
+            there.insert(stored.name.as_str());
+            match self.entry(&stored.name) {
+                Some(entry) => problems.extend(mismatch(entry, stored)),
+                None if fillable(stored.dtype).is_none() => {}
+                None => problems.push(format!("{}: the rules give this file nothing of it", stored.name)),
+            }
+        }
+        for PlanEntry { name, aliases, .. } in self.plan.entries() {
+            if there.contains(name.as_str()) || aliases.iter().any(|alias| there.contains(alias.as_str())) {
+                continue;
+            }
+            problems.push(match metadata.get(name) {
+                Some(owner) => format!("{name}: the file has it tied to {owner}, and the rules as a tensor of its own"),
+                None => format!("{name}: it is missing"),
+            });
+        }
+        problems
+    }
+
+    fn entry(&self, name: &str) -> Option<&PlanEntry> {
+        self.by_name.get(name).map(|&i| &self.plan.entries()[i])
+    }
+}
+
+fn mismatch(entry: &PlanEntry, stored: &Stored) -> Option<String> {
+    let Stored { name, dtype, shape, .. } = stored;
+    let expected = entry.parameter.local_shape().ok()?;
+    let same = expected.dims() == shape && fillable(*dtype) == Some(entry.fill.dtype);
+    (!same).then(|| format!("{name}: it is {dtype} {shape:?}, and by the rules {} {expected}", entry.fill.dtype))
+}

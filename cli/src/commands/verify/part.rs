@@ -1,0 +1,96 @@
+//! The part of a model that a file of one process of several has, as its metadata says.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, anyhow, bail};
+use gpu_init::{DType, Initializer, Parameter, Shard};
+
+use crate::checkpoint::{Stored, fillable, read_list};
+
+#[derive(Debug)]
+pub(super) struct Part {
+    /// Below `world`.
+    pub(super) rank: u64,
+    pub(super) world: u64,
+    /// The tensors of the whole model.
+    pub(super) whole: BTreeMap<String, Whole>,
+}
+
+/// A tensor of the whole model.
+#[derive(Debug)]
+pub(super) struct Whole {
+    pub(super) dtype: DType,
+    pub(super) shape: Vec<usize>,
+}
+
+impl Part {
+    /// None for a file that has all of its tensors.
+    pub(super) fn of(metadata: &BTreeMap<String, String>) -> anyhow::Result<Option<Self>> {
+        // Adapters of others have a rank, too.
+        let (rank, world, whole) = match ["rank", "world_size", "whole"].map(|key| metadata.get(key)) {
+            [_, None, None] => return Ok(None),
+            [Some(rank), Some(world), Some(whole)] => (rank, world, whole),
+            _ => bail!("it records only some of rank, world_size and whole; write the model again"),
+        };
+        let number = |key: &str, text: &str| {
+            let number = text.parse::<u64>();
+            number.map_err(|_| anyhow!("the {key} that it records is {text:?}, no number; write the model again"))
+        };
+        let (rank, world) = (number("rank", rank)?, number("world_size", world)?);
+        if rank >= world {
+            bail!("it records rank {rank} of {world}, and ranks count from 0; write the model again");
+        }
+        let listed = read_list(whole.as_bytes(), None).context("the whole model that it records")?.tensors;
+        let mut whole = BTreeMap::new();
+        for entry in listed {
+            let name = entry.name;
+            let dtype = entry.dtype.with_context(|| {
+                format!("tensor {name:?} of the whole model that it records has no dtype; write the model again")
+            })?;
+            whole.insert(name, Whole { dtype, shape: entry.shape });
+        }
+        Ok(Some(Part { rank, world, whole }))
+    }
+
+    /// Name, type and shape of each tensor of the whole model.
+    pub(super) fn described(&self) -> impl ExactSizeIterator<Item = (String, String, Vec<usize>)> {
+        self.whole.iter().map(|(name, Whole { dtype, shape })| (name.clone(), dtype.to_string(), shape.clone()))
+    }
+
+    fn places(&self, stored: &Stored) -> anyhow::Result<Parameter> {
+        let Stored { name, shape, .. } = stored;
+        let (rank, world) = (self.rank, self.world);
+        let whole = self.whole.get(name);
+        let whole = whole.with_context(|| format!("tensor {name:?} is not in the whole model that it records"))?;
+        if fillable(stored.dtype) != Some(whole.dtype) {
+            let (is, recorded) = (stored.dtype, whole.dtype);
+            bail!(
+                "tensor {name:?}: it is {is}, and {recorded} in the whole model that it records; write the model again"
+            );
+        }
+        let parameter = Parameter::new(&whole.shape[..], Initializer::ZEROS);
+        let differ = (0..shape.len()).filter(|&dim| whole.shape.get(dim) != Some(&shape[dim])).collect::<Vec<_>>();
+        match differ[..] {
+            [] if shape.len() == whole.shape.len() => return Ok(parameter),
+            [dim] if shape.len() == whole.shape.len() => {
+                let range = Shard { dim, rank, world }.range(whole.shape[dim] as u64);
+                if range.end - range.start == shape[dim] as u64 {
+                    return Ok(parameter.slice(dim, range));
+                }
+            }
+            _ => {}
+        }
+        bail!(
+            "tensor {name:?}: {shape:?} is not what rank {rank} of {world} has of {:?}; write the model again",
+            whole.shape
+        )
+    }
+}
+
+/// Where the elements of a file's tensor are in the whole one: a parameter of that shape, cut as it is.
+pub(super) fn places(part: Option<&Part>, stored: &Stored) -> anyhow::Result<Parameter> {
+    match part {
+        Some(part) => part.places(stored),
+        None => Ok(Parameter::new(&stored.shape[..], Initializer::ZEROS)),
+    }
+}

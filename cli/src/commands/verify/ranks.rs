@@ -1,0 +1,79 @@
+//! A folder of the files of several processes: each of them, and that together they are one model.
+
+use anyhow::{Context, bail};
+use gpu_init::Fingerprint;
+
+use crate::checkpoint::{Checkpoint, SHAPES, SLICES, SOURCE_TIES, Shard, Slices};
+use crate::commands::verify::Examination;
+use crate::commands::verify::examine::examine;
+use crate::commands::verify::part::Part;
+use crate::commands::verify::rules::Given;
+use crate::commands::verify::work::Budget;
+use crate::terminal::progress::bar;
+
+/// What all files of a model say alike.
+const COMMON: [&str; 7] = ["seed", "rules", "stream_version", "world_size", "whole", SHAPES, SOURCE_TIES];
+
+/// Every rank's file, one after the other; what a tensor is to have is asked of its own metadata.
+pub(super) fn examine_all(slices: &Slices, given: &Given, budget: &mut Budget) -> anyhow::Result<Examination> {
+    let (files, bytes) = slices.files()?;
+    let progress = bar("verifying", bytes);
+    let mut all: Option<Examination> = None;
+    for (path, rank) in files.iter().zip(0u64..) {
+        let shard = Shard::open(path)?;
+        let shown = path.display();
+        let mut problems = slices.problems(&shard);
+        let part = Part::of(&shard.metadata).with_context(|| format!("cannot verify {shown}"))?;
+        match part {
+            Some(part) if (part.rank, part.world) == (rank, slices.world) => {
+                if !slices.agrees_with(part.described()) {
+                    problems.push(format!("{shown}: the whole model that it records is not that of {SLICES}"));
+                }
+            }
+            Some(Part { rank, world, .. }) => {
+                bail!("cannot verify {shown}: it records rank {rank} of {world}; write it again as its name says")
+            }
+            None => bail!("cannot verify {shown}: it records no rank; write it again as its name says"),
+        }
+        let mut one = examine(Checkpoint { shards: vec![shard] }, given, budget, &progress)?;
+        one.problems.append(&mut problems);
+        all = Some(match all {
+            Some(all) => all.join(one, &shown.to_string()),
+            None => one,
+        });
+    }
+    progress.finish_and_clear();
+    let Some(mut all) = all else { bail!("{SLICES} is of no ranks; write the model again") };
+    // Of the first rank alone.
+    for key in ["rank", "fingerprint"] {
+        all.metadata.remove(key);
+    }
+    Ok(all)
+}
+
+impl Examination {
+    /// With another rank's, the file `shown`.
+    fn join(mut self, mut other: Examination, shown: &str) -> Self {
+        for key in COMMON.into_iter().filter(|&key| self.metadata.get(key) != other.metadata.get(key)) {
+            self.problems.push(format!("{shown}: its {key} is not rank 0's"));
+        }
+        self.problems.append(&mut other.problems);
+        self.unchecked.append(&mut other.unchecked);
+        self.files += other.files;
+        self.tensors.append(&mut other.tensors);
+        self.fingerprint += other.fingerprint;
+        self.recorded = sum(self.recorded, other.recorded);
+        self.matches = match (self.matches, other.matches) {
+            (Some(false), _) | (_, Some(false)) => Some(false),
+            (Some(true), Some(true)) => Some(true),
+            _ => None,
+        };
+        self
+    }
+}
+
+/// The parts' fingerprints add up to the whole's, those recorded too.
+fn sum(a: Option<String>, b: Option<String>) -> Option<String> {
+    let parse = |text: String| u64::from_str_radix(&text, 16).ok().map(Fingerprint);
+    Some((parse(a?)? + parse(b?)?).to_string())
+}

@@ -1,0 +1,173 @@
+//! What `gpu-init verify` prints.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use gpu_init::{Fingerprint, Stats};
+use serde_json::{Value, json};
+
+use crate::commands::verify::compare::{Compared, Verdict};
+use crate::commands::verify::{Examination, Examined};
+use crate::terminal::output::{binary_bytes, gb_per_s, grouped, printable, row, shortened};
+
+pub(super) struct Report<'a> {
+    pub(super) model: &'a Path,
+    /// How many processes wrote it, if they were several.
+    pub(super) ranks: Option<u64>,
+    pub(super) examination: Examination,
+    pub(super) seconds: f64,
+}
+
+impl Report<'_> {
+    pub(super) fn json(&self, verbose: bool) -> Value {
+        let Examination { files, tensors, fingerprint, recorded, shapes, recorded_shapes, .. } = &self.examination;
+        let Examination { rules, matches, problems, unchecked, metadata, .. } = &self.examination;
+        let (bytes, stats) = (self.bytes(), self.stats());
+        let mut report = json!({
+            "model": self.model.display().to_string(),
+            "files": files,
+            "tensors": self.tensors(),
+            "not_checked": self.not_checked(),
+            "elements": stats.map_or(0, |stats| stats.count),
+            "bytes": bytes,
+            "seconds": self.seconds,
+            "gb_per_s": gb_per_s(bytes, self.seconds),
+            "mean": stats.map(|stats| stats.mean),
+            "std": stats.map(|stats| stats.std),
+            "min": stats.map(|stats| stats.min),
+            "max": stats.map(|stats| stats.max),
+            "nan": stats.map(|stats| stats.nan),
+            "infinite": stats.map(|stats| stats.infinite),
+            "metadata": metadata,
+            "rules": rules.as_ref().map(|(_, source)| source),
+            "seed": rules.as_ref().map(|(seed, _)| seed),
+            "matches_rules": matches,
+            "fingerprint": fingerprint.to_string(),
+            "recorded_fingerprint": recorded,
+            "shapes_fingerprint": shapes.to_string(),
+            "recorded_shapes_fingerprint": recorded_shapes,
+            "agrees": self.examination.agrees(),
+            "problems": problems,
+            "unchecked": unchecked,
+        });
+        if let Some(ranks) = self.ranks {
+            report["world_size"] = ranks.into();
+        }
+        if verbose {
+            report["each"] = tensors.iter().map(Examined::json).collect();
+        }
+        report
+    }
+
+    pub(super) fn text(&self, verbose: bool) -> String {
+        let Examination { files, tensors, fingerprint, recorded, shapes, recorded_shapes, .. } = &self.examination;
+        let mut text = format!("{}\n", printable(&self.model.display().to_string()));
+        if verbose {
+            text.extend(tensors.iter().map(Examined::line));
+        }
+        let (bytes, stats, others) = (self.bytes(), self.stats(), self.not_checked());
+        let not_checked = if others == 0 { String::new() } else { format!(", {others} of other types not checked") };
+        let ranks = if self.ranks.is_some() { format!(" in {files} files, one of each rank") } else { String::new() };
+        text += &row("tensors", format!("{}{ranks}{not_checked}", self.tensors()));
+        text += &row("elements", grouped(stats.map_or(0, |stats| stats.count)));
+        text += &row("bytes", format!("{} ({})", grouped(bytes), binary_bytes(bytes)));
+        text += &row("time", format!("{:.3} s ({:.2} GB/s)", self.seconds, gb_per_s(bytes, self.seconds)));
+        if let Some(Stats { mean, std, min, max, nan, infinite, .. }) = stats {
+            text += &row("values", format!("mean {mean:.6e}, std {std:.6e}, {min:e} to {max:e}"));
+            text += &row("NaN, inf", format!("{nan}, {infinite}"));
+        }
+        text += &row("rules", self.rules());
+        text += &row("fingerprint", beside(fingerprint, recorded, "none recorded"));
+        text += &row("shapes", beside(shapes, recorded_shapes, "not recorded"));
+        text.extend(self.examination.unchecked.iter().map(|what| row("unchecked", printable(what))));
+        text
+    }
+
+    /// Whether all is as the rules give.
+    fn rules(&self) -> String {
+        let Examination { rules, recorded, matches, .. } = &self.examination;
+        let Some((seed, source)) = rules else {
+            let fingerprint = if recorded.is_some() { "only the fingerprint is checked" } else { "nothing is checked" };
+            return format!("none recorded, so {fingerprint}; pass --rules or --recipe");
+        };
+        let source = printable(source);
+        match matches {
+            Some(true) => format!("every element is what {source} and seed {seed} give"),
+            Some(false) => format!("not what {source} and seed {seed} give"),
+            None => format!("not checked against {source}, seed {seed}"),
+        }
+    }
+
+    /// By their names, as ranks have slices of the same ones.
+    fn tensors(&self) -> usize {
+        self.examination.tensors.iter().map(|one| &one.stored.name).collect::<BTreeSet<_>>().len()
+    }
+
+    fn not_checked(&self) -> usize {
+        self.examination.tensors.iter().filter(|one| one.compared.is_none()).count()
+    }
+
+    fn bytes(&self) -> u64 {
+        self.examination.tensors.iter().map(|one| one.stored.bytes.end - one.stored.bytes.start).sum()
+    }
+
+    fn stats(&self) -> Option<Stats> {
+        let compared = self.examination.tensors.iter().filter_map(|one| one.compared.as_ref());
+        compared.map(|compared| compared.stats).reduce(|all, one| all.join(&one))
+    }
+}
+
+/// A fingerprint and the one that is recorded.
+fn beside(is: &Fingerprint, recorded: &Option<String>, none: &str) -> String {
+    match recorded {
+        Some(recorded) if *recorded == is.to_string() => format!("{is}, as recorded"),
+        Some(recorded) => format!("{is}, recorded {}", printable(recorded)),
+        None => format!("{is}, {none}"),
+    }
+}
+
+impl Examined {
+    fn json(&self) -> Value {
+        let Examined { stored, matches, compared } = self;
+        let stats = compared.as_ref().map(|compared| compared.stats);
+        let difference = compared.as_ref().and_then(|compared| compared.expected.as_ref()?.difference.as_ref());
+        json!({
+            "name": stored.name,
+            "dtype": stored.dtype.to_string(),
+            "shape": stored.shape,
+            "fingerprint": compared.as_ref().map(|compared| compared.fingerprint.to_string()),
+            "mean": stats.map(|stats| stats.mean),
+            "std": stats.map(|stats| stats.std),
+            "min": stats.map(|stats| stats.min),
+            "max": stats.map(|stats| stats.max),
+            "nan": stats.map(|stats| stats.nan),
+            "infinite": stats.map(|stats| stats.infinite),
+            "matches_rules": matches,
+            "difference": difference.map(|difference| json!({
+                "elements": difference.count,
+                "first": difference.place,
+                "value": difference.is.1,
+                "bits": difference.is.0,
+                "expected_value": difference.expected.1,
+                "expected_bits": difference.expected.0,
+            })),
+        })
+    }
+
+    fn line(&self) -> String {
+        let Examined { stored, compared, .. } = self;
+        let measured = match compared {
+            Some(Compared { fingerprint, stats: Stats { mean, std, min, max, .. }, expected }) => {
+                let verdict = match expected {
+                    Some(Verdict { difference: Some(difference), .. }) => format!("  {} differ", difference.count),
+                    Some(Verdict { disagreement: Some(_), .. }) => "  not its law".to_owned(),
+                    _ => String::new(),
+                };
+                format!("{fingerprint}  mean {mean:>13.6e}  std {std:.6e}  {min:e} to {max:e}{verdict}")
+            }
+            None => "not checked".to_owned(),
+        };
+        let (dtype, shape) = (stored.dtype.to_string(), shortened(&format!("{:?}", stored.shape)));
+        format!("  {dtype:<4} {shape:<20} {measured}  {}\n", shortened(&printable(&stored.name)))
+    }
+}

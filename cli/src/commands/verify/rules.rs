@@ -1,0 +1,88 @@
+//! Seed and rules to verify against: the command line's, else those that the file records.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use anyhow::{Context, anyhow, bail};
+use gpu_init::{Recipe, Rules};
+
+use crate::commands::rules::{LARGEST, read_text, recipe};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Rules in TOML to verify against, instead of those that the file records.
+    #[arg(long, value_name = "FILE", conflicts_with = "recipe")]
+    rules: Option<PathBuf>,
+    /// Built-in rules, instead of those that the file records: xavier, gpt2, llama, bert, resnet or vit.
+    #[arg(long, value_name = "NAME", value_parser = recipe)]
+    recipe: Option<Recipe>,
+    /// The seed, instead of the one that the file records, or else the rules'.
+    #[arg(long)]
+    seed: Option<u64>,
+}
+
+/// What the command line says of them.
+pub(super) struct Given {
+    rules: Option<Sourced>,
+    seed: Option<u64>,
+}
+
+/// Rules with their seed, and where they are from.
+#[derive(Debug, Clone)]
+pub(super) struct Sourced {
+    pub(super) rules: Rules,
+    pub(super) source: String,
+}
+
+impl Given {
+    pub(super) fn read(args: &Args) -> anyhow::Result<Self> {
+        let rules = match (&args.rules, &args.recipe) {
+            (Some(path), _) => {
+                let source = path.display().to_string();
+                Some(Sourced { rules: read_text(path)?.parse().with_context(|| source.clone())?, source })
+            }
+            (None, Some(recipe)) => {
+                Some(Sourced { rules: recipe.rules(), source: format!("recipe {}", recipe.name()) })
+            }
+            (None, None) => None,
+        };
+        Ok(Given { rules, seed: args.seed })
+    }
+
+    /// Whether the command line has rules.
+    pub(super) fn has_rules(&self) -> bool {
+        self.rules.is_some()
+    }
+
+    /// Whether the command line says anything.
+    pub(super) fn is_specified(&self) -> bool {
+        self.rules.is_some() || self.seed.is_some()
+    }
+
+    /// These, or what they leave open by a file's metadata; none if neither has rules.
+    pub(super) fn or_recorded(&self, metadata: &BTreeMap<String, String>) -> anyhow::Result<Option<Sourced>> {
+        let recorded = metadata.get("rules");
+        let Sourced { rules, source } = match (&self.rules, recorded) {
+            (Some(rules), _) => rules.clone(),
+            (None, Some(text)) if text.len() as u64 > LARGEST => {
+                bail!("the rules that it records have over {LARGEST} bytes; pass others with --rules or --recipe")
+            }
+            (None, Some(text)) => {
+                let rules = text.parse().context("the rules that it records are none; pass --rules or --recipe")?;
+                Sourced { rules, source: "the file's own rules".to_owned() }
+            }
+            (None, None) => match self.seed {
+                Some(seed) => bail!("it records no rules for seed {seed}; pass --rules or --recipe"),
+                None => return Ok(None),
+            },
+        };
+        let seed = match (self.seed, metadata.get("seed")) {
+            (Some(seed), _) => seed,
+            (None, Some(text)) => text.parse().map_err(|_| {
+                anyhow!("the seed that it records is {text:?}, and seeds are 0 to 2^64 - 1; pass --seed")
+            })?,
+            (None, None) => rules.seed(),
+        };
+        Ok(Some(Sourced { rules: rules.with_seed(seed).with_listed_dtypes(), source }))
+    }
+}

@@ -1,0 +1,7 @@
+//! What a person sees and types: output, progress, signals.
+
+pub(crate) mod histogram;
+pub(crate) mod output;
+pub(crate) mod plan_table;
+pub(crate) mod progress;
+pub(crate) mod signals;

@@ -1,0 +1,174 @@
+//! Ctrl-C and SIGTERM: work ends between two of its steps, or is ended from outside where a step takes too long.
+
+use std::fs;
+use std::io;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::terminal::output::complain;
+
+/// Number of the first signal; 0 until then.
+static SIGNAL: AtomicI32 = AtomicI32::new(0);
+
+/// Every temporary file of this process, and the folder that it made, there or not, in the order of their making.
+static TEMPORARIES: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+/// Held while files get their names, and by the thread that ends the process: neither happens during the other.
+static ENDING: Mutex<()> = Mutex::new(());
+
+/// Steps under way that cannot end by themselves.
+static ENDLESS: AtomicU32 = AtomicU32::new(0);
+
+/// A step that does not hear [`go_on`]: on Unix a signal ends the process at once until this is dropped, elsewhere the
+/// second one does, as always.
+pub(crate) struct Endless(());
+
+impl Endless {
+    pub(crate) fn new() -> Self {
+        ENDLESS.fetch_add(1, Ordering::Relaxed);
+        Endless(())
+    }
+}
+
+impl Drop for Endless {
+    fn drop(&mut self) {
+        ENDLESS.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Whether to go on.
+pub(crate) fn go_on() -> ControlFlow<()> {
+    if SIGNAL.load(Ordering::Relaxed) == 0 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+}
+
+/// What shells give for a process that a signal ended: 130 for Ctrl-C, 143 for SIGTERM. None without a signal.
+pub(crate) fn exit_code() -> Option<u8> {
+    match SIGNAL.load(Ordering::Relaxed) {
+        0 => None,
+        signal => Some(128 + signal as u8),
+    }
+}
+
+/// Makes a file, or an empty folder, that is to go if the process is ended before it removes, renames or fills it.
+pub(crate) fn make<T>(make: impl FnOnce() -> io::Result<T>, path: impl FnOnce(&T) -> PathBuf) -> io::Result<T> {
+    // Nothing ends the process before it is known.
+    let mut temporaries = locked(&TEMPORARIES);
+    let made = make()?;
+    temporaries.push(path(&made));
+    Ok(made)
+}
+
+/// While this is held no signal ends the process.
+pub(crate) fn hold() -> MutexGuard<'static, ()> {
+    locked(&ENDING)
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Removes files, and folders that are empty then.
+fn remove(temporaries: &[PathBuf]) {
+    // A folder was made before what is in it.
+    temporaries.iter().rev().for_each(|path| _ = fs::remove_file(path).or_else(|_| fs::remove_dir(path)));
+}
+
+/// Ends the process as if its work had ended by itself.
+fn end(signal: i32) -> ! {
+    let _held = hold();
+    remove(&locked(&TEMPORARIES));
+    complain("error: interrupted; what was not saved as a whole is not kept");
+    exit(128 + signal)
+}
+#[cfg(unix)]
+use unix::exit;
+#[cfg(unix)]
+pub(crate) use unix::listen_to_ctrl_c;
+
+#[cfg(unix)]
+mod unix {
+    use std::sync::Arc;
+    use std::sync::atomic::Ordering;
+    use std::sync::mpsc;
+    use std::thread;
+    use std::time::{Duration, Instant};
+
+    use anyhow::Context;
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
+    use signal_hook::iterator::Signals;
+
+    use super::{ENDLESS, SIGNAL, end};
+
+    /// Without destructors: other threads, a driver's too, still run.
+    pub(super) use signal_hook::low_level::exit;
+
+    /// Time for the work to end by itself: on a slow machine a step of a large orthogonal matrix takes seconds.
+    const GRACE: Duration = Duration::from_secs(10);
+
+    /// Signals within that time are one: launchers and `timeout` pass it on to a process that had it from the terminal.
+    const ONE_PRESS: Duration = Duration::from_millis(500);
+
+    /// From here on [`go_on`](super::go_on) hears signals. Where no thread can be had they end the process as they do by
+    /// default.
+    pub(crate) fn listen_to_ctrl_c() -> anyhow::Result<()> {
+        let (sender, receiver) = mpsc::channel();
+        let listener = thread::Builder::new().name("signals".to_owned());
+        if listener.spawn(move || _ = receiver.recv().map(listen)).is_ok() {
+            let signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).context("cannot listen to Ctrl-C")?;
+            sender.send(signals).context("cannot listen to Ctrl-C")?;
+        }
+        // A file beyond `ulimit -f` is an error of the write, not the end of the process.
+        signal_hook::flag::register(SIGXFSZ, Arc::default()).context("cannot listen to signals")?;
+        Ok(())
+    }
+
+    fn listen(mut signals: Signals) {
+        let Some(signal) = signals.forever().next() else { return };
+        SIGNAL.store(signal, Ordering::Relaxed);
+        let since = Instant::now();
+        loop {
+            let again = signals.pending().next().is_some() && since.elapsed() > ONE_PRESS;
+            if again || since.elapsed() > GRACE || ENDLESS.load(Ordering::Relaxed) > 0 {
+                end(signal);
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+#[cfg(not(unix))]
+use std::process::exit;
+
+/// From here on [`go_on`] hears Ctrl-C; another one ends the process.
+#[cfg(not(unix))]
+pub(crate) fn listen_to_ctrl_c() -> anyhow::Result<()> {
+    use anyhow::Context;
+    const INTERRUPT: i32 = 2;
+    let hear = || match SIGNAL.swap(INTERRUPT, Ordering::Relaxed) {
+        0 => {}
+        signal => end(signal),
+    };
+    ctrlc::set_handler(hear).context("cannot listen to Ctrl-C")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_was_made_goes_last_and_only_if_it_is_empty() {
+        let folder = tempfile::tempdir().unwrap();
+        let (made, file) = (folder.path().join("made"), folder.path().join("made/file"));
+        for others in [false, true] {
+            fs::create_dir(&made).unwrap();
+            fs::write(&file, "").unwrap();
+            if others {
+                fs::write(made.join("another process' file"), "").unwrap();
+            }
+            remove(&[made.clone(), file.clone(), folder.path().join("nothing")]);
+            assert_eq!((made.exists(), file.exists()), (others, false));
+        }
+    }
+}

@@ -1,0 +1,370 @@
+//! The matrices on the host. Twin: `shaders/orthogonal.wgsl`.
+//!
+//! A panel of [`LANES`] columns is computed side by side in arrays, which the compiler turns into the vector
+//! instructions of the machine; a lane never sees another one, so what comes out does not depend on them.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use crate::cpu::fill::fill;
+use crate::cpu::vectors::{Vectorize, vectorized};
+use crate::cpu::zeroed;
+use crate::distribution::orthogonal::{BLOCK, Orthogonal, PARTS, Place, RUN};
+use crate::progress::Progress;
+use crate::reduce::reduce_lanes;
+use crate::stream::sample::{SQRT_GUESS, SQRT_Q1, SQRT_Q2, SQRT_Q3, SQRT_Q4, mul_add};
+use crate::{DType, Distribution, Element, Fill, Result};
+
+/// Columns of a panel: the widest vectors hold 16 floats. Reflections of a block belong to the same columns.
+const LANES: usize = BLOCK;
+/// Rows times blocks applied between two reports of progress: about 1 GFLOP.
+const WAVE: u64 = 1 << 20;
+/// Elements of the matrices held at once, if there are several.
+const GROUP: usize = 1 << 20;
+
+/// An entry of each column of a panel, or of each reflection of a block.
+type Row = [f32; LANES];
+
+/// Reflections of a matrix, as many as a block has; beyond the last one they are the identity.
+pub(crate) struct Block {
+    /// Their first row, which has the first one's first entry.
+    first: usize,
+    /// Rows from `first` on of the vectors side by side.
+    vectors: Vec<Row>,
+    /// Products of the vectors with each other; on the diagonal what divides by half of it.
+    gram: [Row; BLOCK],
+    /// What the columns of Q of the same numbers are multiplied by.
+    pub(crate) signs: Row,
+}
+
+impl Orthogonal {
+    /// Puts the entries among `law`'s elements into `out`, on all cores. What is no matrix's stays as it is.
+    ///
+    /// # Errors
+    /// [`Error::HostOutOfMemory`](crate::Error::HostOutOfMemory), and [`Error::Interrupted`](crate::Error::Interrupted)
+    /// if `progress` broke off; what `out` then holds is not specified.
+    pub(crate) fn put<T: Element>(&self, law: &Fill, gain: f32, out: &mut [T], progress: &mut Progress) -> Result<()> {
+        // What lies between runs is made, too, and left out.
+        let between = law.index(law.len - 1) + 1 - law.first;
+        let wanted = self.rows_of(law.first, between);
+        if wanted.is_empty() {
+            return progress.add(law.len);
+        }
+        let (height, rows) = (self.height(), u64::from(self.rows));
+        let (first_matrix, end_matrix) = (wanted.start / rows, wanted.end.div_ceil(rows));
+        // Rows of a transposed matrix are columns of Q, and only their panels are needed.
+        let wanted_panels = if self.transposed() && self.batch == 1 {
+            wanted.start as usize / LANES..(wanted.end as usize).div_ceil(LANES)
+        } else {
+            0..self.blocks()
+        };
+        let (blocks, each) = (wanted_panels.end, wanted_panels.len());
+        let cost = |unit: usize| (wanted_panels.start + unit % each + 1) as u64;
+        let matrices = (GROUP / (height * each * LANES)).max(1).min((end_matrix - first_matrix) as usize);
+        let total = (end_matrix - first_matrix) * (0..each).map(cost).sum::<u64>();
+        let (mut done, mut heard) = (0, 0);
+        // Panels of a group of matrices: whole columns first, then their rows go where they belong.
+        let mut panels: Vec<Row> = zeroed(law.operation, (matrices * each * height) as u64)?;
+        for group in (first_matrix..end_matrix).step_by(matrices) {
+            let count = matrices.min((end_matrix - group) as usize);
+            let reflections = (0..count * blocks)
+                .into_par_iter()
+                .with_max_len(1.max(WAVE as usize / (64 * height * BLOCK)))
+                .map(|unit| self.block(law, group + (unit / blocks) as u64, unit % blocks))
+                .collect::<Result<Vec<Block>>>()?;
+            let panels = &mut panels[..count * each * height];
+            // The costliest panels first.
+            let mut work: Vec<_> = panels.chunks_exact_mut(height).enumerate().collect();
+            work.sort_by_key(|&(unit, _)| std::cmp::Reverse(cost(unit)));
+            let mut work = &mut work[..];
+            while !work.is_empty() {
+                let (mut wave, mut applied) = (0, 0);
+                while wave < work.len() && (wave == 0 || applied * (height as u64) < WAVE) {
+                    applied += cost(work[wave].0);
+                    wave += 1;
+                }
+                let (now, later) = work.split_at_mut(wave);
+                now.par_iter_mut().with_max_len((GROUP / 16 / height / LANES).max(1)).for_each(|(unit, panel)| {
+                    let matrix = *unit / each * blocks;
+                    vectorized(Panel { blocks: &reflections[matrix..][..cost(*unit) as usize], rows: panel });
+                });
+                work = later;
+                done += applied;
+                if (done - heard) * height as u64 >= WAVE || done == total {
+                    // Elements done, in proportion.
+                    let share = |part: u64| (u128::from(law.len) * u128::from(part) / u128::from(total)) as u64;
+                    progress.add(share(done) - share(heard))?;
+                    heard = done;
+                }
+            }
+            let part = group * rows..(group + count as u64) * rows;
+            law.elements().for_each_run(out, |first, run| {
+                self.write(first, gain, part.clone(), wanted_panels.clone(), panels, run);
+            });
+        }
+        Ok(())
+    }
+
+    /// The reflections `index` BLOCK and on of a matrix.
+    pub(crate) fn block(&self, law: &Fill, matrix: u64, index: usize) -> Result<Block> {
+        let (height, width, first) = (self.height(), self.width(), index * BLOCK);
+        let rows = height - first;
+        let mut block = Block {
+            first,
+            vectors: zeroed(law.operation, rows as u64)?,
+            gram: [[0.0; LANES]; BLOCK],
+            signs: [1.0; LANES],
+        };
+        let mut normals: Vec<f32> = zeroed(law.operation, rows as u64)?;
+        for q in 0..BLOCK.min(width - first) {
+            let number = matrix * width as u64 + (first + q) as u64;
+            let law = Fill {
+                distribution: Distribution::Normal { mean: 0.0, std: 1.0 },
+                dtype: DType::F32,
+                first: 4 * number * self.quads() as u64 + first as u64,
+                len: rows as u64,
+                runs: None,
+                zeros: None,
+                ..*law
+            };
+            fill(&law, &mut normals, &mut Progress::silent())?;
+            normals[..q].fill(0.0);
+            let (sign, scale, head) = reflection(&normals, q);
+            block.signs[q] = sign;
+            for (row, x) in block.vectors.iter_mut().zip(&normals) {
+                row[q] = x * scale;
+            }
+            block.vectors[q][q] = head;
+        }
+        vectorized(Gram(&mut block));
+        Ok(block)
+    }
+
+    /// Puts the entries of rows `part` of all matrices where `out`, elements from `first` on, has them; `panels` are those
+    /// of `indices` of each.
+    fn write<T: Element>(
+        &self,
+        first: u64,
+        gain: f32,
+        part: Range<u64>,
+        indices: Range<usize>,
+        panels: &[Row],
+        out: &mut [T],
+    ) {
+        let (rows, cols, height) = (u64::from(self.rows), u64::from(self.cols), self.height());
+        let Place { skip, stride, offset, step } = self.place;
+        let [stride, offset, step] = [stride, offset, step].map(u64::from);
+        let transposed = self.transposed();
+        // The entries of row `row` that are among the elements of `part`, the first of which is `from` in its row.
+        let put = |row: u64, from: u64, out: &mut [T]| {
+            let columns = from.saturating_sub(offset).div_ceil(step)
+                ..(from + out.len() as u64).saturating_sub(offset).div_ceil(step).min(cols);
+            let (matrix, row) = ((row - part.start) / rows, (row % rows) as usize);
+            let panels = &panels[matrix as usize * indices.len() * height..];
+            let mut set = |column: usize, entry: f32| {
+                out[(offset + column as u64 * step - from) as usize] = T::round(entry * gain);
+            };
+            let columns = columns.start as usize..columns.end as usize;
+            if transposed {
+                let panel = &panels[(row / LANES - indices.start) * height..][..height];
+                columns.for_each(|column| set(column, panel[column][row % LANES]));
+            } else {
+                columns.for_each(|column| set(column, panels[column / LANES * height + row][column % LANES]));
+            }
+        };
+        let begin = first.max((skip + part.start) * stride);
+        let end = (first + out.len() as u64).min((skip + part.end) * stride);
+        if begin >= end {
+            return;
+        }
+        let out = &mut out[(begin - first) as usize..(end - first) as usize];
+        // The tail of a row that is begun, then whole rows and the head of the last one.
+        let lead = ((stride - begin % stride) % stride).min(out.len() as u64);
+        let (head, body) = out.split_at_mut(lead as usize);
+        if !head.is_empty() {
+            put(begin / stride - skip, begin % stride, head);
+        }
+        let first = (begin + lead) / stride;
+        let spans = body.par_chunks_mut(stride as usize).with_min_len((4096 / stride as usize).max(1));
+        spans.enumerate().for_each(|(i, span)| put(first + i as u64 - skip, 0, span));
+    }
+}
+
+/// 1/sqrt(s) of a positive normal number.
+#[inline(always)]
+fn inverse_sqrt(s: f32) -> f32 {
+    let guess = f32::from_bits(SQRT_GUESS.wrapping_sub(s.to_bits() >> 1));
+    let h = mul_add(-(s * guess), guess, 1.0);
+    let mut q = mul_add(SQRT_Q4, h, SQRT_Q3);
+    q = mul_add(q, h, SQRT_Q2);
+    q = mul_add(q, h, SQRT_Q1);
+    q = mul_add(q, h, 1.0);
+    guess * q
+}
+
+/// Of the reflection of the vector with entries `q` and on of `normals`, zeros before: the sign of its column,
+/// what its vector's entries are multiplied by, and what the first one becomes.
+fn reflection(normals: &[f32], q: usize) -> (f32, f32, f32) {
+    let mut sums = [0f32; crate::reduce::LANES];
+    for chunk in normals.chunks(4 * sums.len()) {
+        for (sum, quad) in sums.iter_mut().zip(chunk.chunks(4)) {
+            for &x in quad {
+                *sum = mul_add(x, x, *sum);
+            }
+        }
+    }
+    let square = reduce_lanes(sums, |a, b| a + b);
+    let x = normals[q];
+    let sign = if x < 0.0 { -1.0 } else { 1.0 };
+    // A vector of one entry, or of none that is not 0, needs no reflection.
+    if q + 1 == normals.len() || square == 0.0 {
+        return (sign, 0.0, 0.0);
+    }
+    let norm = square * inverse_sqrt(square);
+    let sum = norm + x.abs();
+    let scale = inverse_sqrt(norm * sum);
+    (-sign, scale, sum * scale * sign)
+}
+
+/// Adds the products of a run of rows to `sums`, row q being those of reflection q.
+#[inline(always)]
+fn run_products(vectors: &[Row], panel: &[Row], sums: &mut [Row; BLOCK]) {
+    for (q, sum) in sums.iter_mut().enumerate() {
+        let mut s = [0f32; LANES];
+        for (v, p) in vectors.iter().zip(panel) {
+            for lane in 0..LANES {
+                s[lane] = mul_add(v[q], p[lane], s[lane]);
+            }
+        }
+        for lane in 0..LANES {
+            sum[lane] += s[lane];
+        }
+    }
+}
+
+/// V' P, row q being the products of reflection q.
+#[inline(always)]
+fn products(vectors: &[Row], panel: &[Row]) -> [Row; BLOCK] {
+    let mut parts = [[[0f32; LANES]; BLOCK]; PARTS];
+    let ((v_runs, v_rest), (p_runs, p_rest)) = (vectors.as_chunks::<RUN>(), panel.as_chunks::<RUN>());
+    for (i, (v, p)) in v_runs.iter().zip(p_runs).enumerate() {
+        run_products(v, p, &mut parts[i % PARTS]);
+    }
+    run_products(v_rest, p_rest, &mut parts[v_runs.len() % PARTS]);
+    let mut half = PARTS / 2;
+    while half > 0 {
+        let (lower, upper) = parts.split_at_mut(half);
+        for (a, b) in lower.iter_mut().flatten().flatten().zip(upper.iter().flatten().flatten()) {
+            *a += b;
+        }
+        half /= 2;
+    }
+    parts[0]
+}
+
+/// P - V w.
+#[inline(always)]
+fn update(vectors: &[Row], weights: &[Row; BLOCK], panel: &mut [Row]) {
+    for (v, p) in vectors.iter().zip(panel) {
+        let mut u = [[0f32; LANES]; 4];
+        for c in 0..4 {
+            for lane in 0..LANES {
+                u[c][lane] = v[c] * weights[c][lane];
+            }
+        }
+        for q in 4..BLOCK {
+            for lane in 0..LANES {
+                u[q % 4][lane] = mul_add(v[q], weights[q][lane], u[q % 4][lane]);
+            }
+        }
+        for lane in 0..LANES {
+            p[lane] -= (u[0][lane] + u[1][lane]) + (u[2][lane] + u[3][lane]);
+        }
+    }
+}
+
+/// Applies a block's reflections, the last one first, to the rows of a panel from `block.first` on.
+#[inline(always)]
+fn apply(block: &Block, panel: &mut [Row]) {
+    let mut weights = products(&block.vectors, panel);
+    for q in (0..BLOCK).rev() {
+        let (unsolved, solved) = weights.split_at_mut(q + 1);
+        let (w, gram) = (&mut unsolved[q], &block.gram[q]);
+        for (solved, g) in solved.iter().zip(&gram[q + 1..]) {
+            for lane in 0..LANES {
+                w[lane] = mul_add(-g, solved[lane], w[lane]);
+            }
+        }
+        w.iter_mut().for_each(|w| *w *= gram[q]);
+    }
+    update(&block.vectors, &weights, panel);
+}
+
+#[inline(always)]
+fn panel(blocks: &[Block], panel: &mut [Row]) {
+    panel.fill([0.0; LANES]);
+    if let Some(own) = blocks.last() {
+        // Lanes beyond the last column stay what they are and are never read.
+        for (lane, row) in panel[own.first..].iter_mut().take(LANES).enumerate() {
+            row[lane] = own.signs[lane];
+        }
+    }
+    for block in blocks.iter().rev() {
+        apply(block, &mut panel[block.first..]);
+    }
+}
+
+#[inline(always)]
+fn gram(block: &mut Block) {
+    block.gram = products(&block.vectors, &block.vectors);
+    for q in 0..BLOCK {
+        // 1 / (g / 2), where g / 2 is 1 but for rounding.
+        block.gram[q][q] = mul_add(-0.5, block.gram[q][q], 2.0);
+    }
+}
+
+/// [`panel`] as work.
+struct Panel<'a> {
+    blocks: &'a [Block],
+    rows: &'a mut [Row],
+}
+
+impl Vectorize for Panel<'_> {
+    #[inline(always)]
+    fn run(self) {
+        panel(self.blocks, self.rows);
+    }
+}
+
+/// [`gram`] as work.
+struct Gram<'a>(&'a mut Block);
+
+impl Vectorize for Gram<'_> {
+    #[inline(always)]
+    fn run(self) {
+        gram(self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What this machine's vectors give is what the plain compilation gives.
+    #[test]
+    fn every_compilation_gives_the_same_bits() {
+        let law = crate::distribution::orthogonal::tests::parameter(333, 90, 1, 1.0).resolve(1, 2).unwrap();
+        let Distribution::Orthogonal { orthogonal, .. } = law.distribution else { panic!("{law:?}") };
+        let blocks: Vec<_> = (0..orthogonal.blocks()).map(|i| orthogonal.block(&law, 0, i).unwrap()).collect();
+        let (mut plain, mut detected) = (vec![[0f32; LANES]; 333], vec![[0f32; LANES]; 333]);
+        panel(&blocks, &mut plain);
+        vectorized(Panel { blocks: &blocks, rows: &mut detected });
+        assert_eq!(plain, detected);
+        for mut block in blocks {
+            let of_detected = block.gram;
+            gram(&mut block);
+            assert_eq!(block.gram, of_detected);
+        }
+    }
+}

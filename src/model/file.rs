@@ -1,0 +1,271 @@
+//! The rules file: TOML whose every key and value is checked, with the line of what is wrong.
+
+use std::collections::HashSet;
+use std::fmt::Display;
+use std::num::NonZeroU64;
+use std::str::FromStr;
+
+use serde::de::{Deserialize, Deserializer, Error as _, Unexpected, Visitor};
+use toml::Spanned;
+
+use crate::model::pattern::{Pattern, Rank};
+use crate::model::{Formula, Init, Rule, Rules};
+use crate::{DType, Layout};
+
+/// Most rules.
+const MOST: usize = 1000;
+/// Most bytes of all patterns compiled: 1000 of `(^|\.)ln_\w+\.weight$` have 58 MiB, 1000 globs 5.
+const PATTERNS: usize = 64 << 20;
+
+/// The text is no rules file.
+///
+/// ```
+/// let text = "seed = 1\n[[rules]]\nmatch = '*'\ninti = 'zeros'\n";
+/// let error = text.parse::<gpu_init::Rules>().unwrap_err();
+/// assert!(error.to_string().starts_with("cannot read rules, line 4: unknown field `inti`, expected one of "));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("cannot read rules{}: {reason}", line.map(|line| format!(", line {line}")).unwrap_or_default())]
+pub struct ParseRulesError {
+    line: Option<usize>,
+    reason: String,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    seed: Option<u64>,
+    dtype: Option<Text<DType>>,
+    layers: Option<NonZeroU64>,
+    default: Option<Text<Init>>,
+    tied: Option<Vec<Spanned<Vec<String>>>>,
+    #[serde(default)]
+    rules: Vec<Spanned<Table>>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Table {
+    #[serde(rename = "match")]
+    glob: Option<String>,
+    regex: Option<String>,
+    dims: Option<usize>,
+    min_dims: Option<usize>,
+    init: Text<Init>,
+    dtype: Option<Text<DType>>,
+    layout: Option<Text<Layout>>,
+    scale: Option<Scale>,
+    shard: Option<Shard>,
+    zero_row: Option<u64>,
+    name: Option<String>,
+    #[serde(default)]
+    optional: bool,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Shard {
+    dim: usize,
+}
+
+impl FromStr for Rules {
+    type Err = ParseRulesError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wrong = |start: Option<usize>, reason: &str| {
+            let before = start.and_then(|start| text.get(..start));
+            let line = before.map(|before| 1 + before.matches('\n').count());
+            ParseRulesError { line, reason: reason.split_whitespace().collect::<Vec<_>>().join(" ") }
+        };
+        let file: File =
+            toml::from_str(text).map_err(|error| wrong(error.span().map(|span| span.start), error.message()))?;
+        if file.rules.is_empty() && file.default.is_none() {
+            return Err(wrong(None, "there are no [[rules]] and no default; give at least one"));
+        }
+        if file.rules.len() > MOST {
+            return Err(wrong(None, &format!("there are {} rules; {MOST} are the most", file.rules.len())));
+        }
+        let mut seen = HashSet::new();
+        let tied = file.tied.unwrap_or_default().into_iter().map(|names| {
+            let start = names.span().start;
+            let names = names.into_inner();
+            match names.iter().find(|&name| !seen.insert(name.clone())) {
+                Some(name) => Err(wrong(Some(start), &format!("{name:?} is tied twice; each name may be tied once"))),
+                None if names.len() < 2 => Err(wrong(Some(start), "a tie needs two or more names")),
+                None => Ok(names),
+            }
+        });
+        let tied = tied.collect::<Result<_, _>>()?;
+        let mut patterns = 0;
+        let rules = file.rules.into_iter().map(|table| {
+            let start = table.span().start;
+            let rule = table.into_inner().rule().map_err(|reason| wrong(Some(start), &reason))?;
+            patterns += rule.pattern.bytes();
+            if patterns > PATTERNS {
+                let reason = format!(
+                    "the patterns up to here have {patterns} bytes compiled, and {PATTERNS} are the most; use fewer or \
+                     simpler ones: [a-z] for \\w, * for {{1,99}}"
+                );
+                return Err(wrong(Some(start), &reason));
+            }
+            Ok(rule)
+        });
+        Ok(Rules {
+            seed: file.seed.unwrap_or(0),
+            dtype: file.dtype.map(|dtype| dtype.0),
+            forced_dtype: None,
+            listed_dtypes: false,
+            layers: file.layers.map(NonZeroU64::get),
+            default: file.default.map(|init| init.0),
+            tied,
+            rules: rules.collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+impl Table {
+    fn rule(self) -> Result<Rule, String> {
+        let rank = match (self.dims, self.min_dims) {
+            (None, None) => Rank::Any,
+            (Some(dims), None) => Rank::Exactly(dims),
+            (None, Some(dims)) => Rank::AtLeast(dims),
+            (Some(_), Some(_)) => return Err("a rule has dims or min_dims, not both".to_owned()),
+        };
+        let pattern = match (&self.glob, &self.regex) {
+            (Some(glob), None) => Pattern::glob(glob, rank)?,
+            (None, Some(regex)) => Pattern::regex(regex, rank)?,
+            (Some(_), Some(_)) => return Err("a rule has match or regex, not both".to_owned()),
+            (None, None) => return Err("a rule needs match (\"*\" for every name) or regex".to_owned()),
+        };
+        Ok(Rule {
+            pattern,
+            name: self.name,
+            init: self.init.0,
+            dtype: self.dtype.map(|dtype| dtype.0),
+            layout: self.layout.map_or_else(Layout::default, |layout| layout.0),
+            scale: self.scale.map(|scale| scale.0),
+            shard_dim: self.shard.map(|shard| shard.dim),
+            zero_row: self.zero_row,
+            optional: self.optional,
+        })
+    }
+}
+
+/// Whatever is read from its text.
+struct Text<T>(T);
+
+impl<'de, T: FromStr<Err: Display>> Deserialize<'de> for Text<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map(Text).map_err(D::Error::custom)
+    }
+}
+
+/// A formula as text, or a number.
+struct Scale(Formula);
+
+impl<'de> Deserialize<'de> for Scale {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ScaleVisitor)
+    }
+}
+
+struct ScaleVisitor;
+
+impl Visitor<'_> for ScaleVisitor {
+    type Value = Scale;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a number or a formula such as \"1 / sqrt(2 * layers)\"")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Scale, E> {
+        text.parse().map(Scale).map_err(E::custom)
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<Scale, E> {
+        self.visit_str(&number.to_string())
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<Scale, E> {
+        if !number.is_finite() {
+            return Err(E::invalid_value(Unexpected::Float(number), &"a finite number"));
+        }
+        // Its shortest text with an exponent is read back to the same bits.
+        self.visit_str(&format!("{number:e}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Rules;
+    use proptest::prelude::*;
+
+    #[test]
+    fn mistakes_are_named_with_their_line() {
+        let rule = |body: &str| format!("\n[[rules]]\nmatch = '*'\ninit = 'zeros'\n{body}");
+        for (text, part) in [
+            ("".to_owned(), "rules: there are no [[rules]] and no default"),
+            ("rules = []".to_owned(), "no [[rules]]"),
+            ("seed = ".to_owned(), "line 1: "),
+            ("\nsede = 1".to_owned(), "line 2: unknown field `sede`"),
+            ("seed = -1".to_owned(), "line 1: invalid value"),
+            ("seed = 1\nseed = 2".to_owned(), "line 2: duplicate key"),
+            ("layers = 0".to_owned(), "line 1: invalid value: integer `0`, expected a nonzero"),
+            ("dtype = 'f64'".to_owned(), "line 1: unknown dtype \"f64\""),
+            ("default = 'zero'".to_owned(), "line 1: cannot read initializer \"zero\""),
+            ("[[rules]]\ninit = 'zeros'".to_owned(), "line 1: a rule needs match"),
+            ("[[rules]]\nmatch = '*'".to_owned(), "line 1: missing field `init`"),
+            (
+                "rules = [\n { match = '*', regex = '.', init = 'ones' }\n]".to_owned(),
+                "line 2: a rule has match or regex",
+            ),
+            ("[[rules]]\nmatch = '['\ninit = 'ones'".to_owned(), "line 1: cannot read match = \"[\": unclosed"),
+            ("[[rules]]\nregex = '('\ninit = 'ones'".to_owned(), "line 1: cannot read regex = \"(\": unclosed group"),
+            (rule("init = 'ones'"), "line 5: duplicate key"),
+            (rule("inti = 'ones'"), "line 5: unknown field `inti`, expected one of `match`"),
+            (rule("dims = 1\nmin_dims = 2"), "line 2: a rule has dims or min_dims, not both"),
+            (rule("dims = -1"), "line 5: invalid value"),
+            (rule("layout = 'chw'"), "line 5: cannot read layout \"chw\": use out_in_kernel"),
+            (rule("scale = 'sqrt(2 * l)'"), "line 5: cannot read scale \"sqrt(2 * l)\": there is no \"l\""),
+            (rule("scale = true"), "line 5: invalid type: boolean `true`, expected a number or a formula"),
+            (rule("scale = nan"), "line 5: invalid value: floating point `NaN`, expected a finite number"),
+            (rule("shard = 0"), "line 5: invalid type"),
+            (rule("shard = { axis = 0 }"), "line 5: unknown field `axis`"),
+            (format!("tied = [['a', 'b'],\n['c', 'b']]{}", rule("")), "line 2: \"b\" is tied twice"),
+            (format!("tied = [['a', 'a']]{}", rule("")), "line 1: \"a\" is tied twice"),
+            (format!("tied = [['a']]{}", rule("")), "line 1: a tie needs two or more names"),
+            ("[[rules]]\nregex = '\\w{20}'\ninit = 'ones'\n".repeat(1000), "the patterns up to here have 6"),
+            (rule("").repeat(1001), "rules: there are 1001 rules; 1000 are the most"),
+            (format!("rules = {}", "[".repeat(100_000)), "line 1: "),
+        ] {
+            let error = text.parse::<Rules>().unwrap_err().to_string();
+            assert!(error.starts_with("cannot read rules") && error.contains(part), "{text}: {error}");
+            assert!(!error.contains('\n'), "{error}");
+        }
+    }
+
+    #[test]
+    fn scale_may_be_a_number() {
+        for (text, expected) in [("2", "2"), ("0.1", "1e-1"), ("-1e300", "-1e300"), ("'1 / 2'", "1 / 2")] {
+            let rules: Rules = format!("rules = [{{ match = '*', init = 'ones', scale = {text} }}]").parse().unwrap();
+            assert_eq!(rules.rules[0].scale.as_ref().unwrap().to_string(), expected);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in any::<String>(), key in "match|regex|init|scale|layout|dtype|shard|zero_row|tied|seed") {
+            let _ = text.parse::<Rules>();
+            for quoted in [format!("{key} = '''{text}'''"), format!("{key} = {text}")] {
+                let _ = quoted.parse::<Rules>();
+                let _ = format!("[[rules]]\nmatch = '*'\ninit = 'ones'\n{quoted}").parse::<Rules>();
+            }
+            let _ = format!("[[rules]]\n{key} = '''{text}'''\ninit = 'ones'").parse::<Rules>();
+        }
+
+        #[test]
+        fn no_formula_panics(text in "[0-9.eE+*/() a-z-]{0,40}") {
+            let _ = format!("rules = [{{ match = '*', init = 'ones', scale = '{text}' }}]").parse::<Rules>();
+        }
+    }
+}

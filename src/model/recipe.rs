@@ -1,0 +1,83 @@
+//! Rules that ship with the crate.
+
+use crate::model::Rules;
+
+/// A built-in recipe: a rules file by name.
+///
+/// ```
+/// use gpu_init::Recipe;
+///
+/// assert_eq!(Recipe::named("llama"), Some(Recipe::LLAMA));
+/// assert!(Recipe::LLAMA.text().contains("o_proj"));
+/// for recipe in Recipe::ALL {
+///     println!("{}: {}", recipe.name(), recipe.summary());
+///     assert!(!recipe.rules().rules().is_empty());
+/// }
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Recipe {
+    name: &'static str,
+    text: &'static str,
+}
+
+macro_rules! recipe {
+    ($name:literal) => {
+        Recipe { name: $name, text: include_str!(concat!("recipes/", $name, ".toml")) }
+    };
+}
+
+impl Recipe {
+    /// Xavier normal for matrices and kernels, one for norm weights, zero for other vectors.
+    pub const XAVIER: Self = recipe!("xavier");
+    /// GPT-2.
+    pub const GPT2: Self = recipe!("gpt2");
+    /// Llama and models like it.
+    pub const LLAMA: Self = recipe!("llama");
+    /// BERT.
+    pub const BERT: Self = recipe!("bert");
+    /// ResNet.
+    pub const RESNET: Self = recipe!("resnet");
+    /// Vision transformers.
+    pub const VIT: Self = recipe!("vit");
+    /// All of them.
+    pub const ALL: [Self; 6] = [Self::XAVIER, Self::GPT2, Self::LLAMA, Self::BERT, Self::RESNET, Self::VIT];
+
+    /// The recipe of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|recipe| recipe.name == name)
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// One line on what it does: the first of its text.
+    pub fn summary(&self) -> &'static str {
+        self.text.lines().next().unwrap_or_default().trim_start_matches("# ")
+    }
+
+    /// The rules file, to be printed and edited.
+    pub fn text(&self) -> &'static str {
+        self.text
+    }
+
+    /// Its rules.
+    pub fn rules(&self) -> Rules {
+        self.text.parse().expect("every recipe is parsed by a test")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Recipe, Rules};
+
+    #[test]
+    fn every_recipe_is_whole() {
+        for recipe in Recipe::ALL {
+            assert!(recipe.text.parse::<Rules>().is_ok(), "{}: {:?}", recipe.name, recipe.text.parse::<Rules>());
+            assert!(recipe.text.starts_with("# ") && recipe.summary().len() > 20, "{}", recipe.name);
+            assert!(recipe.text.lines().all(|line| line.len() <= 120), "{}", recipe.name);
+        }
+    }
+}

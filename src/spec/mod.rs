@@ -1,0 +1,400 @@
+//! One request: a shape, how to initialize it and, if wanted, its name, seed, type and part. Plain data.
+
+pub(crate) mod slice;
+
+use std::ops::Range;
+
+use sha2::{Digest, Sha256};
+
+use crate::spec::slice::{Cut, Runs, cut};
+use crate::{DType, Distribution, Error, Initializer, Layout, Result, Shape};
+pub use slice::Shard;
+
+/// A parameter of a model: what [`Device::fill`](crate::Device::fill) and [`Cpu::fill`](crate::Cpu::fill) take.
+///
+/// ```
+/// use gpu_init::{Cpu, DType, Parameter};
+///
+/// let q_proj = Parameter::xavier_normal([64, 64])
+///     .name("layers.0.q_proj.weight")
+///     .seed(42)
+///     .gain(0.5)
+///     .dtype(DType::BF16);
+/// // A named parameter has the same weights whatever was filled before.
+/// let a = Cpu::new().fill(&q_proj)?;
+/// let b = Cpu::with_seed(7).fill(&q_proj)?;
+/// assert_eq!(a.fingerprint(), b.fingerprint());
+/// # Ok::<(), gpu_init::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Parameter {
+    shape: Shape,
+    initializer: Initializer,
+    /// An option that the initializer does not have, set on it all the same: an error when resolved.
+    stray_option: Option<(&'static str, f64)>,
+    scale: f64,
+    layout: Layout,
+    dtype: Option<DType>,
+    seed: Option<u64>,
+    stream: Option<u64>,
+    cuts: Vec<Cut>,
+    elements: Option<Range<u64>>,
+    zero_rows: Option<Range<u64>>,
+    #[cfg(feature = "gpu")]
+    pub(crate) usages: wgpu::BufferUsages,
+}
+
+impl Parameter {
+    /// A parameter of that shape with an initializer, F32, in PyTorch's layout, on the device's next stream.
+    ///
+    /// ```
+    /// use gpu_init::{Initializer, Parameter};
+    ///
+    /// let bias = Parameter::new([768], Initializer::ZEROS);
+    /// assert_eq!(bias.shape().dims(), [768]);
+    /// ```
+    pub fn new(shape: impl Into<Shape>, initializer: Initializer) -> Self {
+        Parameter {
+            shape: shape.into(),
+            initializer,
+            stray_option: None,
+            scale: 1.0,
+            layout: Layout::default(),
+            dtype: None,
+            seed: None,
+            stream: None,
+            cuts: Vec::new(),
+            elements: None,
+            zero_rows: None,
+            #[cfg(feature = "gpu")]
+            usages: wgpu::BufferUsages::empty(),
+        }
+    }
+
+    /// [`Initializer::XavierNormal`] with gain 1.
+    pub fn xavier_normal(shape: impl Into<Shape>) -> Self {
+        Self::new(shape, Initializer::XAVIER_NORMAL)
+    }
+
+    /// [`Initializer::XavierUniform`] with gain 1.
+    pub fn xavier_uniform(shape: impl Into<Shape>) -> Self {
+        Self::new(shape, Initializer::XAVIER_UNIFORM)
+    }
+
+    /// Multiplies the standard deviation of a scheme that has a gain.
+    pub fn gain(self, gain: f64) -> Self {
+        self.option("gain", gain)
+    }
+
+    /// Shifts every value of a scheme that has a mean.
+    pub fn mean(self, mean: f64) -> Self {
+        self.option("mean", mean)
+    }
+
+    /// Multiplies every value, whatever the initializer: as residual projections by 1 / sqrt(2 layers).
+    ///
+    /// ```
+    /// use gpu_init::{Initializer, Parameter};
+    ///
+    /// let projection = Parameter::new([64, 64], Initializer::Normal { mean: 0.0, std: 0.02 }).scale(0.5);
+    /// assert_eq!(projection.resolve(0, 0)?.distribution.std() as f32, 0.01);
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    pub fn scale(self, scale: f64) -> Self {
+        Parameter { scale, ..self }
+    }
+
+    fn option(mut self, option: &'static str, value: f64) -> Self {
+        if !self.initializer.set_number(option, value) {
+            self.stray_option = Some((option, value));
+        }
+        self
+    }
+
+    /// The element type; F32, or that of the host slice, unless told.
+    pub fn dtype(self, dtype: DType) -> Self {
+        Parameter { dtype: Some(dtype), ..self }
+    }
+
+    /// Which axes are inputs and outputs: PyTorch's (out, in, k...) unless told.
+    pub fn layout(self, layout: Layout) -> Self {
+        Parameter { layout, ..self }
+    }
+
+    /// The seed of these weights, instead of the device's.
+    pub fn seed(self, seed: u64) -> Self {
+        Parameter { seed: Some(seed), ..self }
+    }
+
+    /// Names the parameter: its stream is [`stream_of`] the name, so its weights depend on nothing that
+    /// was filled before.
+    pub fn name(self, name: &str) -> Self {
+        self.stream(stream_of(name))
+    }
+
+    /// The stream by its number, as unnamed calls count them: 0, 1, 2...
+    ///
+    /// ```
+    /// use gpu_init::{Cpu, Parameter};
+    ///
+    /// let first = Cpu::new().fill(&Parameter::xavier_normal([8, 8]))?;
+    /// let again = Cpu::new().fill(&Parameter::xavier_normal([8, 8]).stream(0))?;
+    /// assert_eq!(first.fingerprint(), again.fingerprint());
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    pub fn stream(self, stream: u64) -> Self {
+        Parameter { stream: Some(stream), ..self }
+    }
+
+    /// Zero at these indices of dimension 0, whatever the initializer: the row of an embedding's padding token.
+    ///
+    /// ```
+    /// use gpu_init::{Cpu, Initializer, Parameter};
+    ///
+    /// let embedding = Parameter::new([100, 8], Initializer::Normal { mean: 0.0, std: 0.02 }).zero_rows(0..1);
+    /// let values = Cpu::new().fill(&embedding)?.to_f32();
+    /// assert!(values[..8].iter().all(|&v| v == 0.0) && values[8..].iter().all(|&v| v != 0.0));
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    pub fn zero_rows(self, rows: Range<u64>) -> Self {
+        Parameter { zero_rows: Some(rows), ..self }
+    }
+
+    /// Only these indices of a dimension, with the bits they have in the whole. A second slice counts from where the first
+    /// one starts; at most two dimensions can be cut.
+    ///
+    /// ```
+    /// use gpu_init::{Cpu, Parameter};
+    ///
+    /// let whole = Parameter::xavier_normal([4, 6]).name("w");
+    /// let columns = Cpu::new().fill(&whole.clone().slice(1, 2..4))?.to_f32();
+    /// assert_eq!(columns[..2], Cpu::new().fill(&whole)?.to_f32()[2..4]);
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    pub fn slice(mut self, dim: usize, range: Range<u64>) -> Self {
+        self.cuts.push(Cut::Range { dim, range });
+        self
+    }
+
+    /// Only one process' part, with the bits it has in the whole. Shards nest, along two dimensions or one.
+    ///
+    /// ```
+    /// use gpu_init::{Cpu, Parameter, Shard};
+    ///
+    /// let whole = Parameter::xavier_normal([10, 6]).name("w");
+    /// let shard = |rank| Cpu::new().fill(&whole.clone().shard(Shard { dim: 1, rank, world: 4 }));
+    /// let fingerprints: gpu_init::Fingerprint = (0..3).map(|rank| shard(rank).unwrap().fingerprint()).sum();
+    /// assert_eq!(fingerprints, Cpu::new().fill(&whole)?.fingerprint());
+    /// assert!(shard(3).is_err()); // six columns are three parts of two
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    pub fn shard(mut self, shard: Shard) -> Self {
+        self.cuts.push(Cut::Shard(shard));
+        self
+    }
+
+    /// The shape of what is left by slices and shards.
+    ///
+    /// ```
+    /// use gpu_init::{Parameter, Shard};
+    ///
+    /// let shard = Parameter::xavier_normal([10, 6]).shard(Shard { dim: 0, rank: 2, world: 4 });
+    /// assert_eq!(shard.local_shape()?.dims(), [3, 6]);
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::NoDimension`], [`Error::NoRank`], [`Error::Slice`] if nothing is left.
+    pub fn local_shape(&self) -> Result<Shape> {
+        let ranges = self.local_ranges()?;
+        Ok(ranges.iter().map(|range| (range.end - range.start) as usize).collect::<Vec<_>>().into())
+    }
+
+    /// The indices of each dimension that are left by slices and shards.
+    ///
+    /// ```
+    /// use gpu_init::{Parameter, Shard};
+    ///
+    /// let shard = Parameter::xavier_normal([10, 6]).shard(Shard { dim: 0, rank: 3, world: 4 });
+    /// assert_eq!(shard.local_ranges()?, [9..10, 0..6]);
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`local_shape`](Self::local_shape).
+    pub fn local_ranges(&self) -> Result<Vec<Range<u64>>> {
+        cut(self.initializer.name(), &self.shape, &self.cuts)
+    }
+
+    /// Only these elements of the row-major tensor, or of its slice, with the bits they have in the whole.
+    ///
+    /// ```
+    /// use gpu_init::{Cpu, Parameter};
+    ///
+    /// // 2^44 elements, of which only these four are ever computed.
+    /// let huge = Parameter::xavier_normal([1 << 22, 1 << 22]).name("w").elements((1 << 40)..(1 << 40) + 4);
+    /// assert_eq!(Cpu::new().fill(&huge)?.len(), 4);
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    pub fn elements(self, elements: Range<u64>) -> Self {
+        Parameter { elements: Some(elements), ..self }
+    }
+
+    /// Usages of the buffer beyond STORAGE, COPY_SRC and COPY_DST, such as VERTEX.
+    ///
+    /// ```
+    /// use gpu_init::{Parameter, wgpu::BufferUsages};
+    ///
+    /// let vertices = Parameter::xavier_uniform([1024, 4]).usages(BufferUsages::VERTEX);
+    /// ```
+    #[cfg(feature = "gpu")]
+    pub fn usages(self, usages: wgpu::BufferUsages) -> Self {
+        Parameter { usages, ..self }
+    }
+
+    /// The whole tensor's shape.
+    pub fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    /// The initializer with its options.
+    pub fn initializer(&self) -> Initializer {
+        self.initializer
+    }
+
+    /// The element type asked for, if any.
+    pub(crate) fn asked_dtype(&self) -> Option<DType> {
+        self.dtype
+    }
+
+    /// Whether the stream is told, so that the device's counter is not needed.
+    pub(crate) fn has_stream(&self) -> bool {
+        self.stream.is_some()
+    }
+
+    /// Everything decided: the distribution with its numbers, the seed, the stream and the range.
+    /// `seed` and `stream` are used where the parameter names none.
+    ///
+    /// ```
+    /// use gpu_init::{Distribution, Parameter};
+    ///
+    /// let fill = Parameter::xavier_normal([3, 5]).resolve(42, 0)?;
+    /// assert_eq!((fill.seed, fill.stream, fill.first, fill.len), (42, 0, 0, 15));
+    /// assert!(matches!(fill.distribution, Distribution::Normal { std: 0.5, .. }));
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`Initializer::distribution`] and of [`local_shape`](Self::local_shape), [`Error::Scattered`], and
+    /// [`Error::Range`] if the elements asked for are none or not all in the tensor.
+    pub fn resolve(&self, seed: u64, stream: u64) -> Result<Fill> {
+        let operation = self.initializer.name();
+        if let Some((option, value)) = self.stray_option {
+            let expected = "left out: this initializer does not have it";
+            return Err(Error::InvalidOption { operation, option, value, expected });
+        }
+        if !(self.scale.is_finite() && self.scale > 0.0) {
+            let expected = "a finite number above 0";
+            return Err(Error::InvalidOption { operation, option: "scale", value: self.scale, expected });
+        }
+        let dtype = self.dtype.unwrap_or_default();
+        let law = self.initializer.law(&self.shape, &self.layout)?.scaled(self.scale);
+        let distribution = Distribution::new(operation, law, dtype)?;
+        self.shape.elements(operation)?;
+        let (runs, elements) = Runs::of_box(operation, &self.shape, &self.local_ranges()?)?;
+        let Range { start, end } = self.elements.clone().unwrap_or(0..elements);
+        if start >= end || end > elements {
+            return Err(Error::Range { operation, start, end, shape: self.shape.clone(), elements });
+        }
+        let slice = Fill {
+            operation,
+            distribution,
+            dtype,
+            seed: self.seed.unwrap_or(seed),
+            stream: self.stream.unwrap_or(stream),
+            first: runs.origin,
+            len: elements,
+            runs: Some(runs),
+            zeros: self.zeros(operation)?,
+        };
+        Ok(slice.of(slice.elements().part(start, end - start)))
+    }
+}
+
+impl Parameter {
+    /// The range of indices that is zero.
+    fn zeros(&self, operation: &'static str) -> Result<Option<[u64; 2]>> {
+        let Some(Range { start, end }) = self.zero_rows.clone() else { return Ok(None) };
+        let (shape, dim) = (self.shape.clone(), 0);
+        let Some(len) = shape.dims().first().map(|&len| len as u64) else {
+            return Err(Error::NoDimension { operation, shape, dim, rank: 0 });
+        };
+        if start >= end || end > len {
+            return Err(Error::Slice { operation, shape, dim, start, end, len });
+        }
+        let row = shape.elements(operation)? / len;
+        Ok(Some([start * row, end * row]))
+    }
+}
+
+/// The stream of a named parameter: the first 8 bytes, little-endian, of SHA-256 of its UTF-8 name.
+///
+/// ```
+/// assert_eq!(gpu_init::stream_of("transformer.wte.weight"), 0x1cee_6b44_fc5e_505a);
+/// ```
+pub fn stream_of(name: &str) -> u64 {
+    let digest = Sha256::digest(name.as_bytes());
+    u64::from_le_bytes(std::array::from_fn(|i| digest[i]))
+}
+
+/// A resolved request: all that a backend needs, and nothing that can still fail to make sense.
+///
+/// Made by [`Parameter::resolve`].
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub struct Fill {
+    /// The initializer's name, for errors.
+    pub operation: &'static str,
+    /// The law of the elements.
+    pub distribution: Distribution,
+    /// How they are stored.
+    pub dtype: DType,
+    /// Philox's key.
+    pub seed: u64,
+    /// Philox's counter words 2 and 3.
+    pub stream: u64,
+    /// Index of the first element in the whole row-major tensor.
+    pub first: u64,
+    /// Number of elements, at least 1.
+    pub len: u64,
+    /// Where they are, if they do not follow one another in the whole tensor.
+    pub(crate) runs: Option<Runs>,
+    /// First index that is zero, and the one after the last, if any are.
+    pub(crate) zeros: Option<[u64; 2]>,
+}
+
+impl Fill {
+    /// Index in the whole tensor of element `n` of these.
+    ///
+    /// ```
+    /// let column = gpu_init::Parameter::xavier_normal([3, 5]).slice(1, 2..3).resolve(0, 0)?;
+    /// assert_eq!([0, 1, 2].map(|n| column.index(n)), [2, 7, 12]);
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    pub fn index(&self, n: u64) -> u64 {
+        self.elements().index(n)
+    }
+
+    /// Bytes of the elements.
+    ///
+    /// ```
+    /// use gpu_init::{DType, Parameter};
+    ///
+    /// let fill = Parameter::xavier_normal([3, 5]).dtype(DType::BF16).resolve(0, 0)?;
+    /// assert_eq!(fill.bytes(), 30);
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    pub fn bytes(&self) -> u64 {
+        self.len * self.dtype.size()
+    }
+}

@@ -1,0 +1,158 @@
+//! The transforms against f64: how far from exact, and the stated extremes.
+
+use half::{bf16, f16};
+use rayon::prelude::*;
+
+use crate::stream::sample::*;
+
+/// The scale of standard deviation 1.
+fn unit() -> f32 {
+    Scaling::normal(0.0, 1.0).scale
+}
+
+fn radius(word: u32) -> f32 {
+    root(octaves(word)) * unit()
+}
+
+/// The accuracy that the specification promises, relative.
+const BOUND: f64 = 1.0 / (1 << 21) as f64;
+
+/// The word whose u is (n + 1) 2^-32.
+fn word_of(n: u32) -> u32 {
+    n.rotate_left(23)
+}
+
+fn exact_radius(word: u32) -> f64 {
+    let n = word.rotate_right(23);
+    assert_eq!(word_of(n), word);
+    // 1 - u = (2^32 - 1 - n) 2^-32 is exact in f64, and ln_1p keeps it where u is near 1.
+    (-2.0 * (-f64::from(!n) / 4294967296.0).ln_1p()).sqrt()
+}
+
+/// (cosine, sine) of the angle that a word stands for.
+fn exact_circle(word: u32) -> [f64; 2] {
+    let t = f64::from((word & 0x7fffff) | 1) / f64::from(1 << 23) - 0.5;
+    let (sine, cosine) = (std::f64::consts::FRAC_PI_2 * t).sin_cos();
+    let cosine = if word >> 31 == 1 { -cosine } else { cosine };
+    if word >> 30 & 1 == 1 { [sine, cosine] } else { [cosine, sine] }
+}
+
+fn radius_error(word: u32) -> f64 {
+    let exact = exact_radius(word);
+    if exact == 0.0 { f64::from(radius(word)) } else { (f64::from(radius(word)) / exact - 1.0).abs() }
+}
+
+fn circle_error(word: u32) -> f64 {
+    let (point, exact) = (circle(word), exact_circle(word));
+    (f64::from(point[0]) / exact[0] - 1.0).abs().max((f64::from(point[1]) / exact[1] - 1.0).abs())
+}
+
+/// The largest error over the words and where it is.
+fn worst(words: impl ParallelIterator<Item = u32>, error: fn(u32) -> f64) -> (f64, u32) {
+    words.map(|word| (error(word), word)).reduce(|| (0.0, 0), |a, b| if b.0 > a.0 { b } else { a })
+}
+
+/// The product of a radius and a coordinate is rounded once more.
+fn worst_normal(radius: f64, circle: f64) -> f64 {
+    (1.0 + radius) * (1.0 + circle) * (1.0 + f64::from(f32::EPSILON) / 2.0) - 1.0
+}
+
+/// A sample of each: all short words, the ends of every octave, and words spread evenly.
+#[test]
+fn normal_is_within_the_bound_of_box_muller_on_a_dense_sample() {
+    let ends_of_octaves =
+        (0..32u32).flat_map(|bit| (0..4096u32).flat_map(move |i| [(1 << bit) + i, (1u32 << bit).wrapping_sub(i)]));
+    let ends = (0..100_000).flat_map(|i| [i, u32::MAX - i]);
+    let sample: Vec<u32> = ends_of_octaves.chain(ends).map(word_of).chain((0..u32::MAX).step_by(997)).collect();
+    let (radius, _) = worst(sample.par_iter().copied(), radius_error);
+    let (circle, _) = worst(sample.par_iter().copied(), circle_error);
+    assert!(radius > 1e-7 && circle > 1e-7, "an error this small is not measured: {radius:e} {circle:e}");
+    assert!(worst_normal(radius, circle) < BOUND, "{radius:e} {circle:e}");
+    // The product itself, as it is computed.
+    let product = sample.par_windows(2).map(|words| {
+        let (pair, point, r) =
+            (normal_pair(unit(), words[0], words[1]), exact_circle(words[1]), exact_radius(words[0]));
+        let error = |actual: f32, exact: f64| {
+            if exact == 0.0 { actual.abs().into() } else { (f64::from(actual) / exact - 1.0).abs() }
+        };
+        error(pair[0], r * point[0]).max(error(pair[1], r * point[1]))
+    });
+    let product = product.reduce(|| 0.0, f64::max);
+    assert!(product < BOUND, "{product:e}");
+}
+
+/// All 2^32 radius words and all angles. Some minutes in a release build:
+/// `cargo test --release -- --ignored --nocapture normal_is_within_the_bound_of_box_muller_everywhere`
+#[test]
+#[ignore = "takes minutes"]
+fn normal_is_within_the_bound_of_box_muller_everywhere() {
+    let (radius, at) = worst((0..=u32::MAX).into_par_iter(), radius_error);
+    println!("radius: worst relative error {radius:.4e} = 2^{:.3} at word {at:#010x}", radius.log2());
+    // Bits 23 to 29 are not used, nor is bit 0.
+    let angles =
+        (0..4u32).into_par_iter().flat_map(|top| (0..1u32 << 22).into_par_iter().map(move |low| top << 30 | low << 1));
+    let (circle, at) = worst(angles, circle_error);
+    println!("circle: worst relative error {circle:.4e} = 2^{:.3} at word {at:#010x}", circle.log2());
+    let normal = worst_normal(radius, circle);
+    println!("normal: relative error at most {normal:.4e} = 2^{:.3}, allowed 2^-21", normal.log2());
+    assert!(normal < BOUND);
+}
+
+#[test]
+fn radius_takes_its_stated_extremes() {
+    assert!((6.6604..6.66044).contains(&radius(0)), "sqrt(2 ln 2^32), the largest");
+    assert_eq!(radius(u32::MAX), 0.0, "u is 1");
+    assert!((2.15e-5..2.16e-5).contains(&radius(word_of(u32::MAX - 1))), "sqrt(2^-31), the smallest but zero");
+    let at = |n: u32| radius(word_of(n));
+    assert!((0..256).all(|n| at(n) != at(n + 1)), "every bit counts in the tail");
+    assert!((0..256).all(|i| at(u32::MAX - i) < at(u32::MAX - i - 1)), "and near zero");
+}
+
+#[test]
+fn uniform_takes_its_stated_extremes() {
+    let step = 2f32.powi(-24);
+    let signed = Scaling::uniform(0.0, 1.0);
+    let uniform_signed = |word: u32| uniform1(signed, word);
+    assert_eq!(uniform_signed(0), step - 1.0, "open at -1");
+    assert_eq!(uniform_signed(u32::MAX), 1.0 - step, "open at 1");
+    assert_eq!([uniform_signed(0x7fffffff), uniform_signed(0x80000000)], [-step, step], "no zero");
+    assert_eq!(uniform_signed(0x80000100) - uniform_signed(0x80000000), 2.0 * step, "spacing");
+    assert_eq!(uniform_signed(0x80000000), uniform_signed(0x800000ff), "bits 0 to 7 are not used");
+    assert!((0..u32::MAX).step_by(99991).all(|word| uniform_signed(!word) == -uniform_signed(word)), "symmetric");
+}
+
+#[test]
+fn circle_has_every_sign_and_order() {
+    let word = 0x412345;
+    let [x, y] = circle(word);
+    assert!(x > y && y > 0.0);
+    assert_eq!(circle(word ^ 0x7fffff), [x, -y], "the middle of the circle's quarter is angle 0");
+    assert_eq!(circle(word | 1 << 31), [-x, y]);
+    assert_eq!(circle(word | 1 << 30), [y, x]);
+    assert_eq!(circle(word | 3 << 30), [y, -x]);
+    assert_eq!(circle(word), circle(word ^ 0x3f800001), "bits 0 and 23 to 29 are not used");
+}
+
+#[test]
+fn circle_takes_its_stated_extremes() {
+    let [least, largest] = [0, 0x7fffff].map(|word| circle(word)[1]);
+    assert_eq!(least, -largest, "symmetric");
+    let corner = std::f32::consts::FRAC_1_SQRT_2;
+    assert!((corner - 1e-6..corner).contains(&largest), "open");
+    let [below, above] = [0x3fffff, 0x400000].map(|word| circle(word)[1]);
+    assert_eq!(below, -above);
+    assert!((1.87e-7..1.88e-7).contains(&above), "pi 2^-24, the smallest: none is zero");
+}
+
+/// Every f32 in steps, and every value near the places where the rounding changes.
+#[test]
+fn half_types_round_to_nearest_even() {
+    let magnitudes = (0..0x7f800000u32).step_by(1009).chain((0..0x7f8u32).flat_map(|top| {
+        (0..16).flat_map(move |i| [(top << 20) + i, (top << 20 | 0xfffff) - i, (top << 20 | 0x80000) - i])
+    }));
+    for bits in magnitudes.flat_map(|magnitude| [magnitude, magnitude | 1 << 31]) {
+        let value = f32::from_bits(bits);
+        assert_eq!(f16_bits(value), u32::from(f16::from_f32(value).to_bits()), "{value:e} to f16");
+        assert_eq!(bf16_bits(value), u32::from(bf16::from_f32(value).to_bits()), "{value:e} to bf16");
+    }
+}

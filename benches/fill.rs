@@ -1,5 +1,5 @@
-//! Fills of memory that is there already, in bytes per second: on the GPU, on all cores of the CPU, and,
-//! to compare with, by rand_distr on one thread.
+//! Fills of memory that is there already, in bytes per second: on the GPU, on all cores of the CPU,
+//! and, to compare with, by rand_distr on one thread.
 
 mod common;
 
@@ -8,11 +8,14 @@ use std::time::Duration;
 
 use common::device;
 use criterion::measurement::WallTime;
-use criterion::{BenchmarkGroup, BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
+use criterion::{
+    BenchmarkGroup, BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group,
+    criterion_main,
+};
 use gpu_init::half::bf16;
 use gpu_init::rand::{SeedableRng, rngs::SmallRng};
 use gpu_init::wgpu::{BufferDescriptor, BufferUsages};
-use gpu_init::{Cpu, Device, Distribution, Element, Initializer, Parameter};
+use gpu_init::{Cpu, Device, Distribution, Element, Initializer, TensorSpec};
 use rand_distr::{Distribution as _, StandardNormal, Uniform};
 
 /// Elements in f32, by their binary logarithms. All are even: the tensors are square.
@@ -45,8 +48,8 @@ fn fill(criterion: &mut Criterion) {
     }
 }
 
-fn parameter<T: Element>(initializer: Initializer, size: u32) -> Parameter {
-    Parameter::new([1 << (size / 2); 2], initializer).dtype(T::DTYPE)
+fn parameter<T: Element>(initializer: Initializer, size: u32) -> TensorSpec {
+    TensorSpec::new([1 << (size / 2); 2], initializer).dtype(T::DTYPE)
 }
 
 fn id<T: Element>(name: &str, size: u32) -> BenchmarkId {
@@ -54,14 +57,22 @@ fn id<T: Element>(name: &str, size: u32) -> BenchmarkId {
 }
 
 /// This crate, on the GPU until the fill is done, and on the CPU.
-fn this_crate<T: Element>(group: &mut Group, device: Option<&Device>, initializer: Initializer, size: u32) {
+fn this_crate<T: Element>(
+    group: &mut Group,
+    device: Option<&Device>,
+    initializer: Initializer,
+    size: u32,
+) {
     let parameter = parameter::<T>(initializer, size);
     let bytes = T::DTYPE.size() << size;
     group.throughput(Throughput::Bytes(bytes));
 
-    if let Some(device) = device.filter(|device| bytes <= device.wgpu_device().limits().max_buffer_size) {
+    if let Some(device) =
+        device.filter(|device| bytes <= device.wgpu_device().limits().max_buffer_size)
+    {
         let usage = BufferUsages::STORAGE;
-        let descriptor = BufferDescriptor { label: None, size: bytes, usage, mapped_at_creation: false };
+        let descriptor =
+            BufferDescriptor { label: None, size: bytes, usage, mapped_at_creation: false };
         let buffer = device.wgpu_device().create_buffer(&descriptor);
         group.bench_function(id::<T>("gpu", size), |bencher| {
             bencher.iter(|| {
@@ -72,15 +83,17 @@ fn this_crate<T: Element>(group: &mut Group, device: Option<&Device>, initialize
     }
 
     let (cpu, mut out) = (Cpu::new(), vec![T::zeroed(); 1 << size]);
-    group.bench_function(id::<T>("cpu", size), |bencher| bencher.iter(|| cpu.fill_into(&parameter, &mut out).unwrap()));
+    group.bench_function(id::<T>("cpu", size), |bencher| {
+        bencher.iter(|| cpu.fill_into(&parameter, &mut out).unwrap())
+    });
 }
 
 /// What one would write without this crate.
 fn without_it(group: &mut Group, initializer: Initializer, size: u32) {
-    let law = parameter::<f32>(initializer, size).resolve(0, 0).unwrap().distribution;
+    let distribution = parameter::<f32>(initializer, size).resolve(0, 0).unwrap().distribution;
     let (mut rng, mut out) = (SmallRng::seed_from_u64(0), vec![0f32; 1 << size]);
     let id = id::<f32>("rand_distr, one thread", size);
-    match law {
+    match distribution {
         Distribution::Normal { std, .. } => group.bench_function(id, |bencher| {
             bencher.iter(|| {
                 black_box(&mut out).fill_with(|| {

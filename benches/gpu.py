@@ -3,7 +3,7 @@
 
     python3 benches/gpu.py target/release/gpu-init [LOG2_ELEMENTS [DEVICE]]      # 28, 2 GiB filled at most, and gpu unless told
 
-Fills of every element type and law are made on the device and on the CPU, and their fingerprints compared. Then `bench`
+Fills of every element type and distribution are made on the device and on the CPU, and their fingerprints compared. Then `bench`
 runs, and its figures are a Markdown table. Exits with 1 if any bits differ.
 """
 
@@ -12,7 +12,7 @@ import subprocess
 import sys
 
 TYPES = ["f32", "f16", "bf16"]
-LAWS = ["xavier_normal", "normal(mean=0.5, std=0.02)", "xavier_uniform", "truncated_normal(std=0.02)"]
+DISTRIBUTIONS = ["xavier_normal", "normal(mean=0.5, std=0.02)", "xavier_uniform", "truncated_normal(std=0.02)"]
 
 
 def run(*command):
@@ -25,9 +25,9 @@ def fingerprints(program, log2, device):
     shapes = ["331x37", "4099x1021", f"{2**(log2 // 2)}x{2**(log2 - log2 // 2 + 1)}"]
     for shape in shapes:
         for dtype in TYPES:
-            for law in LAWS:
-                fill = ["fill", "--init", law, "--shape", shape, "--dtype", dtype, "--seed", "42", "--name", "w", "--json", "--device"]
-                yield f"{law} {dtype} {shape}", *(run(program, *fill, where)["fingerprint"] for where in [device, "cpu"])
+            for distribution in DISTRIBUTIONS:
+                fill = ["fill", "--init", distribution, "--shape", shape, "--dtype", dtype, "--seed", "42", "--name", "w", "--json", "--device"]
+                yield f"{distribution} {dtype} {shape}", *(run(program, *fill, where)["fingerprint"] for where in [device, "cpu"])
 
 
 def main():

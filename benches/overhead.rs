@@ -1,4 +1,5 @@
-//! What comes before and beside the elements: opening a device, and what a tensor costs beyond its bytes.
+//! What comes before and beside the elements: opening a device, and what a tensor costs beyond its
+//! bytes.
 
 mod common;
 
@@ -6,16 +7,19 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use common::device;
-use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
+use criterion::{
+    BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main,
+};
 use gpu_init::wgpu::BufferUsages;
-use gpu_init::{Cpu, Device, DeviceOptions, Parameter};
+use gpu_init::{Cpu, Device, DeviceOptions, TensorSpec};
 
-/// From nothing to a tensor that is filled. The driver may keep compiled shaders from one opening to the next.
+/// From nothing to a tensor that is filled. The driver may keep compiled shaders from one opening
+/// to the next.
 fn opening(criterion: &mut Criterion) {
     if device().is_none() {
         return eprintln!("There is no GPU adapter to open.");
     }
-    let parameter = Parameter::xavier_normal([64, 64]);
+    let parameter = TensorSpec::xavier_normal([64, 64]);
     let mut group = criterion.benchmark_group("opening");
     group.sample_size(10).sampling_mode(SamplingMode::Flat);
     group.bench_function("to the first tensor", |bencher| {
@@ -29,18 +33,24 @@ fn opening(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// A thousand small tensors in one call, beside one tensor of as many elements: what a tensor costs beyond its bytes.
+/// A thousand small tensors in one call, beside one tensor of as many elements: what a tensor costs
+/// beyond its bytes.
 fn small_tensors(criterion: &mut Criterion) {
-    let small: Vec<_> = (0..1000).map(|i| Parameter::xavier_normal([64, 64]).stream(i)).collect();
-    let one = [Parameter::xavier_normal([64_000, 64])];
+    let small: Vec<_> = (0..1000).map(|i| TensorSpec::xavier_normal([64, 64]).stream(i)).collect();
+    let one = [TensorSpec::xavier_normal([64_000, 64])];
     let mut group = criterion.benchmark_group("plan");
-    group.sample_size(10).sampling_mode(SamplingMode::Flat).throughput(Throughput::Elements(4_096_000));
+    group
+        .sample_size(10)
+        .sampling_mode(SamplingMode::Flat)
+        .throughput(Throughput::Elements(4_096_000));
     group.warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(3));
     let (device, cpu) = (device(), Cpu::new());
     for (name, parameters) in [("1000 tensors", &small[..]), ("one tensor", &one)] {
         if let Some(device) = &device {
             group.bench_function(BenchmarkId::new("gpu", name), |bencher| {
-                bencher.iter(|| device.fill_all_with(parameters, &mut |_, _| ControlFlow::Continue(())).unwrap());
+                bencher.iter(|| {
+                    device.fill_all_with(parameters, &mut |_, _| ControlFlow::Continue(())).unwrap()
+                });
             });
         }
         let id = BenchmarkId::new("cpu", name);
@@ -49,11 +59,11 @@ fn small_tensors(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// The first fill of a buffer, as it is and where wgpu zeroes it first, as it does one that can be anything else than
-/// weights; and another fill of the same memory.
+/// The first fill of a buffer, as it is and where wgpu zeroes it first, as it does one that can be
+/// anything else than weights; and another fill of the same memory.
 fn new_buffer(criterion: &mut Criterion) {
     let Some(device) = device() else { return };
-    let weights = Parameter::xavier_uniform([8192, 8192]).name("w");
+    let weights = TensorSpec::xavier_uniform([8192, 8192]).name("w");
     let mut group = criterion.benchmark_group("buffer");
     group.sample_size(10).sampling_mode(SamplingMode::Flat).throughput(Throughput::Bytes(4 << 26));
     group.warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(3));

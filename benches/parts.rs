@@ -1,11 +1,11 @@
-//! The parts that a fill on the CPU is made of, in a core's cache and on one thread: a Philox block, the transforms, and
-//! the rounding to half types, which shows beside F32.
+//! The parts that a fill on the CPU is made of, in a core's cache and on one thread: a Philox
+//! block, the transforms, and the rounding to half types, which shows beside F32.
 
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use gpu_init::half::{bf16, f16};
-use gpu_init::{Cpu, Element, Initializer, Parameter, Philox4x32};
+use gpu_init::{Cpu, Element, Initializer, Philox4x32, TensorSpec};
 
 /// No more than one thread's unit of work.
 const ELEMENTS: usize = 1 << 14;
@@ -31,7 +31,7 @@ fn transforms(criterion: &mut Criterion) {
 }
 
 fn transform<T: Element>(criterion: &mut Criterion, initializer: Initializer) {
-    let parameter = Parameter::new([ELEMENTS], initializer).dtype(T::DTYPE).stream(0);
+    let parameter = TensorSpec::new([ELEMENTS], initializer).dtype(T::DTYPE).stream(0);
     let (cpu, mut out) = (Cpu::new(), vec![T::zeroed(); ELEMENTS]);
     let mut group = criterion.benchmark_group(initializer.name());
     group.throughput(Throughput::Elements(ELEMENTS as u64));

@@ -1,6 +1,7 @@
-//! Writes the fill kernels for tools that compile them: one file of SPIR-V, as a Vulkan driver gets it, and one of Metal's C++
-//! for each law and element type into the folder named first, of the WGSL in the file named second, or else of this crate's.
-//! `benches/machine_code.py` compiles them for AMD and NVIDIA GPUs that need not be there.
+//! Writes the fill kernels for tools that compile them: one file of SPIR-V, as a Vulkan driver gets
+//! it, and one of Metal's C++ for each distribution and element type into the folder named first,
+//! of the WGSL in the file named second, or else of this crate's. `benches/machine_code.py`
+//! compiles them for AMD and NVIDIA GPUs that need not be there.
 
 #[path = "../cli/src/commands/bench/builtins.rs"]
 mod builtins;
@@ -26,16 +27,20 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     std::fs::create_dir_all(folder)?;
     for (name, wgsl) in &sources {
-        for (law, distribution) in compiled::LAWS {
-            if *name == BUILT_INS && law != "normal" {
+        for (distribution, distribution) in compiled::DISTRIBUTIONS {
+            if *name == BUILT_INS && distribution != "normal" {
                 continue;
             }
             for dtype in DType::ALL {
                 let words = compiled::spirv(wgsl, distribution, dtype);
                 // What an invocation fills, in stores of 16 bytes.
                 let elements = spirv_count::count(&words).stores * 16 / dtype.size();
-                let path = Path::new(folder).join(format!("{law} {dtype} {name}, {elements} elements"));
-                std::fs::write(path.with_extension("spv"), bytemuck::cast_slice::<u32, u8>(&words))?;
+                let path = Path::new(folder)
+                    .join(format!("{distribution} {dtype} {name}, {elements} elements"));
+                std::fs::write(
+                    path.with_extension("spv"),
+                    bytemuck::cast_slice::<u32, u8>(&words),
+                )?;
                 std::fs::write(path.with_extension("metal"), metal(wgsl, distribution, dtype)?)?;
             }
         }
@@ -44,8 +49,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 /// The entry point `fill` of `wgsl` in Metal's C++: of naga's languages the nearest to CUDA's.
-fn metal(wgsl: &str, law: u32, dtype: DType) -> Result<String, msl::Error> {
-    let (module, info) = compiled::module(wgsl, law, dtype);
+fn metal(wgsl: &str, distribution: u32, dtype: DType) -> Result<String, msl::Error> {
+    let (module, info) = compiled::module(wgsl, distribution, dtype);
     let options = msl::Options {
         lang_version: (3, 0),
         fake_missing_bindings: true,
@@ -53,7 +58,8 @@ fn metal(wgsl: &str, law: u32, dtype: DType) -> Result<String, msl::Error> {
         ..Default::default()
     };
     let (stage, entry) = compiled::ENTRY;
-    let pipeline = msl::PipelineOptions { entry_point: Some((stage, entry.to_owned())), ..Default::default() };
+    let pipeline =
+        msl::PipelineOptions { entry_point: Some((stage, entry.to_owned())), ..Default::default() };
     Ok(msl::write_string(&module, &info, &options, &pipeline)?.0)
 }
 

@@ -1,4 +1,5 @@
-// Zeroes the elements whose indices are in a range, whatever they are. Expects slice_index and zero_bits.
+// Zeroes the elements whose indices are in a range, whatever they are. Expects slice_index and
+// zero_bits.
 
 struct Params {
     origin: vec2<u32>,  // of a slice, see slice.wgsl; `run` is 0 if the elements follow one another

@@ -1,5 +1,6 @@
-// Puts a value at the places of a diagonal, in memory that is zero. Twin: src/diagonal.rs. Place n of all is step
-// n / inner of the outer progression and n mod inner of the inner one. Expects put_bits.
+// Puts a value at the places of a diagonal, in memory that is zero. Twin: src/diagonal.rs. Place n
+// of all is step n / inner of the outer progression and n mod inner of the inner one. Expects
+// put_bits.
 
 struct Params {
     origin: u32,         // element of the binding, mod 2^32, where the outer progression's first step here would be

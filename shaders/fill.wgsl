@@ -1,6 +1,6 @@
-// Fills a range of a tensor. Twin: src/cpu/fill.rs. Element i of the whole row-major tensor is word i mod 4
-// of the Philox block with counter (i / 4, stream) under the key, so any range, window or shard of a tensor
-// has the bits that it has in the whole.
+// Fills a range of a tensor. Twin: src/cpu/fill.rs. Element i of the whole row-major tensor is word
+// i mod 4 of the Philox block with counter (i / 4, stream) under the key, so any range, window or
+// shard of a tensor has the bits that it has in the whole.
 
 struct Params {
     keys: array<vec4<u32>, 5>,  // of the seed: see philox.wgsl
@@ -10,7 +10,7 @@ struct Params {
     count: u32,         // elements to write
     scale: f32,         // of normals sqrt(2 ln 2) times the standard deviation, of uniforms 2^-24 times the bound
     shift: f32,         // the constant, or the mean; not of NORMAL, which has none
-    one: f32,           // 1.0 and 0, see mul_add.wgsl and keep.wgsl
+    one: f32,           // 1.0 and 0, see mul_add.wgsl and opaque.wgsl
     zero: u32,
     low: f32,           // no value of a truncated distribution is below
     high: f32,          // or above
@@ -24,8 +24,8 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> uniforms: Params;
-// A copy that each entry point makes before it branches: there a driver that runs lanes of a CPU's vectors may load
-// a value once for all of them, and later it must ask for which lanes.
+// A copy that each entry point makes before it branches: there a driver that runs lanes of a CPU's
+// vectors may load a value once for all of them, and later it must ask for which lanes.
 var<private> params: Params;
 
 @group(0) @binding(1) var<storage, read_write> out: array<vec4<u32>>;
@@ -69,8 +69,8 @@ fn values(block: vec2<u32>) -> vec4<f32> {
     return normals;
 }
 
-// The four values of block n of those from the first one on, all of which have the same high half of their index: what
-// Philox makes of it alone is computed once for many of them.
+// The four values of block n of those from the first one on, all of which have the same high half
+// of their index: what Philox makes of it alone is computed once for many of them.
 fn values_near(n: u32) -> vec4<f32> {
     let first = first_block();
     return values(vec2<u32>(first.x + n, first.y));
@@ -93,10 +93,10 @@ fn store_entry(i: u32, count: u32, value: vec4<u32>) {
     }
 }
 
-// Whole 16-byte entries that start at a block, of blocks with the same high half of their index: `first` is a multiple
-// of 4, `count` of an entry's elements. Four blocks for each invocation: what does not depend on one another runs side by
-// side, and what they share is done once. The entries of neighbours are neighbours, so that their stores are of whole
-// lines of memory.
+// Whole 16-byte entries that start at a block, of blocks with the same high half of their index:
+// `first` is a multiple of 4, `count` of an entry's elements. Four blocks for each invocation: what
+// does not depend on one another runs side by side, and what they share is done once. The entries
+// of neighbours are neighbours, so that their stores are of whole lines of memory.
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn fill(
     @builtin(workgroup_id) group: vec3<u32>,
@@ -152,7 +152,8 @@ fn block_after_first(n: u32) -> vec2<u32> {
     return vec2<u32>(low, first.y + u32(low < n));
 }
 
-// Any range at any word: ends of a tensor and slices that start inside a block. `begin` counts words.
+// Any range at any word: ends of a tensor and slices that start inside a block. `begin` counts
+// words.
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn fill_words(
     @builtin(workgroup_id) group: vec3<u32>,
@@ -162,7 +163,8 @@ fn fill_words(
     params = uniforms;
     let i = invocation(group, groups, local);
     let phase = (params.first.x & 3u) + group.z; // `group.z` is 0: see sparse.wgsl.
-    // Offset from `first` of the block's own first element; what lies before `first` wraps above `count`.
+    // Offset from `first` of the block's own first element; what lies before `first` wraps above
+    // `count`.
     let offset = 4u * i - phase;
     if 4u * i >= params.count + phase {
         return;
@@ -184,7 +186,8 @@ fn fill_words(
     }
 }
 
-// Element `n` of a slice is one of the four values of its block; `block` and `four` are those of the element before.
+// Element `n` of a slice is one of the four values of its block; `block` and `four` are those of
+// the element before.
 fn slice_value(n: u32, block: ptr<function, vec2<u32>>, four: ptr<function, vec4<f32>>) -> f32 {
     let index = slice_index(n);
     let own = vec2<u32>((index.x >> 2u) | (index.y << 30u), index.y >> 2u);
@@ -195,7 +198,8 @@ fn slice_value(n: u32, block: ptr<function, vec2<u32>>, four: ptr<function, vec4
     return (*four)[index.x & 3u];
 }
 
-// A slice: elements that do not follow one another in the whole tensor, four for each invocation. `begin` counts words.
+// A slice: elements that do not follow one another in the whole tensor, four for each invocation.
+// `begin` counts words.
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn fill_slice(
     @builtin(workgroup_id) group: vec3<u32>,

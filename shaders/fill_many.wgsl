@@ -1,5 +1,6 @@
-// Fills many small tensors of one element type and distribution in one dispatch: a workgroup has one part of one
-// tensor. Expects fill.wgsl, whose entries these are, with a part's params in the place of the uniforms.
+// Fills many small tensors of one element type and distribution in one dispatch: a workgroup has
+// one part of one tensor. Expects fill.wgsl, whose entries these are, with a part's params in the
+// place of the uniforms.
 
 // Elements of a tensor from a block's start, in whole entries.
 struct Part {
@@ -12,7 +13,7 @@ struct Part {
     shift: f32,
     low: f32,
     high: f32,
-    table: u32,        // where the law's table starts
+    table: u32,        // where the distribution's table starts
 }
 
 @group(0) @binding(3) var<storage, read> parts: array<Part>;

@@ -1,5 +1,5 @@
-// The sum mod 2^64 of Philox2x32-10 over every element's bits and index. Twin: src/reduce/fingerprint.rs.
-// A sum of integers has no order, so parts add up to the whole.
+// The sum mod 2^64 of Philox2x32-10 over every element's bits and index. Twin:
+// src/reduce/fingerprint.rs. A sum of integers has no order, so parts add up to the whole.
 
 @group(0) @binding(2) var<storage, read_write> sums: array<vec2<u32>>;
 

@@ -1,5 +1,5 @@
-// Copies the elements of a slice from memory that has them among others to memory of their own, which is zero.
-// Expects slice_index and put_bits.
+// Copies the elements of a slice from memory that has them among others to memory of their own,
+// which is zero. Expects slice_index and put_bits.
 
 struct Params {
     origin: vec2<u32>,  // of a slice, see slice.wgsl

@@ -1,7 +1,8 @@
-// Sums of products that every compiler must round as written. Twins: `mul_add` and what follows it in src/sample.rs.
-// Expects params.one = 1.0, read from a buffer, so that no compiler can know it.
+// Sums of products that every compiler must round as written. Twins: `mul_add` and what follows it
+// in src/sample.rs. Expects params.one = 1.0, read from a buffer, so that no compiler can know it.
 
-// product + c for what is a product, rounded by itself whether or not the device fuses fma: the fma only adds.
+// product + c for what is a product, rounded by itself whether or not the device fuses fma: the fma
+// only adds.
 fn add_product(product: f32, c: f32) -> f32 {
     return fma(product, params.one, c);
 }

@@ -1,4 +1,5 @@
-// Sums of products for compilers that fuse no multiplication with an addition; mul_add.wgsl is for the others.
+// Sums of products for compilers that fuse no multiplication with an addition; mul_add.wgsl is for
+// the others.
 
 fn add_product(product: f32, c: f32) -> f32 {
     return product + c;

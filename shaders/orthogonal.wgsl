@@ -1,11 +1,13 @@
-// Haar-distributed orthogonal matrices as products of Householder reflections. Mirrors src/orthogonal/cpu.rs, the
-// mathematics in src/orthogonal/mod.rs. A matrix is rows x columns, rows >= columns, in panels of COLUMNS columns
-// (the last one of what is left), each row-major. A slab has some panels of some matrices; the output may be the
-// transpose. Reflections come in blocks of BLOCK; a unit of `scratch` has one block of one matrix: rows of BLOCK
-// floats, first the GRAM, then the signs, scales and heads, then a row of the vectors for each row of the matrix.
+// Haar-distributed orthogonal matrices as products of Householder reflections. Mirrors
+// src/orthogonal/cpu.rs, the mathematics in src/orthogonal/mod.rs. A matrix is rows x columns, rows
+// >= columns, in panels of COLUMNS columns (the last one of what is left), each row-major. A slab
+// has some panels of some matrices; the output may be the transpose. Reflections come in blocks of
+// BLOCK; a unit of `scratch` has one block of one matrix: rows of BLOCK floats, first the GRAM,
+// then the signs, scales and heads, then a row of the vectors for each row of the matrix.
 //
-// A dispatch computes one tile of a matrix: at most TILE rows, counted from the first row of a block. Sums over rows go
-// on from tile to tile in `carry`, so that no loop grows with a matrix and the order of a sum does not depend on tiles.
+// A dispatch computes one tile of a matrix: at most TILE rows, counted from the first row of a
+// block. Sums over rows go on from tile to tile in `carry`, so that no loop grows with a matrix and
+// the order of a sum does not depend on tiles.
 
 struct Params {
     keys: array<vec4<u32>, 5>,  // of the seed: see philox.wgsl
@@ -32,7 +34,7 @@ struct Params {
     begin: u32,         // where the first one is
     scale: f32,         // of normals, see sample.wgsl; of entries: the gain
     shift: f32,         // 0.0
-    one: f32,           // 1.0 and 0, see mul_add.wgsl and keep.wgsl
+    one: f32,           // 1.0 and 0, see mul_add.wgsl and opaque.wgsl
     zero: u32,
 }
 
@@ -80,10 +82,11 @@ fn panel_start(matrix: u32, panel: u32) -> u32 {
 }
 
 fn keep4(v: vec4<f32>) -> vec4<f32> {
-    return vec4<f32>(keep(v.x), keep(v.y), keep(v.z), keep(v.w));
+    return vec4<f32>(opaque(v.x), opaque(v.y), opaque(v.z), opaque(v.w));
 }
 
-// A running sum: where one adds to another, a compiler may take a common factor out of both unless it is kept.
+// A running sum: where one adds to another, a compiler may take a common factor out of both unless
+// it is kept.
 fn mul_add4(a: vec4<f32>, b: vec4<f32>, c: vec4<f32>) -> vec4<f32> {
     return keep4(vec4<f32>(
         mul_add(a.x, b.x, c.x), mul_add(a.y, b.y, c.y), mul_add(a.z, b.z, c.z), mul_add(a.w, b.w, c.w),
@@ -97,15 +100,16 @@ fn keep4x4(m: mat4x4<f32>) -> mat4x4<f32> {
 // 1/sqrt(s) of a positive normal number.
 fn inverse_sqrt(s: f32) -> f32 {
     let guess = bitcast<f32>(SQRT_GUESS - (bitcast<u32>(s) >> 1u));
-    let h = mul_add(-keep(s * guess), guess, 1.0f);
+    let h = mul_add(-opaque(s * guess), guess, 1.0f);
     var q = mul_add(SQRT_Q4, h, SQRT_Q3);
     q = mul_add(q, h, SQRT_Q2);
     q = mul_add(q, h, SQRT_Q1);
     q = mul_add(q, h, 1.0f);
-    return keep(guess * q);
+    return opaque(guess * q);
 }
 
-// Stores entry `i` of the vector of reflection `k`, if there is one, and returns `sum` with its square.
+// Stores entry `i` of the vector of reflection `k`, if there is one, and returns `sum` with its
+// square.
 fn take(base: u32, i: u32, k: u32, normal: f32, sum: f32) -> f32 {
     if i >= params.rows {
         return sum;
@@ -115,7 +119,7 @@ fn take(base: u32, i: u32, k: u32, normal: f32, sum: f32) -> f32 {
     if i == k {
         head = x;
     }
-    return keep(mul_add(x, x, sum));
+    return opaque(mul_add(x, x, sum));
 }
 
 // The tile of this dispatch; `group.z` is 0: see sparse.wgsl.
@@ -160,8 +164,8 @@ fn scale_tile(v: Vector, lane: u32, scale: f32, first_entry: f32) {
     }
 }
 
-// The vectors of units `first` and on: a workgroup for each of a unit's reflections. Those of a single tile are scaled,
-// too; `scale` does that for the others when all tiles are drawn.
+// The vectors of units `first` and on: a workgroup for each of a unit's reflections. Those of a
+// single tile are scaled, too; `scale` does that for the others when all tiles are drawn.
 @compute @workgroup_size(256)
 fn reflect(
     @builtin(workgroup_id) group: vec3<u32>,
@@ -200,7 +204,7 @@ fn reflect(
     for (var half = LANES / 2u; half > 0u; half /= 2u) {
         workgroupBarrier();
         if lane < half {
-            lane_sums[lane] = keep(lane_sums[lane] + lane_sums[lane + half]);
+            lane_sums[lane] = opaque(lane_sums[lane] + lane_sums[lane + half]);
         }
     }
     workgroupBarrier();
@@ -212,10 +216,10 @@ fn reflect(
     let sign = select(1.0f, -1.0f, x < 0.0f);
     // A vector of one entry, or of none that is not 0, needs no reflection.
     let none = k + 1u >= params.rows || square == 0.0f;
-    let norm = keep(square * inverse_sqrt(square));
-    let total = keep(norm + abs(x));
-    let scale = select(inverse_sqrt(keep(norm * total)), 0.0f, none);
-    let first_entry = select(keep(total * scale) * sign, 0.0f, none);
+    let norm = opaque(square * inverse_sqrt(square));
+    let total = opaque(norm + abs(x));
+    let scale = select(inverse_sqrt(opaque(norm * total)), 0.0f, none);
+    let first_entry = select(opaque(total * scale) * sign, 0.0f, none);
     if tile == 0u {
         scale_tile(v, lane, scale, first_entry);
     }
@@ -240,7 +244,8 @@ fn scale(
     }
 }
 
-// The products of the vectors of units `first` and on with each other: a workgroup for each unit, a lane for each pair.
+// The products of the vectors of units `first` and on with each other: a workgroup for each unit, a
+// lane for each pair.
 @compute @workgroup_size(256)
 fn gram(
     @builtin(workgroup_id) group: vec3<u32>,
@@ -267,9 +272,9 @@ fn gram(
         for (var run = begin + part * RUN; run < end; run += PARTS * RUN) {
             var s = 0.0f;
             for (var i = run; i < min(run + RUN, end); i++) {
-                s = keep(mul_add(scratch_floats[vectors + i * BLOCK + q], scratch_floats[vectors + i * BLOCK + l], s));
+                s = opaque(mul_add(scratch_floats[vectors + i * BLOCK + q], scratch_floats[vectors + i * BLOCK + l], s));
             }
-            sum = keep(sum + s);
+            sum = opaque(sum + s);
         }
         parts[part] = sum;
         if end < params.rows {
@@ -281,15 +286,15 @@ fn gram(
     }
     for (var half = PARTS / 2u; half > 0u; half /= 2u) {
         for (var part = 0u; part < half; part++) {
-            parts[part] = keep(parts[part] + parts[part + half]);
+            parts[part] = opaque(parts[part] + parts[part + half]);
         }
     }
     // On the diagonal 1 / (g / 2), where g / 2 is 1 but for rounding.
     scratch_floats[unit_row(unit, 0u) * BLOCK + lane] = select(parts[0], mul_add(-0.5f, parts[0], 2.0f), q == l);
 }
 
-// Entry `i` of a column at `at` of the slab. One whose own block is the one to apply is its sign at its own row; of the
-// others, the rows of this block have not been written yet and are zero.
+// Entry `i` of a column at `at` of the slab. One whose own block is the one to apply is its sign at
+// its own row; of the others, the rows of this block have not been written yet and are zero.
 fn entry(at: u32, i: u32, column: u32, sign: f32) -> f32 {
     if i / BLOCK == params.at || column / BLOCK == params.at {
         return select(0.0f, sign, i == column);
@@ -314,7 +319,8 @@ fn sum_of_parts(own: mat4x4<f32>, lane: u32) -> mat4x4<f32> {
     return sum;
 }
 
-// The weights of the vectors in columns whose products with them are `sum`: row q of `weights`, at `at`.
+// The weights of the vectors in columns whose products with them are `sum`: row q of `weights`, at
+// `at`.
 fn solve(gram_rows: u32, sum: mat4x4<f32>, at: u32) {
     for (var i = 0u; i < 4u; i++) {
         weights[i * COLUMNS + at] = sum[0][i];
@@ -326,7 +332,7 @@ fn solve(gram_rows: u32, sum: mat4x4<f32>, at: u32) {
         let q = BLOCK - n;
         var w = weights[q * COLUMNS + at];
         for (var l = q + 1u; l < BLOCK; l++) {
-            w = keep(mul_add(-scratch[gram_rows + q * 4u + l / 4u][l % 4u], weights[l * COLUMNS + at], w));
+            w = opaque(mul_add(-scratch[gram_rows + q * 4u + l / 4u][l % 4u], weights[l * COLUMNS + at], w));
         }
         weights[q * COLUMNS + at] = w * scratch[gram_rows + q * 4u + q / 4u][q % 4u];
     }
@@ -340,8 +346,8 @@ fn weights4(i: u32, at: u32) -> vec4<f32> {
     );
 }
 
-// A panel of a matrix, the block to apply to it, and a lane's share: columns lane mod BLOCK and BLOCK more, and the
-// rows of part lane / BLOCK.
+// A panel of a matrix, the block to apply to it, and a lane's share: columns lane mod BLOCK and
+// BLOCK more, and the rows of part lane / BLOCK.
 struct Panel {
     lane: u32,
     part: u32,
@@ -454,19 +460,19 @@ fn update_tile(p: Panel) {
             if p.has_a {
                 let at = p.base + i * p.width;
                 let u = mul_add4(v3, a3, mul_add4(v2, a2, mul_add4(v1, a1, keep4(v0 * a0))));
-                slab[at] = entry(at, i, p.a, p.sign) - keep(keep(u.x + u.y) + keep(u.z + u.w));
+                slab[at] = entry(at, i, p.a, p.sign) - opaque(opaque(u.x + u.y) + opaque(u.z + u.w));
             }
             if p.has_b {
                 let at = p.base + i * p.width + BLOCK;
                 let u = mul_add4(v3, b3, mul_add4(v2, b2, mul_add4(v1, b1, keep4(v0 * b0))));
-                slab[at] = entry(at, i, p.b, p.sign) - keep(keep(u.x + u.y) + keep(u.z + u.w));
+                slab[at] = entry(at, i, p.b, p.sign) - opaque(opaque(u.x + u.y) + opaque(u.z + u.w));
             }
         }
     }
 }
 
-// Applies block `at`, its last reflection first, to the columns that it touches, in rows of a single tile: a workgroup
-// for a panel of a matrix.
+// Applies block `at`, its last reflection first, to the columns that it touches, in rows of a
+// single tile: a workgroup for a panel of a matrix.
 @compute @workgroup_size(128)
 fn apply(
     @builtin(workgroup_id) group: vec3<u32>,
@@ -554,9 +560,9 @@ fn update(
     update_tile(p);
 }
 
-// Sums of squares of each column of a panel of the slab, and of its products with the next column, over a tile of its
-// rows: a workgroup for each tile of each panel of each matrix, in that order, from number `first` on, and 64 floats of
-// `carry` for its sums.
+// Sums of squares of each column of a panel of the slab, and of its products with the next column,
+// over a tile of its rows: a workgroup for each tile of each panel of each matrix, in that order,
+// from number `first` on, and 64 floats of `carry` for its sums.
 @compute @workgroup_size(256)
 fn examine(
     @builtin(workgroup_id) group: vec3<u32>,
@@ -617,8 +623,8 @@ fn entry_bits(value: f32) -> u32 {
     return bitcast<u32>(value);
 }
 
-// Puts entries of the slab where the output, zero until then, has them: those of `width` columns of rows `first` and on,
-// which are counted through all matrices.
+// Puts entries of the slab where the output, zero until then, has them: those of `width` columns of
+// rows `first` and on, which are counted through all matrices.
 @compute @workgroup_size(256)
 fn finish(
     @builtin(workgroup_id) group: vec3<u32>,

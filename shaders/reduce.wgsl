@@ -1,10 +1,11 @@
-// What the reductions over a tensor share: the window they read and its decoding. Twin: src/reduce/mod.rs.
+// What the reductions over a tensor share: the window they read and its decoding. Twin:
+// src/reduce/mod.rs.
 
 struct Params {
     first: vec2<u32>,  // index of the first element to read, in the whole tensor: low, high
     begin: u32,        // where it is: word of the input array
     count: u32,        // elements to read
-    one: f32,          // 1.0 and 0, see mul_add.wgsl and keep.wgsl
+    one: f32,          // 1.0 and 0, see mul_add.wgsl and opaque.wgsl
     zero: u32,
     origin: vec2<u32>,  // of a slice, see slice.wgsl; `run` is 0 if the elements follow one another
     inner_stride: vec2<u32>,

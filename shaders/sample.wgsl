@@ -1,10 +1,12 @@
 // Random words to values: every float operation of the stream. Twin: src/sample.rs.
 //
-// Only integers and + - * with each operation rounded by itself, in this order (mul_add.wgsl), so that every
-// device gives the same bits. A word is never converted to a float that would have to round it.
+// Only integers and + - * with each operation rounded by itself, in this order (mul_add.wgsl), so
+// that every device gives the same bits. A word is never converted to a float that would have to
+// round it.
 
-// A float's mantissa takes random bits as they are, above a one that is taken away again: of the high 23 bits of u,
-// and of the 9 low ones and the 1 that is added to them. The two ones together are 1 + 2^-9.
+// A float's mantissa takes random bits as they are, above a one that is taken away again: of the
+// high 23 bits of u, and of the 9 low ones and the 1 that is added to them. The two ones together
+// are 1 + 2^-9.
 const HIGH_BITS: u32 = 0x3f800000u;
 const LOW_BITS: u32 = 0x3b000001u;
 const BOTH_ONES: f32 = 0x1.008p+0f;
@@ -41,16 +43,17 @@ fn uniform_signed(word: u32) -> f32 {
     return f32(2 * i32(word >> 8u) + 1 - 0x1000000);
 }
 
-// -log2 u with u = (2^9 (word mod 2^23) + floor(word / 2^23) + 1) 2^-32, in (0, 1]: every bit of the word counts.
-fn octaves(word: u32) -> f32 {
+// -log2 u with u = (2^9 (word mod 2^23) + floor(word / 2^23) + 1) 2^-32, in (0, 1]: every bit of
+// the word counts.
+fn neg_log2(word: u32) -> f32 {
     // Both are exact, and u is their sum; rounded, it only says which octave u is in.
-    let high = keep(bitcast<f32>(HIGH_BITS | (word & 0x7fffffu)) - BOTH_ONES);
+    let high = opaque(bitcast<f32>(HIGH_BITS | (word & 0x7fffffu)) - BOTH_ONES);
     let low = bitcast<f32>(LOW_BITS + (word >> 23u));
     let exponent = (bitcast<u32>(high + low) - RADIUS_SPLIT) & 0xff800000u;
-    // u 2^-e - 1: products and the first sum are exact, whether or not they are fused. Not by the same function twice:
-    // Mesa takes the factor out of two fma in one another.
+    // u 2^-e - 1: products and the first sum are exact, whether or not they are fused. Not by the
+    // same function twice: Mesa takes the factor out of two fma in one another.
     let inverse = bitcast<f32>(0x3f800000u - exponent);
-    let f = exact_mul_add(low, inverse, keep(high * inverse - 1.0f));
+    let f = exact_mul_add(low, inverse, opaque(high * inverse - 1.0f));
     var p = mul_add(RADIUS_P7, f, RADIUS_P6);
     p = mul_add(p, f, RADIUS_P5);
     p = mul_add(p, f, RADIUS_P4);
@@ -59,29 +62,30 @@ fn octaves(word: u32) -> f32 {
     p = mul_add(p, f, RADIUS_P1);
     p = mul_add(p, f, RADIUS_P0);
     // With e 2^23 in the place of e, which is a float, too, as is the product.
-    return exact_mul_add(f32(bitcast<i32>(exponent)), -0x1p-23f, keep(p * f));
+    return exact_mul_add(f32(bitcast<i32>(exponent)), -0x1p-23f, opaque(p * f));
 }
 
 // The square root of 0 or of what is not smaller than 2^-32.
 fn root(s: f32) -> f32 {
     let guess = bitcast<f32>(SQRT_GUESS - (bitcast<u32>(s) >> 1u));
-    let w = keep(s * guess);
+    let w = opaque(s * guess);
     let h = mul_add(-w, guess, 1.0f);
     var q = mul_add(SQRT_Q4, h, SQRT_Q3);
     q = mul_add(q, h, SQRT_Q2);
     q = mul_add(q, h, SQRT_Q1);
-    return mul_add(w, keep(q * h), w);
+    return mul_add(w, opaque(q * h), w);
 }
 
-// A point on the unit circle, cosine first. With t = (word mod 2^23 with bit 0 set) 2^-23 - 1/2, between -1/2 and 1/2, it is
-// (cos, sin)(pi/2 t), with the cosine negated if bit 31 is set, and the two exchanged if bit 30 is.
+// A point on the unit circle, cosine first. With t = (word mod 2^23 with bit 0 set) 2^-23 - 1/2,
+// between -1/2 and 1/2, it is (cos, sin)(pi/2 t), with the cosine negated if bit 31 is set, and the
+// two exchanged if bit 30 is.
 fn circle(word: u32) -> vec2<f32> {
     let t = bitcast<f32>(0x3f800001u | (word & 0x7ffffeu)) - 1.5f;
-    let t2 = keep(t * t);
+    let t2 = opaque(t * t);
     var s = mul_add(SIN_S3, t2, SIN_S2);
     s = mul_add(s, t2, SIN_S1);
     s = mul_add(s, t2, SIN_S0);
-    let sine = keep(s * t);
+    let sine = opaque(s * t);
     var c = mul_add(COS_C3, t2, COS_C2);
     c = mul_add(c, t2, COS_C1);
     c = mul_add(c, t2, 1.0f);
@@ -90,15 +94,16 @@ fn circle(word: u32) -> vec2<f32> {
     return vec2<f32>(select(cosine, sine, exchange), select(sine, cosine, exchange));
 }
 
-// `octaves` and an angle to two independent normals (Box-Muller 1958), mean 0 and standard deviation `scale` / sqrt(2 ln 2).
+// `neg_log2` and an angle to two independent normals (Box-Muller 1958), mean 0 and standard
+// deviation `scale` / sqrt(2 ln 2).
 fn on_circle(octaves: f32, angle_word: u32) -> vec2<f32> {
-    let r = keep(root(octaves) * params.scale);
+    let r = opaque(root(octaves) * params.scale);
     let point = circle(angle_word);
     return vec2<f32>(r * point.x, r * point.y);
 }
 
 fn normal_pair(radius_word: u32, angle_word: u32) -> vec2<f32> {
-    return on_circle(octaves(radius_word), angle_word);
+    return on_circle(neg_log2(radius_word), angle_word);
 }
 
 fn normal4(words: vec4<u32>) -> vec4<f32> {

@@ -1,5 +1,5 @@
-// Which elements of the whole tensor some elements are: runs of consecutive ones, at two levels of steps. Twin:
-// src/slice.rs. Expects mul_wide, and of params:
+// Which elements of the whole tensor some elements are: runs of consecutive ones, at two levels of
+// steps. Twin: src/slice.rs. Expects mul_wide, and of params:
 //     origin: vec2<u32>        index of the first element of the outer step that element 0 is in: low, high
 //     inner_stride: vec2<u32>  elements between the runs of an outer step
 //     outer_stride: vec2<u32>  elements between outer steps

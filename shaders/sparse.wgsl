@@ -1,6 +1,6 @@
-// Zeroes elements of each column, as many as asked for, each choice of them as likely: selection sampling. Twin:
-// src/sparse.rs. An invocation has a column, and goes down its rows. Expects mul_wide, philox4x32 and
-// zero_bits.
+// Zeroes elements of each column, as many as asked for, each choice of them as likely: selection
+// sampling. Twin: src/sparse.rs. An invocation has a column, and goes down its rows. Expects
+// mul_wide, philox4x32 and zero_bits.
 
 struct Params {
     keys: array<vec4<u32>, 5>,  // of the seed: see philox.wgsl
@@ -41,8 +41,8 @@ fn sparse(
     if column >= params.columns {
         return;
     }
-    // No condition hangs on uniforms alone (`group.z` is 0): where one does, Mesa's llvmpipe compiles a kernel anew for
-    // each dispatch, with their values, and keeps them all.
+    // No condition hangs on uniforms alone (`group.z` is 0): where one does, Mesa's llvmpipe
+    // compiles a kernel anew for each dispatch, with their values, and keeps them all.
     let first_row = params.first_row + group.z;
     let end_row = params.end_row + group.z;
     var zeros = params.zeros;

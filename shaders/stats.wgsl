@@ -1,6 +1,7 @@
-// Count, range and centred moments of each chunk of a tensor. Twin: src/reduce/stats.rs.
-// A chunk is read twice: first for its range, then for sums of (x - centre) scaled into [-1, 1], so that
-// neither a large mean nor a huge or tiny spread costs precision. The host merges the chunks in f64.
+// Count, range and centred moments of each chunk of a tensor. Twin: src/reduce/stats.rs. A chunk is
+// read twice: first for its range, then for sums of (x - centre) scaled into [-1, 1], so that
+// neither a large mean nor a huge or tiny spread costs precision. The host merges the chunks in
+// f64.
 
 struct Chunk {
     finite: u32,
@@ -48,7 +49,8 @@ fn from_ordered_key(key: u32) -> f32 {
     return bitcast<f32>(key ^ select(0xffffffffu, 0x80000000u, (key & 0x80000000u) != 0u));
 }
 
-// x / 2 by its exponent, so that no compiler makes (a + b) / 2, which may be infinite, of a / 2 + b / 2.
+// x / 2 by its exponent, so that no compiler makes (a + b) / 2, which may be infinite, of a / 2 + b
+// / 2.
 fn halved(x: f32) -> f32 {
     let bits = bitcast<u32>(x);
     return select(x * 0.5f, bitcast<f32>(bits - 0x00800000u), (bits & 0x7f800000u) > 0x00800000u);
@@ -111,8 +113,8 @@ fn stats(
         let bits = element_f32(start + i);
         if (bits & 0x7fffffffu) < 0x7f800000u {
             let d = (bitcast<f32>(bits) - centre) * scale;
-            sum = keep(sum + d);
-            square = keep(mul_add(d, d, square));
+            sum = opaque(sum + d);
+            square = opaque(mul_add(d, d, square));
         }
     }
     lane_sums[lane] = vec2<f32>(sum, square);

@@ -1,14 +1,15 @@
 // A word to a value of a truncated normal, by a table of its quantiles. Twin: src/truncated.rs.
 
-// Entries of one end of the law: 32 octaves of 8, and the median.
+// Entries of one end of the distribution: 32 octaves of 8, and the median.
 const SIDE: u32 = 257u;
 // What `x` has above its octave and segment at 1.
 const SEGMENT_ONE: u32 = 0x3f8u;
 
-// Cubics in rising powers: those from the lower end of the law, then those from the upper one.
+// Cubics in rising powers: those from the lower end of the distribution, then those from the upper
+// one.
 @group(0) @binding(2) var<storage, read> table: array<vec4<f32>>;
 
-// Where the law's own table starts, if there are several.
+// Where the distribution's own table starts, if there are several.
 var<private> table_start: u32;
 
 // Where a word looks.
@@ -17,8 +18,9 @@ struct Segment {
     t: f32,     // in [0, 1) within it
 }
 
-// `x` 2^-33 is the probability from the lower end of the law, or from the upper one by bit 31; it is the odd number
-// 2 (word mod 2^31) + 1 as f32. Its octave and the eighth of it choose the entry.
+// `x` 2^-33 is the probability from the lower end of the distribution, or from the upper one by bit
+// 31; it is the odd number 2 (word mod 2^31) + 1 as f32. Its octave and the eighth of it choose the
+// entry.
 fn segment(word: u32) -> Segment {
     let odd = (word << 1u) | 1u;
     // The one addition that rounds; both its terms are exact.

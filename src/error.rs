@@ -1,4 +1,5 @@
-//! The one error of the crate: every variant names the operation, the values and what to do instead.
+//! The one error of the crate: every variant names the operation, the values and what to do
+//! instead.
 
 use crate::{DType, Layout, Shape};
 
@@ -7,9 +8,9 @@ use crate::{DType, Layout, Shape};
 /// Nothing partial is returned with an error, and the device (unless it is lost) goes on working.
 ///
 /// ```
-/// use gpu_init::{Error, Parameter};
+/// use gpu_init::{Error, TensorSpec};
 ///
-/// let error = Parameter::xavier_normal([768]).resolve(0, 0).unwrap_err();
+/// let error = TensorSpec::xavier_normal([768]).resolve(0, 0).unwrap_err();
 /// assert!(matches!(error, Error::TooFewDims { .. }));
 /// assert_eq!(
 ///     error.to_string(),
@@ -33,7 +34,9 @@ pub enum Error {
         shape: Shape,
     },
     /// The scheme is for shapes of another kind.
-    #[error("{operation}: shape {shape} does not fit: it must have {expected}; use another shape or initializer")]
+    #[error(
+        "{operation}: shape {shape} does not fit: it must have {expected}; use another shape or initializer"
+    )]
     Dimensions {
         /// The initializer.
         operation: &'static str,
@@ -43,7 +46,9 @@ pub enum Error {
         expected: &'static str,
     },
     /// A dimension is zero: there is nothing to fill.
-    #[error("{operation}: shape {shape} has a dimension of size 0; every dimension must be at least 1")]
+    #[error(
+        "{operation}: shape {shape} has a dimension of size 0; every dimension must be at least 1"
+    )]
     ZeroSized {
         /// The initializer or call.
         operation: &'static str,
@@ -107,8 +112,9 @@ pub enum Error {
         /// The shape asked for.
         shape: Shape,
     },
-    /// The layout does not fit the shape or the initializer: an axis that there is not or that comes twice, groups that
-    /// do not divide the outputs, or axes that the initializer has no use for.
+    /// The layout does not fit the shape or the initializer: an axis that there is not or that
+    /// comes twice, groups that do not divide the outputs, or axes that the initializer has no use
+    /// for.
     #[error("{operation}: shape {shape} cannot be read as {layout:?}; {remedy}")]
     Layout {
         /// The initializer.
@@ -132,7 +138,8 @@ pub enum Error {
         /// What it must be.
         expected: &'static str,
     },
-    /// The scale is so small that values would be subnormal in `dtype`: devices flush those to zero.
+    /// The scale is so small that values would be subnormal in `dtype`: devices flush those to
+    /// zero.
     #[error(
         "{operation}: {option} = {value:e} would give subnormal values in {dtype}, which devices may flush to zero; \
          its magnitude must be at least {least:e}: use a larger one{}",
@@ -141,7 +148,7 @@ pub enum Error {
     Subnormal {
         /// The initializer.
         operation: &'static str,
-        /// `std`, `bound` or `mean`; `std within the bounds` of a truncated law.
+        /// `std`, `bound` or `mean`; `std within the bounds` of a truncated distribution.
         option: &'static str,
         /// Its value.
         value: f64,
@@ -165,7 +172,8 @@ pub enum Error {
         /// The element type.
         dtype: DType,
     },
-    /// The bounds of a truncated law are so near to each other that `dtype` has no value between them.
+    /// The bounds of a truncated distribution are so near to each other that `dtype` has no value
+    /// between them.
     #[error(
         "{operation}: {dtype} has no value between the bounds {low:?} and {high:?}; move them apart{}",
         if *dtype == DType::F32 { "" } else { " or use a dtype with more digits" }
@@ -209,7 +217,9 @@ pub enum Error {
         actual: u64,
     },
     /// Host values of another type than the tensor's or the parameter's dtype.
-    #[error("{operation}: the dtype is {expected}, but the host type is {actual}; use the same for both")]
+    #[error(
+        "{operation}: the dtype is {expected}, but the host type is {actual}; use the same for both"
+    )]
     DTypeMismatch {
         /// The call.
         operation: &'static str,
@@ -239,7 +249,9 @@ pub enum Error {
         backends: String,
     },
     /// An adapter number that is not in the list.
-    #[error("{operation}: there is no adapter {index}, only {count}; `gpu-init devices` lists them")]
+    #[error(
+        "{operation}: there is no adapter {index}, only {count}; `gpu-init devices` lists them"
+    )]
     NoSuchAdapter {
         /// The call.
         operation: &'static str,
@@ -249,7 +261,9 @@ pub enum Error {
         count: usize,
     },
     /// The adapter lacks what the shaders need.
-    #[error("{operation}: adapter {adapter} cannot be used: {reason}; choose another adapter or the CPU path")]
+    #[error(
+        "{operation}: adapter {adapter} cannot be used: {reason}; choose another adapter or the CPU path"
+    )]
     UnfitAdapter {
         /// The call.
         operation: &'static str,
@@ -258,7 +272,8 @@ pub enum Error {
         /// What it lacks, or the driver's words.
         reason: String,
     },
-    /// The driver's arithmetic gives other bits than the stream's, so its weights would be other weights.
+    /// The driver's arithmetic gives other bits than the stream's, so its weights would be other
+    /// weights.
     #[error(
         "{operation}: adapter {adapter} breaks the arithmetic of the stream: {what} is {actual}, not {expected}; \
          update its driver, choose another adapter or the CPU path, and please report this"
@@ -268,8 +283,8 @@ pub enum Error {
         operation: &'static str,
         /// The adapter's name and driver.
         adapter: String,
-        /// The kernel and the first element that differs, `normal F32, element 7`, or what is wrong with a large
-        /// orthogonal matrix: `orthogonal, matrix 0, column 3, its length squared`.
+        /// The kernel and the first element that differs, `normal F32, element 7`, or what is wrong
+        /// with a large orthogonal matrix: `orthogonal, matrix 0, column 3, its length squared`.
         what: String,
         /// The element's bits on the CPU, or the value that an orthogonal matrix has.
         expected: String,
@@ -290,7 +305,8 @@ pub enum Error {
         /// The adapter's name.
         adapter: String,
     },
-    /// An orthogonal matrix is made of whole columns, and one is more than a binding of the device may have.
+    /// An orthogonal matrix is made of whole columns, and one is more than a binding of the device
+    /// may have.
     #[error(
         "{operation}: an orthogonal matrix of {rows} rows takes {bytes} bytes at a time, and adapter {adapter} binds at most {limit}; make it on the CPU, which gives the same bits, or use a smaller matrix"
     )]
@@ -348,7 +364,9 @@ pub enum Error {
     },
     /// The buffer was not made for this use.
     #[cfg(feature = "gpu")]
-    #[error("{operation}: the buffer lacks usage {missing:?} (it has {usage:?}); create it with that usage too")]
+    #[error(
+        "{operation}: the buffer lacks usage {missing:?} (it has {usage:?}); create it with that usage too"
+    )]
     BufferUsage {
         /// The call.
         operation: &'static str,
@@ -382,7 +400,9 @@ pub enum Error {
         adapter: String,
     },
     /// The device refused something for a reason that has no variant of its own.
-    #[error("{operation}: the device refuses: {message}; check the buffers, usages and limits that it was given")]
+    #[error(
+        "{operation}: the device refuses: {message}; check the buffers, usages and limits that it was given"
+    )]
     Gpu {
         /// The call.
         operation: &'static str,
@@ -395,7 +415,7 @@ pub enum Error {
 ///
 /// ```
 /// fn checked() -> gpu_init::Result<()> {
-///     gpu_init::Parameter::xavier_uniform([2, 3]).resolve(0, 0)?;
+///     gpu_init::TensorSpec::xavier_uniform([2, 3]).resolve(0, 0)?;
 ///     Ok(())
 /// }
 /// # checked().unwrap();

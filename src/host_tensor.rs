@@ -9,12 +9,13 @@ use crate::progress::Progress;
 use crate::spec::slice::Elements;
 use crate::{DType, Element, Error, Fill, Fingerprint, Result, Stats};
 
-/// A tensor, or a range of one, in host memory: made by [`Cpu::fill`](crate::Cpu::fill) or read back from a GPU.
+/// A tensor, or a range of one, in host memory: made by [`Cpu::fill`](crate::Cpu::fill) or read
+/// back from a GPU.
 ///
 /// ```
-/// use gpu_init::{Cpu, DType, Parameter};
+/// use gpu_init::{Cpu, DType, TensorSpec};
 ///
-/// let tensor = Cpu::new().fill(&Parameter::xavier_normal([3, 5]).dtype(DType::F16))?;
+/// let tensor = Cpu::new().fill(&TensorSpec::xavier_normal([3, 5]).dtype(DType::F16))?;
 /// assert_eq!((tensor.dtype(), tensor.len(), tensor.as_bytes().len()), (DType::F16, 15, 30));
 /// # Ok::<(), gpu_init::Error>(())
 /// ```
@@ -77,9 +78,9 @@ impl HostTensor {
     /// Index of the first element in the whole row-major tensor.
     ///
     /// ```
-    /// use gpu_init::{Cpu, Parameter};
+    /// use gpu_init::{Cpu, TensorSpec};
     ///
-    /// let part = Cpu::new().fill(&Parameter::xavier_normal([9, 9]).elements(20..30))?;
+    /// let part = Cpu::new().fill(&TensorSpec::xavier_normal([9, 9]).elements(20..30))?;
     /// assert_eq!(part.first(), 20);
     /// # Ok::<(), gpu_init::Error>(())
     /// ```
@@ -95,9 +96,9 @@ impl HostTensor {
     /// The elements as a vector, if `T` is their type.
     ///
     /// ```
-    /// use gpu_init::{Cpu, Parameter};
+    /// use gpu_init::{Cpu, TensorSpec};
     ///
-    /// let weights: Vec<f32> = Cpu::new().fill(&Parameter::xavier_normal([3, 5]))?.into_vec().unwrap();
+    /// let weights: Vec<f32> = Cpu::new().fill(&TensorSpec::xavier_normal([3, 5]))?.into_vec().unwrap();
     /// assert_eq!(weights.len(), 15);
     /// # Ok::<(), gpu_init::Error>(())
     /// ```
@@ -121,9 +122,9 @@ impl HostTensor {
     /// The elements as f32, exactly.
     ///
     /// ```
-    /// use gpu_init::{Cpu, DType, Parameter};
+    /// use gpu_init::{Cpu, DType, TensorSpec};
     ///
-    /// let tensor = Cpu::new().fill(&Parameter::xavier_uniform([2, 4]).dtype(DType::BF16))?;
+    /// let tensor = Cpu::new().fill(&TensorSpec::xavier_uniform([2, 4]).dtype(DType::BF16))?;
     /// assert!(tensor.to_f32().iter().all(|value| value.abs() <= 1.0));
     /// # Ok::<(), gpu_init::Error>(())
     /// ```
@@ -134,9 +135,9 @@ impl HostTensor {
     /// A range of the elements here, counted from the first one, as a tensor of its own.
     ///
     /// ```
-    /// use gpu_init::{Cpu, Parameter};
+    /// use gpu_init::{Cpu, TensorSpec};
     ///
-    /// let tensor = Cpu::new().fill(&Parameter::xavier_normal([9, 9]))?;
+    /// let tensor = Cpu::new().fill(&TensorSpec::xavier_normal([9, 9]))?;
     /// assert_eq!(tensor.slice(9..18)?.as_slice::<f32>(), tensor.as_slice::<f32>().map(|all| &all[9..18]));
     /// # Ok::<(), gpu_init::Error>(())
     /// ```
@@ -146,7 +147,13 @@ impl HostTensor {
     pub fn slice(&self, range: Range<u64>) -> Result<HostTensor> {
         let (Range { start, end }, len) = (range, self.len());
         if start >= end || end > len as u64 {
-            return Err(Error::Range { operation: "slice", start, end, shape: [len].into(), elements: len as u64 });
+            return Err(Error::Range {
+                operation: "slice",
+                start,
+                end,
+                shape: [len].into(),
+                elements: len as u64,
+            });
         }
         let range = start as usize..end as usize;
         let data = match &self.data {

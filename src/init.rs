@@ -1,13 +1,16 @@
 //! The calls by their names: `GpuInit::xavier_normal(&device, shape)` and the same on the host.
 
-use crate::{Cpu, Element, FanMode, Initializer, Nonlinearity, Parameter, Result, Shape, VarianceLaw};
+use crate::{
+    Cpu, Element, FanMode, Initializer, Nonlinearity, Result, Shape, TensorSpec,
+    VarianceDistribution,
+};
 #[cfg(feature = "gpu")]
 use crate::{Device, Tensor};
 
 /// Initializers by name, in GPU memory.
 ///
-/// Each call takes the device's next stream, so two calls never repeat weights. For a name, a seed, a layout or
-/// another element type, see [`Parameter`].
+/// Each call takes the device's next stream, so two calls never repeat weights. For a name, a seed,
+/// a layout or another element type, see [`TensorSpec`].
 ///
 /// ```no_run
 /// use gpu_init::{Device, GpuInit};
@@ -33,7 +36,8 @@ pub enum GpuInit {}
 #[derive(Debug)]
 pub enum CpuInit {}
 
-/// For each scheme its name, options and initializer, and what the example has as shape and options.
+/// For each scheme its name, options and initializer, and what the example has as shape and
+/// options.
 macro_rules! schemes {
     ($(
         $(#[$doc:meta])*
@@ -56,7 +60,7 @@ macro_rules! schemes {
                 /// # Errors
                 /// Those of [`Device::fill`].
                 pub fn $name(device: &Device, shape: impl Into<Shape> $(, $option: $kind)*) -> Result<Tensor> {
-                    device.fill(&Parameter::new(shape, $initializer))
+                    device.fill(&TensorSpec::new(shape, $initializer))
                 }
             )*
         }
@@ -82,7 +86,7 @@ macro_rules! schemes {
                     $($option: $kind,)*
                     out: &mut [T],
                 ) -> Result<()> {
-                    cpu.fill_into(&Parameter::new(shape, $initializer), out)
+                    cpu.fill_into(&TensorSpec::new(shape, $initializer), out)
                 }
             )*
         }
@@ -90,14 +94,15 @@ macro_rules! schemes {
 }
 
 schemes! {
-    /// N(0, std^2) with std = sqrt(2 / (fan_in + fan_out)): Glorot and Bengio 2010, `torch.nn.init.xavier_normal_`.
+    /// N(0, std^2) with std = sqrt(2 / (fan_in + fan_out)): Glorot and Bengio 2010,
+    /// `torch.nn.init.xavier_normal_`.
     xavier_normal() => Initializer::XAVIER_NORMAL, "[64, 128]", "";
 
     /// U(-bound, bound) with bound = sqrt(6 / (fan_in + fan_out)): `torch.nn.init.xavier_uniform_`.
     xavier_uniform() => Initializer::XAVIER_UNIFORM, "[64, 3, 7, 7]", "";
 
-    /// N(0, gain^2 / fan), gain that of the nonlinearity (`a` is the slope of leaky_relu): He et al. 2015,
-    /// `torch.nn.init.kaiming_normal_`.
+    /// N(0, gain^2 / fan), gain that of the nonlinearity (`a` is the slope of leaky_relu): He et
+    /// al. 2015, `torch.nn.init.kaiming_normal_`.
     kaiming_normal(a: f64, mode: FanMode, nonlinearity: Nonlinearity) =>
         Initializer::KaimingNormal { a, mode, nonlinearity },
         "[64, 3, 7, 7]", ", 0.0, FanMode::FanOut, Nonlinearity::Relu";
@@ -107,10 +112,11 @@ schemes! {
         Initializer::KaimingUniform { a, mode, nonlinearity },
         "[64, 128]", ", 5f64.sqrt(), FanMode::FanIn, Nonlinearity::LeakyRelu";
 
-    /// Variance scale / fan: `jax.nn.initializers.variance_scaling`, `keras.initializers.VarianceScaling`.
-    variance_scaling(scale: f64, mode: FanMode, distribution: VarianceLaw) =>
+    /// Variance scale / fan: `jax.nn.initializers.variance_scaling`,
+    /// `keras.initializers.VarianceScaling`.
+    variance_scaling(scale: f64, mode: FanMode, distribution: VarianceDistribution) =>
         Initializer::VarianceScaling { scale, mode, distribution },
-        "[64, 128]", ", 2.0, FanMode::FanAvg, VarianceLaw::TruncatedNormal";
+        "[64, 128]", ", 2.0, FanMode::FanAvg, VarianceDistribution::TruncatedNormal";
 
     /// Variance 2 / (fan_in + fan_out), truncated normal: Keras' and JAX's `glorot_normal`.
     glorot_normal() => Initializer::GlorotNormal, "[64, 128]", "";
@@ -136,7 +142,8 @@ schemes! {
     /// U(a, b).
     uniform(a: f64, b: f64) => Initializer::Uniform { a, b }, "[128]", ", -0.05, 0.05";
 
-    /// N(mean, std^2) given that it is within a to b, which are absolute: `torch.nn.init.trunc_normal_`.
+    /// N(mean, std^2) given that it is within a to b, which are absolute:
+    /// `torch.nn.init.trunc_normal_`.
     truncated_normal(mean: f64, std: f64, a: f64, b: f64) =>
         Initializer::TruncatedNormal { mean, std, a, b },
         "[64, 128]", ", 0.0, 0.02, -2.0, 2.0";
@@ -155,13 +162,15 @@ schemes! {
     /// One.
     ones() => Initializer::ONES, "[128]", "";
 
-    /// `gain` on the diagonal of a matrix, zero elsewhere: `torch.nn.init.eye_`, `keras.initializers.Identity`.
+    /// `gain` on the diagonal of a matrix, zero elsewhere: `torch.nn.init.eye_`,
+    /// `keras.initializers.Identity`.
     eye(gain: f64) => Initializer::Eye { gain }, "[64, 128]", ", 1.0";
 
     /// A convolution that passes its inputs on, in each of the groups: `torch.nn.init.dirac_`.
     dirac(groups: u32) => Initializer::Dirac { groups }, "[64, 16, 3, 3]", ", 4";
 
-    /// Haar-distributed orthonormal columns, or rows if those are fewer: Saxe et al. 2013, `torch.nn.init.orthogonal_`.
+    /// Haar-distributed orthonormal columns, or rows if those are fewer: Saxe et al. 2013,
+    /// `torch.nn.init.orthogonal_`.
     ///
     /// On a GPU this waits for most of its work; `fill_all_with` reports its progress.
     orthogonal(gain: f64) => Initializer::Orthogonal { gain }, "[64, 128]", ", 1.0";
@@ -170,6 +179,7 @@ schemes! {
     /// `jax.nn.initializers.delta_orthogonal`.
     delta_orthogonal(gain: f64) => Initializer::DeltaOrthogonal { gain }, "[64, 16, 3, 3]", ", 1.0";
 
-    /// N(0, std^2) but for ceil(sparsity rows) zeros in every column: Martens 2010, `torch.nn.init.sparse_`.
+    /// N(0, std^2) but for ceil(sparsity rows) zeros in every column: Martens 2010,
+    /// `torch.nn.init.sparse_`.
     sparse(sparsity: f64, std: f64) => Initializer::Sparse { sparsity, std }, "[64, 128]", ", 0.9, 0.01";
 }

@@ -28,22 +28,24 @@ pub use distribution::{Diagonal, Distribution, Orthogonal, Sparse};
 pub use dtype::{DType, Element, ParseDTypeError};
 pub use error::{Error, Result};
 #[cfg(feature = "gpu")]
-pub use gpu::{Device, DeviceOptions, MulAdd, Multiply, Tensor, adapters, best_adapter, shader};
+pub use gpu::{Device, DeviceOptions, FpGuard, Tensor, WideMul, adapters, best_adapter, shader};
 pub use host_tensor::HostTensor;
 pub use init::CpuInit;
 #[cfg(feature = "gpu")]
 pub use init::GpuInit;
 pub use initializer::{
-    FanMode, Initializer, Layout, Nonlinearity, ParseInitializerError, ParseLayoutError, VarianceLaw, calculate_gain,
+    FanMode, Initializer, Layout, Nonlinearity, ParseInitializerError, ParseLayoutError,
+    VarianceDistribution, calculate_gain,
 };
 #[cfg(feature = "rules")]
 pub use model::{ParseRulesError, Plan, PlanEntry, PlanError, PlanWarning, Recipe, Rule, Rules};
 pub use reduce::{Fingerprint, Stats};
 pub use shape::Shape;
-pub use spec::{Fill, Parameter, Shard, stream_of};
+pub use spec::{Fill, Shard, TensorSpec, stream_of};
 pub use stream::philox::Philox4x32;
 
-/// Version of the stream: of what a seed, a stream and an index give. It is frozen; another one gives other weights.
+/// Version of the stream: of what a seed, a stream and an index give. It is frozen; another one
+/// gives other weights.
 ///
 /// ```
 /// assert_eq!(gpu_init::STREAM_VERSION, 1);

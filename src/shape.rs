@@ -26,8 +26,8 @@ impl Shape {
     /// The number of elements. `operation` is what an error names.
     ///
     /// # Errors
-    /// [`Error::ZeroSized`] if a dimension is 0, [`Error::SizeOverflow`] if the elements or their bytes
-    /// at four bytes each do not fit in 64 bits.
+    /// [`Error::ZeroSized`] if a dimension is 0, [`Error::SizeOverflow`] if the elements or their
+    /// bytes at four bytes each do not fit in 64 bits.
     pub fn elements(&self, operation: &'static str) -> Result<u64> {
         if self.0.contains(&0) {
             return Err(Error::ZeroSized { operation, shape: self.clone() });

@@ -5,10 +5,10 @@
 mod gpu;
 
 use gpu_init::half::f16;
-use gpu_init::{Cpu, CpuInit, DType, Distribution, Error, Initializer, Layout, Parameter};
+use gpu_init::{Cpu, CpuInit, DType, Distribution, Error, Initializer, Layout, TensorSpec};
 
 /// What a parameter's error says; it must be of one line.
-fn refusal(parameter: &Parameter) -> Error {
+fn refusal(parameter: &TensorSpec) -> Error {
     let error = Cpu::new().fill(parameter).unwrap_err();
     assert!(!error.to_string().contains('\n'), "{error}");
     error
@@ -25,23 +25,45 @@ macro_rules! assert_error {
 #[test]
 fn shapes() {
     assert_error!(
-        refusal(&Parameter::xavier_normal([7])),
+        refusal(&TensorSpec::xavier_normal([7])),
         Error::TooFewDims { .. },
         "xavier_normal",
         "[7]",
         "at least two"
     );
-    assert_error!(refusal(&Parameter::xavier_uniform([])), Error::TooFewDims { .. }, "xavier_uniform", "0 dimensions");
-    assert_error!(refusal(&Parameter::xavier_normal([3, 0, 5])), Error::ZeroSized { .. }, "[3, 0, 5]", "at least 1");
-    for shape in
-        [vec![usize::MAX, 2], vec![usize::MAX, usize::MAX, usize::MAX], vec![1 << 31, 1 << 31], vec![1 << 62, 1]]
-    {
-        assert_error!(refusal(&Parameter::xavier_normal(shape)), Error::SizeOverflow { .. }, "overflows 64 bits");
-    }
-    // A zero among huge dimensions is a zero, and the largest size that fits is only too much memory.
-    assert_error!(refusal(&Parameter::xavier_normal([usize::MAX, 0, 9])), Error::ZeroSized { .. }, "size 0");
     assert_error!(
-        refusal(&Parameter::new([(1 << 61) - 1], Initializer::ZEROS)),
+        refusal(&TensorSpec::xavier_uniform([])),
+        Error::TooFewDims { .. },
+        "xavier_uniform",
+        "0 dimensions"
+    );
+    assert_error!(
+        refusal(&TensorSpec::xavier_normal([3, 0, 5])),
+        Error::ZeroSized { .. },
+        "[3, 0, 5]",
+        "at least 1"
+    );
+    for shape in [
+        vec![usize::MAX, 2],
+        vec![usize::MAX, usize::MAX, usize::MAX],
+        vec![1 << 31, 1 << 31],
+        vec![1 << 62, 1],
+    ] {
+        assert_error!(
+            refusal(&TensorSpec::xavier_normal(shape)),
+            Error::SizeOverflow { .. },
+            "overflows 64 bits"
+        );
+    }
+    // A zero among huge dimensions is a zero, and the largest size that fits is only too much
+    // memory.
+    assert_error!(
+        refusal(&TensorSpec::xavier_normal([usize::MAX, 0, 9])),
+        Error::ZeroSized { .. },
+        "size 0"
+    );
+    assert_error!(
+        refusal(&TensorSpec::new([(1 << 61) - 1], Initializer::ZEROS)),
         Error::HostOutOfMemory { .. },
         "9223372036854775804 bytes"
     );
@@ -51,49 +73,65 @@ fn shapes() {
 fn options() {
     for gain in [f64::NAN, f64::INFINITY, -1.0, -f64::MIN_POSITIVE] {
         assert_error!(
-            refusal(&Parameter::xavier_normal([3, 5]).gain(gain)),
+            refusal(&TensorSpec::xavier_normal([3, 5]).gain(gain)),
             Error::InvalidOption { option: "gain", .. },
             "gain"
         );
     }
     assert_error!(
-        refusal(&Parameter::xavier_normal([3, 5]).mean(f64::NAN)),
+        refusal(&TensorSpec::xavier_normal([3, 5]).mean(f64::NAN)),
         Error::InvalidOption { option: "mean", .. },
         "NaN"
     );
     let backwards = Initializer::Uniform { a: 1.0, b: 0.5 };
     assert_error!(
-        refusal(&Parameter::new([3], backwards)),
+        refusal(&TensorSpec::new([3], backwards)),
         Error::InvalidOption { option: "b", .. },
         "0.5",
         "not below a"
     );
-    let normal = |std| Parameter::new([3], Initializer::Normal { mean: 0.0, std });
+    let normal = |std| TensorSpec::new([3], Initializer::Normal { mean: 0.0, std });
     assert_error!(refusal(&normal(-0.5)), Error::InvalidOption { option: "std", .. }, "-0.5");
     assert_error!(
-        refusal(&Parameter::new([3], Initializer::ZEROS).gain(2.0)),
+        refusal(&TensorSpec::new([3], Initializer::ZEROS).gain(2.0)),
         Error::InvalidOption { option: "gain", .. },
         "constant"
     );
     let infinite = Initializer::Constant { val: f64::INFINITY };
-    assert_error!(refusal(&Parameter::new([3], infinite)), Error::InvalidOption { option: "val", .. }, "inf");
+    assert_error!(
+        refusal(&TensorSpec::new([3], infinite)),
+        Error::InvalidOption { option: "val", .. },
+        "inf"
+    );
 }
 
 #[test]
 fn schemes_for_other_shapes() {
-    let refused = |text: &str, shape: &[usize]| refusal(&Parameter::new(shape, text.parse().unwrap()));
+    let refused =
+        |text: &str, shape: &[usize]| refusal(&TensorSpec::new(shape, text.parse().unwrap()));
     let cases: [(_, &[&[usize]], _); 5] = [
         ("eye(gain=2)", &[&[], &[5], &[5, 5, 5]], "two dimensions"),
         ("sparse(sparsity=0.1)", &[&[], &[5], &[5, 5, 5]], "two dimensions"),
         ("dirac", &[&[], &[5], &[5, 5], &[5, 5, 1, 1, 1, 1]], "three to five dimensions"),
-        ("delta_orthogonal", &[&[], &[5], &[5, 5], &[5, 5, 1, 1, 1, 1]], "three to five dimensions"),
+        (
+            "delta_orthogonal",
+            &[&[], &[5], &[5, 5], &[5, 5, 1, 1, 1, 1]],
+            "three to five dimensions",
+        ),
         ("orthogonal", &[&[], &[5]], "two or more dimensions"),
     ];
     for (text, shapes, expected) in cases {
         for shape in shapes {
             let name = text.split('(').next().unwrap();
             let error = refused(text, shape);
-            assert_error!(&error, Error::Dimensions { .. }, name, &format!("{shape:?}"), expected, "use another shape");
+            assert_error!(
+                &error,
+                Error::Dimensions { .. },
+                name,
+                &format!("{shape:?}"),
+                expected,
+                "use another shape"
+            );
         }
         assert_error!(refused(text, &[5, 0, 5]), Error::ZeroSized { .. }, "[5, 0, 5]");
     }
@@ -105,7 +143,7 @@ fn schemes_for_other_shapes() {
     );
     // More inputs than outputs, in each order.
     let delta = |shape: &[usize], layout| {
-        refusal(&Parameter::new(shape, Initializer::DeltaOrthogonal { gain: 1.0 }).layout(layout))
+        refusal(&TensorSpec::new(shape, Initializer::DeltaOrthogonal { gain: 1.0 }).layout(layout))
     };
     for error in [
         delta(&[5, 6, 3], Layout::OutInKernel),
@@ -113,15 +151,21 @@ fn schemes_for_other_shapes() {
         delta(&[3, 6, 5], Layout::KernelInOut),
         delta(&[3, 6, 5], Layout::Keras),
     ] {
-        assert_error!(error, Error::Dimensions { .. }, "delta_orthogonal", "no more inputs than outputs");
+        assert_error!(
+            error,
+            Error::Dimensions { .. },
+            "delta_orthogonal",
+            "no more inputs than outputs"
+        );
     }
 }
 
 #[test]
 fn schemes_for_other_layouts() {
     let refused = |text: &str, input: &[isize], output: &[isize], batch: &[isize]| {
-        let layout = Layout::Axes { input: input.into(), output: output.into(), batch: batch.into() };
-        refusal(&Parameter::new([4, 4, 4, 4], text.parse().unwrap()).layout(layout))
+        let layout =
+            Layout::Axes { input: input.into(), output: output.into(), batch: batch.into() };
+        refusal(&TensorSpec::new([4, 4, 4, 4], text.parse().unwrap()).layout(layout))
     };
     for name in ["dirac", "delta_orthogonal"] {
         for (input, output, batch) in [
@@ -162,13 +206,17 @@ fn schemes_for_other_layouts() {
     }
     // With all axes but one in the batch there is no matrix.
     assert_error!(refused("orthogonal", &[0], &[3], &[1, 2]), Error::Layout { .. }, "orthogonal");
-    assert_error!(refused("orthogonal", &[], &[3], &[0, 1, 2]), Error::Dimensions { .. }, "two or more dimensions");
+    assert_error!(
+        refused("orthogonal", &[], &[3], &[0, 1, 2]),
+        Error::Dimensions { .. },
+        "two or more dimensions"
+    );
 }
 
 #[test]
 fn options_of_matrices() {
-    let matrix = |initializer| refusal(&Parameter::new([6, 6], initializer));
-    let kernel = |initializer| refusal(&Parameter::new([6, 6, 3], initializer));
+    let matrix = |initializer| refusal(&TensorSpec::new([6, 6], initializer));
+    let kernel = |initializer| refusal(&TensorSpec::new([6, 6, 3], initializer));
     let sparse = |sparsity, std| matrix(Initializer::Sparse { sparsity, std });
     for sparsity in [-0.1, 1.1, f64::NAN, f64::INFINITY, -f64::MIN_POSITIVE] {
         let value = format!("sparse: sparsity = {sparsity:?}");
@@ -181,20 +229,43 @@ fn options_of_matrices() {
     }
     for std in [-0.5, f64::NAN, f64::INFINITY] {
         let value = format!("sparse: std = {std:?}");
-        assert_error!(sparse(0.1, std), Error::InvalidOption { option: "std", .. }, &value, "not below 0");
+        assert_error!(
+            sparse(0.1, std),
+            Error::InvalidOption { option: "std", .. },
+            &value,
+            "not below 0"
+        );
     }
     for gain in [f64::INFINITY, f64::NEG_INFINITY, f64::NAN] {
         let error = matrix(Initializer::Eye { gain });
-        assert_error!(error, Error::InvalidOption { option: "gain", .. }, &format!("eye: gain = {gain:?}"), "a finite");
+        assert_error!(
+            error,
+            Error::InvalidOption { option: "gain", .. },
+            &format!("eye: gain = {gain:?}"),
+            "a finite"
+        );
     }
     for gain in [f64::INFINITY, f64::NAN, 1e31, -1e31, 1e-21] {
-        for error in [matrix(Initializer::Orthogonal { gain }), kernel(Initializer::DeltaOrthogonal { gain })] {
+        for error in [
+            matrix(Initializer::Orthogonal { gain }),
+            kernel(Initializer::DeltaOrthogonal { gain }),
+        ] {
             let value = format!("orthogonal: gain = {gain:?}");
-            assert_error!(error, Error::InvalidOption { option: "gain", .. }, &value, "0 or of a magnitude from 1e-20");
+            assert_error!(
+                error,
+                Error::InvalidOption { option: "gain", .. },
+                &value,
+                "0 or of a magnitude from 1e-20"
+            );
         }
     }
     let error = kernel(Initializer::Dirac { groups: 0 });
-    assert_error!(error, Error::InvalidOption { option: "groups", .. }, "dirac: groups = 0", "at least 1");
+    assert_error!(
+        error,
+        Error::InvalidOption { option: "groups", .. },
+        "dirac: groups = 0",
+        "at least 1"
+    );
     // Nothing to draw is zeros, not an error.
     for initializer in [
         Initializer::Eye { gain: 0.0 },
@@ -202,28 +273,57 @@ fn options_of_matrices() {
         Initializer::Sparse { sparsity: 1.0, std: 0.01 },
         Initializer::Sparse { sparsity: 0.5, std: 0.0 },
     ] {
-        let values = Cpu::new().fill(&Parameter::new([6, 6], initializer)).unwrap().to_f32();
+        let values = Cpu::new().fill(&TensorSpec::new([6, 6], initializer)).unwrap().to_f32();
         assert!(values.iter().all(|value| value.to_bits() == 0), "{initializer}");
     }
 }
 
 #[test]
 fn values_of_matrices_out_of_the_types_range() {
-    let refused = |text: &str, dtype| refusal(&Parameter::new([6, 6], text.parse().unwrap()).dtype(dtype));
-    assert_error!(refused("eye(gain=1e5)", DType::F16), Error::Overflow { .. }, "eye", "do not fit in F16");
+    let refused =
+        |text: &str, dtype| refusal(&TensorSpec::new([6, 6], text.parse().unwrap()).dtype(dtype));
+    assert_error!(
+        refused("eye(gain=1e5)", DType::F16),
+        Error::Overflow { .. },
+        "eye",
+        "do not fit in F16"
+    );
     assert_error!(refused("eye(gain=1e39)", DType::F32), Error::Overflow { .. }, "eye", "F32");
     assert_error!(refused("eye(gain=1e-40)", DType::BF16), Error::Subnormal { .. }, "eye", "BF16");
-    assert_error!(refused("orthogonal(gain=-7e4)", DType::F16), Error::Overflow { .. }, "orthogonal", "F16");
+    assert_error!(
+        refused("orthogonal(gain=-7e4)", DType::F16),
+        Error::Overflow { .. },
+        "orthogonal",
+        "F16"
+    );
     let option = "gain / sqrt(the larger side)";
-    assert_error!(refused("orthogonal(gain=1e-4)", DType::F16), Error::Subnormal { .. }, "orthogonal", option);
-    assert_error!(refused("sparse(sparsity=0.5, std=6e-5)", DType::F16), Error::Subnormal { .. }, "sparse", "std");
-    assert_error!(refused("sparse(sparsity=0.5, std=1e4)", DType::F16), Error::Overflow { .. }, "sparse", "F16");
+    assert_error!(
+        refused("orthogonal(gain=1e-4)", DType::F16),
+        Error::Subnormal { .. },
+        "orthogonal",
+        option
+    );
+    assert_error!(
+        refused("sparse(sparsity=0.5, std=6e-5)", DType::F16),
+        Error::Subnormal { .. },
+        "sparse",
+        "std"
+    );
+    assert_error!(
+        refused("sparse(sparsity=0.5, std=1e4)", DType::F16),
+        Error::Overflow { .. },
+        "sparse",
+        "F16"
+    );
 }
 
 #[test]
 fn values_out_of_the_types_range() {
-    let normal = |std, dtype| Parameter::new([3], Initializer::Normal { mean: 0.0, std }).dtype(dtype);
-    for (std, dtype) in [(1e-26, DType::F32), (1e-320, DType::F32), (1e-26, DType::BF16), (6e-5, DType::F16)] {
+    let normal =
+        |std, dtype| TensorSpec::new([3], Initializer::Normal { mean: 0.0, std }).dtype(dtype);
+    for (std, dtype) in
+        [(1e-26, DType::F32), (1e-320, DType::F32), (1e-26, DType::BF16), (6e-5, DType::F16)]
+    {
         assert_error!(
             refusal(&normal(std, dtype)),
             Error::Subnormal { option: "std", .. },
@@ -232,26 +332,33 @@ fn values_out_of_the_types_range() {
             &dtype.to_string()
         );
     }
-    for (std, dtype) in [(6e37, DType::F32), (1e300, DType::F32), (6e37, DType::BF16), (1e4, DType::F16)] {
-        assert_error!(refusal(&normal(std, dtype)), Error::Overflow { .. }, "do not fit", &dtype.to_string());
+    for (std, dtype) in
+        [(6e37, DType::F32), (1e300, DType::F32), (6e37, DType::BF16), (1e4, DType::F16)]
+    {
+        assert_error!(
+            refusal(&normal(std, dtype)),
+            Error::Overflow { .. },
+            "do not fit",
+            &dtype.to_string()
+        );
     }
     assert_error!(
-        refusal(&Parameter::xavier_uniform([3, 5]).gain(1e-40)),
+        refusal(&TensorSpec::xavier_uniform([3, 5]).gain(1e-40)),
         Error::Subnormal { option: "bound", .. },
         "use a larger one"
     );
     assert_error!(
-        refusal(&Parameter::xavier_normal([3, 5]).mean(1e-35)),
+        refusal(&TensorSpec::xavier_normal([3, 5]).mean(1e-35)),
         Error::Subnormal { option: "mean", .. },
         "1e-35"
     );
     assert_error!(
-        refusal(&Parameter::new([3], Initializer::Constant { val: 1e5 }).dtype(DType::F16)),
+        refusal(&TensorSpec::new([3], Initializer::Constant { val: 1e5 }).dtype(DType::F16)),
         Error::Overflow { .. },
         "F16"
     );
     assert_error!(
-        refusal(&Parameter::new([3], Initializer::Constant { val: 1e-40 })),
+        refusal(&TensorSpec::new([3], Initializer::Constant { val: 1e-40 })),
         Error::Subnormal { .. },
         "value"
     );
@@ -261,12 +368,17 @@ fn values_out_of_the_types_range() {
 #[test]
 fn the_widest_type_is_not_advised_to_itself() {
     for dtype in DType::ALL {
-        for (std, remedy) in [(1e-26, ", or F32 instead of F16"), (6e37, ", or F32 or BF16 instead of F16")] {
-            let parameter = Parameter::new([3], Initializer::Normal { mean: 0.0, std }).dtype(dtype);
+        for (std, remedy) in
+            [(1e-26, ", or F32 instead of F16"), (6e37, ", or F32 or BF16 instead of F16")]
+        {
+            let parameter =
+                TensorSpec::new([3], Initializer::Normal { mean: 0.0, std }).dtype(dtype);
             let message = refusal(&parameter).to_string();
             assert_eq!(message.ends_with(remedy), dtype == DType::F16, "{message}");
             assert!(
-                dtype == DType::F16 || message.ends_with("use a larger one") || message.ends_with("use smaller ones")
+                dtype == DType::F16
+                    || message.ends_with("use a larger one")
+                    || message.ends_with("use smaller ones")
             );
         }
     }
@@ -275,11 +387,16 @@ fn the_widest_type_is_not_advised_to_itself() {
 /// Just inside every limit nothing is subnormal or infinite.
 #[test]
 fn what_is_accepted_is_normal_and_finite() {
-    for (std, dtype) in
-        [(1.3e-26, DType::F32), (1.3e-26, DType::BF16), (5.1e37, DType::F32), (5e37, DType::BF16), (9800.0, DType::F16)]
-    {
+    for (std, dtype) in [
+        (1.3e-26, DType::F32),
+        (1.3e-26, DType::BF16),
+        (5.1e37, DType::F32),
+        (5e37, DType::BF16),
+        (9800.0, DType::F16),
+    ] {
         for mean in [0.0, 1e-30] {
-            let parameter = Parameter::new([1 << 20], Initializer::Normal { mean, std }).dtype(dtype);
+            let parameter =
+                TensorSpec::new([1 << 20], Initializer::Normal { mean, std }).dtype(dtype);
             let values = Cpu::new().fill(&parameter).unwrap().to_f32();
             assert!(
                 values.iter().all(|value| value.is_normal() || *value == 0.0 && mean != 0.0),
@@ -288,24 +405,38 @@ fn what_is_accepted_is_normal_and_finite() {
         }
     }
     // No gain at all is a constant, not an error.
-    let zero = Parameter::xavier_normal([3, 5]).gain(0.0).mean(0.5).resolve(0, 0).unwrap();
+    let zero = TensorSpec::xavier_normal([3, 5]).gain(0.0).mean(0.5).resolve(0, 0).unwrap();
     assert!(matches!(zero.distribution, Distribution::Constant { value: 0.5, .. }));
 }
 
 #[test]
 fn ranges_lengths_and_types() {
-    let whole = Parameter::xavier_normal([4, 4]);
+    let whole = TensorSpec::xavier_normal([4, 4]);
     for (start, end) in [(3, 3), (5, 4), (0, 17), (16, 17), (u64::MAX - 1, u64::MAX)] {
-        assert_error!(refusal(&whole.clone().elements(start..end)), Error::Range { .. }, "[4, 4]", "16");
+        assert_error!(
+            refusal(&whole.clone().elements(start..end)),
+            Error::Range { .. },
+            "[4, 4]",
+            "16"
+        );
     }
     let cpu = Cpu::new();
     let mut short = [0f32; 15];
-    assert_error!(CpuInit::xavier_normal(&cpu, [4, 4], &mut short).unwrap_err(), Error::Length { .. }, "15", "16");
+    assert_error!(
+        CpuInit::xavier_normal(&cpu, [4, 4], &mut short).unwrap_err(),
+        Error::Length { .. },
+        "15",
+        "16"
+    );
     assert_eq!(short, [0.0; 15]);
     let mut halves = [f16::ZERO; 16];
     let error = cpu.fill_into(&whole.clone().dtype(DType::BF16), &mut halves).unwrap_err();
     assert_error!(error, Error::DTypeMismatch { .. }, "BF16", "F16");
-    assert_error!(cpu.fill(&whole).unwrap().slice(0..17).unwrap_err(), Error::Range { .. }, "0..17");
+    assert_error!(
+        cpu.fill(&whole).unwrap().slice(0..17).unwrap_err(),
+        Error::Range { .. },
+        "0..17"
+    );
     // None of these calls took a stream.
     assert_eq!(cpu.fill(&whole).unwrap(), cpu.fill(&whole.clone().stream(1)).unwrap());
 }
@@ -335,8 +466,11 @@ mod on_a_device {
 
     /// The next fill is right.
     fn assert_works(device: &Device) {
-        let parameter = Parameter::xavier_normal([33, 65]).name("after an error");
-        assert_eq!(device.fill(&parameter).unwrap().read().unwrap(), Cpu::new().fill(&parameter).unwrap());
+        let parameter = TensorSpec::xavier_normal([33, 65]).name("after an error");
+        assert_eq!(
+            device.fill(&parameter).unwrap().read().unwrap(),
+            Cpu::new().fill(&parameter).unwrap()
+        );
     }
 
     #[test]
@@ -344,7 +478,8 @@ mod on_a_device {
         if device().is_none() {
             return;
         }
-        let error = Device::open(&DeviceOptions { adapter: Some(999), ..Default::default() }).unwrap_err();
+        let error =
+            Device::open(&DeviceOptions { adapter: Some(999), ..Default::default() }).unwrap_err();
         assert_error!(error, Error::NoSuchAdapter { index: 999, .. }, "999", "gpu-init devices");
     }
 
@@ -352,14 +487,23 @@ mod on_a_device {
     fn a_buffer_of_the_callers_that_cannot_be_filled() {
         let Some(device) = device() else { return };
         let memory = buffer(&device, 1024, BufferUsages::STORAGE | BufferUsages::COPY_SRC);
-        let parameter = Parameter::xavier_normal([8, 8]);
+        let parameter = TensorSpec::xavier_normal([8, 8]);
         for offset in [1, 2, 3, 6, 1021] {
             let error = device.fill_into(&parameter, &memory, offset).unwrap_err();
-            assert_error!(error, Error::UnalignedOffset { alignment: 4, .. }, "xavier_normal", "multiple of 4");
+            assert_error!(
+                error,
+                Error::UnalignedOffset { alignment: 4, .. },
+                "xavier_normal",
+                "multiple of 4"
+            );
         }
         for offset in [772, 1024, 1 << 40, u64::MAX - 3] {
             let error = device.fill_into(&parameter, &memory, offset).unwrap_err();
-            assert_error!(error, Error::BufferTooSmall { bytes: 256, size: 1024, .. }, "1024 bytes");
+            assert_error!(
+                error,
+                Error::BufferTooSmall { bytes: 256, size: 1024, .. },
+                "1024 bytes"
+            );
         }
         device.fill_into(&parameter, &memory, 768).unwrap();
         let uniform = buffer(&device, 1024, BufferUsages::UNIFORM | BufferUsages::COPY_DST);
@@ -367,7 +511,11 @@ mod on_a_device {
         assert_error!(error, Error::BufferUsage { missing: BufferUsages::STORAGE, .. }, "UNIFORM");
         let unreadable = buffer(&device, 1024, BufferUsages::STORAGE);
         let error = device.fill_into(&parameter, &unreadable, 0).unwrap().read().unwrap_err();
-        assert_error!(error, Error::BufferUsage { missing: BufferUsages::COPY_SRC, .. }, "COPY_SRC");
+        assert_error!(
+            error,
+            Error::BufferUsage { missing: BufferUsages::COPY_SRC, .. },
+            "COPY_SRC"
+        );
         let error = device.fill(&parameter).unwrap().read_range(0..65).unwrap_err();
         assert_error!(error, Error::Range { .. }, "0..65");
         let error = device.fill(&parameter).unwrap().to_vec::<f16>().unwrap_err();
@@ -375,17 +523,24 @@ mod on_a_device {
         assert_works(&device);
     }
 
-    /// Where there are software adapters alone, one that is to be a GPU is not there; by its number it is.
+    /// Where there are software adapters alone, one that is to be a GPU is not there; by its number
+    /// it is.
     #[test]
     fn adapters_that_are_no_gpu() {
         let Some(best) = device() else { return };
         let is_software = best.wgpu_device().adapter_info().device_type == wgpu::DeviceType::Cpu;
         let options = gpu_init::DeviceOptions { hardware_only: true, ..Default::default() };
         match Device::open(&options) {
-            Err(error) => assert!(is_software && matches!(error, Error::NoAdapter { .. }), "{error}"),
-            Ok(device) => assert_ne!(device.wgpu_device().adapter_info().device_type, wgpu::DeviceType::Cpu),
+            Err(error) => {
+                assert!(is_software && matches!(error, Error::NoAdapter { .. }), "{error}")
+            }
+            Ok(device) => {
+                assert_ne!(device.wgpu_device().adapter_info().device_type, wgpu::DeviceType::Cpu)
+            }
         }
-        assert_works(&Device::open(&gpu_init::DeviceOptions { adapter: Some(0), ..options }).unwrap());
+        assert_works(
+            &Device::open(&gpu_init::DeviceOptions { adapter: Some(0), ..options }).unwrap(),
+        );
     }
 
     /// Of the same wgpu instance: wgpu cannot tell the buffers of different instances apart.
@@ -397,11 +552,12 @@ mod on_a_device {
         let adapters = pollster::block_on(gpu_init::adapters());
         let adapter = &adapters[gpu_init::best_adapter(&adapters).unwrap()];
         let [device, other] = [(), ()].map(|()| {
-            let (device, queue) = pollster::block_on(adapter.request_device(&Default::default())).unwrap();
+            let (device, queue) =
+                pollster::block_on(adapter.request_device(&Default::default())).unwrap();
             Device::from_wgpu(device, queue).unwrap()
         });
         let foreign = buffer(&other, 1024, BufferUsages::STORAGE);
-        let error = device.fill_into(&Parameter::xavier_normal([8, 8]), &foreign, 0).unwrap_err();
+        let error = device.fill_into(&TensorSpec::xavier_normal([8, 8]), &foreign, 0).unwrap_err();
         assert_error!(error, Error::Gpu { .. }, "xavier_normal", "doesn't match");
         assert_works(&device);
         assert_works(&other);
@@ -417,15 +573,22 @@ mod on_a_device {
             assert_error!(error, Error::BufferTooLarge { .. }, &limit.to_string(), "smaller dtype");
         }
         // Several at once: all or nothing.
-        let parameters = [Parameter::xavier_normal([8, 8]), Parameter::xavier_normal([rows, 1024])];
-        assert_error!(device.fill_all(&parameters).unwrap_err(), Error::BufferTooLarge { .. }, "bytes");
+        let parameters =
+            [TensorSpec::xavier_normal([8, 8]), TensorSpec::xavier_normal([rows, 1024])];
+        assert_error!(
+            device.fill_all(&parameters).unwrap_err(),
+            Error::BufferTooLarge { .. },
+            "bytes"
+        );
         assert_works(&device);
     }
 
     #[test]
     fn usages_that_a_buffer_cannot_have() {
         let Some(device) = device() else { return };
-        let error = device.fill(&Parameter::xavier_normal([8, 8]).usages(BufferUsages::MAP_WRITE)).unwrap_err();
+        let error = device
+            .fill(&TensorSpec::xavier_normal([8, 8]).usages(BufferUsages::MAP_WRITE))
+            .unwrap_err();
         assert_error!(error, Error::Gpu { .. }, "xavier_normal", "MAP_WRITE");
         assert_works(&device);
     }
@@ -453,7 +616,9 @@ mod on_a_device {
     #[cfg(target_os = "linux")]
     fn out_of_memory() {
         // What a GPU has does not count in a process' address space.
-        if device().is_none_or(|device| device.wgpu_device().adapter_info().device_type != wgpu::DeviceType::Cpu) {
+        if device().is_none_or(|device| {
+            device.wgpu_device().adapter_info().device_type != wgpu::DeviceType::Cpu
+        }) {
             return;
         }
         let status = std::process::Command::new("sh")
@@ -464,7 +629,11 @@ mod on_a_device {
             .arg(std::env::current_exe().unwrap())
             .output()
             .unwrap();
-        let text = format!("{}{}", String::from_utf8_lossy(&status.stdout), String::from_utf8_lossy(&status.stderr));
+        let text = format!(
+            "{}{}",
+            String::from_utf8_lossy(&status.stdout),
+            String::from_utf8_lossy(&status.stderr)
+        );
         assert!(status.status.success() && text.contains("1 passed"), "{text}");
     }
 
@@ -473,7 +642,7 @@ mod on_a_device {
     fn out_of_memory_in_a_limited_process() {
         let Some(device) = device() else { return };
         let limit = device.wgpu_device().limits().max_buffer_size.min(1 << 29);
-        let parameter = Parameter::xavier_normal([limit as usize / 1024 / 4, 1024]);
+        let parameter = TensorSpec::xavier_normal([limit as usize / 1024 / 4, 1024]);
         let mut tensors = Vec::new();
         let error = loop {
             assert!(tensors.len() < 100, "memory never ended");

@@ -1,4 +1,5 @@
-//! The GPU's bits are the CPU's: around every boundary, in every window, at every offset, by both multiplications.
+//! The GPU's bits are the CPU's: around every boundary, in every window, at every offset, by both
+//! multiplications.
 
 #[path = "common/gpu.rs"]
 mod gpu;
@@ -7,7 +8,10 @@ use std::ops::Range;
 
 use gpu_init::half::{bf16, f16};
 use gpu_init::wgpu::{self, BufferUsages};
-use gpu_init::{Cpu, DType, Device, DeviceOptions, Initializer, Layout, MulAdd, Multiply, Parameter, Stats, Tensor};
+use gpu_init::{
+    Cpu, DType, Device, DeviceOptions, FpGuard, Initializer, Layout, Stats, Tensor, TensorSpec,
+    WideMul,
+};
 
 const INITIALIZERS: [Initializer; 7] = [
     Initializer::XAVIER_NORMAL,
@@ -19,16 +23,23 @@ const INITIALIZERS: [Initializer; 7] = [
     Initializer::TruncatedNormal { mean: 1.0, std: 0.5, a: f64::NEG_INFINITY, b: 1.1 },
 ];
 
-/// The device as it is, one guarded as GPUs are with Vulkan, and one for each multiplication that the adapter has, guarded as
-/// for any driver.
+/// The device as it is, one guarded as GPUs are with Vulkan, and one for each multiplication that
+/// the adapter has, guarded as for any driver.
 fn devices() -> Vec<Device> {
     let Some(device) = gpu::device() else { return Vec::new() };
-    let multiplies = [Some(Multiply::Limbs), Some(device.multiply()).filter(|&multiply| multiply != Multiply::Limbs)];
+    let multiplies = [
+        Some(WideMul::Limbs),
+        Some(device.multiply()).filter(|&multiply| multiply != WideMul::Limbs),
+    ];
     let guarded = multiplies.into_iter().flatten().map(|multiply| {
-        let options = DeviceOptions { multiply: Some(multiply), mul_add: Some(MulAdd::Guarded), ..Default::default() };
+        let options = DeviceOptions {
+            multiply: Some(multiply),
+            mul_add: Some(FpGuard::NoReassociation),
+            ..Default::default()
+        };
         Device::open(&options).unwrap()
     });
-    let unfused = DeviceOptions { mul_add: Some(MulAdd::Unfused), ..Default::default() };
+    let unfused = DeviceOptions { mul_add: Some(FpGuard::NoContraction), ..Default::default() };
     guarded.chain([Device::open(&unfused).unwrap(), device]).collect()
 }
 
@@ -39,7 +50,7 @@ fn buffer(device: &Device, size: u64) -> wgpu::Buffer {
 }
 
 /// A whole tensor and all that is computed from it.
-fn assert_same(device: &Device, parameter: &Parameter) {
+fn assert_same(device: &Device, parameter: &TensorSpec) {
     let tensor = device.fill(parameter).unwrap();
     let expected = Cpu::new().fill(parameter).unwrap();
     assert_eq!(tensor.read().unwrap().as_bytes(), expected.as_bytes(), "{parameter:?}");
@@ -51,10 +62,16 @@ fn assert_same(device: &Device, parameter: &Parameter) {
 fn every_length_around_a_boundary() {
     for device in devices() {
         let boundaries = [64, 256, 1024, 4096, 16384, 32768];
-        let lengths = (1..40).chain(boundaries.into_iter().flat_map(|n| [n - 3, n - 1, n, n + 1, n + 2]));
+        let lengths =
+            (1..40).chain(boundaries.into_iter().flat_map(|n| [n - 3, n - 1, n, n + 1, n + 2]));
         for len in lengths {
-            for (dtype, initializer) in DType::ALL.into_iter().zip(INITIALIZERS.iter().cycle().skip(len % 4)) {
-                assert_same(&device, &Parameter::new([len, 1], *initializer).dtype(dtype).name("boundary"));
+            for (dtype, initializer) in
+                DType::ALL.into_iter().zip(INITIALIZERS.iter().cycle().skip(len % 4))
+            {
+                assert_same(
+                    &device,
+                    &TensorSpec::new([len, 1], *initializer).dtype(dtype).name("boundary"),
+                );
             }
         }
     }
@@ -66,8 +83,10 @@ fn every_initializer_type_and_layout() {
         for dtype in DType::ALL {
             for initializer in INITIALIZERS {
                 for layout in [Layout::OutInKernel, Layout::KernelInOut] {
-                    let parameter =
-                        Parameter::new([13, 7, 3, 5], initializer).dtype(dtype).layout(layout).seed(u64::MAX);
+                    let parameter = TensorSpec::new([13, 7, 3, 5], initializer)
+                        .dtype(dtype)
+                        .layout(layout)
+                        .seed(u64::MAX);
                     assert_same(&device, &parameter.name("every"));
                 }
             }
@@ -75,7 +94,8 @@ fn every_initializer_type_and_layout() {
     }
 }
 
-/// Ranges at and beyond the places where an index outgrows a word: nothing before them is allocated.
+/// Ranges at and beyond the places where an index outgrows a word: nothing before them is
+/// allocated.
 #[test]
 fn ranges_past_2_to_the_32_34_and_40() {
     for device in devices() {
@@ -89,9 +109,11 @@ fn ranges_past_2_to_the_32_34_and_40() {
             ] {
                 for dtype in DType::ALL {
                     let shape = [1 << 21, (1 << 21) + 1];
-                    let parameter = Parameter::xavier_uniform(shape).gain(1000.0).dtype(dtype).name("huge");
+                    let parameter =
+                        TensorSpec::xavier_uniform(shape).gain(1000.0).dtype(dtype).name("huge");
                     assert_same(&device, &parameter.elements(start..end));
-                    let normal = Parameter::xavier_normal(shape).gain(1000.0).dtype(dtype).stream(u64::MAX);
+                    let normal =
+                        TensorSpec::xavier_normal(shape).gain(1000.0).dtype(dtype).stream(u64::MAX);
                     assert_same(&device, &normal.elements(start..end));
                 }
             }
@@ -104,12 +126,20 @@ fn ranges_past_2_to_the_32_34_and_40() {
 fn ranges_are_parts_of_the_whole() {
     for device in devices() {
         for dtype in DType::ALL {
-            let whole = Parameter::xavier_normal([40, 50]).dtype(dtype).name("parts");
+            let whole = TensorSpec::xavier_normal([40, 50]).dtype(dtype).name("parts");
             let all = device.fill(&whole).unwrap().read().unwrap();
             for start in 0..9 {
                 for len in [1, 2, 3, 4, 5, 7, 8, 9, 16, 31, 1000] {
-                    let part = device.fill(&whole.clone().elements(start..start + len)).unwrap().read().unwrap();
-                    assert_eq!(part, all.slice(start..start + len).unwrap(), "{dtype} from {start}, {len}");
+                    let part = device
+                        .fill(&whole.clone().elements(start..start + len))
+                        .unwrap()
+                        .read()
+                        .unwrap();
+                    assert_eq!(
+                        part,
+                        all.slice(start..start + len).unwrap(),
+                        "{dtype} from {start}, {len}"
+                    );
                 }
             }
         }
@@ -127,17 +157,19 @@ fn only_the_tensors_own_bytes_are_written() {
                 for dtype in DType::ALL {
                     let memory = buffer(&device, size as u64);
                     device.wgpu_queue().write_buffer(&memory, 0, &background);
-                    let parameter =
-                        Parameter::new([len], Initializer::Uniform { a: 1.0, b: 2.0 }).dtype(dtype).name("own");
+                    let parameter = TensorSpec::new([len], Initializer::Uniform { a: 1.0, b: 2.0 })
+                        .dtype(dtype)
+                        .name("own");
                     let tensor = device.fill_into(&parameter, &memory, offset).unwrap();
                     let cpu = Cpu::new().fill(&parameter).unwrap();
                     assert_eq!(tensor.read().unwrap(), cpu);
                     assert_eq!(tensor.fingerprint().unwrap(), cpu.fingerprint());
                     assert_eq!(tensor.stats().unwrap(), cpu.stats());
                     let mut expected = background.clone();
-                    expected[offset as usize..][..cpu.as_bytes().len()].copy_from_slice(cpu.as_bytes());
+                    expected[offset as usize..][..cpu.as_bytes().len()]
+                        .copy_from_slice(cpu.as_bytes());
                     // The same memory seen as a whole.
-                    let all = Parameter::new([size / 4], Initializer::ZEROS);
+                    let all = TensorSpec::new([size / 4], Initializer::ZEROS);
                     let view = whole_buffer(&device, &memory, &all);
                     assert_eq!(view, expected, "{dtype} x {len} at {offset}");
                 }
@@ -147,7 +179,7 @@ fn only_the_tensors_own_bytes_are_written() {
 }
 
 /// The bytes of a buffer.
-fn whole_buffer(device: &Device, memory: &wgpu::Buffer, all: &Parameter) -> Vec<u8> {
+fn whole_buffer(device: &Device, memory: &wgpu::Buffer, all: &TensorSpec) -> Vec<u8> {
     let copy = device.fill(all).unwrap();
     let mut encoder = device.wgpu_device().create_command_encoder(&Default::default());
     encoder.copy_buffer_to_buffer(memory, 0, copy.buffer(), 0, memory.size());
@@ -155,7 +187,8 @@ fn whole_buffer(device: &Device, memory: &wgpu::Buffer, all: &Parameter) -> Vec<
     copy.read().unwrap().as_bytes().to_vec()
 }
 
-/// A device with limits so low that a small tensor needs many windows and two dimensions of workgroups.
+/// A device with limits so low that a small tensor needs many windows and two dimensions of
+/// workgroups.
 fn narrow_device(limits: impl FnOnce(&mut wgpu::Limits)) -> Option<Device> {
     gpu::device()?;
     let adapters = pollster::block_on(gpu_init::adapters());
@@ -169,15 +202,18 @@ fn narrow_device(limits: impl FnOnce(&mut wgpu::Limits)) -> Option<Device> {
 
 #[test]
 fn windows_of_a_small_binding_limit() {
-    let Some(device) = narrow_device(|limits| limits.max_storage_buffer_binding_size = 1 << 20) else { return };
+    let Some(device) = narrow_device(|limits| limits.max_storage_buffer_binding_size = 1 << 20)
+    else {
+        return;
+    };
     assert_eq!(device.wgpu_device().limits().max_storage_buffer_binding_size, 1 << 20);
     for dtype in DType::ALL {
-        let parameter = Parameter::xavier_normal([1111, 1237]).dtype(dtype).name("windows");
+        let parameter = TensorSpec::xavier_normal([1111, 1237]).dtype(dtype).name("windows");
         assert_same(&device, &parameter);
         assert_same(&device, &parameter.elements(3..1_000_003));
     }
     let memory = buffer(&device, 6 << 20);
-    let parameter = Parameter::xavier_uniform([1111, 1237]).name("windows at an offset");
+    let parameter = TensorSpec::xavier_uniform([1111, 1237]).name("windows at an offset");
     let tensor = device.fill_into(&parameter, &memory, 4 * 123).unwrap();
     let expected = Cpu::new().fill(&parameter).unwrap();
     assert_eq!(tensor.fingerprint().unwrap(), expected.fingerprint());
@@ -187,10 +223,13 @@ fn windows_of_a_small_binding_limit() {
 
 #[test]
 fn workgroups_in_two_dimensions() {
-    let Some(device) = narrow_device(|limits| limits.max_compute_workgroups_per_dimension = 7) else { return };
+    let Some(device) = narrow_device(|limits| limits.max_compute_workgroups_per_dimension = 7)
+    else {
+        return;
+    };
     for dtype in DType::ALL {
         // 7 workgroups of 256 entries are 28,672 bytes; this is not a multiple of it.
-        let parameter = Parameter::xavier_normal([200, 250]).dtype(dtype).name("dimensions");
+        let parameter = TensorSpec::xavier_normal([200, 250]).dtype(dtype).name("dimensions");
         assert_same(&device, &parameter);
         assert_same(&device, &parameter.elements(1..49_000));
     }
@@ -200,12 +239,12 @@ fn workgroups_in_two_dimensions() {
 #[test]
 fn the_default_limits_are_enough() {
     let Some(device) = narrow_device(|limits| *limits = wgpu::Limits::default()) else { return };
-    assert_eq!(device.multiply(), Multiply::Limbs);
-    assert_same(&device, &Parameter::xavier_normal([333, 777]).name("default limits"));
+    assert_eq!(device.multiply(), WideMul::Limbs);
+    assert_same(&device, &TensorSpec::xavier_normal([333, 777]).name("default limits"));
 }
 
-/// Larger than a binding, with the device's own limits: 128 MiB on llvmpipe, 2 GiB on a GPU. Other software
-/// drivers take larger bindings than they can fill in a test's time.
+/// Larger than a binding, with the device's own limits: 128 MiB on llvmpipe, 2 GiB on a GPU. Other
+/// software drivers take larger bindings than they can fill in a test's time.
 #[test]
 fn a_tensor_larger_than_a_binding() {
     let Some(device) = gpu::device() else { return };
@@ -213,14 +252,19 @@ fn a_tensor_larger_than_a_binding() {
     let software = device.wgpu_device().adapter_info().device_type == wgpu::DeviceType::Cpu;
     let most = if software { 130 << 20 } else { limits.max_buffer_size };
     let bytes = (limits.max_storage_buffer_binding_size + (1 << 20)).min(most);
-    let parameter = Parameter::xavier_normal([bytes as usize / 2 / 1024 - 1, 1024]).dtype(DType::BF16).name("large");
+    let parameter = TensorSpec::xavier_normal([bytes as usize / 2 / 1024 - 1, 1024])
+        .dtype(DType::BF16)
+        .name("large");
     let tensor = device.fill(&parameter).unwrap();
     let expected = Cpu::new().fill(&parameter).unwrap();
     assert_eq!(tensor.fingerprint().unwrap(), expected.fingerprint());
     assert_eq!(tensor.stats().unwrap(), expected.stats());
     let edge = (limits.max_storage_buffer_binding_size / 2).min(tensor.len() / 2);
     for at in [0, edge - 1000, tensor.len() - 2000] {
-        assert_eq!(tensor.read_range(at..at + 2000).unwrap(), expected.slice(at..at + 2000).unwrap());
+        assert_eq!(
+            tensor.read_range(at..at + 2000).unwrap(),
+            expected.slice(at..at + 2000).unwrap()
+        );
     }
 }
 
@@ -230,30 +274,38 @@ fn fills_are_recorded_into_the_callers_encoder() {
     for device in devices() {
         let memory = buffer(&device, 4096);
         let mut encoder = device.wgpu_device().create_command_encoder(&Default::default());
-        let a = Parameter::xavier_normal([10, 10]).name("a");
-        let b = Parameter::xavier_uniform([30, 10]).name("b").dtype(DType::F16);
+        let a = TensorSpec::xavier_normal([10, 10]).name("a");
+        let b = TensorSpec::xavier_uniform([30, 10]).name("b").dtype(DType::F16);
         let a_tensor = device.record(&a, &mut encoder, &memory, 0).unwrap();
         let b_tensor = device.record(&b, &mut encoder, &memory, 400).unwrap();
-        assert!(a_tensor.read().unwrap().to_f32().iter().all(|&value| value == 0.0), "nothing was submitted yet");
+        assert!(
+            a_tensor.read().unwrap().to_f32().iter().all(|&value| value == 0.0),
+            "nothing was submitted yet"
+        );
         device.wgpu_queue().submit([encoder.finish()]);
         assert_eq!(a_tensor.read().unwrap(), Cpu::new().fill(&a).unwrap());
         assert_eq!(b_tensor.read().unwrap(), Cpu::new().fill(&b).unwrap());
     }
 }
 
-/// Tables of different laws, and fills without one, share a recording.
+/// Tables of different distributions, and fills without one, share a recording.
 #[test]
-fn truncated_normals_of_many_laws_in_one_submission() {
+fn truncated_normals_of_many_distributions_in_one_submission() {
     for device in devices() {
-        let laws = [(-2.0, 2.0), (5.0, 6.0), (-2.0, 2.0), (0.0, f64::INFINITY), (-31.0, -30.0)];
-        let mut parameters: Vec<Parameter> = laws
+        let distributions =
+            [(-2.0, 2.0), (5.0, 6.0), (-2.0, 2.0), (0.0, f64::INFINITY), (-31.0, -30.0)];
+        let mut parameters: Vec<TensorSpec> = distributions
             .into_iter()
             .zip(DType::ALL.into_iter().cycle())
             .map(|((a, b), dtype)| {
-                Parameter::new([77, 31], Initializer::TruncatedNormal { mean: 0.0, std: 1.0, a, b }).dtype(dtype)
+                TensorSpec::new(
+                    [77, 31],
+                    Initializer::TruncatedNormal { mean: 0.0, std: 1.0, a, b },
+                )
+                .dtype(dtype)
             })
             .collect();
-        parameters.insert(2, Parameter::xavier_normal([50, 60]));
+        parameters.insert(2, TensorSpec::xavier_normal([50, 60]));
         let (device, cpu) = (device.with_seed(1), Cpu::with_seed(1));
         for (tensor, parameter) in device.fill_all(&parameters).unwrap().iter().zip(&parameters) {
             let expected = cpu.fill(parameter).unwrap();
@@ -263,7 +315,8 @@ fn truncated_normals_of_many_laws_in_one_submission() {
     }
 }
 
-/// Past the places where an index outgrows a word, and at offsets of a buffer where no entry starts.
+/// Past the places where an index outgrows a word, and at offsets of a buffer where no entry
+/// starts.
 #[test]
 fn truncated_normals_at_any_range_and_offset() {
     for device in devices() {
@@ -272,13 +325,18 @@ fn truncated_normals_at_any_range_and_offset() {
         for dtype in DType::ALL {
             for start in [0u64, 1, 2, 3, (1 << 32) - 130, (1 << 34) - 3, (1 << 40) + 1] {
                 for len in [1, 2, 261, 1024] {
-                    let parameter = Parameter::new([1 << 21, 1 << 20], initializer).dtype(dtype).name("any");
+                    let parameter =
+                        TensorSpec::new([1 << 21, 1 << 20], initializer).dtype(dtype).name("any");
                     let parameter = parameter.elements(start..start + len);
                     assert_same(&device, &parameter);
                     let expected = Cpu::new().fill(&parameter).unwrap();
                     for offset in [4, 12, 256, 1000] {
                         let tensor = device.fill_into(&parameter, &memory, offset).unwrap();
-                        assert_eq!(tensor.read().unwrap(), expected, "{dtype} {start} {len} {offset}");
+                        assert_eq!(
+                            tensor.read().unwrap(),
+                            expected,
+                            "{dtype} {start} {len} {offset}"
+                        );
                     }
                 }
             }
@@ -301,14 +359,15 @@ fn unnamed_calls_take_the_next_stream() {
             assert!(seen.iter().all(|earlier| earlier[..16] != values[..16]));
             seen.push(values);
         }
-        let many = vec![Parameter::xavier_uniform([5, 5]); 3];
+        let many = vec![TensorSpec::xavier_uniform([5, 5]); 3];
         for tensor in device.fill_all(&many).unwrap() {
             assert_eq!(tensor.read().unwrap(), cpu.fill(&many[0]).unwrap());
         }
     }
 }
 
-/// Statistics and fingerprints of what no initializer makes: NaN, infinities, signed zeros, extremes.
+/// Statistics and fingerprints of what no initializer makes: NaN, infinities, signed zeros,
+/// extremes.
 #[test]
 fn reductions_agree_on_any_values() {
     for device in devices() {
@@ -329,8 +388,14 @@ fn reductions_agree_on_any_values() {
         for (len, pick) in [(1, 1), (12, 1), (12, 7), (5000, 5), (40_000, 11)] {
             let values: Vec<f32> = (0..len).map(|i| special[i * pick % special.len()]).collect();
             check_reductions(&device, &values);
-            check_reductions(&device, &values.iter().map(|&value| f16::from_f32(value)).collect::<Vec<_>>());
-            check_reductions(&device, &values.iter().map(|&value| bf16::from_f32(value)).collect::<Vec<_>>());
+            check_reductions(
+                &device,
+                &values.iter().map(|&value| f16::from_f32(value)).collect::<Vec<_>>(),
+            );
+            check_reductions(
+                &device,
+                &values.iter().map(|&value| bf16::from_f32(value)).collect::<Vec<_>>(),
+            );
         }
         check_reductions(&device, &[f32::NAN; 3]);
         check_reductions(&device, &(0..70_000).map(|i| 1e6 + i as f32).collect::<Vec<_>>());
@@ -340,14 +405,20 @@ fn reductions_agree_on_any_values() {
 }
 
 fn check_reductions<T: gpu_init::Element>(device: &Device, values: &[T]) {
-    let parameter = Parameter::new([values.len()], Initializer::ONES).dtype(T::DTYPE);
+    let parameter = TensorSpec::new([values.len()], Initializer::ONES).dtype(T::DTYPE);
     let tensor: Tensor = device.fill(&parameter).unwrap();
-    let mut bytes: Vec<u8> =
-        values.iter().flat_map(|value| value.bits().to_le_bytes()[..size_of::<T>()].to_vec()).collect();
+    let mut bytes: Vec<u8> = values
+        .iter()
+        .flat_map(|value| value.bits().to_le_bytes()[..size_of::<T>()].to_vec())
+        .collect();
     bytes.resize(bytes.len().next_multiple_of(4), 0);
     device.wgpu_queue().write_buffer(tensor.buffer(), 0, &bytes);
     // NaN is not equal to itself; as text it is.
-    assert_eq!(format!("{:?}", tensor.stats().unwrap()), format!("{:?}", Stats::of(values)), "{values:?}");
+    assert_eq!(
+        format!("{:?}", tensor.stats().unwrap()),
+        format!("{:?}", Stats::of(values)),
+        "{values:?}"
+    );
     assert_eq!(tensor.fingerprint().unwrap(), gpu_init::Fingerprint::of(0, values));
 }
 
@@ -355,7 +426,7 @@ fn check_reductions<T: gpu_init::Element>(device: &Device, values: &[T]) {
 #[test]
 fn reading_back_is_async_too() {
     let Some(device) = gpu::device() else { return };
-    let parameter = Parameter::xavier_normal([100, 100]).name("async");
+    let parameter = TensorSpec::xavier_normal([100, 100]).name("async");
     let expected = Cpu::new().fill(&parameter).unwrap();
     let (values, stats, fingerprint) = pollster::block_on(async {
         let device = Device::open_async(&DeviceOptions::default()).await?;
@@ -367,7 +438,10 @@ fn reading_back_is_async_too() {
         ))
     })
     .unwrap();
-    assert_eq!((values, stats, fingerprint), (expected.clone(), expected.stats(), expected.fingerprint()));
+    assert_eq!(
+        (values, stats, fingerprint),
+        (expected.clone(), expected.stats(), expected.fingerprint())
+    );
     drop(device);
 }
 
@@ -375,11 +449,16 @@ fn reading_back_is_async_too() {
 #[test]
 fn threads_share_a_device() {
     let Some(device) = gpu::device() else { return };
-    let expected: Vec<_> =
-        (0..8).map(|i| Cpu::new().fill(&Parameter::xavier_normal([64, 65]).stream(i)).unwrap()).collect();
+    let expected: Vec<_> = (0..8)
+        .map(|i| Cpu::new().fill(&TensorSpec::xavier_normal([64, 65]).stream(i)).unwrap())
+        .collect();
     let tensors = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..8)
-            .map(|_| scope.spawn(|| device.fill(&Parameter::xavier_normal([64, 65])).unwrap().read().unwrap()))
+            .map(|_| {
+                scope.spawn(|| {
+                    device.fill(&TensorSpec::xavier_normal([64, 65])).unwrap().read().unwrap()
+                })
+            })
             .collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
     });

@@ -1,11 +1,12 @@
-//! Initializers as data: text and serde both ways, options checked, fans and scales by the peers' rules.
+//! Initializers as data: text and serde both ways, options checked, fans and scales by the peers'
+//! rules.
 
 mod common;
 
 use common::schemes;
 use gpu_init::{
-    Cpu, DType, Distribution, Error, FanMode, Initializer, Layout, Nonlinearity, Parameter, Shape, VarianceLaw,
-    calculate_gain,
+    Cpu, DType, Distribution, Error, FanMode, Initializer, Layout, Nonlinearity, Shape, TensorSpec,
+    VarianceDistribution, calculate_gain,
 };
 
 fn read(text: &str) -> Initializer {
@@ -16,11 +17,19 @@ fn read(text: &str) -> Initializer {
 fn changed() -> Vec<Initializer> {
     let (mode, nonlinearity) = (FanMode::FanGeoAvg, Nonlinearity::ConvTranspose2d);
     vec![
-        Initializer::VarianceScaling { scale: 0.1, mode, distribution: VarianceLaw::Uniform },
+        Initializer::VarianceScaling {
+            scale: 0.1,
+            mode,
+            distribution: VarianceDistribution::Uniform,
+        },
         Initializer::XavierNormal { gain: 5.0 / 3.0, mean: -1e-3 },
         Initializer::XavierUniform { gain: 1e10, mean: 0.25 },
         Initializer::KaimingNormal { a: 0.2, mode, nonlinearity },
-        Initializer::KaimingUniform { a: -3.0, mode: FanMode::FanOut, nonlinearity: Nonlinearity::Selu },
+        Initializer::KaimingUniform {
+            a: -3.0,
+            mode: FanMode::FanOut,
+            nonlinearity: Nonlinearity::Selu,
+        },
         Initializer::Normal { mean: 1.0 / 3.0, std: 0.02 },
         Initializer::Uniform { a: -3.5, b: -0.1 },
         Initializer::Constant { val: -0.1 },
@@ -34,11 +43,16 @@ fn changed() -> Vec<Initializer> {
 
 #[test]
 fn text_goes_both_ways() {
-    for initializer in schemes::every().chain(changed()).chain([Initializer::ZEROS, Initializer::ONES]) {
+    for initializer in
+        schemes::every().chain(changed()).chain([Initializer::ZEROS, Initializer::ONES])
+    {
         let text = initializer.to_string();
         assert_eq!(read(&text), initializer, "{text}");
         assert_eq!(
-            read(&format!(" {} ", text.to_uppercase().replace('_', "-").to_lowercase().replace('=', " = "))),
+            read(&format!(
+                " {} ",
+                text.to_uppercase().replace('_', "-").to_lowercase().replace('=', " = ")
+            )),
             initializer
         );
         let json = serde_json::to_string(&initializer).unwrap();
@@ -51,7 +65,10 @@ fn text_goes_both_ways() {
         let option = told.to_string().replace(scheme.name(), "");
         match default {
             Ok(default) => assert_eq!((default, &*option), (told, "")),
-            Err(error) => assert!(error.to_string().contains(option[1..].split('=').next().unwrap()), "{error}"),
+            Err(error) => assert!(
+                error.to_string().contains(option[1..].split('=').next().unwrap()),
+                "{error}"
+            ),
         }
     }
     assert_eq!(read("zeros()"), Initializer::ZEROS);
@@ -102,18 +119,31 @@ fn text_that_cannot_be_read_says_why() {
 /// The peers' defaults, by the peers' names.
 #[test]
 fn presets_are_the_peers_defaults() {
-    let law =
-        |text: &str, shape: &[usize], layout| read(text).distribution(&shape.into(), &layout, DType::F32).unwrap();
+    let distribution = |text: &str, shape: &[usize], layout| {
+        read(text).distribution(&shape.into(), &layout, DType::F32).unwrap()
+    };
     let (pytorch, keras) = (Layout::OutInKernel, Layout::KernelInOut);
     // torch.nn.Linear(768, 3072) and Conv2d(64, 128, 3): U(+-1/sqrt(fan_in)).
-    assert_eq!(law("pytorch_linear", &[3072, 768], pytorch.clone()).bounds().1 as f32, (1.0 / 768f64.sqrt()) as f32);
-    assert_eq!(law("pytorch-conv", &[128, 64, 3, 3], pytorch).bounds().1 as f32, (1.0 / 576f64.sqrt()) as f32);
-    assert_eq!(Initializer::pytorch_bias(576), Initializer::Uniform { a: -1.0 / 24.0, b: 1.0 / 24.0 });
+    assert_eq!(
+        distribution("pytorch_linear", &[3072, 768], pytorch.clone()).bounds().1 as f32,
+        (1.0 / 768f64.sqrt()) as f32
+    );
+    assert_eq!(
+        distribution("pytorch-conv", &[128, 64, 3, 3], pytorch).bounds().1 as f32,
+        (1.0 / 576f64.sqrt()) as f32
+    );
+    assert_eq!(
+        Initializer::pytorch_bias(576),
+        Initializer::Uniform { a: -1.0 / 24.0, b: 1.0 / 24.0 }
+    );
     // keras.layers.Dense: U(+-sqrt(6 / (fan_in + fan_out))).
-    assert_eq!(law("keras_dense", &[30, 20], keras.clone()).bounds().1 as f32, (6.0f64 / 50.0).sqrt() as f32);
-    assert_eq!(law("keras_embedding", &[30, 20], keras.clone()).bounds().1 as f32, 0.05);
+    assert_eq!(
+        distribution("keras_dense", &[30, 20], keras.clone()).bounds().1 as f32,
+        (6.0f64 / 50.0).sqrt() as f32
+    );
+    assert_eq!(distribution("keras_embedding", &[30, 20], keras.clone()).bounds().1 as f32, 0.05);
     // flax.linen.Embed(1000, 64): N(0, 1/64).
-    assert_eq!(law("flax_embed", &[1000, 64], keras).std(), 0.125);
+    assert_eq!(distribution("flax_embed", &[1000, 64], keras).std(), 0.125);
 }
 
 /// std by hand for every mode, on a convolution and in both orders of axes.
@@ -126,7 +156,9 @@ fn scales_follow_the_peers_formulas() {
             (&[7, 7, 3, 64], Layout::KernelInOut),
             (&[3, 64, 7, 7], Layout::InOutKernel),
         ]
-        .map(|(shape, layout)| read(text).distribution(&Shape::from(*shape), &layout, DType::F32).unwrap().std());
+        .map(|(shape, layout)| {
+            read(text).distribution(&Shape::from(*shape), &layout, DType::F32).unwrap().std()
+        });
         assert_eq!(stds, [stds[0]; 3], "{text}");
         stds[0]
     };
@@ -145,23 +177,39 @@ fn scales_follow_the_peers_formulas() {
         ("he_normal", (2.0f64 / fan_in).sqrt()),
         ("lecun_normal", (1.0f64 / fan_in).sqrt()),
         ("glorot_normal", (2.0f64 / (fan_in + fan_out)).sqrt()),
-        ("variance_scaling(scale=3, mode=fan_geo_avg, distribution=normal)", (3.0 / (fan_in * fan_out).sqrt()).sqrt()),
-        ("variance_scaling(scale=3, mode=fan_out, distribution=uniform)", (3.0f64 / fan_out).sqrt()),
+        (
+            "variance_scaling(scale=3, mode=fan_geo_avg, distribution=normal)",
+            (3.0 / (fan_in * fan_out).sqrt()).sqrt(),
+        ),
+        (
+            "variance_scaling(scale=3, mode=fan_out, distribution=uniform)",
+            (3.0f64 / fan_out).sqrt(),
+        ),
         ("variance_scaling", (1.0f64 / fan_in).sqrt()),
     ] {
-        assert!((std(text) / expected - 1.0).abs() < 1e-6, "{text}: {} is not {expected}", std(text));
+        assert!(
+            (std(text) / expected - 1.0).abs() < 1e-6,
+            "{text}: {} is not {expected}",
+            std(text)
+        );
     }
 }
 
-/// Keras' and JAX's normals end at two standard deviations of the untruncated normal; PyTorch's do not.
+/// Keras' and JAX's normals end at two standard deviations of the untruncated normal; PyTorch's do
+/// not.
 #[test]
 fn the_peers_normals_are_theirs() {
     let reach = |text: &str| {
-        let law = read(text).distribution(&[300, 100].into(), &Layout::OutInKernel, DType::F32).unwrap();
-        law.bounds().1 / law.std()
+        let distribution =
+            read(text).distribution(&[300, 100].into(), &Layout::OutInKernel, DType::F32).unwrap();
+        distribution.bounds().1 / distribution.std()
     };
     for text in ["glorot_normal", "he_normal", "lecun_normal", "variance_scaling"] {
-        assert!((reach(text) / (2.0 / 0.879_625_661) - 1.0).abs() < 1e-5, "{text}: {}", reach(text));
+        assert!(
+            (reach(text) / (2.0 / 0.879_625_661) - 1.0).abs() < 1e-5,
+            "{text}: {}",
+            reach(text)
+        );
     }
     for text in ["xavier_normal", "kaiming_normal", "normal"] {
         assert!(reach(text) > 6.66, "{text}");
@@ -171,7 +219,16 @@ fn the_peers_normals_are_theirs() {
 #[test]
 fn gains_are_pytorchs() {
     use Nonlinearity::*;
-    let unit = [Linear, Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d, Sigmoid];
+    let unit = [
+        Linear,
+        Conv1d,
+        Conv2d,
+        Conv3d,
+        ConvTranspose1d,
+        ConvTranspose2d,
+        ConvTranspose3d,
+        Sigmoid,
+    ];
     assert!(unit.into_iter().all(|nonlinearity| calculate_gain(nonlinearity, None) == 1.0));
     assert_eq!(calculate_gain(Tanh, None), 5.0 / 3.0);
     assert_eq!(calculate_gain(Relu, Some(3.0)), 2f64.sqrt());
@@ -181,9 +238,14 @@ fn gains_are_pytorchs() {
 
 #[test]
 fn layouts_that_do_not_fit_are_errors() {
-    let fill = |shape: &[usize], layout: Layout| Parameter::xavier_normal(shape).layout(layout).resolve(0, 0);
-    let axes =
-        |input: &[isize], output: &[isize]| Layout::Axes { input: input.into(), output: output.into(), batch: vec![] };
+    let fill = |shape: &[usize], layout: Layout| {
+        TensorSpec::xavier_normal(shape).layout(layout).resolve(0, 0)
+    };
+    let axes = |input: &[isize], output: &[isize]| Layout::Axes {
+        input: input.into(),
+        output: output.into(),
+        batch: vec![],
+    };
     let twice = Layout::Axes { input: vec![1], output: vec![2], batch: vec![0, -3] };
     for layout in [
         Layout::Grouped { groups: 0 },
@@ -206,13 +268,21 @@ fn layouts_that_do_not_fit_are_errors() {
 /// Keras gives vectors and scalars fans; PyTorch and JAX do not.
 #[test]
 fn vectors_have_fans_in_keras_alone() {
-    let vector = |layout: Layout| Parameter::new([100], Initializer::GlorotUniform).layout(layout).resolve(0, 0);
+    let vector = |layout: Layout| {
+        TensorSpec::new([100], Initializer::GlorotUniform).layout(layout).resolve(0, 0)
+    };
     // Both fans are 100: the variance is 2 / 200.
-    let law = vector(Layout::Keras).unwrap().distribution;
-    assert!((law.std() / 0.1 - 1.0).abs() < 1e-7, "{}", law.std());
-    let scalar = Parameter::new([], Initializer::HeNormal).layout(Layout::Keras).resolve(0, 0).unwrap();
+    let distribution = vector(Layout::Keras).unwrap().distribution;
+    assert!((distribution.std() / 0.1 - 1.0).abs() < 1e-7, "{}", distribution.std());
+    let scalar =
+        TensorSpec::new([], Initializer::HeNormal).layout(Layout::Keras).resolve(0, 0).unwrap();
     assert!((scalar.distribution.std() / 2f64.sqrt() - 1.0).abs() < 1e-6);
-    for layout in [Layout::KernelInOut, Layout::OutInKernel, Layout::InOutKernel, Layout::Grouped { groups: 1 }] {
+    for layout in [
+        Layout::KernelInOut,
+        Layout::OutInKernel,
+        Layout::InOutKernel,
+        Layout::Grouped { groups: 1 },
+    ] {
         let error = vector(layout.clone()).unwrap_err();
         assert!(matches!(error, Error::TooFewDims { .. }), "{layout:?}: {error:?}");
     }
@@ -222,26 +292,32 @@ fn vectors_have_fans_in_keras_alone() {
     }
 }
 
-/// Every scheme fills, with the statistics of its law, in every type.
+/// Every scheme fills, with the statistics of its distribution, in every type.
 #[test]
-fn every_scheme_has_its_law() {
+fn every_scheme_has_its_distribution() {
     for initializer in schemes::every().chain(changed()) {
         let shape = schemes::shape_for(initializer, &[256, 144], &[256, 16, 3, 3]);
         for dtype in DType::ALL {
-            let mut parameter = Parameter::new(shape, initializer).dtype(dtype).name("law");
+            let mut parameter =
+                TensorSpec::new(shape, initializer).dtype(dtype).name("distribution");
             if matches!(initializer, Initializer::XavierUniform { gain, .. } if gain > 1e9) {
                 parameter = parameter.gain(100.0);
             }
             let stats = Cpu::new().fill(&parameter).unwrap().stats();
-            assert_eq!(stats.disagreement(&parameter.resolve(0, 0).unwrap()), None, "{initializer} {dtype}");
+            assert_eq!(
+                stats.disagreement(&parameter.resolve(0, 0).unwrap()),
+                None,
+                "{initializer} {dtype}"
+            );
         }
     }
 }
 
-/// What is too small for any type is an error, never a tensor of zeros; what a scale brings back is right.
+/// What is too small for any type is an error, never a tensor of zeros; what a scale brings back is
+/// right.
 #[test]
 fn nothing_underflows_to_zeros() {
-    let of = |initializer: &str| Parameter::new([64, 64], initializer.parse().unwrap());
+    let of = |initializer: &str| TensorSpec::new([64, 64], initializer.parse().unwrap());
     for initializer in [
         "kaiming_normal(a=1e155)",
         "kaiming_normal(a=-1e200)",
@@ -256,20 +332,37 @@ fn nothing_underflows_to_zeros() {
             assert!(matches!(error, Error::Subnormal { .. }), "{initializer} {dtype}: {error:?}");
         }
     }
-    for initializer in ["normal(std=0.1)", "constant(val=0.1)", "uniform", "eye", "orthogonal", "xavier_normal"] {
+    for initializer in
+        ["normal(std=0.1)", "constant(val=0.1)", "uniform", "eye", "orthogonal", "xavier_normal"]
+    {
         let error = of(initializer).scale(1e-320).scale(1e-320).resolve(0, 0).unwrap_err();
-        assert!(matches!(error, Error::Subnormal { .. } | Error::InvalidOption { .. }), "{initializer}: {error:?}");
+        assert!(
+            matches!(error, Error::Subnormal { .. } | Error::InvalidOption { .. }),
+            "{initializer}: {error:?}"
+        );
         let error = of(initializer).scale(5e-324).resolve(0, 0).unwrap_err();
         assert!(matches!(error, Error::Subnormal { .. }), "{initializer}: {error:?}");
     }
-    // sqrt(2 / (1 + a^2)) / sqrt(64) = sqrt(2) / 8 * 1e-155, at which a^2 overflows; 1e10 is beside 1e9 where it does not.
+    // sqrt(2 / (1 + a^2)) / sqrt(64) = sqrt(2) / 8 * 1e-155, at which a^2 overflows; 1e10 is beside
+    // 1e9 where it does not.
     for (a, scale) in [(1e155, 1e155), (-1e155, 1e155), (1e10, 1e10), (1e200, 1e200)] {
-        let initializer = Initializer::KaimingNormal { a, mode: FanMode::FanIn, nonlinearity: Nonlinearity::LeakyRelu };
-        let std = Parameter::new([64, 64], initializer).scale(scale).resolve(0, 0).unwrap().distribution.std();
+        let initializer = Initializer::KaimingNormal {
+            a,
+            mode: FanMode::FanIn,
+            nonlinearity: Nonlinearity::LeakyRelu,
+        };
+        let std = TensorSpec::new([64, 64], initializer)
+            .scale(scale)
+            .resolve(0, 0)
+            .unwrap()
+            .distribution
+            .std();
         assert!((std / (2f64.sqrt() / 8.0) - 1.0).abs() < 1e-7, "{a}: {std}");
     }
     // Zero is zero.
-    for initializer in ["xavier_normal(gain=0)", "normal(std=0)", "constant(val=0)", "uniform(a=0, b=0)"] {
+    for initializer in
+        ["xavier_normal(gain=0)", "normal(std=0)", "constant(val=0)", "uniform(a=0, b=0)"]
+    {
         assert!(of(initializer).scale(1e-300).resolve(0, 0).is_ok(), "{initializer}");
     }
 }

@@ -1,6 +1,7 @@
-//! How many instructions an element costs, which no other work on the machine can change: on the CPU by valgrind's
-//! callgrind, in the shader by what wgpu gives a Vulkan driver. `tests/instructions.txt` has what it was; a rise of over
-//! 3% fails. Where it is meant, or the figures fell, this writes the file anew:
+//! How many instructions an element costs, which no other work on the machine can change: on the
+//! CPU by valgrind's callgrind, in the shader by what wgpu gives a Vulkan driver.
+//! `tests/instructions.txt` has what it was; a rise of over 3% fails. Where it is meant, or the
+//! figures fell, this writes the file anew:
 //!
 //! ```sh
 //! GPU_INIT_REWRITE_INSTRUCTIONS=1 cargo test --release --workspace --test instructions
@@ -17,7 +18,7 @@ use std::env;
 use std::process::{Command, Output};
 
 use gpu_init::half::{bf16, f16};
-use gpu_init::{Cpu, DType, Element, Initializer, Parameter};
+use gpu_init::{Cpu, DType, Element, Initializer, TensorSpec};
 use instructions::Counted;
 use spirv_count::Count;
 
@@ -28,7 +29,7 @@ const INITIALIZERS: [(&str, Initializer); 3] = [
 ];
 /// The difference of two lengths is free of what does not grow with them.
 const LENGTHS: [usize; 2] = [1 << 17, 1 << 19];
-/// Tells `counted_fill` what to fill: a law, an element type and a length.
+/// Tells `counted_fill` what to fill: a distribution, an element type and a length.
 const FILL: &str = "GPU_INIT_COUNTED_FILL";
 
 /// What valgrind runs this very program for.
@@ -36,8 +37,9 @@ const FILL: &str = "GPU_INIT_COUNTED_FILL";
 fn counted_fill() {
     let Ok(text) = env::var(FILL) else { return };
     let words: Vec<&str> = text.split(' ').collect();
-    let &[law, dtype, len] = &words[..] else { panic!("{FILL}={text:?}") };
-    let (_, initializer) = INITIALIZERS.into_iter().find(|(name, _)| *name == law).unwrap();
+    let &[distribution, dtype, len] = &words[..] else { panic!("{FILL}={text:?}") };
+    let (_, initializer) =
+        INITIALIZERS.into_iter().find(|(name, _)| *name == distribution).unwrap();
     let len = len.parse().unwrap();
     match dtype.parse().unwrap() {
         DType::F32 => fill::<f32>(initializer, len),
@@ -48,18 +50,18 @@ fn counted_fill() {
 
 fn fill<T: Element>(initializer: Initializer, len: usize) {
     let mut out = vec![T::zeroed(); LENGTHS[1]];
-    let parameter = Parameter::new([len], initializer).dtype(T::DTYPE).stream(0);
+    let parameter = TensorSpec::new([len], initializer).dtype(T::DTYPE).stream(0);
     Cpu::new().fill_into(&parameter, &mut out[..len]).unwrap();
 }
 
 /// The instructions of a whole run.
-fn callgrind(law: &str, dtype: DType, len: usize) -> f64 {
+fn callgrind(distribution: &str, dtype: DType, len: usize) -> f64 {
     let folder = tempfile::tempdir().unwrap();
     let Output { status, stderr, .. } = Command::new("valgrind")
         .args(["--tool=callgrind", "--callgrind-out-file=out"])
         .arg(env::current_exe().unwrap())
         .args(["counted_fill", "--exact", "--test-threads=1"])
-        .env(FILL, format!("{law} {dtype} {len}"))
+        .env(FILL, format!("{distribution} {dtype} {len}"))
         .env("RAYON_NUM_THREADS", "1")
         .env_remove("GPU_INIT_VECTORS")
         .current_dir(&folder)
@@ -69,7 +71,9 @@ fn callgrind(law: &str, dtype: DType, len: usize) -> f64 {
     assert!(status.success(), "{text}");
     // "==1234== Collected : 123456"
     let count = text.lines().find_map(|line| line.split_once("Collected :"));
-    count.and_then(|(_, count)| count.trim().parse().ok()).unwrap_or_else(|| panic!("no count in {text}"))
+    count
+        .and_then(|(_, count)| count.trim().parse().ok())
+        .unwrap_or_else(|| panic!("no count in {text}"))
 }
 
 #[test]
@@ -78,11 +82,11 @@ fn of_the_cpu_path() {
         return;
     }
     let mut counted = Vec::new();
-    for (law, _) in INITIALIZERS {
+    for (distribution, _) in INITIALIZERS {
         for dtype in DType::ALL {
-            let [short, long] = LENGTHS.map(|len| callgrind(law, dtype, len));
+            let [short, long] = LENGTHS.map(|len| callgrind(distribution, dtype, len));
             let per_element = (long - short) / (LENGTHS[1] - LENGTHS[0]) as f64;
-            counted.push(Counted { name: format!("cpu {law} {dtype}"), per_element });
+            counted.push(Counted { name: format!("cpu {distribution} {dtype}"), per_element });
         }
     }
     instructions::check("cpu", &counted);
@@ -92,12 +96,16 @@ fn of_the_cpu_path() {
 fn of_the_shader() {
     let mut counted = Vec::new();
     for (multiply, wgsl) in compiled::sources() {
-        for (law, distribution) in compiled::LAWS {
+        for (name, distribution) in compiled::DISTRIBUTIONS {
             for dtype in DType::ALL {
-                let Count { instructions, stores } = spirv_count::count(&compiled::spirv(&wgsl, distribution, dtype));
+                let Count { instructions, stores } =
+                    spirv_count::count(&compiled::spirv(&wgsl, distribution, dtype));
                 // A store is of 16 bytes.
                 let per_element = instructions as f64 / (stores * 16 / dtype.size()) as f64;
-                counted.push(Counted { name: format!("spirv {multiply} {law} {dtype}"), per_element });
+                counted.push(Counted {
+                    name: format!("spirv {multiply} {name} {dtype}"),
+                    per_element,
+                });
             }
         }
     }

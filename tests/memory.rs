@@ -1,11 +1,11 @@
-//! A program that fills for ever needs no more memory than one that fills once: neither this library nor a driver keeps
-//! anything of a fill whose tensor is gone.
+//! A program that fills for ever needs no more memory than one that fills once: neither this
+//! library nor a driver keeps anything of a fill whose tensor is gone.
 #![cfg(target_os = "linux")]
 
 #[path = "common/gpu.rs"]
 mod gpu;
 
-use gpu_init::{DType, Device, Parameter};
+use gpu_init::{DType, Device, TensorSpec};
 
 /// Bytes that may stay of a call and not be a leak.
 const MOST_LEFT: i64 = 20_000;
@@ -16,8 +16,9 @@ fn resident() -> i64 {
     4096 * pages.split(' ').nth(1).unwrap().parse::<i64>().unwrap()
 }
 
-/// Bytes that each call leaves behind. What is kept of every call grows in every round; an allocator or a driver
-/// that takes another few megabytes at once, as they do now and then, does so in one.
+/// Bytes that each call leaves behind. What is kept of every call grows in every round; an
+/// allocator or a driver that takes another few megabytes at once, as they do now and then, does so
+/// in one.
 fn left_by(mut call: impl FnMut()) -> i64 {
     const CALLS: i64 = 60;
     const ROUNDS: usize = 6;
@@ -34,13 +35,14 @@ fn left_by(mut call: impl FnMut()) -> i64 {
     least
 }
 
-/// Mesa 22.3's llvmpipe kept about 220 KB of each sparse fill: its kernel, compiled anew with the values of the uniforms.
+/// Mesa 22.3's llvmpipe kept about 220 KB of each sparse fill: its kernel, compiled anew with the
+/// values of the uniforms.
 #[test]
 fn nothing_is_left_of_a_fill() {
     let Some(device) = gpu::device() else { return };
-    let matrix = |init: &str| Parameter::new([70, 30], init.parse().unwrap());
-    let kernel = |init: &str| Parameter::new([8, 8, 5], init.parse().unwrap());
-    let fill = |parameter: &Parameter| {
+    let matrix = |init: &str| TensorSpec::new([70, 30], init.parse().unwrap());
+    let kernel = |init: &str| TensorSpec::new([8, 8, 5], init.parse().unwrap());
+    let fill = |parameter: &TensorSpec| {
         device.fill(parameter).unwrap();
         device.wait().unwrap();
     };
@@ -69,8 +71,10 @@ fn nothing_is_left_of_a_fill() {
 }
 
 fn fingerprints_and_statistics(device: &Device) {
-    let whole = Parameter::new([70, 30], "xavier_normal".parse().unwrap());
-    for tensor in [&whole, &whole.clone().slice(1, 3..9)].map(|parameter| device.fill(parameter).unwrap()) {
+    let whole = TensorSpec::new([70, 30], "xavier_normal".parse().unwrap());
+    for tensor in
+        [&whole, &whole.clone().slice(1, 3..9)].map(|parameter| device.fill(parameter).unwrap())
+    {
         let left = left_by(|| _ = (tensor.fingerprint().unwrap(), tensor.stats().unwrap()));
         assert!(left < MOST_LEFT, "{left} bytes stay of each examination of {tensor:?}");
     }

@@ -26,7 +26,10 @@ fn table() -> Vec<&'static str> {
 /// The sentence that names the peers' defaults.
 fn presets() -> Vec<String> {
     let text = section().filter(|line| !line.starts_with('|')).collect::<Vec<_>>().join("\n");
-    let paragraph = text.split("\n\n").find(|part| part.contains("`pytorch_linear`")).expect("a paragraph on presets");
+    let paragraph = text
+        .split("\n\n")
+        .find(|part| part.contains("`pytorch_linear`"))
+        .expect("a paragraph on presets");
     quoted(paragraph.split(". ").find(|sentence| sentence.contains("`pytorch_linear`")).unwrap())
         .map(str::to_owned)
         .collect()
@@ -45,7 +48,8 @@ fn known() -> BTreeSet<String> {
 
 #[test]
 fn every_initializer_is_listed_and_nothing_else() {
-    let listed: Vec<String> = table().into_iter().map(|text| name(text).to_owned()).chain(presets()).collect();
+    let listed: Vec<String> =
+        table().into_iter().map(|text| name(text).to_owned()).chain(presets()).collect();
     let unique: BTreeSet<String> = listed.iter().cloned().collect();
     assert_eq!(unique.len(), listed.len(), "a name is listed twice");
     assert_eq!(unique, known());
@@ -57,8 +61,12 @@ fn every_initializer_is_listed_and_nothing_else() {
 #[test]
 fn the_options_are_those_there_are() {
     for text in table() {
-        let options = text.split_once('(').map_or("none", |(_, options)| options.trim_end_matches(')'));
-        let error = format!("{}(no such option=1)", name(text)).parse::<Initializer>().unwrap_err().to_string();
+        let options =
+            text.split_once('(').map_or("none", |(_, options)| options.trim_end_matches(')'));
+        let error = format!("{}(no such option=1)", name(text))
+            .parse::<Initializer>()
+            .unwrap_err()
+            .to_string();
         let (_, known) = error.split_once("; it has ").unwrap_or_else(|| panic!("{error}"));
         // Names of one value each have the option of what they stand for, which is not repeated.
         assert!(options == known || options == "none" && !scheme(text), "{text} has {known}");

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::fs;
 
 use gpu_init::{
-    Cpu, DType, Distribution, Error, Initializer, Layout, Parameter, Plan, PlanEntry, PlanError, PlanWarning, Recipe,
-    Rules,
+    Cpu, DType, Distribution, Error, Initializer, Layout, Plan, PlanEntry, PlanError, PlanWarning,
+    Recipe, Rules, TensorSpec,
 };
 use proptest::prelude::*;
 use serde_json::{Map, Value};
@@ -19,7 +19,11 @@ fn model(name: &str) -> Tensors {
     let tensors = map.into_iter().filter(|(name, _)| name != "__metadata__");
     tensors
         .map(|(name, tensor)| {
-            let shape = tensor["shape"].as_array().unwrap().iter().map(|dim| dim.as_u64().unwrap() as usize);
+            let shape = tensor["shape"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|dim| dim.as_u64().unwrap() as usize);
             (name, shape.collect(), Some(tensor["dtype"].as_str().unwrap().parse().unwrap()))
         })
         .collect()
@@ -38,7 +42,7 @@ fn by_name(plan: &Plan) -> HashMap<&str, &PlanEntry> {
 const THREE_SIGMA: f64 = 0.986_578_36;
 
 #[test]
-fn recipes_have_the_laws_of_their_models() {
+fn recipes_have_the_distributions_of_their_models() {
     let kaiming_fan_out = |fan_out: f64| (2.0 / fan_out).sqrt();
     for (recipe, list, tensors, elements, stds) in [
         (
@@ -91,7 +95,10 @@ fn recipes_have_the_laws_of_their_models() {
             25_557_032,
             vec![
                 ("resnet.embedder.embedder.convolution.weight", kaiming_fan_out(64.0 * 49.0)),
-                ("resnet.encoder.stages.0.layers.0.shortcut.convolution.weight", kaiming_fan_out(256.0)),
+                (
+                    "resnet.encoder.stages.0.layers.0.shortcut.convolution.weight",
+                    kaiming_fan_out(256.0),
+                ),
                 ("classifier.1.weight", 1.0 / (3.0f64 * 2048.0).sqrt()),
                 ("classifier.1.bias", 1.0 / (3.0f64 * 2048.0).sqrt()),
             ],
@@ -100,17 +107,25 @@ fn recipes_have_the_laws_of_their_models() {
         let plan = Plan::new(model(list), &recipe.rules()).unwrap();
         assert_eq!(plan.warnings(), [], "{list}");
         assert_eq!((plan.entries().len(), plan.elements()), (tensors, elements), "{list}");
-        assert_eq!(plan.bytes(), plan.entries().iter().map(|entry| entry.fill.bytes()).sum::<u64>());
+        assert_eq!(
+            plan.bytes(),
+            plan.entries().iter().map(|entry| entry.fill.bytes()).sum::<u64>()
+        );
         let entries = by_name(&plan);
         for (name, std) in stds {
             let actual = entries[name].fill.distribution.std();
             assert!((actual / std - 1.0).abs() < 1e-7, "{list} {name}: {actual}, not {std}");
         }
-        for entry in plan.entries().iter().filter(|entry| entry.parameter.shape().dims().len() == 1) {
+        for entry in plan.entries().iter().filter(|entry| entry.parameter.shape().dims().len() == 1)
+        {
             // Norms are one, biases zero, but for the classifier's.
             let norm = entry.name.ends_with("weight");
             let expected = if norm { Initializer::ONES } else { Initializer::ZEROS };
-            assert!(entry.parameter.initializer() == expected || entry.name == "classifier.1.bias", "{}", entry.name);
+            assert!(
+                entry.parameter.initializer() == expected || entry.name == "classifier.1.bias",
+                "{}",
+                entry.name
+            );
         }
     }
 }
@@ -190,7 +205,10 @@ fn recipes_know_the_names_of_other_libraries() {
         ("output.weight", matrix),
     ];
     let ones = "ones";
-    assert_eq!(initializers(Recipe::LLAMA, &meta), [truncated, truncated, truncated, truncated, ones, ones, truncated]);
+    assert_eq!(
+        initializers(Recipe::LLAMA, &meta),
+        [truncated, truncated, truncated, truncated, ones, ones, truncated]
+    );
     let nano_gpt = [
         ("wte.weight", matrix),
         ("h.0.attn.c_proj.weight", matrix),
@@ -207,7 +225,10 @@ fn recipes_know_the_names_of_other_libraries() {
         ("bert/encoder/layer_0/output/LayerNorm/beta", vector),
         ("cls/predictions/output_bias", vector),
     ];
-    assert_eq!(initializers(Recipe::BERT, &tensorflow), [normal, normal, "zeros", "ones", "zeros", "zeros"]);
+    assert_eq!(
+        initializers(Recipe::BERT, &tensorflow),
+        [normal, normal, "zeros", "ones", "zeros", "zeros"]
+    );
     let torchvision = [
         ("conv1.weight", &[8, 3, 7, 7][..]),
         ("bn1.weight", vector),
@@ -243,7 +264,18 @@ fn recipes_know_the_names_of_other_libraries() {
     let by_twelve = Initializer::pytorch_bias(12).to_string();
     assert_eq!(
         initializers(Recipe::VIT, &timm),
-        ["normal(std=0.000001)", absolute, linear, &by_twelve, "ones", "zeros", absolute, "zeros", "ones", absolute]
+        [
+            "normal(std=0.000001)",
+            absolute,
+            linear,
+            &by_twelve,
+            "ones",
+            "zeros",
+            absolute,
+            "zeros",
+            "ones",
+            absolute
+        ]
     );
     let hugging_face = [
         ("vit.embeddings.cls_token", &[1, 1, 8][..]),
@@ -276,8 +308,11 @@ fn the_first_match_wins() {
     let plan = plan(&tensors, rules).unwrap();
     let rules: Vec<_> = plan.entries().iter().map(|entry| entry.rule).collect();
     assert_eq!(rules, [Some(0), Some(1), Some(2), None]);
-    let expected =
-        Parameter::xavier_uniform([2, 3]).name("b.weight").seed(0).dtype(DType::F32).layout(Layout::KernelInOut);
+    let expected = TensorSpec::xavier_uniform([2, 3])
+        .name("b.weight")
+        .seed(0)
+        .dtype(DType::F32)
+        .layout(Layout::KernelInOut);
     let entry = &plan.entries()[2];
     assert_eq!(entry.parameter, expected);
     assert_eq!(entry.fill, expected.resolve(0, 0).unwrap());
@@ -292,7 +327,12 @@ fn dtypes_and_seeds_have_an_order() {
         dtype = 'f16'
         rules = [{ match = 'ruled*', init = 'ones', dtype = 'bf16' }, { match = '*', init = 'ones' }]";
     let rules: Rules = text.parse().unwrap();
-    let tensors = [("ruled", Some(DType::F32)), ("ruled.too", None), ("listed", Some(DType::F32)), ("none", None)];
+    let tensors = [
+        ("ruled", Some(DType::F32)),
+        ("ruled.too", None),
+        ("listed", Some(DType::F32)),
+        ("none", None),
+    ];
     let tensors = tensors.map(|(name, dtype)| (name, [4], dtype));
     let dtypes = |rules: &Rules| -> Vec<DType> {
         let plan = Plan::new(tensors, rules).unwrap();
@@ -306,8 +346,10 @@ fn dtypes_and_seeds_have_an_order() {
 
 #[test]
 fn scales_know_the_depth() {
-    let tensors: Vec<_> =
-        (0..4).map(|i| (format!("h.{i}.w"), [8, 8], None)).chain([("e.9.w".into(), [8, 8], None)]).collect();
+    let tensors: Vec<_> = (0..4)
+        .map(|i| (format!("h.{i}.w"), [8, 8], None))
+        .chain([("e.9.w".into(), [8, 8], None)])
+        .collect();
     let scales = |before: &str, formula: &str| -> Vec<f64> {
         let text = format!("{before}\n[[rules]]\nmatch = '*'\ninit = 'normal'\nscale = {formula}");
         let plan = Plan::new(tensors.clone(), &text.parse().unwrap()).unwrap();
@@ -320,12 +362,15 @@ fn scales_know_the_depth() {
     assert_eq!(scales("", "0.1"), [0.1; 5]);
 }
 
-/// A law is scaled whole: bounds, mean and standard deviation.
+/// A distribution is scaled whole: bounds, mean and standard deviation.
 #[test]
-fn scales_multiply_the_law() {
+fn scales_multiply_the_distribution() {
     let rules = "rules = [{ match = '*', init = 'truncated_normal(mean=2, std=4, a=-2, b=8)', scale = '1 / 2' }]";
     let plan = plan(&[("w", &[8])], rules).unwrap();
-    let Distribution::Truncated { mean, std, low, high, .. } = plan.entries()[0].fill.distribution else { panic!() };
+    let Distribution::Truncated { mean, std, low, high, .. } = plan.entries()[0].fill.distribution
+    else {
+        panic!()
+    };
     assert_eq!((mean, std, low, high), (1.0, 2.0, -1.0, 4.0));
 }
 
@@ -336,11 +381,18 @@ fn tied_tensors_are_one() {
         rules = [{ match = 'owner', init = 'ones' }, { match = 'l*', init = 'zeros' }]";
     let rules: Rules = text.parse().unwrap();
     let list = |owner: Option<DType>, alias: Option<DType>, shape: [usize; 2]| {
-        Plan::new([("alias", shape, alias), ("left", [2, 2], None), ("owner", [2, 3], owner)], &rules)
+        Plan::new(
+            [("alias", shape, alias), ("left", [2, 2], None), ("owner", [2, 3], owner)],
+            &rules,
+        )
     };
     // No rule matches the alias, and none need to.
     let plan = list(None, Some(DType::BF16), [2, 3]).unwrap();
-    let names: Vec<_> = plan.entries().iter().map(|entry| (entry.name.as_str(), entry.aliases.as_slice())).collect();
+    let names: Vec<_> = plan
+        .entries()
+        .iter()
+        .map(|entry| (entry.name.as_str(), entry.aliases.as_slice()))
+        .collect();
     assert_eq!(names, [("left", &[][..]), ("owner", &["alias".to_owned()])]);
     assert_eq!(plan.entries()[1].fill.dtype, DType::BF16, "what either says");
     assert_eq!(plan.entries()[1].fill.stream, gpu_init::stream_of("owner"));
@@ -450,7 +502,8 @@ fn errors_name_tensor_rule_and_remedy() {
     let error = Plan::new(huge, &rules("init = 'normal'").parse().unwrap()).unwrap_err();
     assert_eq!(error, Error::Plan(PlanError::Overflow { tensors: 5 }));
     let many = (0..12).map(|i| (format!("w{i}"), [1], None));
-    let error = Plan::new(many, &"rules = [{ match = 'x', init = 'ones' }]".parse().unwrap()).unwrap_err();
+    let error =
+        Plan::new(many, &"rules = [{ match = 'x', init = 'ones' }]".parse().unwrap()).unwrap_err();
     assert!(error.to_string().contains("\"w9\", and 2 more; add a rule"), "{error}");
 }
 
@@ -464,7 +517,9 @@ fn rules_without_a_tensor_are_warned_of() {
             { match = '*.gamma', init = 'ones', optional = true },
         ]";
     let plan = plan(&[("fc.weight", &[2])], rules).unwrap();
-    let [PlanWarning::Unused(_), PlanWarning::Shadowed(_)] = plan.warnings() else { panic!("{:?}", plan.warnings()) };
+    let [PlanWarning::Unused(_), PlanWarning::Shadowed(_)] = plan.warnings() else {
+        panic!("{:?}", plan.warnings())
+    };
     assert_eq!(
         plan.warnings()[1].to_string(),
         "rule 3 (late) is never used: rules before it match all its tensors; move it up or remove it"
@@ -526,9 +581,14 @@ fn berts_padding_row_is_zero() {
     let name = "bert.embeddings.word_embeddings.weight";
     let plan = Plan::new([(name, [50, 8], None)], &Recipe::BERT.rules()).unwrap();
     let values = Cpu::new().fill(&plan.entries()[0].parameter).unwrap().to_f32();
-    assert!(values[..8].iter().all(|&value| value == 0.0) && values[8..].iter().all(|&value| value != 0.0));
+    assert!(
+        values[..8].iter().all(|&value| value == 0.0)
+            && values[8..].iter().all(|&value| value != 0.0)
+    );
     let parts: Vec<f32> = (0..3)
-        .flat_map(|rank| Cpu::new().fill(&plan.shard(rank, 3).unwrap().entries()[0].parameter).unwrap().to_f32())
+        .flat_map(|rank| {
+            Cpu::new().fill(&plan.shard(rank, 3).unwrap().entries()[0].parameter).unwrap().to_f32()
+        })
         .collect();
     assert_eq!(parts, values);
 }

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use gpu_init::{Cpu, Fingerprint, Initializer, Layout, Parameter};
+use gpu_init::{Cpu, Fingerprint, Initializer, Layout, TensorSpec};
 
 /// A part of the program, as the documentation shows it.
 fn program(part: usize) -> &'static str {
@@ -18,9 +18,14 @@ fn run(program: &str, arguments: &[&str]) -> String {
         .args(arguments)
         .env("PYTHONWARNINGS", "error::DeprecationWarning")
         .output()
-        .unwrap_or_else(|error| panic!("{python}: {error}; name a Python that has numpy in GPU_INIT_PYTHON"));
+        .unwrap_or_else(|error| {
+            panic!("{python}: {error}; name a Python that has numpy in GPU_INIT_PYTHON")
+        });
     let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{python} (GPU_INIT_PYTHON names another; numpy is needed): {errors}");
+    assert!(
+        output.status.success(),
+        "{python} (GPU_INIT_PYTHON names another; numpy is needed): {errors}"
+    );
     String::from_utf8_lossy(&output.stdout).replace('\r', "")
 }
 
@@ -29,17 +34,22 @@ fn the_documented_program_gives_the_same_bits() {
     for (seed, name, fan_out, fan_in) in
         [(0, "", 5, 3), (42, "layers.0.q_proj.weight", 64, 33), (u64::MAX, "größe", 128, 128)]
     {
-        let output = run(program(0), &[&seed.to_string(), name, &fan_out.to_string(), &fan_in.to_string()]);
-        let expected: String =
-            [Parameter::xavier_normal([fan_out, fan_in]), Parameter::xavier_uniform([fan_out, fan_in])]
-                .into_iter()
-                .map(|parameter| {
-                    let tensor = Cpu::new().fill(&parameter.seed(seed).name(name)).unwrap();
-                    let first: String =
-                        tensor.to_f32()[..8].iter().map(|value| format!("{:08x} ", value.to_bits())).collect();
-                    format!("{first}{}\n", tensor.fingerprint())
-                })
+        let output =
+            run(program(0), &[&seed.to_string(), name, &fan_out.to_string(), &fan_in.to_string()]);
+        let expected: String = [
+            TensorSpec::xavier_normal([fan_out, fan_in]),
+            TensorSpec::xavier_uniform([fan_out, fan_in]),
+        ]
+        .into_iter()
+        .map(|parameter| {
+            let tensor = Cpu::new().fill(&parameter.seed(seed).name(name)).unwrap();
+            let first: String = tensor.to_f32()[..8]
+                .iter()
+                .map(|value| format!("{:08x} ", value.to_bits()))
                 .collect();
+            format!("{first}{}\n", tensor.fingerprint())
+        })
+        .collect();
         assert_eq!(output, expected, "seed {seed}, {name:?}");
     }
 }
@@ -53,12 +63,14 @@ fn with_function(part: usize, calls: &str) -> String {
 #[test]
 fn the_documented_mean_is_that_of_the_normal() {
     for (mean, std) in [(0.25, 0.02), (-1e-3, 3.0), (0.0, 0.7)] {
-        let calls =
-            format!("for i in range(64): print(f\"{{bits(normal(42, stream_of('w'), i, {mean:?}, {std:?})):08x}}\")");
+        let calls = format!(
+            "for i in range(64): print(f\"{{bits(normal(42, stream_of('w'), i, {mean:?}, {std:?})):08x}}\")"
+        );
         let output = with_function(1, &calls);
-        let parameter = Parameter::new([64], Initializer::Normal { mean, std }).name("w");
+        let parameter = TensorSpec::new([64], Initializer::Normal { mean, std }).name("w");
         let values = Cpu::with_seed(42).fill(&parameter).unwrap().to_f32();
-        let expected: String = values.iter().map(|value| format!("{:08x}\n", value.to_bits())).collect();
+        let expected: String =
+            values.iter().map(|value| format!("{:08x}\n", value.to_bits())).collect();
         assert_eq!(output, expected, "{mean}, {std}");
     }
 }
@@ -67,31 +79,48 @@ fn the_documented_mean_is_that_of_the_normal() {
 fn the_documented_zeros_are_those_of_sparse() {
     for (rows, columns, sparsity) in [(10, 7, 0.25), (41, 5, 0.9), (3, 9, 0.5), (8, 2, 1.0)] {
         let zeros = (sparsity * rows as f64).ceil() as usize;
-        let calls =
-            format!("for column in range({columns}): print(*zero_rows(42, stream_of('w'), {rows}, {zeros}, column))");
+        let calls = format!(
+            "for column in range({columns}): print(*zero_rows(42, stream_of('w'), {rows}, {zeros}, column))"
+        );
         let output = with_function(1, &calls);
-        let parameter = Parameter::new([rows, columns], Initializer::Sparse { sparsity, std: 0.01 }).name("w");
+        let parameter =
+            TensorSpec::new([rows, columns], Initializer::Sparse { sparsity, std: 0.01 }).name("w");
         let values = Cpu::with_seed(42).fill(&parameter).unwrap().to_f32();
         let column = |column: usize| {
             let zero = (0..rows).filter(|row| values[row * columns + column] == 0.0);
             zero.map(|row| row.to_string()).collect::<Vec<_>>().join(" ") + "\n"
         };
-        assert_eq!(output, (0..columns).map(column).collect::<String>(), "{rows} x {columns}, {zeros} zeros");
+        assert_eq!(
+            output,
+            (0..columns).map(column).collect::<String>(),
+            "{rows} x {columns}, {zeros} zeros"
+        );
     }
 }
 
 #[test]
 fn the_documented_matrices_are_those_of_orthogonal() {
-    let cases = [(1, 1, 0), (1, 1, 3), (3, 2, 1), (2, 3, 0), (17, 5, 2), (20, 20, 0), (33, 70, 1), (300, 18, 0)];
-    let calls =
-        format!("for r, c, b in {cases:?}: print(fingerprint(orthogonal(42, stream_of('w'), r, c, b).flatten()))");
+    let cases = [
+        (1, 1, 0),
+        (1, 1, 3),
+        (3, 2, 1),
+        (2, 3, 0),
+        (17, 5, 2),
+        (20, 20, 0),
+        (33, 70, 1),
+        (300, 18, 0),
+    ];
+    let calls = format!(
+        "for r, c, b in {cases:?}: print(fingerprint(orthogonal(42, stream_of('w'), r, c, b).flatten()))"
+    );
     let layout = Layout::Axes { input: vec![2], output: vec![1], batch: vec![0] };
     let of_batch = |(rows, cols, batch): (usize, usize, usize)| {
         let size = (rows * cols) as u64;
-        let parameter = Parameter::new([batch + 1, rows, cols], Initializer::Orthogonal { gain: 1.0 })
-            .layout(layout.clone())
-            .name("w")
-            .elements(batch as u64 * size..(batch as u64 + 1) * size);
+        let parameter =
+            TensorSpec::new([batch + 1, rows, cols], Initializer::Orthogonal { gain: 1.0 })
+                .layout(layout.clone())
+                .name("w")
+                .elements(batch as u64 * size..(batch as u64 + 1) * size);
         let values: Vec<f32> = Cpu::with_seed(42).fill(&parameter).unwrap().to_f32();
         format!("{}\n", Fingerprint::of(0, &values))
     };

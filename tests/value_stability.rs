@@ -1,9 +1,9 @@
 //! Pinned values: a change of any of them is a new version of the stream, never a fix in passing.
 
-use gpu_init::{Cpu, DType, Initializer, Layout, Parameter};
+use gpu_init::{Cpu, DType, Initializer, Layout, TensorSpec};
 
-/// Initializer, dtype, first eight elements' bits, fingerprint: of a [96, 50] tensor, seed 42, name "w". Those for
-/// convolutions alone are of a [48, 25, 4] tensor.
+/// Initializer, dtype, first eight elements' bits, fingerprint: of a [96, 50] tensor, seed 42, name
+/// "w". Those for convolutions alone are of a [48, 25, 4] tensor.
 const PINNED: &str = "\
 xavier_normal F32 3bdd61ac bdbd4055 bd3ec57c 3dac3077 be0368ac 3d9e997f be49f093 be707cc9 c407dabcff5dd11a
 xavier_normal F16 1eeb adea a9f6 2d62 b01b 2cf5 b250 b384 52f915f813c3f88e
@@ -113,7 +113,8 @@ fn pinned_values() {
         "sparse(sparsity=0.3)",
     ];
     for scheme in Initializer::ALL {
-        let pinned = texts.iter().any(|text| text.parse::<Initializer>().unwrap().name() == scheme.name());
+        let pinned =
+            texts.iter().any(|text| text.parse::<Initializer>().unwrap().name() == scheme.name());
         assert!(pinned, "{} has no pinned values", scheme.name());
     }
     for text in texts {
@@ -123,28 +124,38 @@ fn pinned_values() {
                 Initializer::Dirac { .. } | Initializer::DeltaOrthogonal { .. } => &[48, 25, 4],
                 _ => &[96, 50],
             };
-            let tensor = Cpu::with_seed(42).fill(&Parameter::new(shape, initializer).name("w").dtype(dtype)).unwrap();
+            let tensor = Cpu::with_seed(42)
+                .fill(&TensorSpec::new(shape, initializer).name("w").dtype(dtype))
+                .unwrap();
             let size = dtype.size() as usize;
-            let bits = |bytes: &[u8]| bytes.iter().rev().map(|byte| format!("{byte:02x}")).collect::<String>();
+            let bits = |bytes: &[u8]| {
+                bytes.iter().rev().map(|byte| format!("{byte:02x}")).collect::<String>()
+            };
             let first: Vec<String> = tensor.as_bytes().chunks(size).take(8).map(bits).collect();
-            actual += &format!("{initializer} {dtype} {} {}\n", first.join(" "), tensor.fingerprint());
+            actual +=
+                &format!("{initializer} {dtype} {} {}\n", first.join(" "), tensor.fingerprint());
         }
     }
     assert_eq!(actual, PINNED, "\n{actual}");
 }
 
-/// Layouts change the fans of a convolution, and so its scale; a range far into a tensor stays where it is.
+/// Layouts change the fans of a convolution, and so its scale; a range far into a tensor stays
+/// where it is.
 #[test]
 fn pinned_layout_and_range() {
-    let conv = Parameter::xavier_normal([3, 3, 16, 32]).layout(Layout::KernelInOut).name("conv");
+    let conv = TensorSpec::xavier_normal([3, 3, 16, 32]).layout(Layout::KernelInOut).name("conv");
     assert_eq!(Cpu::new().fill(&conv).unwrap().fingerprint().to_string(), "61fb966528270f3f");
-    let far = Parameter::xavier_uniform([1 << 21, 1 << 21]).name("far").elements((1 << 40) + 1..(1 << 40) + 1002);
+    let far = TensorSpec::xavier_uniform([1 << 21, 1 << 21])
+        .name("far")
+        .elements((1 << 40) + 1..(1 << 40) + 1002);
     assert_eq!(Cpu::new().fill(&far).unwrap().fingerprint().to_string(), "ae666786ca29ff45");
 }
 
 #[test]
 fn pinned_streams() {
-    for (name, stream) in [("", 0x141cfc9842c4b0e3), ("w", 0x003f019ce421e750), ("größe", 0xffaf671b67a253d3)] {
+    for (name, stream) in
+        [("", 0x141cfc9842c4b0e3), ("w", 0x003f019ce421e750), ("größe", 0xffaf671b67a253d3)]
+    {
         assert_eq!(gpu_init::stream_of(name), stream, "{name:?}");
     }
 }

@@ -36,27 +36,32 @@ fn main() -> ExitCode {
     run()
 }
 
-/// Keeps libwayland from printing "error: XDG_RUNTIME_DIR is invalid or not set in the environment." Mesa's Vulkan layer
-/// that orders devices asks it for a compositor, twice whenever adapters are listed, whether there is a desktop or not.
-/// It says nothing of an absolute path that has no socket: this process' own folder in /proc, in which nobody can put
-/// one, as they could in /tmp.
+/// Keeps libwayland from printing "error: XDG_RUNTIME_DIR is invalid or not set in the
+/// environment." Mesa's Vulkan layer that orders devices asks it for a compositor, twice whenever
+/// adapters are listed, whether there is a desktop or not. It says nothing of an absolute path that
+/// has no socket: this process' own folder in /proc, in which nobody can put one, as they could in
+/// /tmp.
 #[cfg(target_os = "linux")]
 fn quiet_wayland() {
     const FOLDER: &str = "XDG_RUNTIME_DIR";
     if std::env::var_os(FOLDER).is_some_and(|folder| std::path::Path::new(&folder).is_absolute()) {
         return;
     }
-    // SAFETY: this is the first thing that main does, so that no other thread runs that could read the environment.
-    // There is no other way: libwayland's handler of messages is set by a call into a library that only Mesa loads.
+    // SAFETY: this is the first thing that main does, so that no other thread runs that could read
+    // the environment. There is no other way: libwayland's handler of messages is set by a call
+    // into a library that only Mesa loads.
     unsafe { std::env::set_var(FOLDER, "/proc/self") };
 }
 
-/// Runs the command line: 0 if all went well, 1 for an error, 2 for a command line that cannot be read, 130 for Ctrl-C,
-/// 143 for SIGTERM.
+/// Runs the command line: 0 if all went well, 1 for an error, 2 for a command line that cannot be
+/// read, 130 for Ctrl-C, 143 for SIGTERM.
 fn run() -> ExitCode {
     let command = match Cli::try_parse() {
         Ok(cli) => cli.command,
-        Err(error) if error.use_stderr() && error.kind() != ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+        Err(error)
+            if error.use_stderr()
+                && error.kind() != ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand =>
+        {
             terminal::output::complain(&one_line(&error.to_string()));
             return ExitCode::from(2);
         }
@@ -81,7 +86,8 @@ fn run() -> ExitCode {
             std::mem::forget(terminal::signals::hold());
             let cause = error.root_cause().to_string();
             // What was under way when the signal came says nothing.
-            let is_interrupted = terminal::signals::exit_code().is_some() && cause.starts_with("interrupted");
+            let is_interrupted =
+                terminal::signals::exit_code().is_some() && cause.starts_with("interrupted");
             let text = if is_interrupted { cause } else { terminal::output::reasons(&error) };
             terminal::output::complain(&format!("error: {text}"));
             terminal::signals::exit_code().map_or(ExitCode::FAILURE, ExitCode::from)
@@ -91,6 +97,7 @@ fn run() -> ExitCode {
 
 /// clap's complaint without its usage, which `--help` has.
 fn one_line(error: &str) -> String {
-    let end = error.find("\n\nUsage:").or_else(|| error.find("\n\nFor more")).unwrap_or(error.len());
+    let end =
+        error.find("\n\nUsage:").or_else(|| error.find("\n\nFor more")).unwrap_or(error.len());
     format!("{}; --help shows the usage", error[..end].trim())
 }

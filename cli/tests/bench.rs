@@ -1,4 +1,5 @@
-//! `gpu-init bench`: what it measures and how it says so. How fast anything is, is no test's business.
+//! `gpu-init bench`: what it measures and how it says so. How fast anything is, is no test's
+//! business.
 
 #[path = "../../tests/common/gpu.rs"]
 mod gpu;
@@ -38,7 +39,8 @@ fn rows(device: &Value) -> BTreeSet<(String, String, String, u64)> {
         .map(|row| {
             let text = |key: &str| row[key].as_str().unwrap().to_owned();
             check_spread(&row["ns_per_element"]);
-            let [speed, write, share] = ["gb_per_s", "write_gb_per_s", "share_of_write"].map(|key| positive(&row[key]));
+            let [speed, write, share] =
+                ["gb_per_s", "write_gb_per_s", "share_of_write"].map(|key| positive(&row[key]));
             assert!((speed / write / share - 1.0).abs() < 1e-9);
             let elements = row["elements"].as_u64().unwrap();
             let bytes = row["bytes"].as_u64().unwrap();
@@ -94,21 +96,35 @@ fn files_and_the_table() {
     let (json, plot) = (path("bench.json"), path("bench.svg"));
     let args = with(&["--dtype", "f32", "--json", &json, "--plot", &plot]);
     let table = succeed(&args);
-    for part in ["cpu: ", "F32 gpu-init", "truncated_normal", "2^14", "ns/element", "GB/s", "share", "one thread", "%"]
-    {
+    for part in [
+        "cpu: ",
+        "F32 gpu-init",
+        "truncated_normal",
+        "2^14",
+        "ns/element",
+        "GB/s",
+        "share",
+        "one thread",
+        "%",
+    ] {
         assert!(table.contains(part), "{table} lacks {part}");
     }
     let report: Value = serde_json::from_slice(&fs::read(&json).unwrap()).unwrap();
     assert_eq!(
         rows(&report["devices"][0]).len(),
         2 * (3 + 3 + 4),
-        "three laws, again on one thread, and four by others"
+        "three distributions, again on one thread, and four by others"
     );
     let svg = fs::read_to_string(&plot).unwrap();
     check_xml(&svg);
-    for part in
-        ["tensor size (elements)", "fill speed (GB/s)", "2¹²", "truncated_normal", "write bandwidth", "SmallRng"]
-    {
+    for part in [
+        "tensor size (elements)",
+        "fill speed (GB/s)",
+        "2¹²",
+        "truncated_normal",
+        "write bandwidth",
+        "SmallRng",
+    ] {
         assert!(svg.contains(part), "the plot lacks {part}");
     }
     // What is there is kept, unless told.
@@ -124,7 +140,8 @@ fn check_xml(text: &str) {
     for piece in text.split('<').skip(1) {
         let (tag, content) = piece.split_once('>').unwrap_or_else(|| panic!("<{piece} has no end"));
         assert!(!content.contains('>') && tag.matches('"').count() % 2 == 0, "<{piece}");
-        let name = tag.trim_start_matches('/').split_whitespace().next().unwrap().trim_end_matches('/');
+        let name =
+            tag.trim_start_matches('/').split_whitespace().next().unwrap().trim_end_matches('/');
         if tag.starts_with('/') {
             assert_eq!(open.pop(), Some(name), "</{name}>");
             closed += usize::from(open.is_empty());
@@ -156,7 +173,8 @@ fn a_gpu_is_beside_the_cpu() {
     let elements: BTreeSet<_> = rows(&devices[0]).iter().map(|row| row.3).collect();
     assert_eq!(elements, BTreeSet::from([32, 8192]));
     // What portable bits cost shows beside the built-in transform, of normals alone.
-    let (built_ins, ours): (BTreeSet<_>, _) = rows(&devices[0]).into_iter().partition(|row| row.0 == "WGSL built-ins");
+    let (built_ins, ours): (BTreeSet<_>, _) =
+        rows(&devices[0]).into_iter().partition(|row| row.0 == "WGSL built-ins");
     assert_eq!(built_ins.iter().filter(|row| row.2.starts_with("xavier_normal")).count(), 2);
     assert_eq!((built_ins.len(), ours), (2, rows(&devices[1])));
 }
@@ -208,11 +226,18 @@ fn two_files_are_two() {
 fn ctrl_c_breaks_off() {
     use std::process::{Command, Stdio};
     let args = ["bench", "--device", "cpu", "--max-size", "22", "--repeat", "1000"];
-    let child = program::command(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let child =
+        program::command(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     std::thread::sleep(std::time::Duration::from_secs(1));
-    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    assert!(
+        Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success()
+    );
     let output = child.wait_with_output().unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.code() == Some(130) && output.stdout.is_empty(), "{:?} {errors}", output.status);
+    assert!(
+        output.status.code() == Some(130) && output.stdout.is_empty(),
+        "{:?} {errors}",
+        output.status
+    );
     assert!(errors.contains("bench was interrupted"), "{errors}");
 }

@@ -7,12 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use gpu_init::{Cpu, DType, Parameter};
+use gpu_init::{Cpu, DType, TensorSpec};
 use program::{command, complaint, json, run, succeed};
 use safetensors::SafeTensors;
 use serde_json::{Value, json as object};
 
-/// What each file of `tests/corpus` is refused with: of the file, the list or the folder that its name says.
+/// What each file of `tests/corpus` is refused with: of the file, the list or the folder that its
+/// name says.
 const CORPUS: [(&str, &str); 60] = [
     ("data-after-the-last.safetensors", "4 bytes after the last tensor are nobody's"),
     ("data-cut-off.safetensors", "tensor \"w\": its data at 0..8 is not in the file, which has 7"),
@@ -45,10 +46,16 @@ const CORPUS: [(&str, &str); 60] = [
     ("index-shard-missing", "names \"model-00002-of-00002.safetensors\": cannot read"),
     ("index-shard-parents", "of a shard has a path separator"),
     ("index-tensor-elsewhere", "tensor \"a\" is not in model-00002-of-00002.safetensors"),
-    ("index-tensor-in-two-shards", "tensor \"b\" is in model-00001-of-00002.safetensors and in model-00002"),
+    (
+        "index-tensor-in-two-shards",
+        "tensor \"b\" is in model-00001-of-00002.safetensors and in model-00002",
+    ),
     ("index-tensor-missing", "tensor \"c\" is not in model-00002-of-00002.safetensors"),
     ("index-tensor-twice", "the name \"a\" comes twice"),
-    ("index-tensor-unnamed", "tensor \"c\" in model-00002-of-00002.safetensors is not in the index"),
+    (
+        "index-tensor-unnamed",
+        "tensor \"c\" in model-00002-of-00002.safetensors is not in the index",
+    ),
     (
         "list-dtype-integers.json",
         "tensor \"position_ids\": I64 cannot be filled; leave the tensor out, or pass --dtype",
@@ -65,7 +72,10 @@ const CORPUS: [(&str, &str); 60] = [
     ("no-tensors.safetensors", "lists no tensors"),
     ("offsets-beyond-file.safetensors", "its data at 0..4096 is not in the file"),
     ("offsets-hole.safetensors", "4 bytes before tensor \"b\" are nobody's"),
-    ("offsets-maximal.safetensors", "its data at 18446744073709551608..18446744073709551615 is not in the file"),
+    (
+        "offsets-maximal.safetensors",
+        "its data at 18446744073709551608..18446744073709551615 is not in the file",
+    ),
     ("offsets-missing.safetensors", "missing field `data_offsets`"),
     ("offsets-not-the-shapes.safetensors", "F32 of shape [2] has 8 bytes, and its data 12"),
     ("offsets-overlap.safetensors", "tensor \"b\" overlaps"),
@@ -97,9 +107,11 @@ const NAMES: [(&str, &str); 7] = [
 fn names_of_tensors_may_be_paths() {
     for (file, name) in NAMES {
         let path = format!("tests/corpus/{file}");
-        let plan = json(&["model", &path, "--device", "cpu", "--dry-run", "--json"])["plan"].clone();
+        let plan =
+            json(&["model", &path, "--device", "cpu", "--dry-run", "--json"])["plan"].clone();
         assert_eq!(plan[0]["name"], name, "{file}");
-        // Written as one file and in shards it is read and verified again, and nothing is written beside them.
+        // Written as one file and in shards it is read and verified again, and nothing is written
+        // beside them.
         let folder = tempfile::tempdir().unwrap();
         let out = folder.path().join("out");
         fs::create_dir(&out).unwrap();
@@ -110,7 +122,11 @@ fn names_of_tensors_may_be_paths() {
         succeed(&["model", single, "--device", "cpu", "--out", shards, "--max-shard-size", "5B"]);
         for saved in [single, shards] {
             let report = json(&["verify", saved, "--json", "--verbose"]);
-            assert_eq!((&report["agrees"], &report["each"][0]["name"]), (&true.into(), &name.into()), "{file}");
+            assert_eq!(
+                (&report["agrees"], &report["each"][0]["name"]),
+                (&true.into(), &name.into()),
+                "{file}"
+            );
         }
         assert_eq!(names(folder.path()), ["out"]);
         assert_eq!(names(&out), ["shards", "x.safetensors"]);
@@ -124,18 +140,22 @@ fn every_tricky_file_is_refused_for_what_is_wrong() {
         let line = complaint(&["model", &path, "--device", "cpu"]);
         assert!(line.contains(part), "{name}: {line}");
         // What only `model` has to refuse: types that it cannot fill, and having nothing to do.
-        let readable =
-            name.ends_with(".json") || matches!(name, "dtype-integers.safetensors" | "no-tensors.safetensors");
+        let readable = name.ends_with(".json")
+            || matches!(name, "dtype-integers.safetensors" | "no-tensors.safetensors");
         if !readable && name != "index-empty" {
             assert!(complaint(&["verify", &path]).contains(part), "{name}");
         }
     }
-    let listed: BTreeSet<_> = CORPUS.iter().chain(&NAMES).map(|(name, _)| (*name).to_owned()).collect();
-    let there = fs::read_dir("tests/corpus").unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let listed: BTreeSet<_> =
+        CORPUS.iter().chain(&NAMES).map(|(name, _)| (*name).to_owned()).collect();
+    let there = fs::read_dir("tests/corpus")
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap());
     assert_eq!(listed, there.collect(), "every file of the corpus is here");
 }
 
-/// Two layers in mixed types, an embedding, and a vector that makes the next type unaligned if it came first.
+/// Two layers in mixed types, an embedding, and a vector that makes the next type unaligned if it
+/// came first.
 fn model() -> Value {
     object!({
         "__metadata__": { "architecture": "Tiny" },
@@ -152,7 +172,10 @@ fn model() -> Value {
 fn expected(seed: u64) -> BTreeMap<String, Vec<u8>> {
     let cpu = Cpu::with_seed(seed);
     let weights = |name: &str, shape: &[usize], dtype| {
-        cpu.fill(&Parameter::xavier_normal(shape).name(name).dtype(dtype)).unwrap().as_bytes().to_vec()
+        cpu.fill(&TensorSpec::xavier_normal(shape).name(name).dtype(dtype))
+            .unwrap()
+            .as_bytes()
+            .to_vec()
     };
     [
         ("embed.weight", weights("embed.weight", &[50, 33], DType::BF16)),
@@ -176,12 +199,17 @@ fn load(path: &Path) -> (BTreeMap<String, Vec<u8>>, BTreeMap<String, String>) {
         let start = tensor.data().as_ptr() as usize - file.as_ptr() as usize;
         assert!(start.is_multiple_of(tensor.dtype().bitsize() / 8), "{name} is not aligned");
     }
-    (tensors.iter().map(|(name, tensor)| (name.to_owned(), tensor.data().to_vec())).collect(), metadata)
+    (
+        tensors.iter().map(|(name, tensor)| (name.to_owned(), tensor.data().to_vec())).collect(),
+        metadata,
+    )
 }
 
 fn names(folder: &Path) -> Vec<String> {
-    let mut names: Vec<_> =
-        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let mut names: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
     names.sort();
     names
 }
@@ -200,7 +228,8 @@ fn setup() -> (tempfile::TempDir, String, String) {
 fn a_saved_model_is_read_by_others() {
     let (_folder, list, out) = setup();
     let file = format!("{out}/model.safetensors");
-    let save = ["model", &list, "--seed", "7", "--device", "cpu", "--verify", "--json", "--out", &file];
+    let save =
+        ["model", &list, "--seed", "7", "--device", "cpu", "--verify", "--json", "--out", &file];
     let report = json(&save);
     assert_eq!(report["out"], file);
     let (tensors, metadata) = load(Path::new(&file));
@@ -212,12 +241,18 @@ fn a_saved_model_is_read_by_others() {
     // It is a source and a model to verify by itself.
     let again = json(&["model", &file, "--seed", "7", "--device", "cpu", "--json"]);
     let of_folder = json(&["model", &out, "--seed", "7", "--device", "cpu", "--json"]);
-    assert_eq!((&again["fingerprint"], &of_folder["fingerprint"]), (&report["fingerprint"], &report["fingerprint"]));
+    assert_eq!(
+        (&again["fingerprint"], &of_folder["fingerprint"]),
+        (&report["fingerprint"], &report["fingerprint"])
+    );
     let verified = json(&["verify", &file, "--json", "--verbose"]);
     for key in ["fingerprint", "tensors", "elements", "bytes", "min", "max"] {
         assert_eq!(verified[key], report[key], "{key}");
     }
-    assert_eq!((&verified["agrees"], &verified["recorded_fingerprint"]), (&Value::from(true), &report["fingerprint"]));
+    assert_eq!(
+        (&verified["agrees"], &verified["recorded_fingerprint"]),
+        (&Value::from(true), &report["fingerprint"])
+    );
     assert_eq!(verified["each"].as_array().unwrap().len(), 6);
     let text = succeed(&["verify", &out, "--verbose"]);
     for part in ["as recorded", "embed.weight", "BF16", "[33, 33]", "größe"] {
@@ -236,7 +271,11 @@ fn a_saved_model_is_read_by_others() {
 fn shards_are_those_of_hugging_face() {
     let (_folder, list, out) = setup();
     let save = |size: &str, more: &[&str]| {
-        run(&[&["model", &list, "--device", "cpu", "--json", "--out", &out, "--max-shard-size", size], more].concat())
+        run(&[
+            &["model", &list, "--device", "cpu", "--json", "--out", &out, "--max-shard-size", size],
+            more,
+        ]
+        .concat())
     };
     let saved = save("3400", &[]);
     assert!(saved.status.success(), "{saved:?}");
@@ -244,7 +283,8 @@ fn shards_are_those_of_hugging_face() {
     let [a, b, c] = [1, 2, 3].map(|i| format!("model-{i:05}-of-00003.safetensors"));
     assert_eq!(names(Path::new(&out)), [&a, &b, &c, "model.safetensors.index.json"]);
     let index: Value =
-        serde_json::from_slice(&fs::read(format!("{out}/model.safetensors.index.json")).unwrap()).unwrap();
+        serde_json::from_slice(&fs::read(format!("{out}/model.safetensors.index.json")).unwrap())
+            .unwrap();
     // "0.weight" is beyond the limit and has a shard of its own, before the one that was open.
     assert_eq!(index["weight_map"]["0.weight"], *a);
     let mut all = BTreeMap::new();
@@ -261,7 +301,10 @@ fn shards_are_those_of_hugging_face() {
     assert_eq!(index["weight_map"].as_object().unwrap().len(), 6);
     for path in [out.clone(), format!("{out}/model.safetensors.index.json")] {
         assert_eq!(json(&["verify", &path, "--json"])["fingerprint"], report["fingerprint"]);
-        assert_eq!(json(&["model", &path, "--device", "cpu", "--json"])["fingerprint"], report["fingerprint"]);
+        assert_eq!(
+            json(&["model", &path, "--device", "cpu", "--json"])["fingerprint"],
+            report["fingerprint"]
+        );
     }
     // Another model does not come to lie beside this one: it is refused, or takes its place.
     let refused = String::from_utf8(save("1GB", &[]).stderr).unwrap();
@@ -284,8 +327,14 @@ fn what_cannot_be_saved_is_said_before_anything_is_computed() {
         (&[&list, "--out", &out][..], "out/model.safetensors, or pass --max-shard-size"),
         (&[&list, "--out", &list], "exists; name another file"),
         (&[&list, "--out", "/nowhere/x.safetensors"], "there is no folder /nowhere"),
-        (&[&list, "--out", &file, "--max-shard-size", "1GB"], "there is no such folder; make it first"),
-        (&[&list, "--out", &file, "--max-shard-size", "1 potato"], "write a whole number with a unit"),
+        (
+            &[&list, "--out", &file, "--max-shard-size", "1GB"],
+            "there is no such folder; make it first",
+        ),
+        (
+            &[&list, "--out", &file, "--max-shard-size", "1 potato"],
+            "write a whole number with a unit",
+        ),
         (&[&list, "--max-shard-size", "1GB"], "--out"),
         (&[&list, "--force"], "--out"),
         (&[&huge, "--out", &file], "are free; make room"),
@@ -312,15 +361,23 @@ fn verify_names_what_is_wrong() {
     assert!(with(data + 100, &[good[data + 100] ^ 1]).contains("the fingerprint recorded is"));
     // The first tensor in the file is the first F32 of the list.
     let line = with(data, &f32::NAN.to_le_bytes());
-    assert!(line.contains("0.weight: 1 NaN, 0 infinite") && line.contains("the fingerprint recorded is"), "{line}");
+    assert!(
+        line.contains("0.weight: 1 NaN, 0 infinite")
+            && line.contains("the fingerprint recorded is"),
+        "{line}"
+    );
     fs::write(&file, &good[..good.len() - 1]).unwrap();
     assert!(complaint(&["verify", &file]).contains("is not in the file"));
     fs::write(&file, &good).unwrap();
     succeed(&["verify", &file]);
 
-    // A model of somebody else has no fingerprint to compare with, and may have types that are not ours.
+    // A model of somebody else has no fingerprint to compare with, and may have types that are not
+    // ours.
     let text = succeed(&["verify", "tests/corpus/dtype-integers.safetensors", "--allow-unchecked"]);
-    assert!(text.contains("1 of other types not checked") && text.contains("none recorded"), "{text}");
+    assert!(
+        text.contains("1 of other types not checked") && text.contains("none recorded"),
+        "{text}"
+    );
     assert!(complaint(&["verify", &list]).contains("safetensors"));
 }
 
@@ -344,11 +401,13 @@ fn a_killed_process_leaves_no_file_of_that_name() {
     assert_eq!(child.wait().unwrap().code(), None, "it ended before it was killed");
     let left = names(Path::new(&out));
     assert_eq!(left.len(), 2, "the claim and what was written: {left:?}");
-    let is_temporary = |name: &String| name.starts_with("model.safetensors.") && name.ends_with(".incomplete");
+    let is_temporary =
+        |name: &String| name.starts_with("model.safetensors.") && name.ends_with(".incomplete");
     assert!(left.iter().all(is_temporary), "{left:?}");
 }
 
-/// An error that says its cause itself is told once: of a file that came to be there in the meantime.
+/// An error that says its cause itself is told once: of a file that came to be there in the
+/// meantime.
 #[test]
 fn no_cause_is_said_twice() {
     let (_folder, list, out) = setup();
@@ -360,14 +419,23 @@ fn no_cause_is_said_twice() {
         .spawn()
         .unwrap();
     // Its own test of the folder goes at once; what it writes stays.
-    let begun = || fs::read_dir(&out).unwrap().flatten().any(|entry| entry.metadata().is_ok_and(|it| it.len() > 0));
+    let begun = || {
+        fs::read_dir(&out)
+            .unwrap()
+            .flatten()
+            .any(|entry| entry.metadata().is_ok_and(|it| it.len() > 0))
+    };
     while !begun() {
         std::thread::sleep(std::time::Duration::from_millis(1));
     }
     fs::write(&file, "another's").unwrap();
     let output = child.wait_with_output().unwrap();
     let errors = String::from_utf8(output.stderr).unwrap();
-    assert_eq!((output.status.code(), errors.matches("File exists").count()), (Some(1), 1), "{errors}");
+    assert_eq!(
+        (output.status.code(), errors.matches("File exists").count()),
+        (Some(1), 1),
+        "{errors}"
+    );
     assert_eq!(fs::read(&file).unwrap(), b"another's");
     assert_eq!(names(Path::new(&out)), ["model.safetensors"]);
 }
@@ -377,7 +445,11 @@ fn no_cause_is_said_twice() {
 #[cfg(target_os = "linux")]
 fn a_full_disk_leaves_nothing() {
     let (_folder, list, out) = setup();
-    fs::write(&list, r#"{"a": {"dtype": "F32", "shape": [1000]}, "w": {"dtype": "F32", "shape": [1000000]}}"#).unwrap();
+    fs::write(
+        &list,
+        r#"{"a": {"dtype": "F32", "shape": [1000]}, "w": {"dtype": "F32", "shape": [1000000]}}"#,
+    )
+    .unwrap();
     let single = format!("{out}/model.safetensors");
     for target in [&["--out", &single][..], &["--out", &out, "--max-shard-size", "100KB"]] {
         let program = command(&[&["model", &list, "--device", "cpu"], target].concat());
@@ -396,7 +468,8 @@ fn a_full_disk_leaves_nothing() {
     }
 }
 
-/// What Python's safetensors reads: every tensor's bytes, and the same again by numpy where it has the type.
+/// What Python's safetensors reads: every tensor's bytes, and the same again by numpy where it has
+/// the type.
 const PYTHON: &str = r#"
 import hashlib, json, sys
 import safetensors, safetensors.numpy
@@ -429,7 +502,8 @@ fn python_reads_it() {
     let python = std::env::var("GPU_INIT_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let shards = (1..=3).map(|i| format!("{out}/model-{i:05}-of-00003.safetensors"));
     let output = std::process::Command::new(&python).args(["-c", PYTHON]).args(shards).output();
-    let output = output.unwrap_or_else(|error| panic!("{python}: {error}; name a Python in GPU_INIT_PYTHON"));
+    let output = output
+        .unwrap_or_else(|error| panic!("{python}: {error}; name a Python in GPU_INIT_PYTHON"));
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(
         output.status.success(),
@@ -440,7 +514,8 @@ fn python_reads_it() {
     let expected = expected(0);
     assert_eq!(read.as_object().unwrap().len(), expected.len());
     for (name, bytes) in expected {
-        let digest: String = sha2::Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        let digest: String =
+            sha2::Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
         let dtype = &model()[&name]["dtype"];
         assert_eq!(read[&name], object!([report["fingerprint"], dtype, digest]), "{name}");
     }

@@ -1,4 +1,5 @@
-//! What a saved model says of itself: that `verify` says yes only to what it has compared, and that ties stay ties.
+//! What a saved model says of itself: that `verify` says yes only to what it has compared, and that
+//! ties stay ties.
 
 #[path = "common/header.rs"]
 mod header;
@@ -43,7 +44,11 @@ impl Setup {
 
     fn save_ranks(&self, out: &str, world: u64, args: &[&str]) -> String {
         for rank in 0..world {
-            self.save(out, &[&["--rank", &rank.to_string(), "--world-size", &world.to_string()], args].concat());
+            self.save(
+                out,
+                &[&["--rank", &rank.to_string(), "--world-size", &world.to_string()], args]
+                    .concat(),
+            );
         }
         self.path(out)
     }
@@ -66,7 +71,10 @@ const CHANGED: &str = "names, dtypes and shapes are not those recorded";
 #[test]
 fn changed_shapes_are_found() {
     for init in ["normal(std=0.02)", "ones", "zeros", "uniform", "truncated_normal"] {
-        let setup = Setup::new(object!({ "w": tensor(&[64, 192]), "v": tensor(&[3]) }), &format!("default = '{init}'"));
+        let setup = Setup::new(
+            object!({ "w": tensor(&[64, 192]), "v": tensor(&[3]) }),
+            &format!("default = '{init}'"),
+        );
         let file = setup.save("model.safetensors", &[]);
         let good = fs::read(&file).unwrap();
         assert_eq!(json(&["verify", &file, "--json"])["agrees"], true);
@@ -78,11 +86,17 @@ fn changed_shapes_are_found() {
                     edit_metadata(&file, "rules", None);
                 }
                 let line = complaint(&["verify", &file]);
-                assert!(line.contains(CHANGED) && line.contains("write the model again"), "{init} {shape:?}: {line}");
+                assert!(
+                    line.contains(CHANGED) && line.contains("write the model again"),
+                    "{init} {shape:?}: {line}"
+                );
                 let report = refused(&[&file]);
                 assert_eq!(report["agrees"], false);
                 assert_ne!(report["shapes_fingerprint"], report["recorded_shapes_fingerprint"]);
-                assert_eq!(report["fingerprint"], report["recorded_fingerprint"], "no element is another one");
+                assert_eq!(
+                    report["fingerprint"], report["recorded_fingerprint"],
+                    "no element is another one"
+                );
             }
         }
         // Zeros are zeros in each type of two bytes.
@@ -94,7 +108,8 @@ fn changed_shapes_are_found() {
     }
 }
 
-/// Its shapes come from its own header then, and the rules that it records give any shape its elements.
+/// Its shapes come from its own header then, and the rules that it records give any shape its
+/// elements.
 #[test]
 fn a_file_without_recorded_shapes_has_them_unchecked() {
     let setup = Setup::new(object!({ "w": tensor(&[64, 192]) }), "default = 'normal'");
@@ -106,41 +121,72 @@ fn a_file_without_recorded_shapes_has_them_unchecked() {
             edit_header(&file, |header| header["w"]["shape"] = object!([192, 64]));
         }
         let report = refused(&[&file]);
-        assert_eq!((&report["agrees"], &report["recorded_shapes_fingerprint"]), (&Value::Null, &Value::Null));
+        assert_eq!(
+            (&report["agrees"], &report["recorded_shapes_fingerprint"]),
+            (&Value::Null, &Value::Null)
+        );
         assert_eq!(report["matches_rules"], true);
         let line = complaint(&["verify", &file]);
-        assert!(line.contains("no shapes are recorded") && line.contains("pass --rules or --recipe"), "{line}");
-        assert_eq!(refused(&[&file, "--seed", "0"])["agrees"], Value::Null, "a seed says nothing of shapes");
+        assert!(
+            line.contains("no shapes are recorded") && line.contains("pass --rules or --recipe"),
+            "{line}"
+        );
+        assert_eq!(
+            refused(&[&file, "--seed", "0"])["agrees"],
+            Value::Null,
+            "a seed says nothing of shapes"
+        );
         let text = succeed(&["verify", &file, "--allow-unchecked"]);
-        assert!(text.lines().any(|line| line.contains("shapes") && line.ends_with("not recorded")), "{text}");
+        assert!(
+            text.lines().any(|line| line.contains("shapes") && line.ends_with("not recorded")),
+            "{text}"
+        );
         // Whoever passes rules says what the model is.
         assert_eq!(json(&["verify", &file, "--rules", &rules, "--json"])["agrees"], true);
     }
     edit_metadata(&file, "rules", None);
     let report = refused(&[&file]);
-    assert_eq!((&report["agrees"], &report["fingerprint"]), (&Value::Null, &report["recorded_fingerprint"]));
+    assert_eq!(
+        (&report["agrees"], &report["fingerprint"]),
+        (&Value::Null, &report["recorded_fingerprint"])
+    );
     assert!(complaint(&["verify", &file]).contains("no shapes are recorded"));
 }
 
 #[test]
 fn changed_shapes_are_found_in_shards_and_ranks() {
     let list = object!({ "w": tensor(&[64, 192]), "v": tensor(&[64, 192]), "bias": tensor(&[64]) });
-    let setup = Setup::new(list, "default = 'ones'\nrules = [{ match = 'v', init = 'zeros', shard = { dim = 1 } }]");
+    let setup = Setup::new(
+        list,
+        "default = 'ones'\nrules = [{ match = 'v', init = 'zeros', shard = { dim = 1 } }]",
+    );
     fs::create_dir(setup.path("shards")).unwrap();
     let shards = setup.save("shards", &["--max-shard-size", "20KB"]);
     let recorded = json(&["verify", &shards, "--json"])["recorded_shapes_fingerprint"].clone();
     let shard = format!("{shards}/model-00002-of-00003.safetensors");
     edit_header(&shard, |header| {
-        let name = header.as_object().unwrap().keys().find(|name| *name != "__metadata__").unwrap().clone();
+        let name = header
+            .as_object()
+            .unwrap()
+            .keys()
+            .find(|name| *name != "__metadata__")
+            .unwrap()
+            .clone();
         header[&name]["shape"] = object!([header[&name]["shape"][1], header[&name]["shape"][0]]);
     });
     assert!(complaint(&["verify", &shards]).contains(CHANGED));
 
     let ranks = setup.save_ranks("ranks", 2, &[]);
-    assert_eq!(json(&["verify", &ranks, "--json"])["recorded_shapes_fingerprint"], recorded, "it is the whole model's");
+    assert_eq!(
+        json(&["verify", &ranks, "--json"])["recorded_shapes_fingerprint"],
+        recorded,
+        "it is the whole model's"
+    );
     let file = format!("{ranks}/model-rank-00001-of-00002.safetensors");
     let good = fs::read(&file).unwrap();
-    let shape = |name: &str, shape: &[usize]| edit_header(&file, |header| header[name]["shape"] = object!(shape));
+    let shape = |name: &str, shape: &[usize]| {
+        edit_header(&file, |header| header[name]["shape"] = object!(shape))
+    };
     for (name, other, part) in [
         ("w", &[192, 32][..], "is not what rank 1 of 2 has of"),
         ("w", &[6144], "is not what rank 1 of 2 has of"),
@@ -154,11 +200,15 @@ fn changed_shapes_are_found_in_shards_and_ranks() {
         fs::write(&file, &good).unwrap();
     }
     edit_header(&file, |header| header["v"]["dtype"] = "BF16".into());
-    assert!(complaint(&["verify", &file]).contains("it is BF16, and F16 in the whole model that it records"));
+    assert!(
+        complaint(&["verify", &file])
+            .contains("it is BF16, and F16 in the whole model that it records")
+    );
     fs::write(&file, &good).unwrap();
     // The whole changed with its slices: [64, 192] divided along rows as [128, 96].
     edit_header(&file, |header| {
-        let mut whole: Value = serde_json::from_str(header["__metadata__"]["whole"].as_str().unwrap()).unwrap();
+        let mut whole: Value =
+            serde_json::from_str(header["__metadata__"]["whole"].as_str().unwrap()).unwrap();
         whole["w"]["shape"] = object!([128, 96]);
         header["__metadata__"]["whole"] = whole.to_string().into();
         header["w"]["shape"] = object!([64, 96]);
@@ -180,7 +230,8 @@ fn nothing_compared_is_not_success() {
     edit_metadata(&file, "rules", None);
     assert_eq!(json(&["verify", &file, "--json"])["agrees"], true, "the fingerprint is compared");
     edit_metadata(&file, "fingerprint", None);
-    let (index, no_tensors) = (setup.path("model.safetensors.index.json"), setup.path("none.safetensors"));
+    let (index, no_tensors) =
+        (setup.path("model.safetensors.index.json"), setup.path("none.safetensors"));
     fs::write(&index, r#"{"weight_map": {}}"#).unwrap();
     fs::write(&no_tensors, [&10u64.to_le_bytes()[..], b"{}        "].concat()).unwrap();
     let integers = "tests/corpus/dtype-integers.safetensors";
@@ -189,12 +240,23 @@ fn nothing_compared_is_not_success() {
         (&index, &[], "there are no tensors to compare"),
         (&no_tensors, &[], "there are no tensors to compare"),
         (&no_tensors, &["--recipe", "xavier"], "there are no tensors to compare"),
-        (integers, &["--recipe", "xavier"], "1 of 1 tensors, \"bn1.num_batches_tracked\" of I64 first, are of types"),
+        (
+            integers,
+            &["--recipe", "xavier"],
+            "1 of 1 tensors, \"bn1.num_batches_tracked\" of I64 first, are of types",
+        ),
     ] {
         let args = [&[model], args].concat();
         let report = refused(&args);
-        assert_eq!((&report["agrees"], &report["problems"]), (&Value::Null, &object!([])), "{model}: {report}");
-        assert!(report["unchecked"].to_string().contains(&part.replace('"', "\\\"")), "{part}: {report}");
+        assert_eq!(
+            (&report["agrees"], &report["problems"]),
+            (&Value::Null, &object!([])),
+            "{model}: {report}"
+        );
+        assert!(
+            report["unchecked"].to_string().contains(&part.replace('"', "\\\"")),
+            "{part}: {report}"
+        );
         let line = complaint(&[&["verify"], &args[..]].concat());
         assert!(line.contains(part) && line.contains("--allow-unchecked"), "{part}: {line}");
         let allowed = [&["verify", "--allow-unchecked"], &args[..]].concat();
@@ -204,7 +266,8 @@ fn nothing_compared_is_not_success() {
     // What is wrong is not allowed with it.
     edit_metadata(&file, "shapes_fingerprint", Some("0123456789abcdef"));
     assert!(complaint(&["verify", &file, "--allow-unchecked"]).contains(CHANGED));
-    let told = run(&["verify", &setup.save("other.safetensors", &[]), "--seed", "1", "--allow-unchecked"]);
+    let told =
+        run(&["verify", &setup.save("other.safetensors", &[]), "--seed", "1", "--allow-unchecked"]);
     assert_eq!(told.status.code(), Some(1));
 }
 
@@ -218,21 +281,30 @@ fn a_rank_without_anything_to_compare_with_is_named() {
     let line = complaint(&["verify", &ranks]);
     assert!(line.contains("its rules is not rank 0's"), "{line}");
     let report = refused(&[&ranks]);
-    assert!(report["unchecked"][0].as_str().unwrap().starts_with("rank 1: neither rules nor"), "{report}");
+    assert!(
+        report["unchecked"][0].as_str().unwrap().starts_with("rank 1: neither rules nor"),
+        "{report}"
+    );
 }
 
 /// One kind of model in a folder, whichever was there first.
 #[test]
 fn ranks_do_not_come_to_lie_beside_another_model() {
-    let setup = Setup::new(object!({ "w": tensor(&[8, 4]), "v": tensor(&[8, 4]) }), "default = 'normal'");
+    let setup =
+        Setup::new(object!({ "w": tensor(&[8, 4]), "v": tensor(&[8, 4]) }), "default = 'normal'");
     let names = |folder: &str| {
-        let mut names: Vec<_> =
-            fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        let mut names: Vec<_> = fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
         names.sort();
         names
     };
-    let of_ranks =
-        ["model-rank-00000-of-00002.safetensors", "model-rank-00001-of-00002.safetensors", "model.slices.json"];
+    let of_ranks = [
+        "model-rank-00000-of-00002.safetensors",
+        "model-rank-00001-of-00002.safetensors",
+        "model.slices.json",
+    ];
     let two = |rank: &str| ["--rank", rank, "--world-size", "2"].map(str::to_owned);
     for older in ["200KB", "64B"] {
         let folder = setup.path(older);
@@ -280,7 +352,10 @@ fn a_folder_of_two_models_is_said() {
     succeed(&["verify", &folder]);
     fs::write(format!("{folder}/model.safetensors.index.json"), r#"{"weight_map": {}}"#).unwrap();
     let line = complaint(&["verify", &folder]);
-    assert!(line.contains("model.safetensors.index.json and model.safetensors, which are two models"), "{line}");
+    assert!(
+        line.contains("model.safetensors.index.json and model.safetensors, which are two models"),
+        "{line}"
+    );
 }
 
 /// Each key of the metadata, as the name of a tied tensor.
@@ -291,25 +366,35 @@ fn ties_do_not_overwrite_metadata() {
     let ranks = setup.save_ranks("ranks", 2, &[]);
     let mut keys = std::collections::BTreeSet::from(["source_ties".to_owned()]);
     for file in [single, format!("{ranks}/model-rank-00000-of-00002.safetensors")] {
-        edit_header(&file, |header| keys.extend(header["__metadata__"].as_object().unwrap().keys().cloned()));
+        edit_header(&file, |header| {
+            keys.extend(header["__metadata__"].as_object().unwrap().keys().cloned())
+        });
     }
     assert!(keys.contains("seed") && keys.contains("whole"));
     for key in &keys {
         let list = object!({ "embed": tensor(&[9, 8]), key: tensor(&[9, 8]) });
         fs::write(setup.path("list.json"), list.to_string()).unwrap();
         let tie = |first: &str, second: &str| {
-            let rules = format!("seed = 5\ndefault = 'xavier_normal'\ntied = [['{first}', '{second}']]");
+            let rules =
+                format!("seed = 5\ndefault = 'xavier_normal'\ntied = [['{first}', '{second}']]");
             fs::write(setup.path("rules.toml"), rules).unwrap();
         };
         tie("embed", key);
         let line = setup.refused("tied.safetensors", &[]);
-        assert!(line.contains(&format!("{key:?} is tied to \"embed\"")) && line.contains("first in `tied`"), "{line}");
+        assert!(
+            line.contains(&format!("{key:?} is tied to \"embed\""))
+                && line.contains("first in `tied`"),
+            "{line}"
+        );
         assert!(!fs::exists(setup.path("tied.safetensors")).unwrap());
         // What the line advises.
         tie(key, "embed");
         let file = setup.save("tied.safetensors", &["--force"]);
         let report = json(&["verify", &file, "--json"]);
-        assert_eq!((&report["agrees"], &report["seed"], &report["tensors"]), (&true.into(), &5.into(), &1.into()));
+        assert_eq!(
+            (&report["agrees"], &report["seed"], &report["tensors"]),
+            (&true.into(), &5.into(), &1.into())
+        );
         assert_eq!(report["metadata"]["embed"], *key);
         fs::remove_file(file).unwrap();
     }
@@ -345,7 +430,10 @@ fn a_saved_model_keeps_its_ties_as_a_source() {
         ("c.safetensors", "untied.toml", &["--dtype", "f16"]),
     ] {
         let (out, rules) = (setup.path(out), setup.path(rules));
-        succeed(&[&["model", &source, "--rules", &rules, "--device", "cpu", "--out", &out], more].concat());
+        succeed(
+            &[&["model", &source, "--rules", &rules, "--device", "cpu", "--out", &out], more]
+                .concat(),
+        );
         for args in [&[][..], &["--rules", &rules]] {
             let report = json(&[&["verify", &out, "--json"], args].concat());
             for key in ["fingerprint", "shapes_fingerprint", "matches_rules", "agrees"] {
@@ -366,5 +454,8 @@ fn a_saved_model_keeps_its_ties_as_a_source() {
     }
     // A tie of the rules is none of the source.
     let line = complaint(&["verify", &single, "--rules", &setup.path("untied.toml")]);
-    assert!(line.contains("the file has it tied to embed, and the rules as a tensor of its own"), "{line}");
+    assert!(
+        line.contains("the file has it tied to embed, and the rules as a tensor of its own"),
+        "{line}"
+    );
 }

@@ -9,7 +9,7 @@ use std::fs;
 use std::path::Path;
 
 use gpu_init::half::bf16;
-use gpu_init::{Cpu, DType, Element, Fingerprint, Parameter};
+use gpu_init::{Cpu, DType, Element, Fingerprint, TensorSpec};
 use serde_json::Value;
 
 use program::{command, complaint, json, run, succeed};
@@ -23,7 +23,13 @@ fn ctrl_c_breaks_off() {
         let args = ["fill", "--init", "orthogonal", "--shape", "9000x9000", "--device", device];
         let child = command(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         std::thread::sleep(std::time::Duration::from_secs(1));
-        assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+        assert!(
+            Command::new("kill")
+                .args(["-INT", &child.id().to_string()])
+                .status()
+                .unwrap()
+                .success()
+        );
         let output = child.wait_with_output().unwrap();
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(
@@ -60,9 +66,16 @@ fn fill_reports_the_same_tensor_everywhere() {
                 device,
                 "--json",
             ]);
-            let parameter = Parameter::xavier_normal([300, 70]).seed(42).name("w").dtype(dtype.parse().unwrap());
+            let parameter = TensorSpec::xavier_normal([300, 70])
+                .seed(42)
+                .name("w")
+                .dtype(dtype.parse().unwrap());
             let expected = Cpu::new().fill(&parameter).unwrap();
-            assert_eq!(report["fingerprint"], expected.fingerprint().to_string(), "{device} {dtype}");
+            assert_eq!(
+                report["fingerprint"],
+                expected.fingerprint().to_string(),
+                "{device} {dtype}"
+            );
             assert_eq!(report["elements"], 21000);
             assert_eq!(report["bytes"], 21000 * size);
             assert_eq!(report["mean"], expected.stats().mean);
@@ -77,8 +90,24 @@ fn fill_reports_the_same_tensor_everywhere() {
 #[test]
 fn fill_prints_for_people() {
     for device in devices() {
-        let text = succeed(&["fill", "--shape", "512x512", "--init", "xavier_uniform", "--device", device]);
-        for part in ["xavier_uniform [512, 512] F32", "262,144", "GB/s", "measured", "expected", "fingerprint", "█"] {
+        let text = succeed(&[
+            "fill",
+            "--shape",
+            "512x512",
+            "--init",
+            "xavier_uniform",
+            "--device",
+            device,
+        ]);
+        for part in [
+            "xavier_uniform [512, 512] F32",
+            "262,144",
+            "GB/s",
+            "measured",
+            "expected",
+            "fingerprint",
+            "█",
+        ] {
             assert!(text.contains(part), "{text} lacks {part}");
         }
     }
@@ -86,7 +115,9 @@ fn fill_prints_for_people() {
 
 #[test]
 fn fill_takes_every_option() {
-    let with = |extra: &[&str]| json(&[&["fill", "--shape", "3x3x16x32", "--device", "cpu", "--json"], extra].concat());
+    let with = |extra: &[&str]| {
+        json(&[&["fill", "--shape", "3x3x16x32", "--device", "cpu", "--json"], extra].concat())
+    };
     let keras = with(&["--layout", "keras", "--gain", "2", "--mean", "-1"]);
     let expected = 2.0 * (2.0f64 / (9.0 * 48.0)).sqrt();
     assert!((keras["expected"]["std"].as_f64().unwrap() / expected - 1.0).abs() < 1e-6);
@@ -113,12 +144,16 @@ fn fill_saves_npy() {
         for (dtype, descr) in [("f32", "<f4"), ("f16", "<f2"), ("bf16", "<u2")] {
             let path = folder.path().join(format!("{device}-{dtype}.npy"));
             let file = path.to_str().unwrap();
-            let args = ["fill", "--shape", "33x65", "--dtype", dtype, "--device", device, "--out", file];
+            let args =
+                ["fill", "--shape", "33x65", "--dtype", dtype, "--device", device, "--out", file];
             let text = succeed(&args);
             assert_eq!(text.contains("uint16"), dtype == "bf16", "{text}");
             let (header, data) = read_npy(&path);
-            assert!(header.contains(descr) && header.contains("(33, 65") && header.contains("False"), "{header}");
-            let parameter = Parameter::xavier_normal([33, 65]).dtype(dtype.parse().unwrap());
+            assert!(
+                header.contains(descr) && header.contains("(33, 65") && header.contains("False"),
+                "{header}"
+            );
+            let parameter = TensorSpec::xavier_normal([33, 65]).dtype(dtype.parse().unwrap());
             assert_eq!(data, Cpu::new().fill(&parameter).unwrap().as_bytes());
             // What is there is kept, unless told.
             assert!(complaint(&args).contains("--force"));
@@ -126,7 +161,11 @@ fn fill_saves_npy() {
             assert_ne!(read_npy(&path).1, data);
         }
     }
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3 * devices().len(), "no temporary file is left");
+    assert_eq!(
+        fs::read_dir(folder.path()).unwrap().count(),
+        3 * devices().len(),
+        "no temporary file is left"
+    );
 }
 
 /// Links, pipes and devices are not replaced by a file, and names need not be text.
@@ -138,17 +177,24 @@ fn fill_writes_only_regular_files() {
     let (link, target) = (folder.path().join("link.npy"), folder.path().join("target.npy"));
     fs::write(&target, "kept").unwrap();
     std::os::unix::fs::symlink(&target, &link).unwrap();
-    for (path, reason) in [(link.to_str().unwrap(), "it is a link"), ("/dev/null", "not a regular file")] {
-        let complaint = complaint(&["fill", "--shape", "3x3", "--device", "cpu", "--out", path, "--force"]);
+    for (path, reason) in
+        [(link.to_str().unwrap(), "it is a link"), ("/dev/null", "not a regular file")]
+    {
+        let complaint =
+            complaint(&["fill", "--shape", "3x3", "--device", "cpu", "--out", path, "--force"]);
         assert!(complaint.contains(reason), "{complaint}");
     }
     assert_eq!(fs::read(&target).unwrap(), b"kept");
     let odd = folder.path().join(std::ffi::OsStr::from_bytes(b"\xff.npy"));
-    let output = command(&["fill", "--shape", "3x3", "--device", "cpu", "--json", "--out"]).arg(&odd).output().unwrap();
+    let output = command(&["fill", "--shape", "3x3", "--device", "cpu", "--json", "--out"])
+        .arg(&odd)
+        .output()
+        .unwrap();
     assert!(output.status.success() && odd.exists(), "{output:?}");
 }
 
-/// Where the element type is coarse beside the spread, the rounded tensor is still what was asked for.
+/// Where the element type is coarse beside the spread, the rounded tensor is still what was asked
+/// for.
 #[test]
 fn coarse_types_agree_with_theory() {
     for (init, dtype) in [
@@ -157,8 +203,18 @@ fn coarse_types_agree_with_theory() {
         ("normal(mean=0.5,std=0.001)", "bf16"),
         ("constant(val=0.3)", "bf16"),
     ] {
-        let report =
-            json(&["fill", "--shape", "1024x1024", "--init", init, "--dtype", dtype, "--device", "cpu", "--json"]);
+        let report = json(&[
+            "fill",
+            "--shape",
+            "1024x1024",
+            "--init",
+            init,
+            "--dtype",
+            dtype,
+            "--device",
+            "cpu",
+            "--json",
+        ]);
         assert_eq!(report["agrees"], true, "{report}");
     }
 }
@@ -200,13 +256,16 @@ fn fill_refuses_bad_input() {
 
 #[test]
 fn models_are_the_same_everywhere() {
-    for (model, tensors, parameters) in [("gpt2", 148, 124_439_808u64), ("resnet-50", 161, 25_557_032)] {
+    for (model, tensors, parameters) in
+        [("gpt2", 148, 124_439_808u64), ("resnet-50", 161, 25_557_032)]
+    {
         let (path, verified) = (format!("../tests/models/{model}.json"), model == "resnet-50");
         for dtype in ["f32", "f16", "bf16"] {
             let reports: Vec<Value> = devices()
                 .iter()
                 .map(|device| {
-                    let mut args = vec!["model", &path, "--dtype", dtype, "--device", device, "--json"];
+                    let mut args =
+                        vec!["model", &path, "--dtype", dtype, "--device", device, "--json"];
                     // A software driver takes its time over statistics.
                     args.extend(verified.then_some("--verify"));
                     json(&args)
@@ -215,7 +274,11 @@ fn models_are_the_same_everywhere() {
             for report in &reports {
                 assert_eq!(report["tensors"], tensors);
                 assert_eq!(report["elements"], parameters);
-                assert_eq!(report["agrees"], if verified { Value::from(true) } else { Value::Null }, "{report}");
+                assert_eq!(
+                    report["agrees"],
+                    if verified { Value::from(true) } else { Value::Null },
+                    "{report}"
+                );
                 for key in ["fingerprint", "mean", "std"] {
                     assert_eq!(report[key], reports[0][key], "{key} of {model} {dtype}");
                 }
@@ -238,8 +301,9 @@ fn a_models_fingerprint_can_be_computed_by_hand() {
             "ln.weight": {"dtype": "F32", "shape": [20]}, "fc.bias": {"dtype": "F16", "shape": [30]}, "t": {"dtype": "F32", "shape": []}}"#,
     )
     .unwrap();
-    let weight =
-        Cpu::new().fill(&Parameter::xavier_normal([30, 20]).seed(7).name("fc.weight").dtype(DType::BF16)).unwrap();
+    let weight = Cpu::new()
+        .fill(&TensorSpec::xavier_normal([30, 20]).seed(7).name("fc.weight").dtype(DType::BF16))
+        .unwrap();
     assert_eq!(weight.as_slice::<bf16>().unwrap().len(), 600);
     let zero = gpu_init::half::f16::round(0.0);
     let parts = [
@@ -248,13 +312,25 @@ fn a_models_fingerprint_can_be_computed_by_hand() {
         ("fc.bias", Fingerprint::of(0, &[zero; 30])),
         ("t", Fingerprint::of(0, &[0f32])),
     ];
-    let expected: Fingerprint = parts.into_iter().map(|(name, part)| part.in_model(gpu_init::stream_of(name))).sum();
+    let expected: Fingerprint =
+        parts.into_iter().map(|(name, part)| part.in_model(gpu_init::stream_of(name))).sum();
     for device in devices() {
-        let report = json(&["model", path.to_str().unwrap(), "--seed", "7", "--device", device, "--json"]);
+        let report =
+            json(&["model", path.to_str().unwrap(), "--seed", "7", "--device", device, "--json"]);
         assert_eq!(report["fingerprint"], expected.to_string());
         assert_eq!(report["model"], "Tiny");
-        let text = succeed(&["model", path.to_str().unwrap(), "--seed", "7", "--device", device, "--verify"]);
-        for part in ["Tiny", "xavier_normal", "ones", "zeros", "agree with theory", &expected.to_string()] {
+        let text = succeed(&[
+            "model",
+            path.to_str().unwrap(),
+            "--seed",
+            "7",
+            "--device",
+            device,
+            "--verify",
+        ]);
+        for part in
+            ["Tiny", "xavier_normal", "ones", "zeros", "agree with theory", &expected.to_string()]
+        {
             assert!(text.contains(part), "{text} lacks {part}");
         }
     }
@@ -277,8 +353,14 @@ fn model_refuses_bad_files() {
         (r#"{"a\n": {"dtype": "F32", "shape": [1]}}"#, "control character"),
         (r#"{"a": {"dtype": "F32", "shape": [3, 0]}}"#, "size 0"),
         (r#"{"a": {"dtype": "F32", "shape": [4294967296, 4294967296, 4]}}"#, "overflows"),
-        (r#"{"a": {"dtype": "F32", "shape": [4611686018427387]}, "b": {"dtype": "F32", "shape": [2, 2]}}"#, "bytes"),
-        (r#"{"a": {"dtype": "F32", "shape": [2]}, "a": {"dtype": "F32", "shape": [2]}}"#, "comes twice"),
+        (
+            r#"{"a": {"dtype": "F32", "shape": [4611686018427387]}, "b": {"dtype": "F32", "shape": [2, 2]}}"#,
+            "bytes",
+        ),
+        (
+            r#"{"a": {"dtype": "F32", "shape": [2]}, "a": {"dtype": "F32", "shape": [2]}}"#,
+            "comes twice",
+        ),
         ("\u{0}\u{1}", "expected value"),
     ] {
         fs::write(&path, content).unwrap();
@@ -294,13 +376,17 @@ fn model_refuses_bad_files() {
 #[test]
 fn bits_are_the_stream() {
     let bits = |args: &[&str]| run(&[&["bits"], args].concat()).stdout;
-    let known: Vec<u8> =
-        [0x6627e8d5u32, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8].iter().flat_map(|word| word.to_le_bytes()).collect();
+    let known: Vec<u8> = [0x6627e8d5u32, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8]
+        .iter()
+        .flat_map(|word| word.to_le_bytes())
+        .collect();
     assert_eq!(bits(&["--seed", "0", "--stream", "0", "--count", "4"]), known);
     assert_eq!(bits(&["--count", "3"]), known[..12]);
     assert!(bits(&["--count", "0"]).is_empty());
-    let words: Vec<u8> =
-        (0..5).flat_map(|i| gpu_init::Philox4x32::new(9, 8).block(i)).flat_map(u32::to_le_bytes).collect();
+    let words: Vec<u8> = (0..5)
+        .flat_map(|i| gpu_init::Philox4x32::new(9, 8).block(i))
+        .flat_map(u32::to_le_bytes)
+        .collect();
     assert_eq!(bits(&["--seed", "9", "--stream", "8", "--count", "18"]), words[..72]);
 }
 
@@ -323,7 +409,8 @@ fn a_closed_pipe_is_no_panic() {
     }
 }
 
-/// Software adapters are listed as such, and taken by name alone: the CPU path has the same bits sooner.
+/// Software adapters are listed as such, and taken by name alone: the CPU path has the same bits
+/// sooner.
 #[test]
 fn auto_takes_a_gpu_or_the_cpu() {
     let listed = json(&["devices", "--json"]);
@@ -337,7 +424,11 @@ fn auto_takes_a_gpu_or_the_cpu() {
         let name = adapter["name"].as_str().unwrap();
         assert!(adapter["max_buffer_size"].as_u64() > Some(0) && text.contains(name), "{text}");
         assert_eq!(adapter["software"], adapter["type"] == "Cpu");
-        assert_eq!(text.contains(&format!("software: taken by --device {i}")), adapter["software"] == true, "{text}");
+        assert_eq!(
+            text.contains(&format!("software: taken by --device {i}")),
+            adapter["software"] == true,
+            "{text}"
+        );
         let report = json(&["fill", "--shape", "8x8", "--device", &i.to_string(), "--json"]);
         assert!(report["device"].as_str().unwrap().contains(name));
     }
@@ -347,17 +438,22 @@ fn auto_takes_a_gpu_or_the_cpu() {
             adapters[auto as usize]["name"].as_str().unwrap()
         }
         None => {
-            assert!(listed["auto"] == "cpu" && adapters.iter().all(|adapter| adapter["software"] == true), "{listed}");
+            assert!(
+                listed["auto"] == "cpu"
+                    && adapters.iter().all(|adapter| adapter["software"] == true),
+                "{listed}"
+            );
             "cpu"
         }
     };
     // By default, by name, and as one of several processes.
     for launcher in [&[][..], &[("RANK", "0"), ("WORLD_SIZE", "2"), ("LOCAL_RANK", "0")]] {
         for device in [&[][..], &["--device", "auto"]] {
-            let model = command(&[&["model", "../tests/models/resnet-50.json", "--json"], device].concat())
-                .envs(launcher.iter().copied())
-                .output()
-                .unwrap();
+            let model =
+                command(&[&["model", "../tests/models/resnet-50.json", "--json"], device].concat())
+                    .envs(launcher.iter().copied())
+                    .output()
+                    .unwrap();
             assert!(model.status.success() && model.stderr.is_empty(), "{model:?}");
             let report: Value = serde_json::from_slice(&model.stdout).unwrap();
             assert!(report["device"].as_str().unwrap().contains(name), "{report}");
@@ -388,23 +484,37 @@ fn gpu_takes_any_adapter() {
 #[cfg(target_os = "linux")]
 fn without_an_adapter_auto_is_the_cpu() {
     let without = |args: &[&str]| {
-        command(args).env("VK_DRIVER_FILES", "/nowhere.json").env("VK_ICD_FILENAMES", "/nowhere.json").output().unwrap()
+        command(args)
+            .env("VK_DRIVER_FILES", "/nowhere.json")
+            .env("VK_ICD_FILENAMES", "/nowhere.json")
+            .output()
+            .unwrap()
     };
     let output = without(&["fill", "--shape", "8x8", "--json"]);
     assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(report["device"], "cpu");
-    assert_eq!(report["fingerprint"], json(&["fill", "--shape", "8x8", "--device", "cpu", "--json"])["fingerprint"]);
+    assert_eq!(
+        report["fingerprint"],
+        json(&["fill", "--shape", "8x8", "--device", "cpu", "--json"])["fingerprint"]
+    );
     for device in ["0", "gpu"] {
         let output = without(&["fill", "--shape", "8x8", "--device", device]);
         let errors = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.code() == Some(1) && errors.contains("no GPU adapter was found"), "{device}: {errors}");
+        assert!(
+            output.status.code() == Some(1) && errors.contains("no GPU adapter was found"),
+            "{device}: {errors}"
+        );
     }
     let output = without(&["devices"]);
-    assert!(String::from_utf8_lossy(&output.stdout).contains("<- auto: there is no adapter"), "{output:?}");
+    assert!(
+        String::from_utf8_lossy(&output.stdout).contains("<- auto: there is no adapter"),
+        "{output:?}"
+    );
 }
 
-/// Containers have no XDG_RUNTIME_DIR, and Mesa's layer that looks for a desktop there says so on standard error.
+/// Containers have no XDG_RUNTIME_DIR, and Mesa's layer that looks for a desktop there says so on
+/// standard error.
 #[test]
 #[cfg(target_os = "linux")]
 fn drivers_are_quiet_without_a_desktop() {
@@ -412,10 +522,15 @@ fn drivers_are_quiet_without_a_desktop() {
         for args in [&["devices"][..], &["fill", "--shape", "8x8", "--device", device]] {
             for folder in [None, Some(""), Some("relative")] {
                 let mut command = command(args);
-                command.env_remove("XDG_RUNTIME_DIR").envs(folder.map(|folder| ("XDG_RUNTIME_DIR", folder)));
+                command
+                    .env_remove("XDG_RUNTIME_DIR")
+                    .envs(folder.map(|folder| ("XDG_RUNTIME_DIR", folder)));
                 let output = command.output().unwrap();
                 let errors = String::from_utf8_lossy(&output.stderr);
-                assert!(output.status.success() && errors.is_empty(), "{args:?}, {folder:?}: {errors}");
+                assert!(
+                    output.status.success() && errors.is_empty(),
+                    "{args:?}, {folder:?}: {errors}"
+                );
             }
         }
     }
@@ -424,7 +539,7 @@ fn drivers_are_quiet_without_a_desktop() {
 #[test]
 fn shaders_are_printed_whole() {
     let fill = succeed(&["shader"]);
-    assert_eq!(fill, gpu_init::shader::fill(gpu_init::Multiply::Limbs));
+    assert_eq!(fill, gpu_init::shader::fill(gpu_init::WideMul::Limbs));
     assert!(succeed(&["shader", "fill", "--int64"]).contains("u64"));
     assert!(succeed(&["shader", "stats"]).contains("fn stats"));
     assert!(succeed(&["shader", "fingerprint"]).contains("fn fingerprint"));

@@ -12,15 +12,18 @@ use tempfile::TempDir;
 /// A list of two tensors, in a folder of its own.
 fn list() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
-    let list = r#"{"a": {"dtype": "F32", "shape": [64, 32]}, "b": {"dtype": "F32", "shape": [32]}}"#;
+    let list =
+        r#"{"a": {"dtype": "F32", "shape": [64, 32]}, "b": {"dtype": "F32", "shape": [32]}}"#;
     std::fs::write(folder.path().join("list.json"), list).unwrap();
     std::fs::write(folder.path().join("rules.toml"), "default = 'normal'").unwrap();
     folder
 }
 
-/// Runs `gpu-init model list.json ...` in a folder: the exit code and what it says to standard error.
+/// Runs `gpu-init model list.json ...` in a folder: the exit code and what it says to standard
+/// error.
 fn model(folder: &Path, arguments: &str) -> (Option<i32>, String) {
-    let arguments: Vec<_> = ["model", "list.json", "--device", "cpu"].into_iter().chain(arguments.split(' ')).collect();
+    let arguments: Vec<_> =
+        ["model", "list.json", "--device", "cpu"].into_iter().chain(arguments.split(' ')).collect();
     let output = command(&arguments).current_dir(folder).output().unwrap();
     (output.status.code(), String::from_utf8(output.stderr).unwrap())
 }
@@ -39,13 +42,17 @@ fn a_file_by_the_usual_name_is_its_folders_model() {
         assert_eq!(model(path, ranks).0, Some(0));
     }
     let (code, text) = model(path, "--seed 9 --out m/model.safetensors");
-    assert!(code == Some(1) && text.contains("exists; name another folder") && text.contains("--force"), "{text}");
+    assert!(
+        code == Some(1) && text.contains("exists; name another folder") && text.contains("--force"),
+        "{text}"
+    );
     assert_eq!(verify(path, "m"), Some(0));
     // Another name is another file.
     assert_eq!(model(path, "--seed 9 --out m/other.safetensors").0, Some(0));
     assert_eq!(verify(path, "m"), Some(0));
     assert_eq!(model(path, "--seed 9 --out m/model.safetensors --force").0, Some(0));
-    let mut names: Vec<_> = path.join("m").read_dir().unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let mut names: Vec<_> =
+        path.join("m").read_dir().unwrap().map(|entry| entry.unwrap().file_name()).collect();
     names.sort();
     assert_eq!(names, ["model.safetensors", "other.safetensors"]);
     assert_eq!(verify(path, "m"), Some(0));
@@ -99,17 +106,28 @@ fn what_cannot_be_written_is_refused_before_anything_is_computed() {
     let list = format!(r#"{{"{}": {{"dtype": "I64", "shape": [1]}}}}"#, "n".repeat(100_000));
     std::fs::write(path.join("long.json"), list).unwrap();
     let output = command(&["model", "long.json", "--dry-run"]).current_dir(path).output().unwrap();
-    assert!(output.status.code() == Some(1) && output.stderr.len() < 5000, "{} bytes", output.stderr.len());
+    assert!(
+        output.status.code() == Some(1) && output.stderr.len() < 5000,
+        "{} bytes",
+        output.stderr.len()
+    );
     std::fs::write(path.join("old.safetensors"), "").unwrap();
     std::os::unix::fs::symlink("old.safetensors", path.join("link.safetensors")).unwrap();
     let (code, text) = model(path, "--force --out link.safetensors");
     assert!(code == Some(1) && text.contains("it is a link"), "{text}");
     // A limit on files is an error of the write, and leaves nothing.
     let program = env!("CARGO_BIN_EXE_gpu-init");
-    let command = format!("ulimit -f 4; exec {program} model list.json --device cpu --out limited.safetensors");
-    let output = std::process::Command::new("sh").args(["-c", &command]).current_dir(path).output().unwrap();
+    let command = format!(
+        "ulimit -f 4; exec {program} model list.json --device cpu --out limited.safetensors"
+    );
+    let output =
+        std::process::Command::new("sh").args(["-c", &command]).current_dir(path).output().unwrap();
     let text = String::from_utf8(output.stderr).unwrap();
-    assert!(output.status.code() == Some(1) && text.contains("cannot write"), "{:?} {text}", output.status);
+    assert!(
+        output.status.code() == Some(1) && text.contains("cannot write"),
+        "{:?} {text}",
+        output.status
+    );
     let left = path.read_dir().unwrap().map(|entry| entry.unwrap().file_name()).find(|name| {
         let name = name.to_string_lossy();
         name.starts_with("limited")

@@ -1,4 +1,5 @@
-//! Signals, memory, threads and numbers beyond what there is: ended cleanly, or refused in one line.
+//! Signals, memory, threads and numbers beyond what there is: ended cleanly, or refused in one
+//! line.
 
 #[path = "common/program.rs"]
 mod program;
@@ -12,7 +13,10 @@ use program::{command, complaint, json, run, succeed};
 fn limited(limits: &str, args: &[&str]) -> std::process::Output {
     let program = command(args);
     let mut shell = std::process::Command::new("sh");
-    shell.args(["-c", &format!("{limits}; exec \"$0\" \"$@\"")]).arg(program.get_program()).args(program.get_args());
+    shell
+        .args(["-c", &format!("{limits}; exec \"$0\" \"$@\"")])
+        .arg(program.get_program())
+        .args(program.get_args());
     shell.output().unwrap()
 }
 
@@ -38,14 +42,17 @@ impl Running<'_> {
     /// How many temporary files there are, the claim being the first, and how many bytes they have.
     fn written(&self) -> (usize, u64) {
         let entries = fs::read_dir(self.folder).unwrap().flatten();
-        let temporaries = entries.filter(|entry| entry.file_name().to_str().unwrap().ends_with(".incomplete"));
-        let sizes: Vec<u64> = temporaries.filter_map(|entry| Some(entry.metadata().ok()?.len())).collect();
+        let temporaries =
+            entries.filter(|entry| entry.file_name().to_str().unwrap().ends_with(".incomplete"));
+        let sizes: Vec<u64> =
+            temporaries.filter_map(|entry| Some(entry.metadata().ok()?.len())).collect();
         (sizes.len(), sizes.iter().sum())
     }
 
     /// Bytes of memory that it has touched; Linux tells.
     fn resident(&self) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
+        let status =
+            fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
         let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
         line.map_or(0, |line| line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10)
     }
@@ -54,7 +61,9 @@ impl Running<'_> {
         let (files, bytes) = self.written();
         match phase {
             "claimed" => files > 0,
-            "filling" => files == 1 && (Self::BYTES / 10..Self::BYTES / 2).contains(&self.resident()),
+            "filling" => {
+                files == 1 && (Self::BYTES / 10..Self::BYTES / 2).contains(&self.resident())
+            }
             // All of the tensor is there, and its file not yet.
             "statistics" => files == 1 && self.resident() >= Self::BYTES,
             "saving" => files == 2 && bytes > 0,
@@ -64,11 +73,16 @@ impl Running<'_> {
 
     fn signal(&self, signal: &str) {
         let id = self.child.id().to_string();
-        std::process::Command::new("kill").args([signal, &id]).stderr(std::process::Stdio::null()).status().unwrap();
+        std::process::Command::new("kill")
+            .args([signal, &id])
+            .stderr(std::process::Stdio::null())
+            .status()
+            .unwrap();
     }
 }
 
-/// Whatever a fill does when a signal comes, from the claim of its place on, it ends, says so once and leaves no file.
+/// Whatever a fill does when a signal comes, from the claim of its place on, it ends, says so once
+/// and leaves no file.
 #[test]
 #[cfg(unix)]
 fn signals_end_a_fill_in_every_phase() {
@@ -93,7 +107,12 @@ fn signals_end_a_fill_in_every_phase() {
             return false;
         }
         assert_eq!(output.status.code(), Some(code), "{signal} while {phase}: {errors}");
-        assert!(errors.contains("interrupted") && errors.lines().count() == 1 && output.stdout.is_empty(), "{errors}");
+        assert!(
+            errors.contains("interrupted")
+                && errors.lines().count() == 1
+                && output.stdout.is_empty(),
+            "{errors}"
+        );
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "{signal} while {phase}");
         hit
     };
@@ -115,7 +134,8 @@ fn signals_end_a_fill_in_every_phase() {
 fn too_little_memory_is_no_abort() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
-    let (list, orthogonal, model, npy) = (path("l.json"), path("o.toml"), path("m.safetensors"), path("w.npy"));
+    let (list, orthogonal, model, npy) =
+        (path("l.json"), path("o.toml"), path("m.safetensors"), path("w.npy"));
     fs::write(&list, r#"{"w": {"dtype": "F32", "shape": [2000, 20000]}}"#).unwrap();
     fs::write(&orthogonal, "default = 'orthogonal'").unwrap();
     let save = ["model", &list, "--device", "cpu", "--out", &model];
@@ -131,10 +151,15 @@ fn too_little_memory_is_no_abort() {
             }
             if !output.status.success() {
                 let line = one_line(&output);
-                assert!(line.contains("of host memory") || line.contains("ulimit -u"), "{megabytes} MiB: {line}");
+                assert!(
+                    line.contains("of host memory") || line.contains("ulimit -u"),
+                    "{megabytes} MiB: {line}"
+                );
                 refused += 1;
             }
-            let left = |name: &str| name.ends_with(".incomplete") || !output.status.success() && name.ends_with(".npy");
+            let left = |name: &str| {
+                name.ends_with(".incomplete") || !output.status.success() && name.ends_with(".npy")
+            };
             for entry in fs::read_dir(folder.path()).unwrap() {
                 let name = entry.unwrap().file_name().into_string().unwrap();
                 assert!(!left(&name), "{megabytes} MiB leave {name}");
@@ -156,7 +181,9 @@ fn memory_is_checked_before_work() {
         (&["fill", "--shape", "100000000x100000", "--device", "cpu"], "`gpu-init model --out`"),
     ] {
         let line = complaint(args);
-        for part in ["40000000000000 bytes of host memory are needed (36.38 TiB), and ", "are there", part] {
+        for part in
+            ["40000000000000 bytes of host memory are needed (36.38 TiB), and ", "are there", part]
+        {
             assert!(line.contains(part), "{line} lacks {part}");
         }
     }
@@ -187,13 +214,22 @@ fn fewer_threads_make_the_same_weights() {
     let alone = |args: &[&str]| {
         let script = "if [ $(id -u) = 0 ]; then set -- setpriv --reuid 65534 --clear-groups prlimit --nproc=1:1 \"$@\"; \
                       else set -- prlimit --nproc=1:1 \"$@\"; fi; exec \"$@\"";
-        std::process::Command::new("sh").args(["-c", script, "sh"]).arg(&program).args(args).output().unwrap()
+        std::process::Command::new("sh")
+            .args(["-c", script, "sh"])
+            .arg(&program)
+            .args(args)
+            .output()
+            .unwrap()
     };
     let output = alone(&fill);
-    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
+    let report: serde_json::Value =
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
     assert_eq!((&report["fingerprint"], output.stderr.len()), (&expected, 0));
     let line = one_line(&alone(&["model", &list, "--device", "cpu", "--out", &out]));
-    assert!(line.contains("cannot start the thread that writes; allow more threads (ulimit -u)"), "{line}");
+    assert!(
+        line.contains("cannot start the thread that writes; allow more threads (ulimit -u)"),
+        "{line}"
+    );
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "no file is left");
 }
 
@@ -221,28 +257,48 @@ fn long_names_and_shapes_are_shortened() {
     check(&table);
     assert!(table.contains("tied to first.xxx"));
     let report = json(&[&args[..], &["--dry-run", "--json"]].concat());
-    assert_eq!((&report["plan"][0]["name"], &report["plan"][0]["aliases"][0]), (&name.into(), &other.into()));
+    assert_eq!(
+        (&report["plan"][0]["name"], &report["plan"][0]["aliases"][0]),
+        (&name.into(), &other.into())
+    );
     assert_eq!(report["plan"][1]["shape"].as_array().unwrap().len(), 30_000);
     succeed(&[&args[..], &["--out", &model]].concat());
     check(&succeed(&["verify", &model, "--verbose"]));
 }
 
-/// Far more processes than there are anywhere are refused at once; the most that are allowed are no work for rank 0.
+/// Far more processes than there are anywhere are refused at once; the most that are allowed are no
+/// work for rank 0.
 #[test]
 fn the_number_of_processes_is_bounded() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out").to_str().unwrap().to_owned();
-    let args =
-        |rank, size| ["model", "../tests/models/gpt2.json", "--device", "cpu", "--rank", rank, "--world-size", size];
+    let args = |rank, size| {
+        [
+            "model",
+            "../tests/models/gpt2.json",
+            "--device",
+            "cpu",
+            "--rank",
+            rank,
+            "--world-size",
+            size,
+        ]
+    };
     for size in ["100001", "1000000000", "18446744073709551615"] {
         for rank in ["0", "99"] {
             let line = complaint(&args(rank, size));
-            assert!(line.contains(&format!("--world-size is {size}; a model is made by at most 100000")), "{line}");
+            assert!(
+                line.contains(&format!(
+                    "--world-size is {size}; a model is made by at most 100000"
+                )),
+                "{line}"
+            );
         }
     }
     succeed(&[&args("0", "100000")[..], &["--out", &out]].concat());
     let list: serde_json::Value =
-        serde_json::from_slice(&fs::read(folder.path().join("out/model.slices.json")).unwrap()).unwrap();
+        serde_json::from_slice(&fs::read(folder.path().join("out/model.slices.json")).unwrap())
+            .unwrap();
     let slices = &list["tensors"]["transformer.wte.weight"]["slices"];
     assert_eq!(slices.as_array().unwrap().len(), 50257);
     let last = serde_json::json!({ "file": "model-rank-50256-of-100000.safetensors", "start": 50256, "end": 50257 });
@@ -256,9 +312,13 @@ fn half_a_launcher_is_a_warning() {
     for (set, missing) in [("RANK", "WORLD_SIZE"), ("PMI_SIZE", "PMI_RANK")] {
         let output = command(&args).env(set, "1").env_remove(missing).output().unwrap();
         let errors = String::from_utf8_lossy(&output.stderr);
-        let expected =
-            format!("gpu-init: warning: {set} is set and {missing} is not, so this process makes the whole model");
-        assert!(output.status.success() && errors.starts_with(&expected) && errors.lines().count() == 1, "{errors}");
+        let expected = format!(
+            "gpu-init: warning: {set} is set and {missing} is not, so this process makes the whole model"
+        );
+        assert!(
+            output.status.success() && errors.starts_with(&expected) && errors.lines().count() == 1,
+            "{errors}"
+        );
     }
     let output = command(&args).envs([("RANK", "1"), ("WORLD_SIZE", "2")]).output().unwrap();
     assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
@@ -277,12 +337,20 @@ fn bits_start_anywhere() {
     // Far beyond 64 bits, to the last word.
     let last = gpu_init::Philox4x32::new(5, 6).block(u64::MAX).map(u32::to_le_bytes);
     let period = gpu_init::Philox4x32::PERIOD;
-    assert_eq!(bits(&format!("bits --seed 5 --stream 6 --offset {}", period - 3)), last[1..].as_flattened());
-    assert_eq!(bits(&format!("bits --seed 5 --stream 6 --offset {} --count 1", period - 4)), last[0]);
+    assert_eq!(
+        bits(&format!("bits --seed 5 --stream 6 --offset {}", period - 3)),
+        last[1..].as_flattened()
+    );
+    assert_eq!(
+        bits(&format!("bits --seed 5 --stream 6 --offset {} --count 1", period - 4)),
+        last[0]
+    );
     assert!(bits(&format!("bits --offset {period}")).is_empty());
     let line = complaint(&["bits", "--offset", &(period - 1).to_string(), "--count", "2"]);
     assert!(line.contains("lower --offset or --count"), "{line}");
     for offset in [(period + 1).to_string(), u128::MAX.to_string()] {
-        assert!(complaint(&["bits", "--offset", &offset]).contains("beyond the stream's 2^66 words"));
+        assert!(
+            complaint(&["bits", "--offset", &offset]).contains("beyond the stream's 2^66 words")
+        );
     }
 }

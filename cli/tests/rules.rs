@@ -5,7 +5,7 @@ mod program;
 
 use std::fs;
 
-use gpu_init::{Cpu, Initializer, Parameter, Recipe};
+use gpu_init::{Cpu, Initializer, Recipe, TensorSpec};
 use program::{command, complaint, json, run, succeed};
 
 /// The cells of a table's row, which two spaces or more part.
@@ -21,7 +21,10 @@ fn recipes_are_listed_and_printed() {
         assert!(line.starts_with(recipe.name()) && line.ends_with(recipe.summary()), "{line}");
         assert_eq!(succeed(&["recipe", recipe.name()]), recipe.text());
     }
-    assert!(complaint(&["recipe", "resnext"]).contains("use one of xavier, gpt2, llama, bert, resnet, vit"));
+    assert!(
+        complaint(&["recipe", "resnext"])
+            .contains("use one of xavier, gpt2, llama, bert, resnet, vit")
+    );
 }
 
 #[test]
@@ -30,7 +33,15 @@ fn a_dry_run_is_a_table() {
     let rows: Vec<_> = text.lines().map(cells).collect();
     assert_eq!(rows[0], ["tensor", "shape", "dtype", "rule", "distribution", "std", "bytes"]);
     for row in [
-        ["transformer.wte.weight", "[50257, 768]", "F32", "4", "normal(std=0.02)", "0.02", "154,389,504"],
+        [
+            "transformer.wte.weight",
+            "[50257, 768]",
+            "F32",
+            "4",
+            "normal(std=0.02)",
+            "0.02",
+            "154,389,504",
+        ],
         ["transformer.h.0.ln_1.weight", "[768]", "F32", "2", "ones", "0", "3,072"],
         [
             "transformer.h.3.attn.c_proj.weight",
@@ -57,15 +68,26 @@ fn a_dry_run_is_a_table() {
 /// No driver is there, so nothing can be said of the device, and a dry run needs none.
 #[test]
 fn a_dry_run_opens_no_device() {
-    let args =
-        ["model", "../tests/models/llama-3.2-1b.json", "--recipe", "llama", "--dry-run", "--json", "--device", "99"];
+    let args = [
+        "model",
+        "../tests/models/llama-3.2-1b.json",
+        "--recipe",
+        "llama",
+        "--dry-run",
+        "--json",
+        "--device",
+        "99",
+    ];
     let output = command(&args).env("VK_DRIVER_FILES", "/nowhere.json").output().unwrap();
     assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(report["rules"], "recipe llama");
     assert_eq!((&report["tensors"], &report["bytes"]), (&146.into(), &2_471_628_800u64.into()));
     let entries = report["plan"].as_array().unwrap();
-    let entry = entries.iter().find(|entry| entry["name"] == "model.layers.15.mlp.down_proj.weight").unwrap();
+    let entry = entries
+        .iter()
+        .find(|entry| entry["name"] == "model.layers.15.mlp.down_proj.weight")
+        .unwrap();
     assert_eq!(entry["shape"], serde_json::json!([2048, 8192]));
     assert_eq!((&entry["dtype"], &entry["rule"]), (&"BF16".into(), &1.into()));
     assert_eq!(entry["init"], "truncated_normal_sigma(std=0.02, lower=-3, upper=3)");
@@ -81,7 +103,8 @@ fn a_printed_recipe_is_that_recipe() {
     let path = folder.path().join("rules.toml");
     fs::write(&path, succeed(&["recipe", "bert"])).unwrap();
     let plan = |args: &[&str]| {
-        let args = [&["model", "../tests/models/bert-base.json", "--dry-run", "--json"], args].concat();
+        let args =
+            [&["model", "../tests/models/bert-base.json", "--dry-run", "--json"], args].concat();
         json(&args)["plan"].clone()
     };
     assert_eq!(plan(&["--rules", path.to_str().unwrap()]), plan(&["--recipe", "bert"]));
@@ -109,17 +132,19 @@ fn rules_files_are_obeyed() {
         ]",
     )
     .unwrap();
-    let args = ["model", model.to_str().unwrap(), "--rules", rules.to_str().unwrap(), "--device", "cpu"];
+    let args =
+        ["model", model.to_str().unwrap(), "--rules", rules.to_str().unwrap(), "--device", "cpu"];
     let expected = |seed: u64| {
         let parameters = [
-            ("wte", Parameter::xavier_normal([9, 8])),
+            ("wte", TensorSpec::xavier_normal([9, 8])),
             (
                 "h.1.w",
-                Parameter::new([8, 8], Initializer::Normal { mean: 0.0, std: 0.25 }).dtype(gpu_init::DType::BF16),
+                TensorSpec::new([8, 8], Initializer::Normal { mean: 0.0, std: 0.25 })
+                    .dtype(gpu_init::DType::BF16),
             ),
-            ("b", Parameter::new([8], Initializer::ZEROS)),
+            ("b", TensorSpec::new([8], Initializer::ZEROS)),
         ];
-        let fingerprint = |(name, parameter): (&str, Parameter)| {
+        let fingerprint = |(name, parameter): (&str, TensorSpec)| {
             let tensor = Cpu::with_seed(seed).fill(&parameter.name(name)).unwrap();
             tensor.fingerprint().in_model(gpu_init::stream_of(name))
         };
@@ -132,7 +157,8 @@ fn rules_files_are_obeyed() {
     assert_eq!((&report["fingerprint"], &report["seed"]), (&expected(6).into(), &6.into()));
 
     let output = run(&[&args[..], &["--dry-run"]].concat());
-    let warning = "gpu-init: warning: rule 3 (what is gone) matches no tensor; correct or remove it\n";
+    let warning =
+        "gpu-init: warning: rule 3 (what is gone) matches no tensor; correct or remove it\n";
     assert_eq!(String::from_utf8(output.stderr).unwrap(), warning);
     let text = String::from_utf8(output.stdout).unwrap();
     let rows: Vec<_> = text.lines().map(cells).collect();
@@ -141,7 +167,9 @@ fn rules_files_are_obeyed() {
     assert_eq!(rows[3], ["h.1.w", "[8, 8]", "BF16", "2", "normal(std=0.5) * 0.5", "0.25", "128"]);
     assert_eq!(rows[4], ["b", "[8]", "F32", "-", "zeros", "0", "32"]);
     assert!(text.contains("1 zeros                        8  default"), "{text}");
-    assert!(succeed(&[&args[..], &["--dry-run", "--dtype", "f16"]].concat()).contains("[8, 8]  F16"));
+    assert!(
+        succeed(&[&args[..], &["--dry-run", "--dtype", "f16"]].concat()).contains("[8, 8]  F16")
+    );
 }
 
 #[test]
@@ -152,21 +180,33 @@ fn bad_rules_are_refused() {
     for (content, part) in [
         ("", "rules.toml: cannot read rules: there are no [[rules]]"),
         ("seed = 1\nsede = 1", "rules.toml: cannot read rules, line 2: unknown field `sede`"),
-        ("rules = [{ match = 'h.*', init = 'ones' }]", "no rule matches \"transformer.wte.weight\""),
+        (
+            "rules = [{ match = 'h.*', init = 'ones' }]",
+            "no rule matches \"transformer.wte.weight\"",
+        ),
         (
             "default = 'xavier_normal'",
             "tensor \"transformer.h.0.ln_1.weight\", the default: xavier_normal: shape [768]",
         ),
-        ("default = 'ones'\nlayers = 1\nrules = [{ match = '*', init = 'ones', scale = 'layer' }]", "no layer"),
+        (
+            "default = 'ones'\nlayers = 1\nrules = [{ match = '*', init = 'ones', scale = 'layer' }]",
+            "no layer",
+        ),
     ] {
         fs::write(&path, content).unwrap();
         let line = complaint(&["model", "../tests/models/gpt2.json", "--rules", file, "--dry-run"]);
         assert!(line.contains(part), "{content}: {line}");
     }
     fs::write(&path, [0xff, 0xfe]).unwrap();
-    assert!(complaint(&["model", "../tests/models/gpt2.json", "--rules", file]).contains("rules.toml as text"));
+    assert!(
+        complaint(&["model", "../tests/models/gpt2.json", "--rules", file])
+            .contains("rules.toml as text")
+    );
     fs::write(&path, vec![b'\n'; (1 << 20) + 1]).unwrap();
-    assert!(complaint(&["model", "../tests/models/gpt2.json", "--rules", file]).contains("over 1048576 bytes"));
+    assert!(
+        complaint(&["model", "../tests/models/gpt2.json", "--rules", file])
+            .contains("over 1048576 bytes")
+    );
     for (args, part) in [
         (&["--rules", "tests/nothing.toml"][..], "cannot open tests/nothing.toml"),
         (&["--rules", "x", "--recipe", "gpt2"], "cannot be used with"),
@@ -183,8 +223,11 @@ fn dtypes_come_from_where_they_are() {
     let folder = tempfile::tempdir().unwrap();
     let (model, rules) = (folder.path().join("model.json"), folder.path().join("rules.toml"));
     let (model, rules) = (model.to_str().unwrap(), rules.to_str().unwrap());
-    fs::write(model, r#"{"a": {"shape": [4, 4]}, "b": {"shape": [4, 4]}, "c": {"dtype": "F16", "shape": [4]}}"#)
-        .unwrap();
+    fs::write(
+        model,
+        r#"{"a": {"shape": [4, 4]}, "b": {"shape": [4, 4]}, "c": {"dtype": "F16", "shape": [4]}}"#,
+    )
+    .unwrap();
     let text = "rules = [{ match = 'a', init = 'normal', dtype = 'f16' }, { match = '*', init = 'normal' }]";
     for (top, args, expected) in [
         ("dtype = 'bf16'\n", &[][..], ["F16", "BF16", "F16"]),
@@ -193,7 +236,8 @@ fn dtypes_come_from_where_they_are() {
         ("dtype = 'bf16'\n", &["--dtype", "f32"], ["F32", "F32", "F32"]),
     ] {
         fs::write(rules, format!("{top}{text}")).unwrap();
-        let args = [&["model", model, "--rules", rules, "--json", "--device", "cpu"], args].concat();
+        let args =
+            [&["model", model, "--rules", rules, "--json", "--device", "cpu"], args].concat();
         let output = run(&[&args[..], &["--dry-run"]].concat());
         assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
         let plan: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -206,17 +250,23 @@ fn dtypes_come_from_where_they_are() {
     }
     // One that says nothing of any tensor is said.
     fs::write(rules, format!("dtype = 'bf16'\n{text}")).unwrap();
-    fs::write(model, r#"{"a": {"dtype": "F32", "shape": [4, 4]}, "b": {"dtype": "F32", "shape": [4, 4]}}"#).unwrap();
+    fs::write(
+        model,
+        r#"{"a": {"dtype": "F32", "shape": [4, 4]}, "b": {"dtype": "F32", "shape": [4, 4]}}"#,
+    )
+    .unwrap();
     let output = run(&["model", model, "--rules", rules, "--dry-run"]);
     let warning = String::from_utf8(output.stderr).unwrap();
     assert!(
-        output.status.success() && warning.contains("warning: the rules' dtype, BF16, is for tensors"),
+        output.status.success()
+            && warning.contains("warning: the rules' dtype, BF16, is for tensors"),
         "{warning}"
     );
     assert!(warning.contains("pass --dtype"), "{warning}");
     let file = folder.path().join("untyped.safetensors");
     let header = r#"{"w":{"shape":[1],"data_offsets":[0,4]}}"#;
-    fs::write(&file, [&(header.len() as u64).to_le_bytes(), header.as_bytes(), &[0; 4]].concat()).unwrap();
+    fs::write(&file, [&(header.len() as u64).to_le_bytes(), header.as_bytes(), &[0; 4]].concat())
+        .unwrap();
     let line = complaint(&["model", file.to_str().unwrap(), "--dtype", "f32", "--device", "cpu"]);
     assert!(line.contains("tensor \"w\": missing field `dtype`"), "{line}");
 }

@@ -1,4 +1,5 @@
-//! Where `--out` writes: one process at a time, nothing lost by a kill, and refused early where it cannot.
+//! Where `--out` writes: one process at a time, nothing lost by a kill, and refused early where it
+//! cannot.
 
 #[path = "common/program.rs"]
 mod program;
@@ -13,7 +14,8 @@ use std::time::{Duration, Instant};
 use program::{command, complaint, json, run, succeed};
 use serde_json::Value;
 
-/// A folder with lists of a small model and of one that takes a second to write, and the path of anything in it.
+/// A folder with lists of a small model and of one that takes a second to write, and the path of
+/// anything in it.
 struct Setup(tempfile::TempDir);
 
 impl Setup {
@@ -22,7 +24,8 @@ impl Setup {
         let tensor = |i: usize| format!(r#""w{i}": {{"dtype": "F32", "shape": [100, 100]}}"#);
         let small: Vec<_> = (0..6).map(tensor).collect();
         fs::write(setup.path("small.json"), format!("{{{}}}", small.join(","))).unwrap();
-        fs::write(setup.path("large.json"), r#"{"w": {"dtype": "F32", "shape": [150000000]}}"#).unwrap();
+        fs::write(setup.path("large.json"), r#"{"w": {"dtype": "F32", "shape": [150000000]}}"#)
+            .unwrap();
         setup
     }
 
@@ -32,14 +35,16 @@ impl Setup {
 
     fn names(&self, folder: &str) -> Vec<String> {
         let entries = fs::read_dir(self.path(folder)).unwrap();
-        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
         names
     }
 
     /// Arguments that save one of the models.
     fn model(&self, list: &str, out: &str, extra: &str) -> Vec<String> {
-        let all = format!("model {} --device cpu --out {} {extra}", self.path(list), self.path(out));
+        let all =
+            format!("model {} --device cpu --out {} {extra}", self.path(list), self.path(out));
         all.split_whitespace().map(str::to_owned).collect()
     }
 
@@ -51,13 +56,15 @@ impl Setup {
     #[cfg(unix)]
     fn begun(&self, folder: &str, out: &str) -> std::process::Child {
         let args = self.model("large.json", out, "--force");
-        let mut child = command(&strs(&args)).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child =
+            command(&strs(&args)).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let grows = || {
             // The folder may not be there yet.
             let mut entries = fs::read_dir(self.path(folder)).into_iter().flatten().flatten();
             entries.any(|entry| {
                 let name = entry.file_name().into_string().unwrap();
-                name.ends_with(".incomplete") && entry.metadata().is_ok_and(|metadata| metadata.len() > 0)
+                name.ends_with(".incomplete")
+                    && entry.metadata().is_ok_and(|metadata| metadata.len() > 0)
             })
         };
         while !grows() {
@@ -72,19 +79,29 @@ impl Setup {
 
 #[cfg(unix)]
 fn signal(child: &std::process::Child, signal: &str) {
-    assert!(std::process::Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
+    assert!(
+        std::process::Command::new("kill")
+            .args([signal, &child.id().to_string()])
+            .status()
+            .unwrap()
+            .success()
+    );
 }
 
 fn strs(args: &[String]) -> Vec<&str> {
     args.iter().map(String::as_str).collect()
 }
 
-/// Seed and fingerprint of the one model that a reader finds who looks for the file `first`, then for the other one, and
-/// knows of shards what the index says. Panics if that is not one whole model.
+/// Seed and fingerprint of the one model that a reader finds who looks for the file `first`, then
+/// for the other one, and knows of shards what the index says. Panics if that is not one whole
+/// model.
 fn loaded(folder: &Path, first: &str) -> (String, String) {
     const FILES: [&str; 2] = ["model.safetensors", "model.safetensors.index.json"];
     let order = [first, if first == FILES[0] { FILES[1] } else { FILES[0] }];
-    let name = order.into_iter().find(|name| folder.join(name).exists()).expect("there is neither file nor index");
+    let name = order
+        .into_iter()
+        .find(|name| folder.join(name).exists())
+        .expect("there is neither file nor index");
     let mut shards = BTreeSet::from([name.to_owned()]);
     if name == FILES[1] {
         let index: Value = serde_json::from_slice(&fs::read(folder.join(name)).unwrap()).unwrap();
@@ -93,18 +110,23 @@ fn loaded(folder: &Path, first: &str) -> (String, String) {
     }
     let (mut models, mut tensors) = (BTreeSet::new(), 0);
     for shard in shards {
-        let bytes = fs::read(folder.join(&shard)).unwrap_or_else(|error| panic!("{shard}: {error}"));
+        let bytes =
+            fs::read(folder.join(&shard)).unwrap_or_else(|error| panic!("{shard}: {error}"));
         let (_, header) = safetensors::SafeTensors::read_metadata(&bytes).unwrap();
         let metadata = header.metadata().as_ref().unwrap();
         models.insert((metadata["seed"].clone(), metadata["fingerprint"].clone()));
         tensors += safetensors::SafeTensors::deserialize(&bytes).unwrap().len();
     }
-    assert_eq!((models.len(), tensors), (1, 6), "shards are of several models, or some are missing: {models:?}");
+    assert_eq!(
+        (models.len(), tensors),
+        (1, 6),
+        "shards are of several models, or some are missing: {models:?}"
+    );
     models.into_iter().next().unwrap()
 }
 
-/// Processes that replace a model at the same time: one does, the others are told so, and nothing is mixed. Whether they
-/// meet is up to the machine; below they do.
+/// Processes that replace a model at the same time: one does, the others are told so, and nothing
+/// is mixed. Whether they meet is up to the machine; below they do.
 #[test]
 fn one_process_at_a_time_writes_a_model() {
     let setup = Setup::new();
@@ -117,16 +139,26 @@ fn one_process_at_a_time_writes_a_model() {
             command(&strs(&args)).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
         };
         let children: Vec<_> = (0..3).map(start).collect();
-        let outputs: Vec<_> = children.into_iter().map(|child| child.wait_with_output().unwrap()).collect();
+        let outputs: Vec<_> =
+            children.into_iter().map(|child| child.wait_with_output().unwrap()).collect();
         assert!(outputs.iter().any(|output| output.status.success()), "{outputs:?}");
         for output in outputs.iter().filter(|output| !output.status.success()) {
             let errors = String::from_utf8_lossy(&output.stderr);
-            assert!(errors.contains("another process writes") && errors.contains("wait until"), "{errors}");
+            assert!(
+                errors.contains("another process writes") && errors.contains("wait until"),
+                "{errors}"
+            );
         }
-        let models = ["model.safetensors", "model.safetensors.index.json"].map(|first| loaded(&folder, first));
+        let models = ["model.safetensors", "model.safetensors.index.json"]
+            .map(|first| loaded(&folder, first));
         assert_eq!(models[0], models[1]);
         assert_eq!(json(&["verify", folder.to_str().unwrap(), "--json"])["matches_rules"], true);
-        assert!(!setup.names("out").iter().any(|name| name.contains("incomplete") || name.contains("-v")));
+        assert!(
+            !setup
+                .names("out")
+                .iter()
+                .any(|name| name.contains("incomplete") || name.contains("-v"))
+        );
     }
 }
 
@@ -144,11 +176,15 @@ fn ranks_of_one_model_write_together() {
         assert!(output.status.success(), "{output:?}");
     }
     assert_eq!(json(&["verify", &setup.path("ranks"), "--json"])["files"], 4);
-    // Every rank sees that another number of them wrote there, and rank 0 puts the new ones in their place.
+    // Every rank sees that another number of them wrote there, and rank 0 puts the new ones in
+    // their place.
     for rank in 0..3 {
         let args = setup.model("small.json", "ranks", &format!("--rank {rank} --world-size 3"));
         let line = complaint(&strs(&args));
-        assert!(line.contains("of-00004.safetensors exists, and this is a model of 3 processes"), "{line}");
+        assert!(
+            line.contains("of-00004.safetensors exists, and this is a model of 3 processes"),
+            "{line}"
+        );
     }
     for rank in [1, 2, 0] {
         setup.save("ranks", &format!("--rank {rank} --world-size 3 --force"));
@@ -164,13 +200,19 @@ fn a_place_is_held_until_its_process_ends() {
     let setup = Setup::new();
     fs::create_dir(setup.path("out")).unwrap();
     let mut child = setup.begun("out", "out/model.safetensors");
-    for out in ["out/model.safetensors", "out/../out/./model.safetensors", "out --max-shard-size 1GB"] {
+    for out in
+        ["out/model.safetensors", "out/../out/./model.safetensors", "out --max-shard-size 1GB"]
+    {
         let line = complaint(&strs(&setup.model("small.json", out, "--force")));
-        assert!(line.contains("another process writes") && line.contains("model.safetensors."), "{line}");
+        assert!(
+            line.contains("another process writes") && line.contains("model.safetensors."),
+            "{line}"
+        );
     }
     setup.save("out/other.safetensors", "");
     succeed(&["fill", "--shape", "3x3", "--device", "cpu", "--out", &setup.path("out/w.npy")]);
-    // A kill leaves a temporary file, which the next process of that place removes, and no other one does.
+    // A kill leaves a temporary file, which the next process of that place removes, and no other
+    // one does.
     child.kill().unwrap();
     child.wait().unwrap();
     let left = |names: &[String]| names.iter().filter(|name| name.ends_with(".incomplete")).count();
@@ -192,23 +234,29 @@ fn a_place_is_held_until_its_process_ends() {
     );
 }
 
-/// Ranks of two models do not come to lie beside each other, for one of them is refused while the other is written.
+/// Ranks of two models do not come to lie beside each other, for one of them is refused while the
+/// other is written.
 #[test]
 #[cfg(unix)]
 fn ranks_of_two_models_do_not_write_together() {
     let setup = Setup::new();
     let mut child = setup.begun("ranks", "ranks --rank 0 --world-size 2 --seed 1");
     let rank = |extra: &str| {
-        let args = setup.model("large.json", "ranks", &format!("--rank 1 --world-size 2 --force {extra}"));
+        let args =
+            setup.model("large.json", "ranks", &format!("--rank 1 --world-size 2 --force {extra}"));
         run(&strs(&args))
     };
     let list = setup.model("small.json", "ranks", "--rank 1 --world-size 2 --force --seed 1");
     fs::write(setup.path("r.toml"), "default = 'normal'").unwrap();
     let rules = format!("--seed 1 --rules {}", setup.path("r.toml"));
-    for refused in [rank("--seed 2"), rank(&rules), rank("--seed 1 --dtype f16"), run(&strs(&list))] {
+    for refused in [rank("--seed 2"), rank(&rules), rank("--seed 1 --dtype f16"), run(&strs(&list))]
+    {
         let errors = String::from_utf8_lossy(&refused.stderr);
         let part = "a rank of a model of another seed, rules or shapes; wait until it has ended";
-        assert!(!refused.status.success() && errors.contains(part) && errors.lines().count() == 1, "{errors}");
+        assert!(
+            !refused.status.success() && errors.contains(part) && errors.lines().count() == 1,
+            "{errors}"
+        );
     }
     let together = rank("--seed 1");
     assert!(together.status.success(), "{together:?}");
@@ -254,8 +302,13 @@ fn a_kill_leaves_the_old_model_or_the_new_one() {
     while start.elapsed() < Duration::from_secs(10) {
         seed += 1;
         let size = ["50KB", "50KB", "100KB", "1GB"][seed % 4];
-        let args = setup.model("small.json", "out", &format!("--force --max-shard-size {size} --seed {seed}"));
-        let mut child = command(&strs(&args)).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let args = setup.model(
+            "small.json",
+            "out",
+            &format!("--force --max-shard-size {size} --seed {seed}"),
+        );
+        let mut child =
+            command(&strs(&args)).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         sleep(Duration::from_micros(500 * (seed as u64 * 37 % 101)));
         child.kill().unwrap();
         child.wait().unwrap();
@@ -266,7 +319,10 @@ fn a_kill_leaves_the_old_model_or_the_new_one() {
     assert!(seed > 20, "{seed} kills are few");
     setup.save("out", "--force --max-shard-size 50KB --seed 1");
     let shards = (1..=6).map(|i| format!("model-{i:05}-of-00006.safetensors"));
-    assert_eq!(setup.names("out"), shards.chain(["model.safetensors.index.json".to_owned()]).collect::<Vec<_>>());
+    assert_eq!(
+        setup.names("out"),
+        shards.chain(["model.safetensors.index.json".to_owned()]).collect::<Vec<_>>()
+    );
     assert_eq!(loaded(&folder, "model.safetensors").0, "1");
 }
 
@@ -276,7 +332,9 @@ fn a_file_that_is_replaced_keeps_its_mode() {
     use std::os::unix::fs::PermissionsExt;
     let setup = Setup::new();
     let mode = |name: &str| fs::metadata(setup.path(name)).unwrap().permissions().mode() & 0o7777;
-    let set = |name: &str, mode| fs::set_permissions(setup.path(name), PermissionsExt::from_mode(mode)).unwrap();
+    let set = |name: &str, mode| {
+        fs::set_permissions(setup.path(name), PermissionsExt::from_mode(mode)).unwrap()
+    };
     let npy = setup.path("w.npy");
     let fill = ["fill", "--shape", "3x3", "--device", "cpu", "--out", &npy, "--force"];
     for expected in [0o600, 0o640, 0o444] {
@@ -292,11 +350,15 @@ fn a_file_that_is_replaced_keeps_its_mode() {
         names.iter().for_each(|name| set(&format!("shards/{name}"), expected));
         setup.save("shards", "--force --max-shard-size 100KB --seed 1");
         assert_eq!(setup.names("shards"), names);
-        assert!(names.iter().all(|name| mode(&format!("shards/{name}")) == expected), "{expected:o}");
+        assert!(
+            names.iter().all(|name| mode(&format!("shards/{name}")) == expected),
+            "{expected:o}"
+        );
     }
 }
 
-/// The last folder of a path is made, its parents are not, and a path that can only be a folder is no file.
+/// The last folder of a path is made, its parents are not, and a path that can only be a folder is
+/// no file.
 #[test]
 fn folders_are_made_or_refused_before_anything_is_computed() {
     let setup = Setup::new();
@@ -307,7 +369,10 @@ fn folders_are_made_or_refused_before_anything_is_computed() {
     setup.save("one", "--max-shard-size 1GB");
     setup.save("two/", "--max-shard-size 50KB");
     setup.save("ranks/", "--rank 0 --world-size 2");
-    assert_eq!([setup.names("one").len(), setup.names("two").len(), setup.names("ranks").len()], [1, 7, 2]);
+    assert_eq!(
+        [setup.names("one").len(), setup.names("two").len(), setup.names("ranks").len()],
+        [1, 7, 2]
+    );
     for extra in ["--max-shard-size 1GB", "--rank 0 --world-size 2"] {
         refuse("no/such", extra, "there is no folder");
         refuse("small.json", extra, "it is not a folder");
@@ -318,11 +383,19 @@ fn folders_are_made_or_refused_before_anything_is_computed() {
     }
     refuse("new/", "", "new/model.safetensors, or pass --max-shard-size");
     for out in ["new/", "one/", "new/."] {
-        let line = complaint(&["fill", "--shape", "3x3", "--device", "cpu", "--out", &setup.path(out)]);
-        assert!(line.contains("folder; name a file, such as") && line.contains("weights.npy"), "{line}");
+        let line =
+            complaint(&["fill", "--shape", "3x3", "--device", "cpu", "--out", &setup.path(out)]);
+        assert!(
+            line.contains("folder; name a file, such as") && line.contains("weights.npy"),
+            "{line}"
+        );
     }
     // What fails after the folder was made does not leave it.
-    fs::write(setup.path("huge.json"), r#"{"w": {"dtype": "F32", "shape": [1000000000, 1000000]}}"#).unwrap();
+    fs::write(
+        setup.path("huge.json"),
+        r#"{"w": {"dtype": "F32", "shape": [1000000000, 1000000]}}"#,
+    )
+    .unwrap();
     let line = complaint(&strs(&setup.model("huge.json", "new", "--max-shard-size 1GB")));
     assert!(line.contains("are free; make room"), "{line}");
     assert!(!Path::new(&setup.path("new")).exists() && !Path::new(&setup.path("no")).exists());
@@ -340,8 +413,12 @@ fn files_of_another_format_are_refused_with_what_to_type() {
         assert!(line.contains(part), "{line}");
     }
     for out in ["foo.safetensors", "foo.pt"] {
-        let line = complaint(&["fill", "--shape", "3x3", "--device", "cpu", "--out", &setup.path(out)]);
-        assert!(line.contains("`gpu-init fill` writes .npy; pass --out") && line.contains("foo.npy"), "{line}");
+        let line =
+            complaint(&["fill", "--shape", "3x3", "--device", "cpu", "--out", &setup.path(out)]);
+        assert!(
+            line.contains("`gpu-init fill` writes .npy; pass --out") && line.contains("foo.npy"),
+            "{line}"
+        );
     }
     setup.save("llama-3.2", "");
 }
@@ -361,20 +438,33 @@ fn a_dry_run_checks_where_it_would_go() {
         ("m.npy", "", "`gpu-init model` writes .safetensors"),
         ("small.json", "", "exists; name another file"),
         ("no/such", "--max-shard-size 1GB", "there is no folder"),
-        ("out", "--max-shard-size 1GB --rank 0 --world-size 2", "--max-shard-size is for one process"),
+        (
+            "out",
+            "--max-shard-size 1GB --rank 0 --world-size 2",
+            "--max-shard-size is for one process",
+        ),
     ] {
         let output = dry(out, extra);
         let errors = String::from_utf8_lossy(&output.stderr);
-        assert!(!output.status.success() && errors.contains(part) && errors.lines().count() == 1, "{out}: {errors}");
+        assert!(
+            !output.status.success() && errors.contains(part) && errors.lines().count() == 1,
+            "{out}: {errors}"
+        );
         assert!(output.stdout.is_empty(), "{out}");
     }
-    for (out, extra) in [("m.safetensors", ""), ("new", "--max-shard-size 1GB"), ("new", "--rank 0 --world-size 2")] {
+    for (out, extra) in
+        [("m.safetensors", ""), ("new", "--max-shard-size 1GB"), ("new", "--rank 0 --world-size 2")]
+    {
         assert!(dry(out, extra).status.success(), "{out} {extra}");
     }
     // On a machine without adapters any number may be one of the machine that the work is for.
     if !json(&["devices", "--json"])["adapters"].as_array().unwrap().is_empty() {
-        let line = complaint(&["model", &setup.path("small.json"), "--dry-run", "--device", "12345"]);
-        assert!(line.contains("there is no adapter 12345") && line.contains("gpu-init devices"), "{line}");
+        let line =
+            complaint(&["model", &setup.path("small.json"), "--dry-run", "--device", "12345"]);
+        assert!(
+            line.contains("there is no adapter 12345") && line.contains("gpu-init devices"),
+            "{line}"
+        );
     }
     assert_eq!(setup.names(""), before);
 }

@@ -31,7 +31,11 @@ fn pipes_are_refused_before_they_are_opened() {
     let slices = pipe("slices/model.slices.json");
     pipe("single/model.safetensors");
     pipe("shard/a.safetensors");
-    fs::write(path("shard/model.safetensors.index.json"), r#"{"weight_map": {"w": "a.safetensors"}}"#).unwrap();
+    fs::write(
+        path("shard/model.safetensors.index.json"),
+        r#"{"weight_map": {"w": "a.safetensors"}}"#,
+    )
+    .unwrap();
     let model = "../tests/models/gpt2.json";
     for args in [
         &["model", &plain, "--dry-run"][..],
@@ -54,7 +58,10 @@ fn pipes_are_refused_before_they_are_opened() {
         &["verify", "tests/corpus/no-tensors.safetensors", "--rules", &plain],
     ] {
         let line = complaint(args);
-        assert!(line.contains("it is a pipe or a device, not a regular file; save what it gives"), "{args:?}: {line}");
+        assert!(
+            line.contains("it is a pipe or a device, not a regular file; save what it gives"),
+            "{args:?}: {line}"
+        );
     }
 }
 
@@ -88,7 +95,10 @@ fn a_small_file_is_not_worth_a_large_matrix() {
     ] {
         fs::write(&file, row(init, shape)).unwrap();
         let line = complaint(&["verify", text(&file)]);
-        assert!(line.contains("more work than so small a file is trusted with; pass --allow-costly"), "{init}: {line}");
+        assert!(
+            line.contains("more work than so small a file is trusted with; pass --allow-costly"),
+            "{init}: {line}"
+        );
     }
     // What is little work, or asked for, is done: all zeros are found to be wrong.
     for (init, shape, args) in [
@@ -109,20 +119,33 @@ fn patterns_are_bounded_together() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("rules.toml");
     let rules = |count: usize, pattern: &str| {
-        let rule = |i| format!("[[rules]]\n{}\ninit = 'ones'\n", pattern.replace('#', &format!("{i}")));
-        fs::write(&path, "default = 'zeros'\n".to_owned() + &(0..count).map(rule).collect::<String>()).unwrap();
+        let rule =
+            |i| format!("[[rules]]\n{}\ninit = 'ones'\n", pattern.replace('#', &format!("{i}")));
+        fs::write(
+            &path,
+            "default = 'zeros'\n".to_owned() + &(0..count).map(rule).collect::<String>(),
+        )
+        .unwrap();
     };
-    let model = ["model", "../tests/models/gpt2.json", "--dry-run", "--json", "--rules", text(&path)];
+    let model =
+        ["model", "../tests/models/gpt2.json", "--dry-run", "--json", "--rules", text(&path)];
     rules(1000, r"regex = '\w{20}#'");
     let line = complaint(&model);
-    assert!(line.contains("are the most; use fewer or simpler ones") && line.contains("bytes compiled"), "{line}");
+    assert!(
+        line.contains("are the most; use fewer or simpler ones") && line.contains("bytes compiled"),
+        "{line}"
+    );
     // In a file that is verified, too.
     let rules_text = fs::read_to_string(&path).unwrap();
     let file = folder.path().join("x.safetensors");
     let header = object!({ "__metadata__": { "rules": rules_text } }).to_string();
     fs::write(&file, [&(header.len() as u64).to_le_bytes(), header.as_bytes()].concat()).unwrap();
     assert!(complaint(&["verify", text(&file)]).contains("use fewer or simpler ones"));
-    for pattern in [r"regex = '(^|\.)ln_\w+\.weight#$'", r"match = '*.#.{attn,mlp}.*.weight'", r"regex = '^h\.#\.'"] {
+    for pattern in [
+        r"regex = '(^|\.)ln_\w+\.weight#$'",
+        r"match = '*.#.{attn,mlp}.*.weight'",
+        r"regex = '^h\.#\.'",
+    ] {
         rules(1000, pattern);
         assert_eq!(json(&model)["tensors"], 148, "{pattern}");
     }
@@ -150,7 +173,8 @@ fn names_may_have_slashes() {
     assert_eq!((&plan[0]["scale"], &plan[1]["scale"]), (&0.5.into(), &0.25.into()));
     fs::create_dir(path("shards")).unwrap();
     let save = |source: &str, out: &str, args: &[&str]| {
-        let args = [&["model", source, "--rules", &rules, "--device", "cpu", "--out", out], args].concat();
+        let args =
+            [&["model", source, "--rules", &rules, "--device", "cpu", "--out", out], args].concat();
         succeed(&args);
         out.to_owned()
     };
@@ -162,7 +186,11 @@ fn names_may_have_slashes() {
     let first = json(&["verify", &single, "--json"]);
     for model in ["model.safetensors", "shards", "ranks"] {
         let report = json(&["verify", &path(model), "--json", "--verbose"]);
-        assert_eq!((&report["agrees"], &report["matches_rules"]), (&true.into(), &true.into()), "{model}");
+        assert_eq!(
+            (&report["agrees"], &report["matches_rules"]),
+            (&true.into(), &true.into()),
+            "{model}"
+        );
         assert_eq!(report["fingerprint"], first["fingerprint"], "{model}");
     }
 }

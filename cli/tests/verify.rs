@@ -1,4 +1,5 @@
-//! `gpu-init verify` against seed and rules: what it passes, what it finds, and what it makes of files that lie.
+//! `gpu-init verify` against seed and rules: what it passes, what it finds, and what it makes of
+//! files that lie.
 
 #[path = "common/header.rs"]
 mod header;
@@ -12,8 +13,8 @@ use header::{edit_header, edit_metadata};
 use program::{command, complaint, json, run, succeed};
 use serde_json::{Value, json as object};
 
-/// Of every kind of law: those that are made piece by piece, and those that are made whole. `head` is tied to `embed`,
-/// counts as the eighth layer and says what a bias has.
+/// Of every kind of distribution: those that are made piece by piece, and those that are made
+/// whole. `head` is tied to `embed`, counts as the eighth layer and says what a bias has.
 const RULES: &str = r#"
     seed = 3
     default = "xavier_uniform"
@@ -98,9 +99,10 @@ fn refused(args: &[&str]) -> Value {
 #[test]
 fn what_is_written_is_what_seed_and_rules_give() {
     let setup = Setup::new();
-    for (i, args) in [&[][..], &["--seed", "11"], &["--dtype", "bf16"], &["--dtype", "f16"], &["--dtype", "f32"]]
-        .into_iter()
-        .enumerate()
+    for (i, args) in
+        [&[][..], &["--seed", "11"], &["--dtype", "bf16"], &["--dtype", "f16"], &["--dtype", "f32"]]
+            .into_iter()
+            .enumerate()
     {
         let file = setup.save(&format!("{i}.safetensors"), args);
         let report = json(&["verify", &file, "--json", "--verbose"]);
@@ -108,24 +110,39 @@ fn what_is_written_is_what_seed_and_rules_give() {
         assert_eq!(report["seed"], if i == 1 { 11 } else { 3 });
         let each = report["each"].as_array().unwrap();
         assert_eq!(each.len(), 9, "the tied tensor is there once");
-        assert!(each.iter().all(|tensor| tensor["matches_rules"] == true && tensor["difference"].is_null()));
+        assert!(
+            each.iter()
+                .all(|tensor| tensor["matches_rules"] == true && tensor["difference"].is_null())
+        );
         // Told is as good as recorded.
         edit_metadata(&file, "rules", None);
         let (rules, seed) = (setup.path("rules.toml"), report["seed"].to_string());
         for args in [&["--rules", &rules][..], &["--rules", &rules, "--seed", &seed]] {
             let report = json(&[&["verify", &file, "--json"], args].concat());
-            assert_eq!((&report["matches_rules"], &report["rules"]), (&true.into(), &rules.clone().into()));
+            assert_eq!(
+                (&report["matches_rules"], &report["rules"]),
+                (&true.into(), &rules.clone().into())
+            );
         }
         // Neither: the fingerprint alone, as the report says.
         let report = json(&["verify", &file, "--json"]);
         assert_eq!((&report["matches_rules"], &report["agrees"]), (&Value::Null, &true.into()));
-        assert!(succeed(&["verify", &file]).contains("only the fingerprint is checked; pass --rules or --recipe"));
-        assert!(complaint(&["verify", &file, "--seed", "3"]).contains("records no rules for seed 3; pass --rules"));
+        assert!(
+            succeed(&["verify", &file])
+                .contains("only the fingerprint is checked; pass --rules or --recipe")
+        );
+        assert!(
+            complaint(&["verify", &file, "--seed", "3"])
+                .contains("records no rules for seed 3; pass --rules")
+        );
     }
     fs::create_dir(setup.path("shards")).unwrap();
     let shards = setup.save("shards", &["--max-shard-size", "2KB"]);
     assert!(fs::read_dir(&shards).unwrap().count() > 3);
-    assert!(succeed(&["verify", &shards]).contains("every element is what the file's own rules and seed 3 give"));
+    assert!(
+        succeed(&["verify", &shards])
+            .contains("every element is what the file's own rules and seed 3 give")
+    );
 }
 
 /// Two with a head that is tied to the embedding.
@@ -133,11 +150,16 @@ fn what_is_written_is_what_seed_and_rules_give() {
 fn recipes_verify() {
     let setup = Setup::new();
     for (list, recipe, tied) in [
-        ("bert-base", "bert", Some(("cls.predictions.decoder.weight", "bert.embeddings.word_embeddings.weight"))),
+        (
+            "bert-base",
+            "bert",
+            Some(("cls.predictions.decoder.weight", "bert.embeddings.word_embeddings.weight")),
+        ),
         ("gpt2", "gpt2", Some(("lm_head.weight", "transformer.wte.weight"))),
         ("resnet-50", "resnet", None),
     ] {
-        let (file, list) = (setup.path("model.safetensors"), format!("../tests/models/{list}.json"));
+        let (file, list) =
+            (setup.path("model.safetensors"), format!("../tests/models/{list}.json"));
         let mut tensors: Value = serde_json::from_slice(&fs::read(list).unwrap()).unwrap();
         let alone = tensors.as_object().unwrap().len() - 1;
         if let Some((alias, owner)) = tied {
@@ -145,9 +167,16 @@ fn recipes_verify() {
         }
         fs::write(setup.path("list.json"), tensors.to_string()).unwrap();
         let list = setup.path("list.json");
-        succeed(&["model", &list, "--recipe", recipe, "--seed", "5", "--device", "cpu", "--out", &file, "--force"]);
+        succeed(&[
+            "model", &list, "--recipe", recipe, "--seed", "5", "--device", "cpu", "--out", &file,
+            "--force",
+        ]);
         let report = json(&["verify", &file, "--json"]);
-        assert_eq!((&report["matches_rules"], &report["seed"]), (&true.into(), &5.into()), "{recipe}");
+        assert_eq!(
+            (&report["matches_rules"], &report["seed"]),
+            (&true.into(), &5.into()),
+            "{recipe}"
+        );
         assert_eq!(report["tensors"], alone, "{recipe}");
         assert!(tied.is_none_or(|(alias, owner)| report["metadata"][alias] == owner), "{recipe}");
         assert_eq!(json(&["verify", &file, "--json", "--recipe", recipe])["matches_rules"], true);
@@ -169,14 +198,25 @@ fn one_bit_is_found() {
         let file = setup.save("model.safetensors", &["--force"]);
         flip(&file, tensor, n);
         let line = complaint(&["verify", &file]);
-        assert!(line.contains(&format!("{tensor}: 1 of ")) && line.contains(&format!("first {place}: ")), "{line}");
+        assert!(
+            line.contains(&format!("{tensor}: 1 of "))
+                && line.contains(&format!("first {place}: ")),
+            "{line}"
+        );
         assert!(line.contains("the fingerprint recorded is"), "{line}");
         let report = refused(&[&file, "--verbose"]);
         assert_eq!(report["matches_rules"], false);
-        let wrong: Vec<_> =
-            report["each"].as_array().unwrap().iter().filter(|each| each["matches_rules"] != true).collect();
+        let wrong: Vec<_> = report["each"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|each| each["matches_rules"] != true)
+            .collect();
         assert_eq!(wrong.len(), 1);
-        assert_eq!((&wrong[0]["name"], &wrong[0]["difference"]["elements"]), (&tensor.into(), &1.into()));
+        assert_eq!(
+            (&wrong[0]["name"], &wrong[0]["difference"]["elements"]),
+            (&tensor.into(), &1.into())
+        );
         assert_ne!(wrong[0]["difference"]["bits"], wrong[0]["difference"]["expected_bits"]);
     }
 }
@@ -192,7 +232,10 @@ fn one_bit_is_found_in_a_large_tensor() {
     flip(&file, "w", 20_000_000);
     flip(&file, "w", 19_000_000);
     let line = complaint(&["verify", &file]);
-    assert!(line.contains("w: 2 of 20000001 elements") && line.contains("first [19000000]: "), "{line}");
+    assert!(
+        line.contains("w: 2 of 20000001 elements") && line.contains("first [19000000]: "),
+        "{line}"
+    );
 }
 
 #[test]
@@ -207,7 +250,10 @@ fn another_seed_or_other_rules_are_refused() {
         (&["--seed", "4"][..], "embed: 936 of 960 elements differ"),
         (&["--rules", &other], "layers.0.proj: 240 of 240 elements differ"),
         (&["--rules", &other], "layers.0.proj: std 0.0045"),
-        (&["--rules", &untied], "layers.7.weight: the file has it tied to embed, and the rules as a tensor of its own"),
+        (
+            &["--rules", &untied],
+            "layers.7.weight: the file has it tied to embed, and the rules as a tensor of its own",
+        ),
         (&["--recipe", "xavier"], "layers.0.recurrent: 576 of 576 elements differ"),
         (&["--recipe", "gpt2"], "no rule matches"),
         (&["--rules", "tests/nothing.toml"], "cannot open tests/nothing.toml"),
@@ -222,9 +268,19 @@ fn another_seed_or_other_rules_are_refused() {
         // The fingerprint is as recorded all the same.
         assert!(!line.contains("the fingerprint recorded"), "{line}");
     }
-    assert!(complaint(&["verify", &file, "--seed", "4"]).contains("pass the seed and rules that made it"));
-    assert!(complaint(&["verify", &file, "--rules", &other, "--recipe", "bert"]).contains("cannot be used with"));
-    assert_eq!(refused(&[&file, "--seed", "4"])["problems"].as_array().unwrap().len(), 6, "not eye, ones and zeros");
+    assert!(
+        complaint(&["verify", &file, "--seed", "4"])
+            .contains("pass the seed and rules that made it")
+    );
+    assert!(
+        complaint(&["verify", &file, "--rules", &other, "--recipe", "bert"])
+            .contains("cannot be used with")
+    );
+    assert_eq!(
+        refused(&[&file, "--seed", "4"])["problems"].as_array().unwrap().len(),
+        6,
+        "not eye, ones and zeros"
+    );
 }
 
 #[test]
@@ -234,7 +290,8 @@ fn metadata_that_lies_is_one_line() {
     let ranks = setup.save_ranks("ranks", 2);
     let rank = format!("{ranks}/model-rank-00000-of-00002.safetensors");
     let (good, good_rank) = (fs::read(&file).unwrap(), fs::read(&rank).unwrap());
-    let huge = r#"{"embed": {"dtype": "F32", "shape": [18446744073709551615, 18446744073709551615]}}"#;
+    let huge =
+        r#"{"embed": {"dtype": "F32", "shape": [18446744073709551615, 18446744073709551615]}}"#;
     let large = r#"{"embed": {"dtype": "BF16", "shape": [1152921504606846976]}}"#;
     let deep = "[".repeat(100_000);
     for (key, value, part) in [
@@ -242,7 +299,11 @@ fn metadata_that_lies_is_one_line() {
         ("rules", &deep, "the rules that it records are none"),
         ("rules", &"#".repeat((1 << 20) + 1), "have over 1048576 bytes"),
         ("rules", "rules = [{ match = 'x', init = 'ones' }]", "no rule matches"),
-        ("rules", "default = 'normal'\nrules = [{ match = '*', init = 'orthogonal' }]", "orthogonal: shape"),
+        (
+            "rules",
+            "default = 'normal'\nrules = [{ match = '*', init = 'orthogonal' }]",
+            "orthogonal: shape",
+        ),
         ("seed", "-1", "the seed that it records is \"-1\""),
         ("seed", "seven", "the seed that it records is \"seven\""),
         ("seed", "4", "elements differ from the rules'"),
@@ -252,7 +313,11 @@ fn metadata_that_lies_is_one_line() {
         ("layers.7.weight", "scale", "are tied, but are [40, 24] BF16 and [] F32"),
         ("embed.alias", "embed", "names, dtypes and shapes are not those recorded"),
         ("source_ties", "{}", "the source_ties that it records are no list of names"),
-        ("shapes_fingerprint", "0123456789abcdef", "shapes_fingerprint is 0123456789abcdef, theirs "),
+        (
+            "shapes_fingerprint",
+            "0123456789abcdef",
+            "shapes_fingerprint is 0123456789abcdef, theirs ",
+        ),
         ("whole", "{}", "only some of rank, world_size and whole"),
         ("world_size", "2", "only some of rank, world_size and whole"),
     ] {
@@ -264,7 +329,10 @@ fn metadata_that_lies_is_one_line() {
     fs::write(&file, &good).unwrap();
     edit_metadata(&file, "stream_version", Some("2"));
     let report = refused(&[&file]);
-    assert_eq!((&report["matches_rules"], &report["fingerprint"]), (&Value::Null, &report["recorded_fingerprint"]));
+    assert_eq!(
+        (&report["matches_rules"], &report["fingerprint"]),
+        (&Value::Null, &report["recorded_fingerprint"])
+    );
     for (key, value, part) in [
         ("whole", "[", "the whole model that it records: "),
         ("whole", &deep, "the whole model that it records: "),
@@ -276,7 +344,11 @@ fn metadata_that_lies_is_one_line() {
         ("rank", "-1", "the rank that it records is \"-1\""),
         ("world_size", "0", "it records rank 0 of 0"),
         ("world_size", "18446744073709551615", "is not what rank 0 of 18446744073709551615 has of"),
-        ("rules", "default = 'ones'", "layers.0.proj: it is F16 [24, 5], and by the rules F16 [12, 10]"),
+        (
+            "rules",
+            "default = 'ones'",
+            "layers.0.proj: it is F16 [24, 5], and by the rules F16 [12, 10]",
+        ),
         ("seed", "", "the seed that it records is \"\""),
     ] {
         fs::write(&rank, &good_rank).unwrap();
@@ -288,7 +360,8 @@ fn metadata_that_lies_is_one_line() {
     for dims in [[1u64 << 62, 24], [u64::MAX, 24], [u64::MAX, u64::MAX], [0, 24], [40, 0]] {
         fs::write(&rank, &good_rank).unwrap();
         edit_header(&rank, |header| {
-            let mut whole: Value = serde_json::from_str(header["__metadata__"]["whole"].as_str().unwrap()).unwrap();
+            let mut whole: Value =
+                serde_json::from_str(header["__metadata__"]["whole"].as_str().unwrap()).unwrap();
             whole["embed"]["shape"] = object!(dims);
             header["__metadata__"]["whole"] = whole.to_string().into();
         });
@@ -301,13 +374,21 @@ fn metadata_that_lies_is_one_line() {
 fn ranks_are_one_model() {
     let setup = Setup::new();
     let single = json(&["verify", &setup.save("model.safetensors", &[]), "--json"]);
-    // Of 41 ranks the last one has nothing of the embedding, whose tied name is the weight of a bias.
+    // Of 41 ranks the last one has nothing of the embedding, whose tied name is the weight of a
+    // bias.
     for world in [2, 3, 7, 41] {
         let folder = setup.save_ranks(&format!("of-{world}"), world);
         let report = json(&["verify", &folder, "--json", "--verbose"]);
-        for key in
-            ["fingerprint", "recorded_fingerprint", "tensors", "elements", "bytes", "matches_rules", "min", "max"]
-        {
+        for key in [
+            "fingerprint",
+            "recorded_fingerprint",
+            "tensors",
+            "elements",
+            "bytes",
+            "matches_rules",
+            "min",
+            "max",
+        ] {
             assert_eq!(report[key], single[key], "{world}: {key}");
         }
         assert_eq!((&report["files"], &report["world_size"]), (&world.into(), &world.into()));
@@ -324,7 +405,10 @@ fn ranks_are_one_model() {
             assert_eq!((&report["matches_rules"], &report["agrees"]), (&Value::Null, &true.into()));
         }
         let report = json(&["verify", &folder, "--json"]);
-        assert_eq!((&report["matches_rules"], &report["fingerprint"]), (&Value::Null, &single["fingerprint"]));
+        assert_eq!(
+            (&report["matches_rules"], &report["fingerprint"]),
+            (&Value::Null, &single["fingerprint"])
+        );
         let told = json(&["verify", &folder, "--json", "--rules", &setup.path("rules.toml")]);
         assert_eq!(told["matches_rules"], true);
     }
@@ -376,14 +460,18 @@ fn what_is_wrong_with_ranks_is_named() {
         edit(&mut value);
         fs::write(&list, value.to_string()).unwrap();
     };
-    let slices = |value: &mut Value| value["tensors"]["embed"]["slices"].as_array().unwrap().clone();
+    let slices =
+        |value: &mut Value| value["tensors"]["embed"]["slices"].as_array().unwrap().clone();
     edit(&|value| value["tensors"]["embed"]["slices"] = slices(value)[..2].into());
     says("tensor \"embed\": its slices end at 28, and dimension 0 has 40");
     edit(&|value| value["tensors"]["embed"]["slices"] = slices(value)[1..].into());
     says("does not start at 0");
     edit(&|value| value["tensors"]["embed"]["slices"][1]["start"] = 13.into());
     says("its slice 13..28");
-    edit(&|value| value["tensors"]["embed"]["slices"][1]["file"] = "model-rank-00000-of-00003.safetensors".into());
+    edit(&|value| {
+        value["tensors"]["embed"]["slices"][1]["file"] =
+            "model-rank-00000-of-00003.safetensors".into()
+    });
     says("is in \"model-rank-00000-of-00003.safetensors\" twice");
     edit(&|value| value["tensors"]["embed"]["slices"][1]["file"] = "../../w".into());
     says("\"../../w\" is the file of none of 3 ranks");
@@ -423,11 +511,15 @@ fn a_rank_without_tensors_has_a_file() {
     assert_eq!(report["fingerprint"], "0000000000000000");
     let report = json(&["verify", &folder, "--json"]);
     let single = json(&["verify", &setup.save("model.safetensors", &[]), "--json"]);
-    assert_eq!((&report["fingerprint"], &report["matches_rules"]), (&single["fingerprint"], &true.into()));
+    assert_eq!(
+        (&report["fingerprint"], &report["matches_rules"]),
+        (&single["fingerprint"], &true.into())
+    );
     assert_eq!(fs::read_dir(Path::new(&folder)).unwrap().count(), 5);
     // One process has no such excuse.
     fs::write(setup.path("list.json"), "{}").unwrap();
-    let line = complaint(&["model", &setup.path("list.json"), "--out", &setup.path("none.safetensors")]);
+    let line =
+        complaint(&["model", &setup.path("list.json"), "--out", &setup.path("none.safetensors")]);
     assert!(line.contains("lists no tensors"), "{line}");
 }
 
@@ -436,14 +528,21 @@ fn a_rank_without_tensors_has_a_file() {
 #[cfg(unix)]
 fn ctrl_c_ends_it() {
     let setup = Setup::new();
-    fs::write(setup.path("list.json"), r#"{"w": {"dtype": "F16", "shape": [9000, 9000]}}"#).unwrap();
+    fs::write(setup.path("list.json"), r#"{"w": {"dtype": "F16", "shape": [9000, 9000]}}"#)
+        .unwrap();
     fs::write(setup.path("rules.toml"), "default = 'normal'").unwrap();
     let file = setup.save("model.safetensors", &[]);
     fs::write(setup.path("rules.toml"), "default = 'orthogonal'").unwrap();
     let rules = setup.path("rules.toml");
-    let child = command(&["verify", &file, "--rules", &rules]).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let child = command(&["verify", &file, "--rules", &rules])
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
     std::thread::sleep(std::time::Duration::from_secs(1));
-    let killed = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    let killed = std::process::Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status()
+        .unwrap();
     assert!(killed.success());
     let output = child.wait_with_output().unwrap();
     let errors = String::from_utf8(output.stderr).unwrap();
@@ -460,7 +559,8 @@ fn ctrl_c_ends_it() {
 #[cfg(unix)]
 fn ctrl_c_has_no_report_of_a_part() {
     let setup = Setup::new();
-    fs::write(setup.path("list.json"), r#"{"w": {"dtype": "F32", "shape": [2048, 2048]}}"#).unwrap();
+    fs::write(setup.path("list.json"), r#"{"w": {"dtype": "F32", "shape": [2048, 2048]}}"#)
+        .unwrap();
     fs::write(setup.path("rules.toml"), "default = 'orthogonal'").unwrap();
     let file = setup.save("model.safetensors", &[]);
     let start = std::time::Instant::now();
@@ -474,17 +574,29 @@ fn ctrl_c_has_no_report_of_a_part() {
             .spawn()
             .unwrap();
         std::thread::sleep(whole * step / 16);
-        std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).output().unwrap();
+        std::process::Command::new("kill")
+            .args(["-INT", &child.id().to_string()])
+            .output()
+            .unwrap();
         let output = child.wait_with_output().unwrap();
         let errors = String::from_utf8(output.stderr).unwrap();
         match output.status.code() {
             Some(130) => {
-                assert!(errors.contains("verify again") && !errors.contains("fill again"), "{errors}");
-                assert!(!errors.contains("4194304 of 4194304") && output.stdout.is_empty(), "{errors}");
+                assert!(
+                    errors.contains("verify again") && !errors.contains("fill again"),
+                    "{errors}"
+                );
+                assert!(
+                    !errors.contains("4194304 of 4194304") && output.stdout.is_empty(),
+                    "{errors}"
+                );
                 interrupted += 1;
             }
             // Before it listens, or when all is done.
-            code => assert!(code.is_none_or(|code| code == 0) && errors.is_empty(), "{code:?}: {errors}"),
+            code => assert!(
+                code.is_none_or(|code| code == 0) && errors.is_empty(),
+                "{code:?}: {errors}"
+            ),
         }
     }
     assert!(interrupted > 0);

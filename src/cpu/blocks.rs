@@ -1,13 +1,16 @@
-//! Many blocks of Philox4x32-10 side by side: the words of `philox4x32`, in the form that vector instructions take.
+//! Many blocks of Philox4x32-10 side by side: the words of `philox4x32`, in the form that vector
+//! instructions take.
 
 use crate::stream::philox::{PHILOX_M0, PHILOX_M1, PHILOX_W0, PHILOX_W1, words};
 
-/// Blocks side by side: enough that no loop over them has odd ends, few enough that all they become stays in the L1 cache.
+/// Blocks side by side: enough that no loop over them has odd ends, few enough that all they become
+/// stays in the L1 cache.
 pub(super) const BLOCKS: usize = 64;
 /// Pairs of words of as many blocks.
 pub(super) const PAIRS: usize = 2 * BLOCKS;
 
-/// The words of `BLOCKS` blocks as pairs: pair 2n has the first two words of block n, pair 2n + 1 the others.
+/// The words of `BLOCKS` blocks as pairs: pair 2n has the first two words of block n, pair 2n + 1
+/// the others.
 pub(super) struct Blocks {
     first: [u64; BLOCKS],
     second: [u64; BLOCKS],
@@ -67,8 +70,8 @@ fn pairs(block: [u64; 4]) -> [u64; 2] {
     [(low(c0) | c2 << 32).to_le(), (low(c1) | c3 << 32).to_le()]
 }
 
-/// `philox4x32` with each word in the low half of 64 bits, whatever the high half holds: a product is where it is
-/// needed, and only its own high half has to be moved.
+/// `philox4x32` with each word in the low half of 64 bits, whatever the high half holds: a product
+/// is where it is needed, and only its own high half has to be moved.
 #[inline(always)]
 fn philox4x32(counter: [u64; 4], key: [u32; 2]) -> [u64; 4] {
     let (mut c, mut k) = (counter, key);
@@ -98,7 +101,11 @@ mod tests {
                 let [low, high] = philox::words(index.wrapping_add(n as u64));
                 let expected = philox::philox4x32([low, high, stream[0], stream[1]], key);
                 let pair = |i: usize| [word(blocks.first()[i]), word(blocks.second()[i])];
-                assert_eq!([pair(2 * n), pair(2 * n + 1)].as_flattened(), expected, "block {n} from {index}");
+                assert_eq!(
+                    [pair(2 * n), pair(2 * n + 1)].as_flattened(),
+                    expected,
+                    "block {n} from {index}"
+                );
             }
         }
     }

@@ -11,7 +11,7 @@ use crate::cpu::vectors::{Vectorize, Vectors};
 use crate::distribution::cache::table;
 use crate::progress::Progress;
 use crate::stream::philox::{philox4x32, words};
-use crate::stream::quantile::Truncated as Law;
+use crate::stream::quantile::Truncated as Unrounded;
 use crate::{Distribution, Element, Fill, Result};
 
 /// Elements of a unit of work for one core: 256 KiB of f32, inside a core's cache.
@@ -63,39 +63,54 @@ fn values<T: Element>(fill: &Fill, out: &mut [T], progress: &mut Progress) -> Re
             fill.elements().for_each_run(out, |first, part| diagonal.put(first, value, part));
         }
         Distribution::Sparse { sparse, .. } => sparse.clear(fill, out)?,
-        Distribution::Orthogonal { gain, orthogonal } => return orthogonal.put(fill, gain, out, progress),
+        Distribution::Orthogonal { gain, orthogonal } => {
+            return orthogonal.put(fill, gain, out, progress);
+        }
         _ => return Ok(()),
     }
     progress.add(fill.len)
 }
 
 /// Writes elements that depend on nothing but their index.
-fn elements<T: Element>(law: Distribution, fill: &Fill, out: &mut [T], progress: &mut Progress) -> Result<()> {
+fn elements<T: Element>(
+    distribution: Distribution,
+    fill: &Fill,
+    out: &mut [T],
+    progress: &mut Progress,
+) -> Result<()> {
     let params = Params { key: words(fill.seed), stream: words(fill.stream) };
-    let table = match law {
-        Distribution::Truncated { mean, std, low, high, .. } => Some(table(Law { mean, std, low, high })),
+    let table = match distribution {
+        Distribution::Truncated { mean, std, low, high, .. } => {
+            Some(table(Unrounded { mean, std, low, high }))
+        }
         _ => None,
     };
     let most = if progress.is_silent() { usize::MAX } else { REPORT };
     for (part, start) in out.chunks_mut(most).zip((0..).step_by(most)) {
         let len = part.len() as u64;
         let places = fill.elements().part(start, len);
-        match (law, &table) {
+        match (distribution, &table) {
             (Distribution::Normal { mean: 0.0, .. }, _) => {
-                places.for_each_run(part, |first, run| ranges(Normal::<false>(law.scaling()), params, first, run));
+                places.for_each_run(part, |first, run| {
+                    ranges(Normal::<false>(distribution.scaling()), params, first, run)
+                });
             }
             (Distribution::Normal { .. }, _) => {
-                places.for_each_run(part, |first, run| ranges(Normal::<true>(law.scaling()), params, first, run));
+                places.for_each_run(part, |first, run| {
+                    ranges(Normal::<true>(distribution.scaling()), params, first, run)
+                });
             }
             (Distribution::Uniform { .. }, _) => {
-                places.for_each_run(part, |first, run| ranges(Uniform(law.scaling()), params, first, run));
+                places.for_each_run(part, |first, run| {
+                    ranges(Uniform(distribution.scaling()), params, first, run)
+                });
             }
             (Distribution::Truncated { least, largest, .. }, Some(table)) => {
                 let transform = Truncated { table, low: least, high: largest };
                 places.for_each_run(part, |first, run| ranges(transform, params, first, run));
             }
             _ => {
-                let value = T::round(law.scaling().shift);
+                let value = T::round(distribution.scaling().shift);
                 part.par_chunks_mut(TASK).for_each(|part| part.fill(value));
             }
         }
@@ -107,7 +122,8 @@ fn elements<T: Element>(law: Distribution, fill: &Fill, out: &mut [T], progress:
 /// Splits the range at block boundaries into one unit of work after another.
 fn ranges<T: Element, S: Transform>(transform: S, params: Params, first: u64, out: &mut [T]) {
     let block = ((4 - first % 4) % 4) as usize;
-    // Of much, then to a line of the cache: a store to two lines takes twice as long, and large vectors begin inside one.
+    // Of much, then to a line of the cache: a store to two lines takes twice as long, and large
+    // vectors begin inside one.
     let line = if out.len() > TASK { out[block..].as_ptr().align_offset(LINE) } else { 0 };
     let lead = block + if line % 4 == 0 && line < LINE { line } else { 0 };
     let (head, body) = out.split_at_mut(lead.min(out.len()));

@@ -1,4 +1,5 @@
-//! What vectors compute against the scalar functions, with every set of vectors that the machine has.
+//! What vectors compute against the scalar functions, with every set of vectors that the machine
+//! has.
 
 use half::{bf16, f16};
 
@@ -17,9 +18,14 @@ fn check<T: Element, S: Transform>(transform: S, rounded: impl Fn(f32) -> T) {
             assert!(blocks.len() == 5 * BLOCKS && rest.is_empty());
             for (values, index) in blocks.iter().zip(block..) {
                 let ([low, high], [stream_low, stream_high]) = (words(index), PARAMS.stream);
-                let expected = transform.values(philox4x32([low, high, stream_low, stream_high], PARAMS.key));
+                let expected =
+                    transform.values(philox4x32([low, high, stream_low, stream_high], PARAMS.key));
                 let bits = |value: T| value.bits();
-                assert_eq!(values.map(bits), expected.map(|value| rounded(value).bits()), "{vectors:?}, block {index}");
+                assert_eq!(
+                    values.map(bits),
+                    expected.map(|value| rounded(value).bits()),
+                    "{vectors:?}, block {index}"
+                );
             }
         }
     }
@@ -39,8 +45,17 @@ fn vectors_give_the_scalar_bits() {
         check_types(Normal::<false>(Scaling { scale, shift: 0.0 }));
         check_types(Normal::<true>(Scaling { scale, shift: 0.5 }));
         check_types(Uniform(Scaling { scale, shift: 0.25 }));
-        let law = Law { mean: 0.0, std: scale.into(), low: (-0.7 * scale).into(), high: (8.0 * scale).into() };
-        check_types(Truncated { table: &law.table(), low: -0.5 * scale, high: 4.0 * scale });
+        let distribution = Unrounded {
+            mean: 0.0,
+            std: scale.into(),
+            low: (-0.7 * scale).into(),
+            high: (8.0 * scale).into(),
+        };
+        check_types(Truncated {
+            table: &distribution.table(),
+            low: -0.5 * scale,
+            high: 4.0 * scale,
+        });
     }
 }
 
@@ -69,6 +84,9 @@ fn memory_need_not_be_aligned() {
     for skip in 0..40 {
         let part = &mut memory[skip..];
         ranges(transform, PARAMS, 3, part);
-        assert!(*part == whole[3..3 + part.len()], "{skip} elements from the beginning of the memory");
+        assert!(
+            *part == whole[3..3 + part.len()],
+            "{skip} elements from the beginning of the memory"
+        );
     }
 }

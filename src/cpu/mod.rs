@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rayon::prelude::*;
 
 use crate::progress::Progress;
-use crate::{Element, Error, Fill, HostTensor, Parameter, Result};
+use crate::{Element, Error, Fill, HostTensor, Result, TensorSpec};
 
 /// Seed and next stream of a device: what a call uses that names none.
 #[derive(Debug, Clone, Default)]
@@ -28,13 +28,17 @@ impl Streams {
     }
 
     /// Resolves a parameter with this seed. No stream is taken yet: the call may still fail.
-    pub(crate) fn resolve(&self, parameter: &Parameter) -> Result<Fill> {
+    pub(crate) fn resolve(&self, parameter: &TensorSpec) -> Result<Fill> {
         parameter.resolve(self.seed, 0)
     }
 
     /// Takes the next stream for a resolved parameter that names none.
-    pub(crate) fn take(&self, parameter: &Parameter, fill: Fill) -> Fill {
-        let stream = if parameter.has_stream() { fill.stream } else { self.next.fetch_add(1, Ordering::Relaxed) };
+    pub(crate) fn take(&self, parameter: &TensorSpec, fill: Fill) -> Fill {
+        let stream = if parameter.has_stream() {
+            fill.stream
+        } else {
+            self.next.fetch_add(1, Ordering::Relaxed)
+        };
         Fill { stream, ..fill }
     }
 }
@@ -49,16 +53,16 @@ fn is_small(fill: &Fill) -> bool {
 
 /// The host as a device: a seed, and a stream for each call that names none.
 ///
-/// Clones share the count of streams. With the seed of a [`Device`](crate::Device) and the same calls it
-/// gives the same bits.
+/// Clones share the count of streams. With the seed of a [`Device`](crate::Device) and the same
+/// calls it gives the same bits.
 ///
 /// ```
-/// use gpu_init::{Cpu, Parameter};
+/// use gpu_init::{Cpu, TensorSpec};
 ///
 /// let cpu = Cpu::with_seed(42);
-/// let weights = cpu.fill(&Parameter::xavier_normal([256, 128]))?;
+/// let weights = cpu.fill(&TensorSpec::xavier_normal([256, 128]))?;
 /// assert_eq!(weights.as_slice::<f32>().unwrap().len(), 256 * 128);
-/// let more = cpu.fill(&Parameter::xavier_normal([256, 128]))?;
+/// let more = cpu.fill(&TensorSpec::xavier_normal([256, 128]))?;
 /// assert_ne!(weights.fingerprint(), more.fingerprint());
 /// # Ok::<(), gpu_init::Error>(())
 /// ```
@@ -81,8 +85,8 @@ impl Cpu {
     /// Makes a tensor in host memory.
     ///
     /// # Errors
-    /// Those of [`Parameter::resolve`], and [`Error::HostOutOfMemory`].
-    pub fn fill(&self, parameter: &Parameter) -> Result<HostTensor> {
+    /// Those of [`TensorSpec::resolve`], and [`Error::HostOutOfMemory`].
+    pub fn fill(&self, parameter: &TensorSpec) -> Result<HostTensor> {
         let fill = self.streams.resolve(parameter)?;
         HostTensor::filled(self.streams.take(parameter, fill), &mut Progress::silent())
     }
@@ -91,18 +95,19 @@ impl Cpu {
     ///
     /// # Errors
     /// Those of [`fill`](Self::fill), for the first parameter that has one.
-    pub fn fill_all(&self, parameters: &[Parameter]) -> Result<Vec<HostTensor>> {
+    pub fn fill_all(&self, parameters: &[TensorSpec]) -> Result<Vec<HostTensor>> {
         self.fill_all_with(parameters, &mut |_, _| ControlFlow::Continue(()))
     }
 
-    /// [`fill_all`](Self::fill_all). `progress` hears how many elements are done, of how many, and can end the work.
+    /// [`fill_all`](Self::fill_all). `progress` hears how many elements are done, of how many, and
+    /// can end the work.
     ///
     /// ```
     /// use std::ops::ControlFlow;
     ///
-    /// use gpu_init::{Cpu, Initializer, Parameter};
+    /// use gpu_init::{Cpu, Initializer, TensorSpec};
     ///
-    /// let recurrent = Parameter::new([256, 256], Initializer::Orthogonal { gain: 1.0 }).name("recurrent");
+    /// let recurrent = TensorSpec::new([256, 256], Initializer::Orthogonal { gain: 1.0 }).name("recurrent");
     /// let tensors = Cpu::new().fill_all_with(&[recurrent], &mut |done, total| {
     ///     eprintln!("{done} of {total} elements");
     ///     ControlFlow::Continue(())
@@ -114,10 +119,13 @@ impl Cpu {
     /// Those of [`fill`](Self::fill), and [`Error::Interrupted`] if `progress` broke off.
     pub fn fill_all_with(
         &self,
-        parameters: &[Parameter],
+        parameters: &[TensorSpec],
         progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
     ) -> Result<Vec<HostTensor>> {
-        let fills = parameters.iter().map(|parameter| self.streams.resolve(parameter)).collect::<Result<Vec<_>>>()?;
+        let fills = parameters
+            .iter()
+            .map(|parameter| self.streams.resolve(parameter))
+            .collect::<Result<Vec<_>>>()?;
         let total = fills.iter().map(|fill| fill.len).fold(0, u64::saturating_add);
         let mut progress = Progress::new("fill", total, progress);
         let take = |(parameter, fill)| self.streams.take(parameter, fill);
@@ -125,7 +133,8 @@ impl Cpu {
         let mut tensors: Vec<_> = fills.iter().map(|_| None).collect();
         let (small, large): (Vec<_>, Vec<_>) = (0..fills.len()).partition(|&i| is_small(&fills[i]));
         for group in small.chunks(GROUP) {
-            let made = group.par_iter().map(|&i| HostTensor::filled(fills[i], &mut Progress::silent()));
+            let made =
+                group.par_iter().map(|&i| HostTensor::filled(fills[i], &mut Progress::silent()));
             for (&i, tensor) in group.iter().zip(made.collect::<Result<Vec<_>>>()?) {
                 tensors[i] = Some(tensor);
             }
@@ -142,19 +151,19 @@ impl Cpu {
     /// The element type is the slice's.
     ///
     /// ```
-    /// use gpu_init::{Cpu, Parameter, half::bf16};
+    /// use gpu_init::{Cpu, TensorSpec, half::bf16};
     ///
     /// let mut weights = vec![bf16::ZERO; 12];
-    /// Cpu::new().fill_into(&Parameter::xavier_uniform([3, 4]), &mut weights)?;
+    /// Cpu::new().fill_into(&TensorSpec::xavier_uniform([3, 4]), &mut weights)?;
     /// assert!(weights.iter().all(|w| w.to_f32().abs() <= 1.0));
     /// # Ok::<(), gpu_init::Error>(())
     /// ```
     ///
     /// # Errors
-    /// Those of [`Parameter::resolve`], [`Error::Length`], and [`Error::DTypeMismatch`] if the parameter
-    /// asks for another type. The slice is untouched then. [`Error::HostOutOfMemory`] for what orthogonal and sparse
-    /// matrices are made in.
-    pub fn fill_into<T: Element>(&self, parameter: &Parameter, out: &mut [T]) -> Result<()> {
+    /// Those of [`TensorSpec::resolve`], [`Error::Length`], and [`Error::DTypeMismatch`] if the
+    /// parameter asks for another type. The slice is untouched then. [`Error::HostOutOfMemory`] for
+    /// what orthogonal and sparse matrices are made in.
+    pub fn fill_into<T: Element>(&self, parameter: &TensorSpec, out: &mut [T]) -> Result<()> {
         let operation = parameter.initializer().name();
         if let Some(expected) = parameter.asked_dtype().filter(|&dtype| dtype != T::DTYPE) {
             return Err(Error::DTypeMismatch { operation, expected, actual: T::DTYPE });
@@ -182,7 +191,8 @@ pub(crate) fn zeroed<T: bytemuck::Zeroable>(operation: &'static str, len: u64) -
 pub(crate) fn copied<T: Copy>(operation: &'static str, values: &[T]) -> Result<Vec<T>> {
     let mut copy = Vec::new();
     let bytes = size_of_val(values) as u64;
-    copy.try_reserve_exact(values.len()).map_err(|_| Error::HostOutOfMemory { operation, bytes })?;
+    copy.try_reserve_exact(values.len())
+        .map_err(|_| Error::HostOutOfMemory { operation, bytes })?;
     copy.extend_from_slice(values);
     Ok(copy)
 }

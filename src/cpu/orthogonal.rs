@@ -1,7 +1,8 @@
 //! The matrices on the host. Twin: `shaders/orthogonal.wgsl`.
 //!
-//! A panel of [`LANES`] columns is computed side by side in arrays, which the compiler turns into the vector
-//! instructions of the machine; a lane never sees another one, so what comes out does not depend on them.
+//! A panel of [`LANES`] columns is computed side by side in arrays, which the compiler turns into
+//! the vector instructions of the machine; a lane never sees another one, so what comes out does
+//! not depend on them.
 
 use std::ops::Range;
 
@@ -16,7 +17,8 @@ use crate::reduce::reduce_lanes;
 use crate::stream::sample::{SQRT_GUESS, SQRT_Q1, SQRT_Q2, SQRT_Q3, SQRT_Q4, mul_add};
 use crate::{DType, Distribution, Element, Fill, Result};
 
-/// Columns of a panel: the widest vectors hold 16 floats. Reflections of a block belong to the same columns.
+/// Columns of a panel: the widest vectors hold 16 floats. Reflections of a block belong to the same
+/// columns.
 const LANES: usize = BLOCK;
 /// Rows times blocks applied between two reports of progress: about 1 GFLOP.
 const WAVE: u64 = 1 << 20;
@@ -39,17 +41,25 @@ pub(crate) struct Block {
 }
 
 impl Orthogonal {
-    /// Puts the entries among `law`'s elements into `out`, on all cores. What is no matrix's stays as it is.
+    /// Puts the entries among `distribution`'s elements into `out`, on all cores. What is no
+    /// matrix's stays as it is.
     ///
     /// # Errors
-    /// [`Error::HostOutOfMemory`](crate::Error::HostOutOfMemory), and [`Error::Interrupted`](crate::Error::Interrupted)
-    /// if `progress` broke off; what `out` then holds is not specified.
-    pub(crate) fn put<T: Element>(&self, law: &Fill, gain: f32, out: &mut [T], progress: &mut Progress) -> Result<()> {
+    /// [`Error::HostOutOfMemory`](crate::Error::HostOutOfMemory), and
+    /// [`Error::Interrupted`](crate::Error::Interrupted) if `progress` broke off; what `out` then
+    /// holds is not specified.
+    pub(crate) fn put<T: Element>(
+        &self,
+        distribution: &Fill,
+        gain: f32,
+        out: &mut [T],
+        progress: &mut Progress,
+    ) -> Result<()> {
         // What lies between runs is made, too, and left out.
-        let between = law.index(law.len - 1) + 1 - law.first;
-        let wanted = self.rows_of(law.first, between);
+        let between = distribution.index(distribution.len - 1) + 1 - distribution.first;
+        let wanted = self.rows_of(distribution.first, between);
         if wanted.is_empty() {
-            return progress.add(law.len);
+            return progress.add(distribution.len);
         }
         let (height, rows) = (self.height(), u64::from(self.rows));
         let (first_matrix, end_matrix) = (wanted.start / rows, wanted.end.div_ceil(rows));
@@ -61,17 +71,19 @@ impl Orthogonal {
         };
         let (blocks, each) = (wanted_panels.end, wanted_panels.len());
         let cost = |unit: usize| (wanted_panels.start + unit % each + 1) as u64;
-        let matrices = (GROUP / (height * each * LANES)).max(1).min((end_matrix - first_matrix) as usize);
+        let matrices =
+            (GROUP / (height * each * LANES)).max(1).min((end_matrix - first_matrix) as usize);
         let total = (end_matrix - first_matrix) * (0..each).map(cost).sum::<u64>();
         let (mut done, mut heard) = (0, 0);
         // Panels of a group of matrices: whole columns first, then their rows go where they belong.
-        let mut panels: Vec<Row> = zeroed(law.operation, (matrices * each * height) as u64)?;
+        let mut panels: Vec<Row> =
+            zeroed(distribution.operation, (matrices * each * height) as u64)?;
         for group in (first_matrix..end_matrix).step_by(matrices) {
             let count = matrices.min((end_matrix - group) as usize);
             let reflections = (0..count * blocks)
                 .into_par_iter()
                 .with_max_len(1.max(WAVE as usize / (64 * height * BLOCK)))
-                .map(|unit| self.block(law, group + (unit / blocks) as u64, unit % blocks))
+                .map(|unit| self.block(distribution, group + (unit / blocks) as u64, unit % blocks))
                 .collect::<Result<Vec<Block>>>()?;
             let panels = &mut panels[..count * each * height];
             // The costliest panels first.
@@ -85,21 +97,28 @@ impl Orthogonal {
                     wave += 1;
                 }
                 let (now, later) = work.split_at_mut(wave);
-                now.par_iter_mut().with_max_len((GROUP / 16 / height / LANES).max(1)).for_each(|(unit, panel)| {
-                    let matrix = *unit / each * blocks;
-                    vectorized(Panel { blocks: &reflections[matrix..][..cost(*unit) as usize], rows: panel });
-                });
+                now.par_iter_mut().with_max_len((GROUP / 16 / height / LANES).max(1)).for_each(
+                    |(unit, panel)| {
+                        let matrix = *unit / each * blocks;
+                        vectorized(Panel {
+                            blocks: &reflections[matrix..][..cost(*unit) as usize],
+                            rows: panel,
+                        });
+                    },
+                );
                 work = later;
                 done += applied;
                 if (done - heard) * height as u64 >= WAVE || done == total {
                     // Elements done, in proportion.
-                    let share = |part: u64| (u128::from(law.len) * u128::from(part) / u128::from(total)) as u64;
+                    let share = |part: u64| {
+                        (u128::from(distribution.len) * u128::from(part) / u128::from(total)) as u64
+                    };
                     progress.add(share(done) - share(heard))?;
                     heard = done;
                 }
             }
             let part = group * rows..(group + count as u64) * rows;
-            law.elements().for_each_run(out, |first, run| {
+            distribution.elements().for_each_run(out, |first, run| {
                 self.write(first, gain, part.clone(), wanted_panels.clone(), panels, run);
             });
         }
@@ -107,28 +126,28 @@ impl Orthogonal {
     }
 
     /// The reflections `index` BLOCK and on of a matrix.
-    pub(crate) fn block(&self, law: &Fill, matrix: u64, index: usize) -> Result<Block> {
+    pub(crate) fn block(&self, distribution: &Fill, matrix: u64, index: usize) -> Result<Block> {
         let (height, width, first) = (self.height(), self.width(), index * BLOCK);
         let rows = height - first;
         let mut block = Block {
             first,
-            vectors: zeroed(law.operation, rows as u64)?,
+            vectors: zeroed(distribution.operation, rows as u64)?,
             gram: [[0.0; LANES]; BLOCK],
             signs: [1.0; LANES],
         };
-        let mut normals: Vec<f32> = zeroed(law.operation, rows as u64)?;
+        let mut normals: Vec<f32> = zeroed(distribution.operation, rows as u64)?;
         for q in 0..BLOCK.min(width - first) {
             let number = matrix * width as u64 + (first + q) as u64;
-            let law = Fill {
+            let distribution = Fill {
                 distribution: Distribution::Normal { mean: 0.0, std: 1.0 },
                 dtype: DType::F32,
                 first: 4 * number * self.quads() as u64 + first as u64,
                 len: rows as u64,
                 runs: None,
                 zeros: None,
-                ..*law
+                ..*distribution
             };
-            fill(&law, &mut normals, &mut Progress::silent())?;
+            fill(&distribution, &mut normals, &mut Progress::silent())?;
             normals[..q].fill(0.0);
             let (sign, scale, head) = reflection(&normals, q);
             block.signs[q] = sign;
@@ -141,8 +160,8 @@ impl Orthogonal {
         Ok(block)
     }
 
-    /// Puts the entries of rows `part` of all matrices where `out`, elements from `first` on, has them; `panels` are those
-    /// of `indices` of each.
+    /// Puts the entries of rows `part` of all matrices where `out`, elements from `first` on, has
+    /// them; `panels` are those of `indices` of each.
     fn write<T: Element>(
         &self,
         first: u64,
@@ -156,7 +175,8 @@ impl Orthogonal {
         let Place { skip, stride, offset, step } = self.place;
         let [stride, offset, step] = [stride, offset, step].map(u64::from);
         let transposed = self.transposed();
-        // The entries of row `row` that are among the elements of `part`, the first of which is `from` in its row.
+        // The entries of row `row` that are among the elements of `part`, the first of which is
+        // `from` in its row.
         let put = |row: u64, from: u64, out: &mut [T]| {
             let columns = from.saturating_sub(offset).div_ceil(step)
                 ..(from + out.len() as u64).saturating_sub(offset).div_ceil(step).min(cols);
@@ -170,7 +190,9 @@ impl Orthogonal {
                 let panel = &panels[(row / LANES - indices.start) * height..][..height];
                 columns.for_each(|column| set(column, panel[column][row % LANES]));
             } else {
-                columns.for_each(|column| set(column, panels[column / LANES * height + row][column % LANES]));
+                columns.for_each(|column| {
+                    set(column, panels[column / LANES * height + row][column % LANES])
+                });
             }
         };
         let begin = first.max((skip + part.start) * stride);
@@ -186,7 +208,8 @@ impl Orthogonal {
             put(begin / stride - skip, begin % stride, head);
         }
         let first = (begin + lead) / stride;
-        let spans = body.par_chunks_mut(stride as usize).with_min_len((4096 / stride as usize).max(1));
+        let spans =
+            body.par_chunks_mut(stride as usize).with_min_len((4096 / stride as usize).max(1));
         spans.enumerate().for_each(|(i, span)| put(first + i as u64 - skip, 0, span));
     }
 }
@@ -203,8 +226,8 @@ fn inverse_sqrt(s: f32) -> f32 {
     guess * q
 }
 
-/// Of the reflection of the vector with entries `q` and on of `normals`, zeros before: the sign of its column,
-/// what its vector's entries are multiplied by, and what the first one becomes.
+/// Of the reflection of the vector with entries `q` and on of `normals`, zeros before: the sign of
+/// its column, what its vector's entries are multiplied by, and what the first one becomes.
 fn reflection(normals: &[f32], q: usize) -> (f32, f32, f32) {
     let mut sums = [0f32; crate::reduce::LANES];
     for chunk in normals.chunks(4 * sums.len()) {
@@ -247,7 +270,8 @@ fn run_products(vectors: &[Row], panel: &[Row], sums: &mut [Row; BLOCK]) {
 #[inline(always)]
 fn products(vectors: &[Row], panel: &[Row]) -> [Row; BLOCK] {
     let mut parts = [[[0f32; LANES]; BLOCK]; PARTS];
-    let ((v_runs, v_rest), (p_runs, p_rest)) = (vectors.as_chunks::<RUN>(), panel.as_chunks::<RUN>());
+    let ((v_runs, v_rest), (p_runs, p_rest)) =
+        (vectors.as_chunks::<RUN>(), panel.as_chunks::<RUN>());
     for (i, (v, p)) in v_runs.iter().zip(p_runs).enumerate() {
         run_products(v, p, &mut parts[i % PARTS]);
     }
@@ -354,9 +378,15 @@ mod tests {
     /// What this machine's vectors give is what the plain compilation gives.
     #[test]
     fn every_compilation_gives_the_same_bits() {
-        let law = crate::distribution::orthogonal::tests::parameter(333, 90, 1, 1.0).resolve(1, 2).unwrap();
-        let Distribution::Orthogonal { orthogonal, .. } = law.distribution else { panic!("{law:?}") };
-        let blocks: Vec<_> = (0..orthogonal.blocks()).map(|i| orthogonal.block(&law, 0, i).unwrap()).collect();
+        let distribution = crate::distribution::orthogonal::tests::parameter(333, 90, 1, 1.0)
+            .resolve(1, 2)
+            .unwrap();
+        let Distribution::Orthogonal { orthogonal, .. } = distribution.distribution else {
+            panic!("{distribution:?}")
+        };
+        let blocks: Vec<_> = (0..orthogonal.blocks())
+            .map(|i| orthogonal.block(&distribution, 0, i).unwrap())
+            .collect();
         let (mut plain, mut detected) = (vec![[0f32; LANES]; 333], vec![[0f32; LANES]; 333]);
         panel(&blocks, &mut plain);
         vectorized(Panel { blocks: &blocks, rows: &mut detected });

@@ -1,8 +1,11 @@
-//! How words become values, one block at a time and many side by side. Twin: `values` in `shaders/fill.wgsl`.
+//! How words become values, one block at a time and many side by side. Twin: `values` in
+//! `shaders/fill.wgsl`.
 
 use crate::Element;
 use crate::cpu::blocks::{Blocks, PAIRS, word};
-use crate::stream::sample::{Scaling, add_product, normal4, octaves, on_circle, shifted4, uniform1, uniform4};
+use crate::stream::sample::{
+    Scaling, add_product, neg_log2, normal4, on_circle, shifted4, uniform1, uniform4,
+};
 use crate::stream::truncated::{Table, cubic, entry, segment, truncated4};
 
 /// How words become values: the shader's `DISTRIBUTION`.
@@ -10,8 +13,8 @@ pub(super) trait Transform: Copy + Send + Sync {
     /// The values of a block.
     fn values(self, words: [u32; 4]) -> [f32; 4];
 
-    /// The values of pairs of words, side by side. Loops are short, each of them over all pairs, so that what a loop needs
-    /// stays in registers.
+    /// The values of pairs of words, side by side. Loops are short, each of them over all pairs, so
+    /// that what a loop needs stays in registers.
     fn pairs<T: Element>(self, blocks: &Blocks, out: &mut [[T; 2]; PAIRS]);
 }
 
@@ -38,7 +41,7 @@ impl<const SHIFTED: bool> Transform for Normal<SHIFTED> {
     fn pairs<T: Element>(self, blocks: &Blocks, out: &mut [[T; 2]; PAIRS]) {
         let mut squares = [0f32; PAIRS];
         for (square, &first) in squares.iter_mut().zip(blocks.first()) {
-            *square = octaves(word(first));
+            *square = neg_log2(word(first));
         }
         for ((pair, &square), &second) in out.iter_mut().zip(&squares).zip(blocks.second()) {
             let [mut x, mut y] = on_circle(self.0.scale, square, word(second));
@@ -59,7 +62,8 @@ impl Transform for Uniform {
     #[inline(always)]
     fn pairs<T: Element>(self, blocks: &Blocks, out: &mut [[T; 2]; PAIRS]) {
         for ((pair, &first), &second) in out.iter_mut().zip(blocks.first()).zip(blocks.second()) {
-            *pair = [T::round(uniform1(self.0, word(first))), T::round(uniform1(self.0, word(second)))];
+            *pair =
+                [T::round(uniform1(self.0, word(first))), T::round(uniform1(self.0, word(second)))];
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Where identities have their ones: a progression of progressions of element indices. Twin: `shaders/diagonal.wgsl`.
+//! Where identities have their ones: a progression of progressions of element indices. Twin:
+//! `shaders/diagonal.wgsl`.
 
 use crate::initializer::{ONE_EACH, layout_error};
 use crate::{Element, Error, Layout, Result, Shape};
@@ -30,7 +31,11 @@ impl Diagonal {
     pub(crate) fn eye(operation: &'static str, shape: &Shape) -> Result<Self> {
         let elements = shape.elements(operation)?;
         let &[rows, columns] = shape.dims() else {
-            return Err(Error::Dimensions { operation, shape: shape.clone(), expected: "two dimensions" });
+            return Err(Error::Dimensions {
+                operation,
+                shape: shape.clone(),
+                expected: "two dimensions",
+            });
         };
         let (outer, stride) = (Progression { count: 1, stride: elements }, columns as u64 + 1);
         let inner = Progression { count: rows.min(columns) as u64, stride };
@@ -38,14 +43,21 @@ impl Diagonal {
     }
 
     /// Input i to output i of each group, at the middle of the kernel.
-    pub(crate) fn dirac(operation: &'static str, shape: &Shape, layout: &Layout, groups: u32) -> Result<Self> {
+    pub(crate) fn dirac(
+        operation: &'static str,
+        shape: &Shape,
+        layout: &Layout,
+        groups: u32,
+    ) -> Result<Self> {
         let (elements, rank) = (shape.elements(operation)?, shape.dims().len());
         if !(3..=5).contains(&rank) {
             let expected = "three to five dimensions";
             return Err(Error::Dimensions { operation, shape: shape.clone(), expected });
         }
         let axes = layout.axes(rank).filter(|axes| axes.batch.is_empty());
-        let ([input], [output]) = axes.as_ref().map_or((&[][..], &[][..]), |axes| (&axes.input, &axes.output)) else {
+        let ([input], [output]) =
+            axes.as_ref().map_or((&[][..], &[][..]), |axes| (&axes.input, &axes.output))
+        else {
             return Err(layout_error(operation, shape, layout, ONE_EACH));
         };
         let dims: Vec<u64> = shape.dims().iter().map(|&dim| dim as u64).collect();
@@ -53,15 +65,22 @@ impl Diagonal {
         let (outputs, inputs, groups) = (dims[*output], dims[*input], u64::from(groups));
         if !outputs.is_multiple_of(groups) {
             let expected = "a divisor of the outputs, dimension 0 in PyTorch's order";
-            return Err(Error::InvalidOption { operation, option: "groups", value: groups as f64, expected });
+            return Err(Error::InvalidOption {
+                operation,
+                option: "groups",
+                value: groups as f64,
+                expected,
+            });
         }
         let kernel = (0..rank).filter(|axis| axis != input && axis != output);
         let first = kernel.map(|axis| dims[axis] / 2 * stride(axis)).sum();
         let each = outputs / groups;
         let group = Progression { count: groups, stride: each * stride(*output) };
-        let within = Progression { count: inputs.min(each), stride: stride(*output) + stride(*input) };
+        let within =
+            Progression { count: inputs.min(each), stride: stride(*output) + stride(*input) };
         // Where outputs are the last axis a step within a group is longer than all groups.
-        let (mut outer, inner) = if within.stride > group.stride { (within, group) } else { (group, within) };
+        let (mut outer, inner) =
+            if within.stride > group.stride { (within, group) } else { (group, within) };
         if outer.count == 1 {
             outer.stride = elements;
         }
@@ -83,7 +102,9 @@ impl Diagonal {
 
     /// Index of place `n`.
     pub(crate) fn place(&self, n: u64) -> u64 {
-        self.first + n / self.inner.count * self.outer.stride + n % self.inner.count * self.inner.stride
+        self.first
+            + n / self.inner.count * self.outer.stride
+            + n % self.inner.count * self.inner.stride
     }
 
     /// How many places are before element `index`.
@@ -93,7 +114,8 @@ impl Diagonal {
         if whole >= self.outer.count {
             return self.outer.count * self.inner.count;
         }
-        whole * self.inner.count + self.inner.count.min(last % self.outer.stride / self.inner.stride + 1)
+        whole * self.inner.count
+            + self.inner.count.min(last % self.outer.stride / self.inner.stride + 1)
     }
 
     /// How many places are among `len` elements from `first` on.
@@ -130,20 +152,27 @@ mod tests {
             (&[1, 1, 4], 4),
         ] {
             let shape = Shape::from(dims);
-            for layout in [Layout::OutInKernel, Layout::KernelInOut, Layout::InOutKernel, axes.clone()] {
+            for layout in
+                [Layout::OutInKernel, Layout::KernelInOut, Layout::InOutKernel, axes.clone()]
+            {
                 let diagonal = match groups {
                     0 => Diagonal::eye("eye", &shape).unwrap(),
                     groups => {
                         let found = Diagonal::dirac("dirac", &shape, &layout, groups);
                         let output = layout.axes(dims.len()).unwrap().output[0];
-                        assert_eq!(found.is_ok(), dims[output].is_multiple_of(groups as usize), "{dims:?} {layout:?}");
+                        assert_eq!(
+                            found.is_ok(),
+                            dims[output].is_multiple_of(groups as usize),
+                            "{dims:?} {layout:?}"
+                        );
                         let Ok(found) = found else { continue };
                         found
                     }
                 };
                 let is_one = |index: usize| {
                     let mut rest = index;
-                    let mut at: Vec<usize> = dims.iter().rev().map(|dim| (rest % dim, rest /= dim).0).collect();
+                    let mut at: Vec<usize> =
+                        dims.iter().rev().map(|dim| (rest % dim, rest /= dim).0).collect();
                     at.reverse();
                     if groups == 0 {
                         return at[0] == at[1];
@@ -152,13 +181,15 @@ mod tests {
                     let (input, output) = (axes.input[0], axes.output[0]);
                     let each = dims[output] / groups as usize;
                     at[output] % each == at[input]
-                        && (0..dims.len()).all(|a| a == input || a == output || at[a] == dims[a] / 2)
+                        && (0..dims.len())
+                            .all(|a| a == input || a == output || at[a] == dims[a] / 2)
                 };
                 let len: usize = dims.iter().product();
                 for start in 0..len {
                     let mut out = vec![0f32; len - start];
                     diagonal.put(start as u64, 2.0, &mut out);
-                    let expected: Vec<f32> = (start..len).map(|i| if is_one(i) { 2.0 } else { 0.0 }).collect();
+                    let expected: Vec<f32> =
+                        (start..len).map(|i| if is_one(i) { 2.0 } else { 0.0 }).collect();
                     assert_eq!(out, expected, "{dims:?} {layout:?} from {start}");
                     for end in start..len {
                         let ones = (start..end).filter(|&i| is_one(i)).count() as u64;

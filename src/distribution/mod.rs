@@ -1,12 +1,13 @@
-//! What an initializer and a shape resolve to: a distribution with its numbers rounded to f32, checked to need
-//! only normal, finite f32 numbers and to fit the element type. What samples afterwards cannot fail.
+//! What an initializer and a shape resolve to: a distribution with its numbers rounded to f32,
+//! checked to need only normal, finite f32 numbers and to fit the element type. What samples
+//! afterwards cannot fail.
 
 pub(crate) mod cache;
 pub(crate) mod diagonal;
 pub(crate) mod orthogonal;
 pub(crate) mod sparse;
 
-use crate::initializer::Law;
+use crate::initializer::Unrounded;
 use crate::stream::quantile::Truncated;
 use crate::stream::sample::Scaling;
 use crate::{DType, Error, Fill, Result};
@@ -32,16 +33,16 @@ const LARGEST_ORTHOGONAL: f64 = 1.000_01;
 /// In f16 a spread below its smallest normal number would leave few values, or only zero.
 const LEAST_F16: f64 = f64::from_bits((1023 - 14) << 52); // 2^-14
 
-/// A probability law for the elements of a tensor, its numbers as the shaders use them.
+/// A probability distribution for the elements of a tensor, its numbers as the shaders use them.
 ///
 /// Made by [`Initializer::distribution`](crate::Initializer::distribution).
 ///
 /// ```
 /// use gpu_init::{DType, Initializer, Layout};
 ///
-/// let law = Initializer::XAVIER_UNIFORM.distribution(&[2, 4].into(), &Layout::OutInKernel, DType::F32)?;
-/// assert_eq!(law.mean(), 0.0);
-/// assert_eq!(law.bounds(), (-1.0, 1.0)); // sqrt(6 / (2 + 4))
+/// let distribution = Initializer::XAVIER_UNIFORM.distribution(&[2, 4].into(), &Layout::OutInKernel, DType::F32)?;
+/// assert_eq!(distribution.mean(), 0.0);
+/// assert_eq!(distribution.bounds(), (-1.0, 1.0)); // sqrt(6 / (2 + 4))
 /// # Ok::<(), gpu_init::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -63,8 +64,8 @@ pub enum Distribution {
         /// Half the width, above 0.
         bound: f32,
     },
-    /// N(mean, std^2) given that it is within `low` to `high`; the probability beyond the last value on either
-    /// side is 2^-33.
+    /// N(mean, std^2) given that it is within `low` to `high`; the probability beyond the last
+    /// value on either side is 2^-33.
     #[non_exhaustive]
     Truncated {
         /// The mean of the normal before it is truncated.
@@ -117,31 +118,52 @@ pub enum Distribution {
 pub(crate) struct Moments {
     pub(crate) mean: f64,
     pub(crate) std: f64,
-    /// E[(x - mean)^4] / std^4, which the sampling error of a standard deviation depends on; 0 for a constant.
+    /// E[(x - mean)^4] / std^4, which the sampling error of a standard deviation depends on; 0 for
+    /// a constant.
     pub(crate) kurtosis: f64,
 }
 
 impl Distribution {
-    /// A law whose options are those of a valid initializer, its numbers rounded and checked.
-    pub(crate) fn new(operation: &'static str, law: Law, dtype: DType) -> Result<Self> {
-        match law {
-            Law::Normal { mean, std } => Self::normal(operation, mean, std, dtype),
-            Law::Uniform { mean, bound } => Self::uniform(operation, mean, bound, dtype),
-            Law::Truncated { mean, std, low, high } => Self::truncated_normal(operation, mean, std, low, high, dtype),
-            Law::Constant { value } => Self::constant(operation, value, dtype),
-            Law::Diagonal { value, diagonal } => match Self::constant(operation, value, dtype)? {
-                Distribution::Constant { value } if value != 0.0 => Ok(Distribution::Diagonal { value, diagonal }),
-                zeros => Ok(zeros),
-            },
-            Law::Sparse { std, sparse } => match Self::normal(operation, 0.0, std, dtype)? {
-                Distribution::Normal { std, .. } if !sparse.is_empty() => Ok(Distribution::Sparse { std, sparse }),
+    /// A distribution whose options are those of a valid initializer, its numbers rounded and
+    /// checked.
+    pub(crate) fn new(
+        operation: &'static str,
+        distribution: Unrounded,
+        dtype: DType,
+    ) -> Result<Self> {
+        match distribution {
+            Unrounded::Normal { mean, std } => Self::normal(operation, mean, std, dtype),
+            Unrounded::Uniform { mean, bound } => Self::uniform(operation, mean, bound, dtype),
+            Unrounded::Truncated { mean, std, low, high } => {
+                Self::truncated_normal(operation, mean, std, low, high, dtype)
+            }
+            Unrounded::Constant { value } => Self::constant(operation, value, dtype),
+            Unrounded::Diagonal { value, diagonal } => {
+                match Self::constant(operation, value, dtype)? {
+                    Distribution::Constant { value } if value != 0.0 => {
+                        Ok(Distribution::Diagonal { value, diagonal })
+                    }
+                    zeros => Ok(zeros),
+                }
+            }
+            Unrounded::Sparse { std, sparse } => match Self::normal(operation, 0.0, std, dtype)? {
+                Distribution::Normal { std, .. } if !sparse.is_empty() => {
+                    Ok(Distribution::Sparse { std, sparse })
+                }
                 _ => Self::constant(operation, 0.0, dtype),
             },
-            Law::Orthogonal { gain, orthogonal } => Self::orthogonal(operation, gain, orthogonal, dtype),
+            Unrounded::Orthogonal { gain, orthogonal } => {
+                Self::orthogonal(operation, gain, orthogonal, dtype)
+            }
         }
     }
 
-    pub(crate) fn normal(operation: &'static str, mean: f64, std: f64, dtype: DType) -> Result<Self> {
+    pub(crate) fn normal(
+        operation: &'static str,
+        mean: f64,
+        std: f64,
+        dtype: DType,
+    ) -> Result<Self> {
         if std == 0.0 {
             return Self::constant(operation, mean, dtype);
         }
@@ -151,7 +173,12 @@ impl Distribution {
         Ok(Distribution::Normal { mean, std: std as f32 })
     }
 
-    pub(crate) fn uniform(operation: &'static str, mean: f64, bound: f64, dtype: DType) -> Result<Self> {
+    pub(crate) fn uniform(
+        operation: &'static str,
+        mean: f64,
+        bound: f64,
+        dtype: DType,
+    ) -> Result<Self> {
         if bound == 0.0 {
             return Self::constant(operation, mean, dtype);
         }
@@ -176,13 +203,13 @@ impl Distribution {
             // Bounds in sigma that rounding made one.
             return Err(Error::NoValueBetween { operation, low, high, dtype });
         }
-        let law = Truncated { mean, std, low, high };
-        let (lowest, highest) = law.bounds();
+        let distribution = Truncated { mean, std, low, high };
+        let (lowest, highest) = distribution.bounds();
         in_range(operation, lowest.abs().max(highest.abs()), dtype)?;
         if f64::from(least_from(low.next_up(), dtype)) >= high {
             return Err(Error::NoValueBetween { operation, low, high, dtype });
         }
-        let [_, spread, _] = cache::moments(law);
+        let [_, spread, _] = cache::moments(distribution);
         at_least(operation, "std within the bounds", spread, LEAST_TRUNCATED, dtype)?;
         let (least, largest) = (least_from(low, dtype), 0.0 - least_from(-high, dtype));
         Ok(Distribution::Truncated { mean, std, low, high, least, largest })
@@ -198,7 +225,12 @@ impl Distribution {
         Ok(Distribution::Constant { value: value as f32 })
     }
 
-    fn orthogonal(operation: &'static str, gain: f64, orthogonal: Orthogonal, dtype: DType) -> Result<Self> {
+    fn orthogonal(
+        operation: &'static str,
+        gain: f64,
+        orthogonal: Orthogonal,
+        dtype: DType,
+    ) -> Result<Self> {
         if gain == 0.0 {
             return Self::constant(operation, 0.0, dtype);
         }
@@ -241,7 +273,9 @@ impl Distribution {
     fn moments(&self, part: f64) -> Moments {
         let (mean, std, kurtosis) = match *self {
             Distribution::Normal { mean, std } => (mean.into(), std.into(), 3.0),
-            Distribution::Uniform { mean, bound } => (mean.into(), f64::from(bound) / 3f64.sqrt(), 1.8),
+            Distribution::Uniform { mean, bound } => {
+                (mean.into(), f64::from(bound) / 3f64.sqrt(), 1.8)
+            }
             Distribution::Truncated { mean, std, low, high, .. } => {
                 let [mean, std, kurtosis] = cache::moments(Truncated { mean, std, low, high });
                 (mean, std, kurtosis)
@@ -272,7 +306,8 @@ impl Distribution {
             Distribution::Uniform { bound, .. } => bound.into(),
             Distribution::Truncated { mean, std, low, high, least, largest } => {
                 let (lowest, highest) = Truncated { mean, std, low, high }.bounds();
-                // In a tail so far out that it is within a step of the type, all of it becomes the value at the bound.
+                // In a tail so far out that it is within a step of the type, all of it becomes the
+                // value at the bound.
                 let kept = |value: f64| value.clamp(least.into(), largest.into());
                 return (kept(lowest), kept(highest));
             }
@@ -290,14 +325,16 @@ impl Distribution {
     /// What every element is first, of which other values then take the place of some.
     pub(crate) fn base(&self) -> Distribution {
         match *self {
-            Distribution::Diagonal { .. } | Distribution::Orthogonal { .. } => Distribution::Constant { value: 0.0 },
+            Distribution::Diagonal { .. } | Distribution::Orthogonal { .. } => {
+                Distribution::Constant { value: 0.0 }
+            }
             Distribution::Sparse { std, .. } => Distribution::Normal { mean: 0.0, std },
             all => all,
         }
     }
 
-    /// What the shader multiplies by and adds; a truncated normal has it all in its table, and what takes the place
-    /// of other values has none.
+    /// What the shader multiplies by and adds; a truncated normal has it all in its table, and what
+    /// takes the place of other values has none.
     pub(crate) fn scaling(&self) -> Scaling {
         match *self {
             Distribution::Normal { mean, std } => Scaling::normal(mean, std),
@@ -321,7 +358,8 @@ impl Distribution {
 }
 
 impl Fill {
-    /// The sum over all runs of what `count` says of a first index and a length, but for rows that are zero.
+    /// The sum over all runs of what `count` says of a first index and a length, but for rows that
+    /// are zero.
     fn count(&self, count: impl Fn(u64, u64) -> u64) -> u64 {
         let [low, high] = self.zeros.unwrap_or_default();
         self.elements().sum_runs(|first, len| {
@@ -348,13 +386,14 @@ impl Fill {
         if self.zeros.is_none() {
             return all;
         }
-        // The law with probability q, else 0; a law of one value has no kurtosis of its own.
+        // The distribution with probability q, else 0; a distribution of one value has no kurtosis
+        // of its own.
         let q = kept as f64 / self.len as f64;
         let Moments { mean, std, kurtosis } = all;
         let (variance, d) = (std * std, mean * (1.0 - q));
         let joint = q * (variance + d * d) + (1.0 - q) * (q * mean).powi(2);
-        let fourth =
-            q * (kurtosis * variance * variance + 6.0 * variance * d * d + d.powi(4)) + (1.0 - q) * (q * mean).powi(4);
+        let fourth = q * (kurtosis * variance * variance + 6.0 * variance * d * d + d.powi(4))
+            + (1.0 - q) * (q * mean).powi(4);
         let kurtosis = if joint > 0.0 { (fourth / joint / joint).max(1.0) } else { 3.0 };
         Moments { mean: q * mean, std: joint.sqrt(), kurtosis }
     }
@@ -363,20 +402,40 @@ impl Fill {
 /// Rounded to f32; -0 becomes +0, so that a constant is one zero everywhere.
 fn checked_mean(operation: &'static str, mean: f64, dtype: DType) -> Result<f32> {
     if mean != 0.0 && mean.abs() < LEAST_MEAN {
-        return Err(Error::Subnormal { operation, option: "mean", value: mean, least: LEAST_MEAN, dtype });
+        return Err(Error::Subnormal {
+            operation,
+            option: "mean",
+            value: mean,
+            least: LEAST_MEAN,
+            dtype,
+        });
     }
     in_range(operation, mean.abs(), dtype)?;
     Ok(mean as f32 + 0.0)
 }
 
-fn at_least(operation: &'static str, option: &'static str, value: f64, least: f64, dtype: DType) -> Result<()> {
+fn at_least(
+    operation: &'static str,
+    option: &'static str,
+    value: f64,
+    least: f64,
+    dtype: DType,
+) -> Result<()> {
     let least = if dtype == DType::F16 { LEAST_F16 } else { least };
-    if value < least { Err(Error::Subnormal { operation, option, value, least, dtype }) } else { Ok(()) }
+    if value < least {
+        Err(Error::Subnormal { operation, option, value, least, dtype })
+    } else {
+        Ok(())
+    }
 }
 
 fn in_range(operation: &'static str, largest: f64, dtype: DType) -> Result<()> {
     let limit = dtype.max();
-    if largest <= limit { Ok(()) } else { Err(Error::Overflow { operation, largest, limit, dtype }) }
+    if largest <= limit {
+        Ok(())
+    } else {
+        Err(Error::Overflow { operation, largest, limit, dtype })
+    }
 }
 
 /// The least value of the element type that is not below `bound`; no subnormal f32.
@@ -387,7 +446,8 @@ fn least_from(bound: f64, dtype: DType) -> f32 {
         DType::BF16 => (8, f64::from(f32::MIN_POSITIVE)),
     };
     let bound = bound.max(-dtype.max());
-    // The step of the type at the bound: the power of two not above it, or that of the subnormal numbers.
+    // The step of the type at the bound: the power of two not above it, or that of the subnormal
+    // numbers.
     let octave = f64::from_bits(bound.abs().max(least).to_bits() & 0x7ff << 52);
     let step = octave * f64::from_bits((1024 - digits) << 52);
     let value = (bound / step).ceil() * step;

@@ -1,9 +1,10 @@
 //! Which elements of a column are zero: as many as asked for, each choice of them as likely. Twin:
 //! `shaders/sparse.wgsl`.
 //!
-//! Selection sampling (Fan, Muller and Rezucha 1962): row after row, an element is zero with the probability of
-//! zeros left over rows left, decided by `mulhi(word, rows left) < zeros left`. The words are a column's own, from
-//! counters that no element has, so any part of the tensor can be made by itself; it costs the rows before it too.
+//! Selection sampling (Fan, Muller and Rezucha 1962): row after row, an element is zero with the
+//! probability of zeros left over rows left, decided by `mulhi(word, rows left) < zeros left`. The
+//! words are a column's own, from counters that no element has, so any part of the tensor can be
+//! made by itself; it costs the rows before it too.
 
 use rayon::prelude::*;
 
@@ -30,7 +31,11 @@ impl Sparse {
     pub(crate) fn new(operation: &'static str, shape: &Shape, sparsity: f64) -> Result<Self> {
         shape.elements(operation)?;
         let &[rows, columns] = shape.dims() else {
-            return Err(Error::Dimensions { operation, shape: shape.clone(), expected: "two dimensions" });
+            return Err(Error::Dimensions {
+                operation,
+                shape: shape.clone(),
+                expected: "two dimensions",
+            });
         };
         // Places within a column or a row are added in 32 bits.
         if rows >= 1 << 31 || columns >= 1 << 31 {
@@ -61,10 +66,17 @@ impl Sparse {
         let columns = u64::from(self.columns);
         let (first_row, end_row) = (fill.first / columns, fill.index(fill.len - 1) / columns + 1);
         let rows = (end_row - first_row) as usize;
-        let mut masks: Vec<u16> = zeroed(fill.operation, rows as u64 * columns.div_ceil(LANES as u64))?;
+        let mut masks: Vec<u16> =
+            zeroed(fill.operation, rows as u64 * columns.div_ceil(LANES as u64))?;
         masks.par_chunks_mut(rows).enumerate().for_each(|(group, masks)| {
             let first_column = (group * LANES) as u32;
-            vectorized(Selection { sparse: *self, fill, first_column, first_row: first_row as u32, masks });
+            vectorized(Selection {
+                sparse: *self,
+                fill,
+                first_column,
+                first_row: first_row as u32,
+                masks,
+            });
         });
         fill.elements().for_each_run(out, |first, run| {
             let row_end = (columns - first % columns) as usize;
@@ -79,7 +91,9 @@ impl Sparse {
             };
             let row = first / columns;
             clear(row, first % columns, head);
-            let parts = body.par_chunks_mut(columns as usize).with_min_len((4096 / columns as usize).max(1));
+            let parts = body
+                .par_chunks_mut(columns as usize)
+                .with_min_len((4096 / columns as usize).max(1));
             parts.enumerate().for_each(|(i, part)| clear(row + 1 + i as u64, 0, part));
         });
         Ok(())
@@ -111,7 +125,8 @@ impl Vectorize for Selection<'_> {
         for quad in 0..end_row.div_ceil(4) {
             let mut columns = [[0u32; LANES]; 4];
             for lane in 0..LANES {
-                let words = selection_words(self.sparse, self.fill, self.first_column + lane as u32, quad);
+                let words =
+                    selection_words(self.sparse, self.fill, self.first_column + lane as u32, quad);
                 for (column, word) in columns.iter_mut().zip(words) {
                     column[lane] = word;
                 }
@@ -120,7 +135,8 @@ impl Vectorize for Selection<'_> {
                 let left = self.sparse.rows - row;
                 let mut mask = 0u16;
                 for lane in 0..LANES {
-                    let zero = ((u64::from(words[lane]) * u64::from(left)) >> 32) < u64::from(zeros[lane]);
+                    let zero =
+                        ((u64::from(words[lane]) * u64::from(left)) >> 32) < u64::from(zeros[lane]);
                     zeros[lane] -= u32::from(zero);
                     mask |= u16::from(zero) << lane;
                 }

@@ -11,7 +11,8 @@ fn backends() -> wgpu::Backends {
 fn instance() -> wgpu::Instance {
     let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle_from_env();
     descriptor.backends = backends();
-    // Its buffers of indirect arguments limit every buffer to 4 GiB, and there are no indirect calls here.
+    // Its buffers of indirect arguments limit every buffer to 4 GiB, and there are no indirect
+    // calls here.
     descriptor.flags.remove(wgpu::InstanceFlags::VALIDATION_INDIRECT_CALL);
     wgpu::Instance::new(descriptor)
 }
@@ -27,8 +28,9 @@ pub async fn adapters() -> Vec<wgpu::Adapter> {
     instance().enumerate_adapters(backends()).await
 }
 
-/// The one that [`Device::new`](crate::Device::new) takes: a discrete GPU before an integrated one, before a
-/// virtual one, before one of an unknown kind, before a software driver; the first among equals.
+/// The one that [`Device::new`](crate::Device::new) takes: a discrete GPU before an integrated one,
+/// before a virtual one, before one of an unknown kind, before a software driver; the first among
+/// equals.
 ///
 /// ```no_run
 /// let adapters = pollster::block_on(gpu_init::adapters());
@@ -46,16 +48,24 @@ pub fn best_adapter(adapters: &[wgpu::Adapter]) -> Option<usize> {
 }
 
 /// A device on the adapter asked for, with all the limits that the adapter has.
-pub(super) async fn request(operation: &'static str, options: &DeviceOptions) -> Result<(wgpu::Device, wgpu::Queue)> {
+pub(super) async fn request(
+    operation: &'static str,
+    options: &DeviceOptions,
+) -> Result<(wgpu::Device, wgpu::Queue)> {
     let adapters = adapters().await;
     let count = adapters.len();
-    let is_wanted = |&i: &usize| !options.hardware_only || adapters[i].get_info().device_type != wgpu::DeviceType::Cpu;
+    let is_wanted = |&i: &usize| {
+        !options.hardware_only || adapters[i].get_info().device_type != wgpu::DeviceType::Cpu
+    };
     let index = match options.adapter {
-        Some(index) if count > 0 && index >= count => return Err(Error::NoSuchAdapter { operation, index, count }),
+        Some(index) if count > 0 && index >= count => {
+            return Err(Error::NoSuchAdapter { operation, index, count });
+        }
         Some(index) if count > 0 => index,
-        _ => best_adapter(&adapters)
-            .filter(is_wanted)
-            .ok_or_else(|| Error::NoAdapter { operation, backends: format!("asked {:?}", backends()) })?,
+        _ => best_adapter(&adapters).filter(is_wanted).ok_or_else(|| Error::NoAdapter {
+            operation,
+            backends: format!("asked {:?}", backends()),
+        })?,
     };
     let adapter = &adapters[index];
     let descriptor = wgpu::DeviceDescriptor {

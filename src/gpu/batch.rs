@@ -1,5 +1,6 @@
-//! Many small tensors at once: they share buffers, and one dispatch fills all of a kind. A tensor by itself costs a
-//! buffer, a bind group and a dispatch: about 50 us on llvmpipe, where this is about 1.
+//! Many small tensors at once: they share buffers, and one dispatch fills all of a kind. A tensor
+//! by itself costs a buffer, a bind group and a dispatch: about 50 us on llvmpipe, where this is
+//! about 1.
 
 use std::collections::HashMap;
 
@@ -17,7 +18,8 @@ use crate::{DType, Fill, Result};
 pub(super) const SMALL: u64 = 1 << 20;
 /// Most bytes of a shared buffer: they stay allocated as long as one of its tensors does.
 pub(super) const SHARED: u64 = 16 << 20;
-/// A tensor's place in a shared buffer is a multiple of it, or of what the device asks for: it can be bound by itself.
+/// A tensor's place in a shared buffer is a multiple of it, or of what the device asks for: it can
+/// be bound by itself.
 const STRIDE: u64 = 256;
 
 /// Invocations of a part's workgroup.
@@ -28,7 +30,8 @@ pub(super) const PART_LANES: u32 = 64;
 pub(super) struct Place {
     pub(super) buffer: wgpu::Buffer,
     pub(super) offset: u64,
-    /// Bytes up to the next tensor of a shared buffer, or its end; `None` if the buffer is the tensor's own.
+    /// Bytes up to the next tensor of a shared buffer, or its end; `None` if the buffer is the
+    /// tensor's own.
     pub(super) room: Option<u64>,
 }
 
@@ -57,13 +60,18 @@ fn kind(fill: &Fill) -> Kind {
 
 /// Whether a fill is one that `fill_many` can do, and small.
 fn is_small(fill: &Fill) -> bool {
-    let plain = fill.distribution.base() == fill.distribution && fill.runs.is_none() && fill.zeros.is_none();
+    let plain = fill.distribution.base() == fill.distribution
+        && fill.runs.is_none()
+        && fill.zeros.is_none();
     let same_high = fill.first % SAME_HIGH + fill.len <= SAME_HIGH;
     plain && same_high && fill.first.is_multiple_of(4) && fill.bytes() <= SMALL
 }
 
 /// Memory for fills: small ones of the same usages share buffers.
-pub(super) fn allocate(context: &Context, fills: &[(Fill, wgpu::BufferUsages)]) -> Result<Vec<Place>> {
+pub(super) fn allocate(
+    context: &Context,
+    fills: &[(Fill, wgpu::BufferUsages)],
+) -> Result<Vec<Place>> {
     let mut small: HashMap<wgpu::BufferUsages, Vec<usize>> = HashMap::new();
     for (i, (fill, usages)) in fills.iter().enumerate() {
         if is_small(fill) {
@@ -103,7 +111,8 @@ pub(super) fn share<'a>(
         let room = fill.bytes().next_multiple_of(stride);
         rooms.push((end, room));
         end += room;
-        let is_full = fills.peek().is_none_or(|next| end + next.bytes().next_multiple_of(stride) > most);
+        let is_full =
+            fills.peek().is_none_or(|next| end + next.bytes().next_multiple_of(stride) > most);
         if is_full {
             let buffer = vulkan::unwritten(context, fill.operation, end, usages)?;
             let place = |(offset, room)| Place { buffer: buffer.clone(), offset, room: Some(room) };
@@ -115,21 +124,39 @@ pub(super) fn share<'a>(
 }
 
 impl Device {
-    /// Records the fills of tensors in shared buffers, each with the room it has: a dispatch for each kind in each buffer.
-    pub(super) fn record_shared(&self, tensors: &[(&Tensor, u64)], recorder: &mut Recorder) -> Result<()> {
+    /// Records the fills of tensors in shared buffers, each with the room it has: a dispatch for
+    /// each kind in each buffer.
+    pub(super) fn record_shared(
+        &self,
+        tensors: &[(&Tensor, u64)],
+        recorder: &mut Recorder,
+    ) -> Result<()> {
         let Inner { context, kernels, .. } = &*self.inner;
         let limits = WindowLimits::of(&context.device.limits());
         let Some((first, _)) = tensors.first() else { return Ok(()) };
         let operation = first.fill.operation;
-        let tables = Tables::new(context, kernels, operation, tensors.iter().map(|(tensor, _)| &tensor.fill))?;
+        let tables = Tables::new(
+            context,
+            kernels,
+            operation,
+            tensors.iter().map(|(tensor, _)| &tensor.fill),
+        )?;
         let mut batches: Vec<Batch> = Vec::new();
         for &(Tensor { fill, buffer, offset, .. }, room) in tensors {
-            let (kind, (table, start)) = (kind(fill), tables.window(&fill.distribution, limits.binding));
+            let (kind, (table, start)) =
+                (kind(fill), tables.window(&fill.distribution, limits.binding));
             // From the last one on, for those in one buffer follow one another.
-            let is_its =
-                |batch: &Batch| (batch.kind, batch.table.offset) == (kind, table.offset) && batch.buffer == *buffer;
+            let is_its = |batch: &Batch| {
+                (batch.kind, batch.table.offset) == (kind, table.offset) && batch.buffer == *buffer
+            };
             let number = batches.iter().rposition(is_its).unwrap_or_else(|| {
-                batches.push(Batch { kind, buffer: buffer.clone(), table, parts: Vec::new(), elements: 0 });
+                batches.push(Batch {
+                    kind,
+                    buffer: buffer.clone(),
+                    table,
+                    parts: Vec::new(),
+                    elements: 0,
+                });
                 batches.len() - 1
             });
             let batch = &mut batches[number];
@@ -138,7 +165,11 @@ impl Device {
         }
         for Batch { kind: (dtype, transform, seed), buffer, table, parts, elements } in batches {
             let count = parts.len() as u32;
-            let contents = context.buffer_with(operation, bytemuck::cast_slice(&parts), wgpu::BufferUsages::STORAGE)?;
+            let contents = context.buffer_with(
+                operation,
+                bytemuck::cast_slice(&parts),
+                wgpu::BufferUsages::STORAGE,
+            )?;
             let dispatch = Dispatch {
                 kernel: Kernel::FillMany(dtype, transform),
                 params: Params::new(&FillParams {
@@ -168,16 +199,17 @@ struct Batch {
 
 /// A tensor at `offset`, one part after the other, up to the end of its room.
 fn parts(fill: &Fill, offset: u64, room: u64, table: u32) -> impl Iterator<Item = Part> {
-    let (law, per_entry, entries) = (fill.distribution, ENTRY / fill.dtype.size(), room / ENTRY);
-    let [low, high] = law.kept_within();
+    let (distribution, per_entry, entries) =
+        (fill.distribution, ENTRY / fill.dtype.size(), room / ENTRY);
+    let [low, high] = distribution.kept_within();
     let whole = Part {
         stream: words(fill.stream),
         first: [0; 2],
         begin: 0,
         entries: 0,
         count: 0,
-        scale: law.scaling().scale,
-        shift: law.scaling().shift,
+        scale: distribution.scaling().scale,
+        shift: distribution.scaling().shift,
         low,
         high,
         table,

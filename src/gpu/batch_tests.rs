@@ -1,20 +1,22 @@
-//! Small tensors in shared buffers: the bits of the CPU at places that can be bound, and zeros between them.
+//! Small tensors in shared buffers: the bits of the CPU at places that can be bound, and zeros
+//! between them.
 
 use crate::gpu::batch::*;
 use crate::gpu::tests::{options, raw_device, raw_device_with};
-use crate::gpu::{Multiply, readback};
-use crate::{Cpu, DeviceOptions, Error, Initializer, Parameter};
+use crate::gpu::{WideMul, readback};
+use crate::{Cpu, DeviceOptions, Error, Initializer, TensorSpec};
 
 /// All bytes of a buffer.
 fn bytes(device: &Device, buffer: &wgpu::Buffer) -> Vec<u8> {
     let mut bytes = vec![0; buffer.size() as usize];
-    pollster::block_on(readback::read(&device.inner.context, "test", buffer, 0, &mut bytes)).unwrap();
+    pollster::block_on(readback::read(&device.inner.context, "test", buffer, 0, &mut bytes))
+        .unwrap();
     bytes
 }
 
 /// Has the device's memory hold something before it is given out again.
 fn soil(device: &Device) {
-    let ones = Parameter::new([4 << 20], Initializer::Constant { val: -1.5 });
+    let ones = TensorSpec::new([4 << 20], Initializer::Constant { val: -1.5 });
     let tensors: Vec<_> = (0..3).map(|_| device.fill(&ones).unwrap()).collect();
     drop(tensors);
     device.wait().unwrap();
@@ -25,9 +27,9 @@ fn device(device: wgpu::Device, queue: wgpu::Queue, options: &DeviceOptions) -> 
     pollster::block_on(Device::from_wgpu_async(device, queue, &options)).unwrap()
 }
 
-/// Tensors of every dtype and law, of sizes around those of entries and parts, whole and in part, with large ones, slices,
-/// matrices and buffers of other usages among them.
-fn mixture() -> Vec<Parameter> {
+/// Tensors of every dtype and distribution, of sizes around those of entries and parts, whole and
+/// in part, with large ones, slices, matrices and buffers of other usages among them.
+fn mixture() -> Vec<TensorSpec> {
     let initializers = [
         Initializer::Normal { mean: 0.5, std: 0.02 },
         Initializer::Normal { mean: 0.0, std: 0.02 },
@@ -36,25 +38,35 @@ fn mixture() -> Vec<Parameter> {
         Initializer::TruncatedNormal { mean: 0.0, std: 1.0, a: -2.0, b: 2.0 },
         Initializer::TruncatedNormal { mean: 0.1, std: 0.02, a: 0.2, b: 0.22 },
     ];
-    let sizes = [1, 2, 3, 4, 5, 7, 8, 9, 31, 64, 127, 128, 129, 511, 1023, 1024, 1025, 2047, 2049, 5000];
+    let sizes =
+        [1, 2, 3, 4, 5, 7, 8, 9, 31, 64, 127, 128, 129, 511, 1023, 1024, 1025, 2047, 2049, 5000];
     let mut all: Vec<_> = sizes
         .iter()
         .flat_map(|&size| initializers.map(|initializer| (size, initializer)))
-        .flat_map(|(size, initializer)| DType::ALL.map(|dtype| Parameter::new([size], initializer).dtype(dtype)))
+        .flat_map(|(size, initializer)| {
+            DType::ALL.map(|dtype| TensorSpec::new([size], initializer).dtype(dtype))
+        })
         .collect();
-    all.extend([5, 3000].map(|size| Parameter::new([size], initializers[1]).seed(7)));
-    let long = Parameter::new([1 << 20, 1 << 20], initializers[0]);
+    all.extend([5, 3000].map(|size| TensorSpec::new([size], initializers[1]).seed(7)));
+    let long = TensorSpec::new([1 << 20, 1 << 20], initializers[0]);
     all.push(long.clone().elements((1 << 34) - 8..(1 << 34) + 9).dtype(DType::BF16));
     all.push(long.clone().elements((1 << 34) - 7..(1 << 34) + 9));
     all.push(long.clone().elements((1 << 34) - 20..1 << 34).dtype(DType::F16));
     all.push(long.clone().elements(1 << 34..(1 << 34) + 20));
     all.push(long.clone().slice(1, 3..5).slice(0, 2..9));
     all.push(long.elements(0..300_000).zero_rows(0..1));
-    all.push(Parameter::new([20, 30], Initializer::Orthogonal { gain: 1.0 }));
-    all.push(Parameter::new([20, 30], Initializer::Sparse { sparsity: 0.5, std: 1.0 }).dtype(DType::F16));
-    all.push(Parameter::new([600, 601], initializers[2]).dtype(DType::BF16));
-    all.push(Parameter::new([777, 999], initializers[4]));
-    all.extend([3, 300].map(|size| Parameter::new([size], initializers[0]).usages(wgpu::BufferUsages::VERTEX)));
+    all.push(TensorSpec::new([20, 30], Initializer::Orthogonal { gain: 1.0 }));
+    all.push(
+        TensorSpec::new([20, 30], Initializer::Sparse { sparsity: 0.5, std: 1.0 })
+            .dtype(DType::F16),
+    );
+    all.push(TensorSpec::new([600, 601], initializers[2]).dtype(DType::BF16));
+    all.push(TensorSpec::new([777, 999], initializers[4]));
+    all.extend(
+        [3, 300].map(|size| {
+            TensorSpec::new([size], initializers[0]).usages(wgpu::BufferUsages::VERTEX)
+        }),
+    );
     all
 }
 
@@ -64,13 +76,18 @@ fn check(device: &Device) {
     let device = device.clone().with_seed(42);
     let tensors = device.fill_all(&parameters).unwrap();
     let references: Vec<_> = tensors.iter().collect();
-    let (fingerprints, stats) = (device.fingerprints(&references).unwrap(), device.stats(&references).unwrap());
+    let (fingerprints, stats) =
+        (device.fingerprints(&references).unwrap(), device.stats(&references).unwrap());
     let alignment = u64::from(device.wgpu_device().limits().min_storage_buffer_offset_alignment);
     let mut expected: Vec<(&wgpu::Buffer, Vec<u8>)> = Vec::new();
     for (i, (tensor, parameter)) in tensors.iter().zip(&parameters).enumerate() {
         let on_host = cpu.fill(parameter).unwrap();
         assert_eq!(tensor.read().unwrap(), on_host, "{parameter:?}");
-        assert_eq!((fingerprints[i], &stats[i]), (on_host.fingerprint(), &on_host.stats()), "{parameter:?}");
+        assert_eq!(
+            (fingerprints[i], &stats[i]),
+            (on_host.fingerprint(), &on_host.stats()),
+            "{parameter:?}"
+        );
         assert!(tensor.offset() % 256 == 0 && tensor.offset() % alignment == 0);
         assert_eq!(tensor.binding().offset, tensor.offset());
         let buffer = tensor.buffer();
@@ -82,7 +99,12 @@ fn check(device: &Device) {
         assert!(place.iter().all(|&byte| byte == 0), "{parameter:?} overlaps another");
         place.copy_from_slice(on_host.as_bytes());
     }
-    assert!(expected.len() < 12 && tensors.len() > 300, "{} tensors in {} buffers", tensors.len(), expected.len());
+    assert!(
+        expected.len() < 12 && tensors.len() > 300,
+        "{} tensors in {} buffers",
+        tensors.len(),
+        expected.len()
+    );
     for (buffer, expected) in expected {
         assert!(bytes(&device, buffer) == expected, "bytes between tensors are zero");
     }
@@ -96,7 +118,8 @@ fn shared_buffers_have_the_bits_of_the_cpu_and_zeros_between() {
     }
 }
 
-/// Small bindings, so that shared buffers and tables of laws are cut, and workgroups in two dimensions.
+/// Small bindings, so that shared buffers and tables of distributions are cut, and workgroups in
+/// two dimensions.
 #[test]
 fn narrow_limits_make_no_difference() {
     let narrow = raw_device_with(|limits| {
@@ -104,18 +127,35 @@ fn narrow_limits_make_no_difference() {
         limits.max_compute_workgroups_per_dimension = 64;
     });
     let Some((wgpu_device, queue)) = narrow else { return };
-    let device = device(wgpu_device, queue, &DeviceOptions { multiply: Some(Multiply::Limbs), ..Default::default() });
+    let device = device(
+        wgpu_device,
+        queue,
+        &DeviceOptions { multiply: Some(WideMul::Limbs), ..Default::default() },
+    );
     check(&device);
-    let law = |i: usize| Initializer::TruncatedNormal { mean: 0.0, std: 1.0, a: -1.0, b: 1.0 + i as f64 / 64.0 };
-    let mut laws: Vec<_> = (0..300).map(|i| Parameter::new([5], law(i)).stream(i as u64)).collect();
-    laws.extend([vec![3, 3], vec![600, 601]].map(|shape| Parameter::xavier_normal(shape).stream(0)));
-    laws.push(Parameter::xavier_normal([3, 3]).stream(1));
-    for (tensor, parameter) in device.fill_all(&laws).unwrap().iter().zip(&laws) {
-        assert_eq!(tensor.read().unwrap(), Cpu::with_seed(42).fill(parameter).unwrap(), "{parameter:?}");
+    let distribution = |i: usize| Initializer::TruncatedNormal {
+        mean: 0.0,
+        std: 1.0,
+        a: -1.0,
+        b: 1.0 + i as f64 / 64.0,
+    };
+    let mut distributions: Vec<_> =
+        (0..300).map(|i| TensorSpec::new([5], distribution(i)).stream(i as u64)).collect();
+    distributions.extend(
+        [vec![3, 3], vec![600, 601]].map(|shape| TensorSpec::xavier_normal(shape).stream(0)),
+    );
+    distributions.push(TensorSpec::xavier_normal([3, 3]).stream(1));
+    for (tensor, parameter) in device.fill_all(&distributions).unwrap().iter().zip(&distributions) {
+        assert_eq!(
+            tensor.read().unwrap(),
+            Cpu::with_seed(42).fill(parameter).unwrap(),
+            "{parameter:?}"
+        );
     }
 }
 
-/// A new buffer is not zeroed first, so what is not an element must be written: also where a word is half an element's.
+/// A new buffer is not zeroed first, so what is not an element must be written: also where a word
+/// is half an element's.
 #[test]
 fn a_new_buffer_has_its_tensor_and_zeros() {
     let Some((wgpu_device, queue)) = raw_device() else { return };
@@ -123,13 +163,20 @@ fn a_new_buffer_has_its_tensor_and_zeros() {
     soil(&device);
     for len in [1, 2, 3, 5, 7, 9, 1001] {
         for dtype in DType::ALL {
-            let whole = Parameter::xavier_normal([1001, 3]).dtype(dtype).name("w");
-            for parameter in [whole.clone().elements(0..len), whole.clone().elements(1..1 + len), whole.slice(1, 1..2)]
-            {
+            let whole = TensorSpec::xavier_normal([1001, 3]).dtype(dtype).name("w");
+            for parameter in [
+                whole.clone().elements(0..len),
+                whole.clone().elements(1..1 + len),
+                whole.slice(1, 1..2),
+            ] {
                 let tensor = device.fill(&parameter).unwrap();
                 let mut expected = Cpu::new().fill(&parameter).unwrap().as_bytes().to_vec();
                 expected.resize(expected.len().next_multiple_of(16), 0);
-                assert_eq!((tensor.offset(), bytes(&device, tensor.buffer())), (0, expected), "{parameter:?}");
+                assert_eq!(
+                    (tensor.offset(), bytes(&device, tensor.buffer())),
+                    (0, expected),
+                    "{parameter:?}"
+                );
             }
         }
     }
@@ -141,7 +188,8 @@ fn many_can_be_followed_and_broken_off() {
     use std::ops::ControlFlow;
     let Some((wgpu_device, queue)) = raw_device() else { return };
     let device = Device::from_wgpu(wgpu_device, queue).unwrap();
-    let parameters: Vec<_> = (0..500).map(|i| Parameter::xavier_normal([64, 64]).stream(i)).collect();
+    let parameters: Vec<_> =
+        (0..500).map(|i| TensorSpec::xavier_normal([64, 64]).stream(i)).collect();
     let mut heard = Vec::new();
     let mut listen = |done, total| {
         heard.push((done, total));

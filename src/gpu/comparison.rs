@@ -8,10 +8,12 @@ use crate::gpu::kernels::{Kernels, Sources};
 use crate::gpu::probe::{Group, Trusted};
 
 impl Device {
-    /// This device with another text of the fill shader. Nothing checks what it fills with: for `gpu-init bench` alone.
+    /// This device with another text of the fill shader. Nothing checks what it fills with: for
+    /// `gpu-init bench` alone.
     ///
     /// # Errors
-    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory), [`Error::DeviceLost`](crate::Error::DeviceLost).
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory),
+    /// [`Error::DeviceLost`](crate::Error::DeviceLost).
     #[doc(hidden)]
     pub fn with_fill_shader(&self, wgsl: String) -> Result<Self> {
         let (Inner { context, multiply, .. }, mul_add) = (&*self.inner, self.mul_add());

@@ -21,7 +21,11 @@ impl Context {
         let info = device.adapter_info();
         let (backend, kind) = (info.backend, info.device_type);
         let driver = [info.driver, info.driver_info].join(" ");
-        let adapter = if driver.trim().is_empty() { info.name } else { format!("{} ({})", info.name, driver.trim()) };
+        let adapter = if driver.trim().is_empty() {
+            info.name
+        } else {
+            format!("{} ({})", info.name, driver.trim())
+        };
         Context { device, queue, adapter, backend, kind }
     }
 
@@ -34,9 +38,9 @@ impl Context {
         self.kind == wgpu::DeviceType::Cpu
     }
 
-    /// What one dispatch may cost, counted in elements of which each takes a few dozen operations. A processor of 1
-    /// GFLOP/s takes well under 100 ms for 2^20 of them; the others, that much times what a device of their kind
-    /// surely does at once.
+    /// What one dispatch may cost, counted in elements of which each takes a few dozen operations.
+    /// A processor of 1 GFLOP/s takes well under 100 ms for 2^20 of them; the others, that much
+    /// times what a device of their kind surely does at once.
     pub(crate) fn step(&self) -> u64 {
         const STEP: u64 = 1 << 20;
         match self.kind {
@@ -46,10 +50,20 @@ impl Context {
         }
     }
 
-    /// Runs `work` and returns what the device had to say about it. `bytes` are those it wants to allocate.
-    pub(crate) fn checked<T>(&self, operation: &'static str, bytes: u64, work: impl FnOnce() -> T) -> Result<T> {
-        let scopes = [wgpu::ErrorFilter::Internal, wgpu::ErrorFilter::OutOfMemory, wgpu::ErrorFilter::Validation]
-            .map(|filter| self.device.push_error_scope(filter));
+    /// Runs `work` and returns what the device had to say about it. `bytes` are those it wants to
+    /// allocate.
+    pub(crate) fn checked<T>(
+        &self,
+        operation: &'static str,
+        bytes: u64,
+        work: impl FnOnce() -> T,
+    ) -> Result<T> {
+        let scopes = [
+            wgpu::ErrorFilter::Internal,
+            wgpu::ErrorFilter::OutOfMemory,
+            wgpu::ErrorFilter::Validation,
+        ]
+        .map(|filter| self.device.push_error_scope(filter));
         let result = work();
         // The innermost scope is popped first.
         let errors = scopes.into_iter().rev().filter_map(|scope| ready(scope.pop()).flatten());
@@ -73,14 +87,29 @@ impl Context {
     }
 
     /// A buffer, or the reason why there is none.
-    pub(crate) fn buffer(&self, operation: &'static str, size: u64, usage: wgpu::BufferUsages) -> Result<wgpu::Buffer> {
+    pub(crate) fn buffer(
+        &self,
+        operation: &'static str,
+        size: u64,
+        usage: wgpu::BufferUsages,
+    ) -> Result<wgpu::Buffer> {
         let limit = self.device.limits().max_buffer_size;
         if size > limit {
-            return Err(Error::BufferTooLarge { operation, bytes: size, limit, adapter: self.adapter.clone() });
+            return Err(Error::BufferTooLarge {
+                operation,
+                bytes: size,
+                limit,
+                adapter: self.adapter.clone(),
+            });
         }
         memory::check_host(self, operation, size)?;
         let usage = memory::usages(self, usage);
-        let descriptor = wgpu::BufferDescriptor { label: Some(operation), size, usage, mapped_at_creation: false };
+        let descriptor = wgpu::BufferDescriptor {
+            label: Some(operation),
+            size,
+            usage,
+            mapped_at_creation: false,
+        };
         let buffer = self.checked(operation, size, || self.device.create_buffer(&descriptor))?;
         memory::check_buffer(self, operation, &buffer)?;
         Ok(buffer)
@@ -100,15 +129,16 @@ impl Context {
 
     fn mapped_buffer(&self, contents: &[u8], usage: wgpu::BufferUsages) -> Option<wgpu::Buffer> {
         let size = contents.len() as u64;
-        let descriptor = wgpu::BufferDescriptor { label: None, size, usage, mapped_at_creation: true };
+        let descriptor =
+            wgpu::BufferDescriptor { label: None, size, usage, mapped_at_creation: true };
         let buffer = self.device.create_buffer(&descriptor);
         buffer.get_mapped_range_mut(..).ok()?.copy_from_slice(contents);
         buffer.unmap();
         Some(buffer)
     }
 
-    /// A lost device cannot map a buffer. Error scopes do not report the loss, and the callback for it
-    /// belongs to the device's owner.
+    /// A lost device cannot map a buffer. Error scopes do not report the loss, and the callback for
+    /// it belongs to the device's owner.
     pub(crate) fn is_lost(&self) -> bool {
         let scope = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
         let buffer = self.mapped_buffer(&[0; 4], wgpu::BufferUsages::COPY_SRC);
@@ -118,9 +148,17 @@ impl Context {
 }
 
 /// Whether a buffer of the caller's has a usage.
-pub(crate) fn check_usage(operation: &'static str, buffer: &wgpu::Buffer, needed: wgpu::BufferUsages) -> Result<()> {
+pub(crate) fn check_usage(
+    operation: &'static str,
+    buffer: &wgpu::Buffer,
+    needed: wgpu::BufferUsages,
+) -> Result<()> {
     let usage = buffer.usage();
-    if usage.contains(needed) { Ok(()) } else { Err(Error::BufferUsage { operation, missing: needed, usage }) }
+    if usage.contains(needed) {
+        Ok(())
+    } else {
+        Err(Error::BufferUsage { operation, missing: needed, usage })
+    }
 }
 
 /// The output of a future that is ready at once, as error scopes are except in browsers.

@@ -7,16 +7,16 @@ use crate::gpu::context::Context;
 use crate::gpu::kernels::{Kernels, Sources};
 use crate::gpu::probe;
 use crate::gpu::probe::Group;
-use crate::gpu::shader::{MulAdd, Multiply};
+use crate::gpu::shader::{FpGuard, WideMul};
 use crate::gpu::{adapter, vulkan, window};
 use crate::{Error, Result};
 
 /// How to open a [`Device`].
 ///
 /// ```no_run
-/// use gpu_init::{Device, DeviceOptions, Multiply};
+/// use gpu_init::{Device, DeviceOptions, WideMul};
 ///
-/// let options = DeviceOptions { seed: 42, multiply: Some(Multiply::Limbs), ..Default::default() };
+/// let options = DeviceOptions { seed: 42, multiply: Some(WideMul::Limbs), ..Default::default() };
 /// let device = Device::open(&options)?;
 /// # Ok::<(), gpu_init::Error>(())
 /// ```
@@ -24,20 +24,23 @@ use crate::{Error, Result};
 pub struct DeviceOptions {
     /// The adapter's number in [`adapters`](crate::adapters); the best one unless told.
     pub adapter: Option<usize>,
-    /// Whether the best adapter has to be a GPU: where there are software drivers alone, [`Cpu`](crate::Cpu) gives the same
-    /// bits sooner. An adapter that is named by its number may be of any kind.
+    /// Whether the best adapter has to be a GPU: where there are software drivers alone,
+    /// [`Cpu`](crate::Cpu) gives the same bits sooner. An adapter that is named by its number may
+    /// be of any kind.
     pub hardware_only: bool,
     /// The seed of calls that name none.
     pub seed: u64,
     /// How shaders multiply; with 64-bit integers where the device has them, unless told.
-    pub multiply: Option<Multiply>,
-    /// How shaders round the product of a multiply-add; unless told, plainly on llvmpipe and SwiftShader, which are known
-    /// neither to fuse nor to reorder, against fusing on other drivers of Vulkan, and guarded elsewhere and as soon as a
-    /// kernel proves wrong otherwise. What is told is not changed: such a kernel is an error then.
-    pub mul_add: Option<MulAdd>,
+    pub multiply: Option<WideMul>,
+    /// How shaders round the product of a multiply-add; unless told, plainly on llvmpipe and
+    /// SwiftShader, which are known neither to fuse nor to reorder, against fusing on other drivers
+    /// of Vulkan, and guarded elsewhere and as soon as a kernel proves wrong otherwise. What is
+    /// told is not changed: such a kernel is an error then.
+    pub mul_add: Option<FpGuard>,
 }
 
-/// A GPU that is shown to compute the stream's bits before it makes weights, with a seed and a count of streams.
+/// A GPU that is shown to compute the stream's bits before it makes weights, with a seed and a
+/// count of streams.
 ///
 /// Clones are the same device. There is no global state.
 ///
@@ -59,7 +62,7 @@ pub struct Device {
 pub(super) struct Inner {
     pub(super) context: Context,
     pub(super) kernels: Kernels,
-    pub(super) multiply: Multiply,
+    pub(super) multiply: WideMul,
     /// The kernels that have been shown to be right.
     pub(super) trusted: probe::Trusted,
 }
@@ -76,17 +79,18 @@ impl Device {
         Self::open(&DeviceOptions::default())
     }
 
-    /// Opens an adapter. Every kernel runs on a block before it makes any weights, and the outcome is compared with the CPU
-    /// path's: the kernel of F32 normals here, the others when they are first needed (in a browser, all but the rare ones
-    /// here).
+    /// Opens an adapter. Every kernel runs on a block before it makes any weights, and the outcome
+    /// is compared with the CPU path's: the kernel of F32 normals here, the others when they are
+    /// first needed (in a browser, all but the rare ones here).
     ///
-    /// That covers each kernel's arithmetic in each element type, at the start of a tensor, inside it and far into it. It
-    /// cannot show what only a tensor's size does: against that, no loop of a shader grows with a tensor, and orthogonal
-    /// matrices of 65,536 entries or 8,193 rows and more are examined when they are done.
+    /// That covers each kernel's arithmetic in each element type, at the start of a tensor, inside
+    /// it and far into it. It cannot show what only a tensor's size does: against that, no loop of
+    /// a shader grows with a tensor, and orthogonal matrices of 65,536 entries or 8,193 rows and
+    /// more are examined when they are done.
     ///
     /// # Errors
-    /// [`Error::NoAdapter`], [`Error::NoSuchAdapter`], [`Error::UnfitAdapter`] if it lacks something,
-    /// [`Error::WrongBits`] if its driver breaks the arithmetic.
+    /// [`Error::NoAdapter`], [`Error::NoSuchAdapter`], [`Error::UnfitAdapter`] if it lacks
+    /// something, [`Error::WrongBits`] if its driver breaks the arithmetic.
     pub fn open(options: &DeviceOptions) -> Result<Self> {
         pollster::block_on(Self::open_async(options))
     }
@@ -121,47 +125,69 @@ impl Device {
     ///
     /// # Errors
     /// Those of [`from_wgpu`](Self::from_wgpu).
-    pub async fn from_wgpu_async(device: wgpu::Device, queue: wgpu::Queue, options: &DeviceOptions) -> Result<Self> {
+    pub async fn from_wgpu_async(
+        device: wgpu::Device,
+        queue: wgpu::Queue,
+        options: &DeviceOptions,
+    ) -> Result<Self> {
         let int64 = device.features().contains(wgpu::Features::SHADER_INT64);
-        let multiply = options.multiply.unwrap_or(if int64 { Multiply::Int64 } else { Multiply::Limbs });
+        let multiply =
+            options.multiply.unwrap_or(if int64 { WideMul::Int64 } else { WideMul::Limbs });
         let mul_add = options.mul_add.unwrap_or_else(|| fastest(&device.adapter_info()));
         let sources = Sources::new(multiply, mul_add);
         let may_fall_back = options.mul_add.is_none();
-        let opened = Self::with_sources(device, queue, multiply, mul_add, sources, may_fall_back).await?;
+        let opened =
+            Self::with_sources(device, queue, multiply, mul_add, sources, may_fall_back).await?;
         Ok(opened.with_seed(options.seed))
     }
 
-    /// Opens a device with these shaders, which tests break on purpose, and which may make way for guarded ones.
+    /// Opens a device with these shaders, which tests break on purpose, and which may make way for
+    /// guarded ones.
     pub(super) async fn with_sources(
         device: wgpu::Device,
         queue: wgpu::Queue,
-        multiply: Multiply,
-        mul_add: MulAdd,
+        multiply: WideMul,
+        mul_add: FpGuard,
         sources: Sources,
         may_fall_back: bool,
     ) -> Result<Self> {
         let context = Context::new(device, queue);
-        let unfit = |reason: &str| {
-            Err(Error::UnfitAdapter { operation: OPEN, adapter: context.adapter.clone(), reason: reason.to_owned() })
+        let unsupported = |reason: &str| {
+            Err(Error::UnfitAdapter {
+                operation: OPEN,
+                adapter: context.adapter.clone(),
+                reason: reason.to_owned(),
+            })
         };
         let limits = context.device.limits();
         if limits.max_compute_invocations_per_workgroup < window::WORKGROUP_SIZE
             || limits.max_compute_workgroup_size_x < window::WORKGROUP_SIZE
         {
-            return unfit("its limits allow fewer than 256 invocations in a workgroup");
+            return unsupported("its limits allow fewer than 256 invocations in a workgroup");
         }
-        if limits.max_storage_buffer_binding_size < 1 << 20 || limits.max_storage_buffers_per_shader_stage < 3 {
-            return unfit("its limits allow no three storage buffers of 1 MiB");
+        if limits.max_storage_buffer_binding_size < 1 << 20
+            || limits.max_storage_buffers_per_shader_stage < 3
+        {
+            return unsupported("its limits allow no three storage buffers of 1 MiB");
         }
         if limits.max_compute_workgroups_per_dimension == 0 {
-            return unfit("its limits allow no workgroups");
+            return unsupported("its limits allow no workgroups");
         }
-        if multiply == Multiply::Int64 && !context.device.features().contains(wgpu::Features::SHADER_INT64) {
-            return unfit("it was opened without the feature SHADER_INT64, which Multiply::Int64 needs");
+        if multiply == WideMul::Int64
+            && !context.device.features().contains(wgpu::Features::SHADER_INT64)
+        {
+            return unsupported(
+                "it was opened without the feature SHADER_INT64, which WideMul::Int64 needs",
+            );
         }
         let kernels = Kernels::new(&context, mul_add, sources, may_fall_back.then_some(multiply))?;
         let device = Device {
-            inner: Arc::new(Inner { context, kernels, multiply, trusted: probe::Trusted::default() }),
+            inner: Arc::new(Inner {
+                context,
+                kernels,
+                multiply,
+                trusted: probe::Trusted::default(),
+            }),
             streams: Streams::default(),
         };
         // A browser's thread cannot wait later.
@@ -186,12 +212,13 @@ impl Device {
     }
 
     /// How its shaders multiply.
-    pub fn multiply(&self) -> Multiply {
+    pub fn multiply(&self) -> WideMul {
         self.inner.multiply
     }
 
-    /// How its shaders round the product of a multiply-add: guarded from then on, once a kernel has proved wrong otherwise.
-    pub fn mul_add(&self) -> MulAdd {
+    /// How its shaders round the product of a multiply-add: guarded from then on, once a kernel has
+    /// proved wrong otherwise.
+    pub fn mul_add(&self) -> FpGuard {
         self.inner.kernels.mul_add()
     }
 
@@ -236,13 +263,13 @@ impl Device {
     }
 }
 
-/// What a driver's shaders may do, if a probe agrees. Mesa's llvmpipe and SwiftShader, both on a CPU, fuse and reorder
-/// nothing, and the tests run on them; other drivers of Vulkan fuse.
-pub(super) fn fastest(info: &wgpu::AdapterInfo) -> MulAdd {
+/// What a driver's shaders may do, if a probe agrees. Mesa's llvmpipe and SwiftShader, both on a
+/// CPU, fuse and reorder nothing, and the tests run on them; other drivers of Vulkan fuse.
+pub(super) fn fastest(info: &wgpu::AdapterInfo) -> FpGuard {
     let is_known = ["llvmpipe", "SwiftShader"].iter().any(|name| info.name.contains(name));
     match (info.backend, info.device_type) {
-        (_, wgpu::DeviceType::Cpu) if is_known => MulAdd::Plain,
-        (wgpu::Backend::Vulkan, _) => MulAdd::Unfused,
-        _ => MulAdd::Guarded,
+        (_, wgpu::DeviceType::Cpu) if is_known => FpGuard::None,
+        (wgpu::Backend::Vulkan, _) => FpGuard::NoContraction,
+        _ => FpGuard::NoReassociation,
     }
 }

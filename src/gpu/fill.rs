@@ -1,4 +1,5 @@
-//! Fills on a device: tensors in memory that is made for them or the caller's, and the dispatches that write them.
+//! Fills on a device: tensors in memory that is made for them or the caller's, and the dispatches
+//! that write them.
 
 use std::ops::ControlFlow;
 
@@ -12,45 +13,47 @@ use crate::gpu::table::Tables;
 use crate::gpu::window::{ENTRY, WindowLimits, windows};
 use crate::gpu::{Tensor, batch, gather, orthogonal, place};
 use crate::progress::Progress;
-use crate::{Distribution, Error, Fill, Parameter, Result};
+use crate::{Distribution, Error, Fill, Result, TensorSpec};
 
 impl Device {
     /// Makes a tensor in a new buffer of its own and submits the commands that fill it.
     ///
     /// ```no_run
-    /// use gpu_init::{DType, Device, Parameter};
+    /// use gpu_init::{DType, Device, TensorSpec};
     ///
     /// let device = Device::new()?;
-    /// let q_proj = Parameter::xavier_normal([4096, 4096]).name("layers.0.q_proj.weight").dtype(DType::BF16);
+    /// let q_proj = TensorSpec::xavier_normal([4096, 4096]).name("layers.0.q_proj.weight").dtype(DType::BF16);
     /// let weights = device.fill(&q_proj)?;
     /// # Ok::<(), gpu_init::Error>(())
     /// ```
     ///
     /// # Errors
-    /// Those of [`Parameter::resolve`], [`Error::BufferTooLarge`], [`Error::MatrixTooLarge`], [`Error::OutOfMemory`],
-    /// [`Error::DeviceLost`], [`Error::WrongBits`] at the first use of a kernel that the driver breaks, or for an
-    /// orthogonal matrix of 65,536 entries or 8,193 rows and more that comes out not orthogonal: such a fill waits until it
-    /// is done.
-    pub fn fill(&self, parameter: &Parameter) -> Result<Tensor> {
+    /// Those of [`TensorSpec::resolve`], [`Error::BufferTooLarge`], [`Error::MatrixTooLarge`],
+    /// [`Error::OutOfMemory`], [`Error::DeviceLost`], [`Error::WrongBits`] at the first use of a
+    /// kernel that the driver breaks, or for an orthogonal matrix of 65,536 entries or 8,193 rows
+    /// and more that comes out not orthogonal: such a fill waits until it is done.
+    pub fn fill(&self, parameter: &TensorSpec) -> Result<Tensor> {
         let mut tensors = self.fill_all(std::slice::from_ref(parameter))?;
         Ok(tensors.swap_remove(0))
     }
 
-    /// Makes many tensors with as few buffers, dispatches and submissions as can be. Bytes beyond a tensor's elements are
-    /// zero.
+    /// Makes many tensors with as few buffers, dispatches and submissions as can be. Bytes beyond a
+    /// tensor's elements are zero.
     ///
-    /// Tensors of at most 1 MiB and the same [`usages`](Parameter::usages) share buffers of at most 16 MiB, each at a place
-    /// where it can be bound by itself ([`Tensor::binding`]); not those that are slices, have zero rows, start inside a block,
-    /// cross a multiple of 2^34 elements or are orthogonal, sparse, eye or dirac. Those of each seed take dispatches of their own. To wgpu a shared buffer is one buffer: it is there as long as one of its
-    /// tensors, it cannot be copied to itself, nor be written and read by other bindings of the same dispatch. A tensor
-    /// that needs that is made by [`fill`](Self::fill), in a buffer of its own.
+    /// Tensors of at most 1 MiB and the same [`usages`](TensorSpec::usages) share buffers of at
+    /// most 16 MiB, each at a place where it can be bound by itself ([`Tensor::binding`]); not
+    /// those that are slices, have zero rows, start inside a block, cross a multiple of 2^34
+    /// elements or are orthogonal, sparse, eye or dirac. Those of each seed take dispatches of
+    /// their own. To wgpu a shared buffer is one buffer: it is there as long as one of its tensors,
+    /// it cannot be copied to itself, nor be written and read by other bindings of the same
+    /// dispatch. A tensor that needs that is made by [`fill`](Self::fill), in a buffer of its own.
     ///
     /// ```no_run
-    /// use gpu_init::{Device, Initializer, Parameter};
+    /// use gpu_init::{Device, Initializer, TensorSpec};
     ///
     /// let layer = [
-    ///     Parameter::xavier_normal([3072, 768]).name("fc.weight"),
-    ///     Parameter::new([3072], Initializer::ZEROS).name("fc.bias"),
+    ///     TensorSpec::xavier_normal([3072, 768]).name("fc.weight"),
+    ///     TensorSpec::new([3072], Initializer::ZEROS).name("fc.bias"),
     /// ];
     /// let tensors = Device::new()?.fill_all(&layer)?;
     /// # Ok::<(), gpu_init::Error>(())
@@ -58,20 +61,20 @@ impl Device {
     ///
     /// # Errors
     /// Those of [`fill`](Self::fill), for the first parameter that has one; nothing is filled then.
-    pub fn fill_all(&self, parameters: &[Parameter]) -> Result<Vec<Tensor>> {
+    pub fn fill_all(&self, parameters: &[TensorSpec]) -> Result<Vec<Tensor>> {
         self.fill_tensors(parameters, |_| Progress::silent())
     }
 
-    /// [`fill_all`](Self::fill_all), and waits until all is done. `progress` hears how many elements are, of how many,
-    /// and can end the work. The work goes to the device in dispatches and submissions of bounded size, so that no
-    /// watchdog takes it for a hang.
+    /// [`fill_all`](Self::fill_all), and waits until all is done. `progress` hears how many
+    /// elements are, of how many, and can end the work. The work goes to the device in dispatches
+    /// and submissions of bounded size, so that no watchdog takes it for a hang.
     ///
     /// ```no_run
     /// use std::ops::ControlFlow;
     ///
-    /// use gpu_init::{Device, Initializer, Parameter};
+    /// use gpu_init::{Device, Initializer, TensorSpec};
     ///
-    /// let recurrent = Parameter::new([4096, 4096], Initializer::Orthogonal { gain: 1.0 }).name("recurrent");
+    /// let recurrent = TensorSpec::new([4096, 4096], Initializer::Orthogonal { gain: 1.0 }).name("recurrent");
     /// let tensors = Device::new()?.fill_all_with(&[recurrent], &mut |done, total| {
     ///     eprintln!("{done} of {total} elements");
     ///     ControlFlow::Continue(())
@@ -80,11 +83,11 @@ impl Device {
     /// ```
     ///
     /// # Errors
-    /// Those of [`fill_all`](Self::fill_all), and [`Error::Interrupted`] if `progress` broke off; the device goes on
-    /// working.
+    /// Those of [`fill_all`](Self::fill_all), and [`Error::Interrupted`] if `progress` broke off;
+    /// the device goes on working.
     pub fn fill_all_with(
         &self,
-        parameters: &[Parameter],
+        parameters: &[TensorSpec],
         progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
     ) -> Result<Vec<Tensor>> {
         self.fill_tensors(parameters, |total| Progress::new("fill", total, progress))
@@ -92,21 +95,32 @@ impl Device {
 
     fn fill_tensors<'a>(
         &'a self,
-        parameters: &[Parameter],
+        parameters: &[TensorSpec],
         progress: impl FnOnce(u64) -> Progress<'a>,
     ) -> Result<Vec<Tensor>> {
-        let fills = parameters.iter().map(|parameter| self.streams.resolve(parameter)).collect::<Result<Vec<_>>>()?;
-        let always = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
-        let fills: Vec<_> = fills.into_iter().zip(parameters.iter().map(|one| always | one.usages)).collect();
+        let fills = parameters
+            .iter()
+            .map(|parameter| self.streams.resolve(parameter))
+            .collect::<Result<Vec<_>>>()?;
+        let always = wgpu::BufferUsages::STORAGE
+            | wgpu::BufferUsages::COPY_SRC
+            | wgpu::BufferUsages::COPY_DST;
+        let fills: Vec<_> =
+            fills.into_iter().zip(parameters.iter().map(|one| always | one.usages)).collect();
         let Inner { context, kernels, .. } = &*self.inner;
         let places = batch::allocate(context, &fills)?;
         self.trust(
-            fills.iter().zip(&places).flat_map(|((fill, _), place)| Group::of_fill(fill, place.room.is_some())),
+            fills
+                .iter()
+                .zip(&places)
+                .flat_map(|((fill, _), place)| Group::of_fill(fill, place.room.is_some())),
         )?;
         // Streams are taken once there is memory for all.
         let filled = parameters.iter().zip(fills).zip(&places);
         let tensors: Vec<_> = filled
-            .map(|((parameter, (fill, _)), place)| self.tensor(parameter, fill, place.buffer.clone(), place.offset))
+            .map(|((parameter, (fill, _)), place)| {
+                self.tensor(parameter, fill, place.buffer.clone(), place.offset)
+            })
             .collect();
         let (mut shared, mut own) = (Vec::new(), Vec::new());
         for (tensor, place) in tensors.iter().zip(&places) {
@@ -123,11 +137,11 @@ impl Device {
         Ok(tensors)
     }
 
-    /// Fills memory that the caller owns: the parameter's bytes from `offset` of `buffer` on, no byte more.
-    /// The tensor returned is a view of that memory.
+    /// Fills memory that the caller owns: the parameter's bytes from `offset` of `buffer` on, no
+    /// byte more. The tensor returned is a view of that memory.
     ///
     /// ```no_run
-    /// use gpu_init::{Device, Parameter, wgpu};
+    /// use gpu_init::{Device, TensorSpec, wgpu};
     ///
     /// let device = Device::new()?;
     /// let buffer = device.wgpu_device().create_buffer(&wgpu::BufferDescriptor {
@@ -136,45 +150,53 @@ impl Device {
     ///     usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC,
     ///     mapped_at_creation: false,
     /// });
-    /// let view = device.fill_into(&Parameter::xavier_normal([256, 256]), &buffer, 4096)?;
+    /// let view = device.fill_into(&TensorSpec::xavier_normal([256, 256]), &buffer, 4096)?;
     /// assert_eq!(view.offset(), 4096);
     /// # Ok::<(), gpu_init::Error>(())
     /// ```
     ///
     /// # Errors
-    /// Those of [`Parameter::resolve`], [`Error::UnalignedOffset`] if the offset is not a multiple of 4,
-    /// [`Error::BufferUsage`] if the buffer lacks STORAGE, [`Error::BufferTooSmall`], [`Error::DeviceLost`],
-    /// [`Error::WrongBits`], [`Error::Gpu`] if the buffer is another device's of the same [`wgpu::Instance`]. Nothing is written then,
-    /// except by a large orthogonal matrix that is found wrong only when it is done.
-    /// (wgpu cannot tell the buffers of different instances apart: never pass one across.)
-    pub fn fill_into(&self, parameter: &Parameter, buffer: &wgpu::Buffer, offset: u64) -> Result<Tensor> {
+    /// Those of [`TensorSpec::resolve`], [`Error::UnalignedOffset`] if the offset is not a multiple
+    /// of 4, [`Error::BufferUsage`] if the buffer lacks STORAGE, [`Error::BufferTooSmall`],
+    /// [`Error::DeviceLost`], [`Error::WrongBits`], [`Error::Gpu`] if the buffer is another
+    /// device's of the same [`wgpu::Instance`]. Nothing is written then, except by a large
+    /// orthogonal matrix that is found wrong only when it is done. (wgpu cannot tell the buffers of
+    /// different instances apart: never pass one across.)
+    pub fn fill_into(
+        &self,
+        parameter: &TensorSpec,
+        buffer: &wgpu::Buffer,
+        offset: u64,
+    ) -> Result<Tensor> {
         let tensor = self.view(parameter, buffer, offset)?;
         let Inner { context, kernels, .. } = &*self.inner;
-        let recorder = Recorder::into_queue(context, kernels, tensor.fill.operation, Progress::silent());
+        let recorder =
+            Recorder::into_queue(context, kernels, tensor.fill.operation, Progress::silent());
         self.record_tensors(&[&tensor], recorder)?;
         Ok(tensor)
     }
 
-    /// [`fill_into`](Self::fill_into), recorded into the caller's encoder: nothing is submitted or polled, except when a kernel is
-    /// first needed, which is verified then, and on OpenGL for scratch memory of 1 MiB and more, which has to be asked for.
-    /// The tensor holds its elements once the caller has submitted the encoder's commands.
+    /// [`fill_into`](Self::fill_into), recorded into the caller's encoder: nothing is submitted or
+    /// polled, except when a kernel is first needed, which is verified then, and on OpenGL for
+    /// scratch memory of 1 MiB and more, which has to be asked for. The tensor holds its elements
+    /// once the caller has submitted the encoder's commands.
     ///
     /// ```no_run
-    /// # use gpu_init::{Device, Parameter, wgpu};
+    /// # use gpu_init::{Device, TensorSpec, wgpu};
     /// # fn example(device: &Device, buffer: &wgpu::Buffer) -> gpu_init::Result<()> {
     /// let mut encoder = device.wgpu_device().create_command_encoder(&Default::default());
-    /// device.record(&Parameter::xavier_normal([256, 256]), &mut encoder, buffer, 0)?;
+    /// device.record(&TensorSpec::xavier_normal([256, 256]), &mut encoder, buffer, 0)?;
     /// device.wgpu_queue().submit([encoder.finish()]);
     /// # Ok(())
     /// # }
     /// ```
     ///
     /// # Errors
-    /// Those of [`fill_into`](Self::fill_into). Nothing is recorded then. Large orthogonal matrices are not examined here:
-    /// their commands have not run yet.
+    /// Those of [`fill_into`](Self::fill_into). Nothing is recorded then. Large orthogonal matrices
+    /// are not examined here: their commands have not run yet.
     pub fn record(
         &self,
-        parameter: &Parameter,
+        parameter: &TensorSpec,
         encoder: &mut wgpu::CommandEncoder,
         buffer: &wgpu::Buffer,
         offset: u64,
@@ -187,7 +209,7 @@ impl Device {
     }
 
     /// A tensor in memory of the caller's, whose elements are not there yet.
-    fn view(&self, parameter: &Parameter, buffer: &wgpu::Buffer, offset: u64) -> Result<Tensor> {
+    fn view(&self, parameter: &TensorSpec, buffer: &wgpu::Buffer, offset: u64) -> Result<Tensor> {
         let fill = self.streams.resolve(parameter)?;
         check_target(&fill, buffer, offset)?;
         self.trust(Group::of_fill(&fill, false))?;
@@ -195,7 +217,13 @@ impl Device {
     }
 
     /// A tensor whose elements are not there yet.
-    fn tensor(&self, parameter: &Parameter, fill: Fill, buffer: wgpu::Buffer, offset: u64) -> Tensor {
+    fn tensor(
+        &self,
+        parameter: &TensorSpec,
+        fill: Fill,
+        buffer: wgpu::Buffer,
+        offset: u64,
+    ) -> Tensor {
         let (shape, fill) = (parameter.shape().clone(), self.streams.take(parameter, fill));
         Tensor { device: self.clone(), buffer, offset, shape, fill }
     }
@@ -208,7 +236,8 @@ impl Device {
     pub(super) fn record_tensors(&self, tensors: &[&Tensor], mut recorder: Recorder) -> Result<()> {
         let Inner { context, kernels, .. } = &*self.inner;
         let operation = tensors.first().map_or("fill", |tensor| tensor.fill.operation);
-        let tables = Tables::new(context, kernels, operation, tensors.iter().map(|tensor| &tensor.fill))?;
+        let tables =
+            Tables::new(context, kernels, operation, tensors.iter().map(|tensor| &tensor.fill))?;
         for Tensor { fill, buffer, offset, .. } in tensors {
             add_fill(context, fill, &tables, buffer, *offset, &mut recorder)?;
         }
@@ -247,7 +276,9 @@ pub(super) fn add_fill(
         Distribution::Diagonal { value, diagonal } => {
             place::diagonal(limits, fill, value, diagonal, buffer, offset, recorder)?;
         }
-        Distribution::Sparse { sparse, .. } => place::sparse(context, limits, fill, sparse, buffer, offset, recorder)?,
+        Distribution::Sparse { sparse, .. } => {
+            place::sparse(context, limits, fill, sparse, buffer, offset, recorder)?
+        }
         Distribution::Orthogonal { gain, orthogonal } => {
             orthogonal::put(context, limits, fill, gain, orthogonal, buffer, offset, recorder)?;
         }
@@ -276,7 +307,8 @@ fn check_target(fill: &Fill, buffer: &wgpu::Buffer, offset: u64) -> Result<()> {
 
 /// Zeroes what the last entry of each tensor's own buffer has beyond the elements.
 fn clear_ends(context: &Context, tensors: &[&Tensor]) -> Result<()> {
-    let ragged: Vec<_> = tensors.iter().filter(|tensor| tensor.bytes() < tensor.buffer.size()).collect();
+    let ragged: Vec<_> =
+        tensors.iter().filter(|tensor| tensor.bytes() < tensor.buffer.size()).collect();
     let Some(first) = ragged.first() else { return Ok(()) };
     context.checked(first.fill.operation, 0, || {
         let mut encoder = context.device.create_command_encoder(&Default::default());

@@ -1,4 +1,5 @@
-//! Slices of what is not made element by element: the range they are in is made beside, and they are copied out of it.
+//! Slices of what is not made element by element: the range they are in is made beside, and they
+//! are copied out of it.
 
 use bytemuck::{Pod, Zeroable};
 
@@ -47,7 +48,8 @@ pub(super) fn gathered(
     };
     recorder.muted(|recorder| add_fill(context, &zeros, tables, buffer, offset, recorder))?;
     let end = fill.index(fill.len - 1) + 1;
-    // A matrix is made whole, for a part of it would cost as much; one with zeros goes down all rows for each part.
+    // A matrix is made whole, for a part of it would cost as much; one with zeros goes down all
+    // rows for each part.
     let each = match fill.distribution {
         Distribution::Orthogonal { .. } => end - fill.first,
         Distribution::Sparse { .. } => LARGE_PART / size,
@@ -63,10 +65,13 @@ pub(super) fn gathered(
         }
         recorder.muted(|recorder| add_fill(context, &part, tables, &memory, 0, recorder))?;
         for source in pieces(&part, 0, limits) {
-            let wanted = fill.elements().within(source.first, source.first + u64::from(source.count));
+            let wanted =
+                fill.elements().within(source.first, source.first + u64::from(source.count));
             for piece in pieces(&zeros, offset, limits) {
                 let start = wanted.start.max(piece.number);
-                let count = wanted.end.min(piece.number + u64::from(piece.count)).saturating_sub(start) as u32;
+                let count =
+                    wanted.end.min(piece.number + u64::from(piece.count)).saturating_sub(start)
+                        as u32;
                 if count == 0 {
                     continue;
                 }

@@ -1,4 +1,5 @@
-//! The compiled shaders of a device: modules and layouts made when it opens, pipelines when first used.
+//! The compiled shaders of a device: modules and layouts made when it opens, pipelines when first
+//! used.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -7,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::gpu::context::Context;
 use crate::gpu::orthogonal::OrthogonalEntry;
 use crate::gpu::shader;
-use crate::gpu::shader::{MulAdd, Multiply};
+use crate::gpu::shader::{FpGuard, WideMul};
 use crate::gpu::window::{FillEntry, FillKernel, Transform, WORKGROUP_SIZE};
 use crate::{DType, Result};
 
@@ -25,9 +26,11 @@ pub(crate) struct Sources {
 }
 
 impl Sources {
-    pub(crate) fn new(multiply: Multiply, mul_add: MulAdd) -> Self {
-        // Where one fma adds to another, Mesa takes their common factor out, `one`: a reordering that is to be guarded against.
-        let running = if mul_add == MulAdd::Unfused { MulAdd::Guarded } else { mul_add };
+    pub(crate) fn new(multiply: WideMul, mul_add: FpGuard) -> Self {
+        // Where one fma adds to another, Mesa takes their common factor out, `one`: a reordering
+        // that is to be guarded against.
+        let running =
+            if mul_add == FpGuard::NoContraction { FpGuard::NoReassociation } else { mul_add };
         Sources {
             fill: shader::fill_with(multiply, mul_add),
             fingerprint: shader::fingerprint(multiply),
@@ -80,21 +83,21 @@ struct Shader {
 pub(crate) struct Kernels {
     compiled: Mutex<Compiled>,
     /// How guarded shaders multiply that take the place of these if a probe shows that they must.
-    guarded: Option<Multiply>,
+    guarded: Option<WideMul>,
     /// What fills without a table bind in its place: the shader names one, whatever it computes.
     pub(super) no_table: wgpu::Buffer,
 }
 
 /// What there is of one text of the shaders.
 struct Compiled {
-    mul_add: MulAdd,
+    mul_add: FpGuard,
     sources: Sources,
     shaders: HashMap<File, Shader>,
     pipelines: HashMap<Kernel, (wgpu::ComputePipeline, wgpu::BindGroupLayout)>,
 }
 
 impl Compiled {
-    fn new(mul_add: MulAdd, sources: Sources) -> Self {
+    fn new(mul_add: FpGuard, sources: Sources) -> Self {
         Compiled { mul_add, sources, shaders: HashMap::new(), pipelines: HashMap::new() }
     }
 
@@ -103,7 +106,8 @@ impl Compiled {
         if let Some(shader) = self.shaders.get(&file) {
             return Ok(shader.clone());
         }
-        let Sources { fill, fingerprint, stats, gather, clear, diagonal, sparse, orthogonal } = &self.sources;
+        let Sources { fill, fingerprint, stats, gather, clear, diagonal, sparse, orthogonal } =
+            &self.sources;
         let (source, bindings): (_, &[_]) = match file {
             File::Fill => (fill, &[PARAMS, storage(false), storage(true)]),
             File::FillMany => (fill, &[PARAMS, storage(false), storage(true), storage(true)]),
@@ -113,7 +117,9 @@ impl Compiled {
             File::Clear => (clear, &[PARAMS, storage(false)]),
             File::Diagonal => (diagonal, &[PARAMS, storage(false)]),
             File::Sparse => (sparse, &[PARAMS, storage(false), storage(false)]),
-            File::Orthogonal => (orthogonal, &[PARAMS, storage(false), storage(false), storage(false)]),
+            File::Orthogonal => {
+                (orthogonal, &[PARAMS, storage(false), storage(false), storage(false)])
+            }
         };
         let shader = Shader::new(context, source, bindings)?;
         self.shaders.insert(file, shader.clone());
@@ -143,8 +149,14 @@ const fn storage(read_only: bool) -> wgpu::BindingType {
 }
 
 impl Kernels {
-    /// Of `sources`, which are so much guarded, and of others if [`fall_back`](Self::fall_back) goes over to them.
-    pub(crate) fn new(context: &Context, mul_add: MulAdd, sources: Sources, guarded: Option<Multiply>) -> Result<Self> {
+    /// Of `sources`, which are so much guarded, and of others if [`fall_back`](Self::fall_back)
+    /// goes over to them.
+    pub(crate) fn new(
+        context: &Context,
+        mul_add: FpGuard,
+        sources: Sources,
+        guarded: Option<WideMul>,
+    ) -> Result<Self> {
         Ok(Kernels {
             compiled: Mutex::new(Compiled::new(mul_add, sources)),
             guarded,
@@ -157,16 +169,22 @@ impl Kernels {
     }
 
     /// How much they are guarded.
-    pub(crate) fn mul_add(&self) -> MulAdd {
+    pub(crate) fn mul_add(&self) -> FpGuard {
         self.compiled().mul_add
     }
 
-    /// Goes over to the guarded shaders, unless that was done. Says no if there are none to go to from `mul_add`.
-    pub(crate) fn fall_back(&self, mul_add: MulAdd) -> bool {
-        let (Some(multiply), false) = (self.guarded, mul_add == MulAdd::Guarded) else { return false };
+    /// Goes over to the guarded shaders, unless that was done. Says no if there are none to go to
+    /// from `mul_add`.
+    pub(crate) fn fall_back(&self, mul_add: FpGuard) -> bool {
+        let (Some(multiply), false) = (self.guarded, mul_add == FpGuard::NoReassociation) else {
+            return false;
+        };
         let mut compiled = self.compiled();
         if compiled.mul_add == mul_add {
-            *compiled = Compiled::new(MulAdd::Guarded, Sources::new(multiply, MulAdd::Guarded));
+            *compiled = Compiled::new(
+                FpGuard::NoReassociation,
+                Sources::new(multiply, FpGuard::NoReassociation),
+            );
         }
         true
     }
@@ -182,9 +200,15 @@ impl Kernels {
             return Ok(pipeline.clone());
         }
         let (file, entry_point, dtype) = match kernel {
-            Kernel::Fill(FillKernel { entry: FillEntry::Entries, dtype, .. }) => (File::Fill, "fill", dtype),
-            Kernel::Fill(FillKernel { entry: FillEntry::Words, dtype, .. }) => (File::Fill, "fill_words", dtype),
-            Kernel::Fill(FillKernel { entry: FillEntry::Slice, dtype, .. }) => (File::Fill, "fill_slice", dtype),
+            Kernel::Fill(FillKernel { entry: FillEntry::Entries, dtype, .. }) => {
+                (File::Fill, "fill", dtype)
+            }
+            Kernel::Fill(FillKernel { entry: FillEntry::Words, dtype, .. }) => {
+                (File::Fill, "fill_words", dtype)
+            }
+            Kernel::Fill(FillKernel { entry: FillEntry::Slice, dtype, .. }) => {
+                (File::Fill, "fill_slice", dtype)
+            }
             Kernel::FillMany(dtype, _) => (File::FillMany, "fill_many", dtype),
             Kernel::Fingerprint(dtype) => (File::Fingerprint, "fingerprint", dtype),
             Kernel::Stats(dtype) => (File::Stats, "stats", dtype),
@@ -192,18 +216,27 @@ impl Kernels {
             Kernel::Clear(dtype) => (File::Clear, "clear", dtype),
             Kernel::Diagonal(dtype) => (File::Diagonal, "diagonal", dtype),
             Kernel::Sparse(dtype) => (File::Sparse, "sparse", dtype),
-            Kernel::Orthogonal(OrthogonalEntry::Reflect) => (File::Orthogonal, "reflect", DType::F32),
+            Kernel::Orthogonal(OrthogonalEntry::Reflect) => {
+                (File::Orthogonal, "reflect", DType::F32)
+            }
             Kernel::Orthogonal(OrthogonalEntry::Scale) => (File::Orthogonal, "scale", DType::F32),
             Kernel::Orthogonal(OrthogonalEntry::Gram) => (File::Orthogonal, "gram", DType::F32),
             Kernel::Orthogonal(OrthogonalEntry::Apply) => (File::Orthogonal, "apply", DType::F32),
-            Kernel::Orthogonal(OrthogonalEntry::Project) => (File::Orthogonal, "project", DType::F32),
+            Kernel::Orthogonal(OrthogonalEntry::Project) => {
+                (File::Orthogonal, "project", DType::F32)
+            }
             Kernel::Orthogonal(OrthogonalEntry::Update) => (File::Orthogonal, "update", DType::F32),
-            Kernel::Orthogonal(OrthogonalEntry::Examine) => (File::Orthogonal, "examine", DType::F32),
-            Kernel::Orthogonal(OrthogonalEntry::Finish(dtype)) => (File::Orthogonal, "finish", dtype),
+            Kernel::Orthogonal(OrthogonalEntry::Examine) => {
+                (File::Orthogonal, "examine", DType::F32)
+            }
+            Kernel::Orthogonal(OrthogonalEntry::Finish(dtype)) => {
+                (File::Orthogonal, "finish", dtype)
+            }
         };
         let shader = compiled.shader(context, file)?;
         let mut constants = vec![("DTYPE", f64::from(dtype as u32))];
-        if let Kernel::Fill(FillKernel { transform, .. }) | Kernel::FillMany(_, transform) = kernel {
+        if let Kernel::Fill(FillKernel { transform, .. }) | Kernel::FillMany(_, transform) = kernel
+        {
             constants.push(("DISTRIBUTION", f64::from(transform as u32)));
             constants.push(("WORKGROUP_SIZE", f64::from(WORKGROUP_SIZE)));
         }
@@ -219,8 +252,9 @@ impl Kernels {
             },
             cache: None,
         };
-        let pipeline =
-            context.checked("compile a shader", 0, || context.device.create_compute_pipeline(&descriptor))?;
+        let pipeline = context.checked("compile a shader", 0, || {
+            context.device.create_compute_pipeline(&descriptor)
+        })?;
         let pipeline = (pipeline, shader.bindings);
         compiled.pipelines.insert(kernel, pipeline.clone());
         Ok(pipeline)
@@ -241,8 +275,10 @@ impl Shader {
             })
             .collect();
         context.checked("compile a shader", 0, || {
-            let bindings =
-                device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: None, entries: &entries });
+            let bindings = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
+                label: None,
+                entries: &entries,
+            });
             Shader {
                 module: device.create_shader_module(wgpu::ShaderModuleDescriptor {
                     label: None,

@@ -1,9 +1,9 @@
 //! Memory that drivers do not refuse when they have none.
 //!
-//! A driver that runs on the CPU takes its memory from the process. Where that has no more, Mesa's llvmpipe has been seen
-//! to end the process, so the process is asked first. And wgpu does not ask OpenGL whether an allocation went well: what
-//! is written to such a buffer is lost without a word, and zeros are read from it. So there a large new buffer has to
-//! hold a word before it is used.
+//! A driver that runs on the CPU takes its memory from the process. Where that has no more, Mesa's
+//! llvmpipe has been seen to end the process, so the process is asked first. And wgpu does not ask
+//! OpenGL whether an allocation went well: what is written to such a buffer is lost without a word,
+//! and zeros are read from it. So there a large new buffer has to hold a word before it is used.
 
 use crate::gpu::context::Context;
 use crate::gpu::readback;
@@ -14,7 +14,8 @@ const LARGE: u64 = 1 << 20;
 /// What a driver needs beside a buffer, for kernels and commands.
 const RESERVE: u64 = 64 << 20;
 
-/// Whether the host has the memory for a buffer of a driver that runs on it. Of a GPU's buffers this says nothing.
+/// Whether the host has the memory for a buffer of a driver that runs on it. Of a GPU's buffers
+/// this says nothing.
 ///
 /// # Errors
 /// [`Error::OutOfMemory`].
@@ -28,7 +29,8 @@ pub(super) fn check_host(context: &Context, operation: &'static str, bytes: u64)
 /// Address space, which no page of memory backs until it is written.
 fn can_reserve(bytes: u64) -> bool {
     let mut memory = Vec::<u8>::new();
-    let reserved = usize::try_from(bytes).is_ok_and(|bytes| memory.try_reserve_exact(bytes).is_ok());
+    let reserved =
+        usize::try_from(bytes).is_ok_and(|bytes| memory.try_reserve_exact(bytes).is_ok());
     // An allocation that nobody looks at is left out.
     std::hint::black_box(&memory);
     reserved
@@ -38,7 +40,9 @@ fn can_reserve(bytes: u64) -> bool {
 pub(super) fn usages(context: &Context, usage: wgpu::BufferUsages) -> wgpu::BufferUsages {
     match context.backend() {
         // A buffer that the host maps can be copied in one direction only.
-        wgpu::Backend::Gl if !usage.intersects(wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::MAP_WRITE) => {
+        wgpu::Backend::Gl
+            if !usage.intersects(wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::MAP_WRITE) =>
+        {
             usage | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST
         }
         _ => usage,
@@ -49,14 +53,21 @@ pub(super) fn usages(context: &Context, usage: wgpu::BufferUsages) -> wgpu::Buff
 ///
 /// # Errors
 /// [`Error::OutOfMemory`], and what the device says of the word that is written and read.
-pub(super) fn check_buffer(context: &Context, operation: &'static str, buffer: &wgpu::Buffer) -> Result<()> {
+pub(super) fn check_buffer(
+    context: &Context,
+    operation: &'static str,
+    buffer: &wgpu::Buffer,
+) -> Result<()> {
     const WORD: u32 = 0x5aa5_c33c;
-    let (bytes, both) = (buffer.size(), wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST);
+    let (bytes, both) =
+        (buffer.size(), wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST);
     if bytes < LARGE || context.backend() != wgpu::Backend::Gl || !buffer.usage().contains(both) {
         return Ok(());
     }
     let (last, mut found) = (bytes - 4, [0; 4]);
-    context.checked(operation, bytes, || context.queue.write_buffer(buffer, last, &WORD.to_le_bytes()))?;
+    context.checked(operation, bytes, || {
+        context.queue.write_buffer(buffer, last, &WORD.to_le_bytes())
+    })?;
     pollster::block_on(readback::read(context, operation, buffer, last, &mut found))?;
     if u32::from_le_bytes(found) == WORD {
         return Ok(());
@@ -72,7 +83,8 @@ mod tests {
 
     const LIMITED: &str = "gpu::memory::tests::in_a_limited_process";
 
-    /// OpenGL's buffers without memory are told from others: this test runs itself again where the address space ends.
+    /// OpenGL's buffers without memory are told from others: this test runs itself again where the
+    /// address space ends.
     #[test]
     fn a_buffer_of_opengl_without_memory_is_found() {
         let Some((device, queue)) = raw_device() else { return };
@@ -81,10 +93,19 @@ mod tests {
         if context.backend() != wgpu::Backend::Gl || !context.is_software() {
             return;
         }
-        let command = format!("ulimit -v 3000000; exec \"$0\" --exact {LIMITED} --ignored --nocapture");
+        let command =
+            format!("ulimit -v 3000000; exec \"$0\" --exact {LIMITED} --ignored --nocapture");
         let executable = std::env::current_exe().unwrap();
-        let output = std::process::Command::new("sh").args(["-c", &command]).arg(executable).output().unwrap();
-        let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        let output = std::process::Command::new("sh")
+            .args(["-c", &command])
+            .arg(executable)
+            .output()
+            .unwrap();
+        let text = format!(
+            "{}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
         assert!(output.status.success() && text.contains("1 passed"), "{text}");
     }
 
@@ -93,8 +114,11 @@ mod tests {
     fn in_a_limited_process() {
         let Some((device, queue)) = raw_device() else { return };
         let context = Context::new(device, queue);
-        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
-        let descriptor = wgpu::BufferDescriptor { label: None, size: 1 << 29, usage, mapped_at_creation: false };
+        let usage = wgpu::BufferUsages::STORAGE
+            | wgpu::BufferUsages::COPY_SRC
+            | wgpu::BufferUsages::COPY_DST;
+        let descriptor =
+            wgpu::BufferDescriptor { label: None, size: 1 << 29, usage, mapped_at_creation: false };
         let mut buffers = Vec::new();
         loop {
             assert!(buffers.len() < 50, "memory never ended");
@@ -102,7 +126,12 @@ mod tests {
             let buffer = context.device.create_buffer(&descriptor);
             match check_buffer(&context, "test", &buffer) {
                 Ok(()) => buffers.push(buffer),
-                Err(error) => break assert!(matches!(error, Error::OutOfMemory { bytes: 0x2000_0000, .. }), "{error}"),
+                Err(error) => {
+                    break assert!(
+                        matches!(error, Error::OutOfMemory { bytes: 0x2000_0000, .. }),
+                        "{error}"
+                    );
+                }
             }
         }
         assert!(!buffers.is_empty(), "some had memory");

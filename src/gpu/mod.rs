@@ -26,5 +26,5 @@ mod tests;
 
 pub use adapter::{adapters, best_adapter};
 pub use device::{Device, DeviceOptions};
-pub use shader::{MulAdd, Multiply};
+pub use shader::{FpGuard, WideMul};
 pub use tensor::Tensor;

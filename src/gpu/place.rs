@@ -1,4 +1,5 @@
-//! Runs the kernels that put values in the place of others: `shaders/diagonal.wgsl` and `shaders/sparse.wgsl`.
+//! Runs the kernels that put values in the place of others: `shaders/diagonal.wgsl` and
+//! `shaders/sparse.wgsl`.
 
 use bytemuck::{Pod, Zeroable};
 
@@ -105,7 +106,10 @@ pub(super) fn diagonal(
             continue;
         }
         let inner_first = n % diagonal.inner.count;
-        let origin = diagonal.place(n - inner_first).wrapping_sub(piece.first).wrapping_add(piece.begin.into());
+        let origin = diagonal
+            .place(n - inner_first)
+            .wrapping_sub(piece.first)
+            .wrapping_add(piece.begin.into());
         let params = DiagonalParams {
             origin: origin as u32,
             inner_first: inner_first as u32,
@@ -150,7 +154,9 @@ pub(super) fn sparse(
     for first_row in (0..end_row).step_by(rows as usize) {
         let end_row = (first_row + rows).min(end_row);
         let decided = first_row * columns..end_row * columns;
-        let here = |piece: &&Piece| piece.first < decided.end && decided.start < piece.first + u64::from(piece.count);
+        let here = |piece: &&Piece| {
+            piece.first < decided.end && decided.start < piece.first + u64::from(piece.count)
+        };
         let mut here: Vec<Piece> = pieces.iter().filter(here).copied().collect();
         if here.is_empty() {
             // Only what comes before the elements: nothing is written.
@@ -174,7 +180,10 @@ pub(super) fn sparse(
             let dispatch = Dispatch {
                 kernel: Kernel::Sparse(fill.dtype),
                 params: Params::new(&params),
-                buffers: vec![Bound::new(buffer, piece.offset, piece.size), Bound::whole(&zeros_left)],
+                buffers: vec![
+                    Bound::new(buffer, piece.offset, piece.size),
+                    Bound::whole(&zeros_left),
+                ],
                 grid: limits.grid(sparse.columns.div_ceil(WORKGROUP_SIZE)),
                 iterations: (end_row - first_row) as u32,
             };

@@ -2,21 +2,21 @@
 
 use crate::gpu::Device;
 use crate::gpu::tests::{compare, raw_device, raw_device_with};
-use crate::{DType, Initializer, Layout, Parameter};
+use crate::{DType, Initializer, Layout, TensorSpec};
 
 const DIRAC: fn(u32) -> Initializer = |groups| Initializer::Dirac { groups };
 const DELTA: Initializer = Initializer::DeltaOrthogonal { gain: 0.7 };
 const SPARSE: fn(f64) -> Initializer = |sparsity| Initializer::Sparse { sparsity, std: 0.02 };
 
-fn parameters(cases: &[(Initializer, &[usize], Layout)]) -> Vec<Parameter> {
+fn parameters(cases: &[(Initializer, &[usize], Layout)]) -> Vec<TensorSpec> {
     let parameter = |(initializer, shape, layout): &(Initializer, &[usize], Layout)| {
-        Parameter::new(*shape, *initializer).layout(layout.clone())
+        TensorSpec::new(*shape, *initializer).layout(layout.clone())
     };
     cases.iter().map(parameter).collect()
 }
 
 /// The whole, at several offsets, and parts of it.
-fn compare_all(device: &Device, parameters: &[Parameter]) {
+fn compare_all(device: &Device, parameters: &[TensorSpec]) {
     for parameter in parameters {
         let len = parameter.resolve(0, 0).unwrap().len;
         for (dtype, offset) in DType::ALL.into_iter().zip([0, 4, 260]) {
@@ -67,7 +67,9 @@ fn places_have_the_bits_of_the_cpu() {
 /// Bindings of 1 MiB, as some devices have them, cut tensors anywhere.
 #[test]
 fn windows_make_no_difference() {
-    let Some((device, queue)) = raw_device_with(|limits| limits.max_storage_buffer_binding_size = 1 << 20) else {
+    let Some((device, queue)) =
+        raw_device_with(|limits| limits.max_storage_buffer_binding_size = 1 << 20)
+    else {
         return;
     };
     let device = Device::from_wgpu(device, queue).unwrap();
@@ -86,8 +88,8 @@ fn windows_make_no_difference() {
     );
 }
 
-/// What a part costs does not grow with the tensor, and neither do loops: parts of the largest tensors, at their ends.
-/// (A sparse part costs the rows before it, too, so its tensor is smaller.)
+/// What a part costs does not grow with the tensor, and neither do loops: parts of the largest
+/// tensors, at their ends. (A sparse part costs the rows before it, too, so its tensor is smaller.)
 #[test]
 fn parts_far_inside_have_the_bits_of_the_cpu() {
     let Some((device, queue)) = raw_device() else { return };
@@ -103,14 +105,18 @@ fn parts_far_inside_have_the_bits_of_the_cpu() {
         (SPARSE(0.5), &[200_000, 40]),
     ];
     for (initializer, shape) in cases {
-        let whole = Parameter::new(shape, initializer);
+        let whole = TensorSpec::new(shape, initializer);
         let (len, rows) = (whole.resolve(0, 0).unwrap().len, shape[0] as u64);
         let columns = len / rows;
         for dtype in DType::ALL {
             compare(&device, &whole.clone().elements(len - 5001..len), dtype, 4);
-            let slice = whole.clone().slice(0, rows - 1..rows).slice(1, shape[1] as u64 - 3..shape[1] as u64);
+            let slice = whole
+                .clone()
+                .slice(0, rows - 1..rows)
+                .slice(1, shape[1] as u64 - 3..shape[1] as u64);
             compare(&device, &slice, dtype, 0);
-            let zeroed = whole.clone().zero_rows(rows - 1..rows).elements(len - columns.min(100) - 50..len);
+            let zeroed =
+                whole.clone().zero_rows(rows - 1..rows).elements(len - columns.min(100) - 50..len);
             compare(&device, &zeroed, dtype, 0);
         }
     }
@@ -121,8 +127,9 @@ fn parts_far_inside_have_the_bits_of_the_cpu() {
 fn very_many_small_tensors_have_the_bits_of_the_cpu() {
     let Some((device, queue)) = raw_device() else { return };
     let device = Device::from_wgpu(device, queue).unwrap();
-    let all = vec![Parameter::new([4], Initializer::Normal { mean: 0.0, std: 1.0 }); 66_000];
-    let (tensors, expected) = (device.fill_all(&all).unwrap(), crate::Cpu::new().fill_all(&all).unwrap());
+    let all = vec![TensorSpec::new([4], Initializer::Normal { mean: 0.0, std: 1.0 }); 66_000];
+    let (tensors, expected) =
+        (device.fill_all(&all).unwrap(), crate::Cpu::new().fill_all(&all).unwrap());
     for i in [0, 1, 65_534, 65_535, 65_999] {
         assert_eq!(tensors[i].read().unwrap().as_bytes(), expected[i].as_bytes(), "{i}");
     }

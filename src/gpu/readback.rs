@@ -8,8 +8,8 @@ use crate::gpu::context::Context;
 /// Most bytes in flight: a large tensor comes through a small staging buffer, piece by piece.
 const STAGING: u64 = 64 << 20;
 
-/// Copies `out.len()` bytes from `offset` of `source`, which has usage COPY_SRC, as soon as the work
-/// submitted so far is done. `offset` and the length are multiples of 4.
+/// Copies `out.len()` bytes from `offset` of `source`, which has usage COPY_SRC, as soon as the
+/// work submitted so far is done. `offset` and the length are multiples of 4.
 pub(crate) async fn read(
     context: &Context,
     operation: &'static str,
@@ -39,8 +39,9 @@ pub(crate) async fn read(
             Some(Err(error)) => return Err(context.refused(operation, &error.to_string())),
             None => return Err(context.refused(operation, "the mapping was given up")),
         }
-        let mapped =
-            staging.get_mapped_range(..size).map_err(|error| context.refused(operation, &error.to_string()))?;
+        let mapped = staging
+            .get_mapped_range(..size)
+            .map_err(|error| context.refused(operation, &error.to_string()))?;
         out.copy_from_slice(&mapped);
         drop(mapped);
         staging.unmap();
@@ -48,14 +49,21 @@ pub(crate) async fn read(
     Ok(())
 }
 
-/// Natively a callback is called only while someone polls; browsers poll by themselves. A thread that
-/// waits for a submission, the last one unless told, makes the futures work on any executor.
-pub(super) fn poll_in_background(context: &Context, submission_index: Option<wgpu::SubmissionIndex>) {
+/// Natively a callback is called only while someone polls; browsers poll by themselves. A thread
+/// that waits for a submission, the last one unless told, makes the futures work on any executor.
+pub(super) fn poll_in_background(
+    context: &Context,
+    submission_index: Option<wgpu::SubmissionIndex>,
+) {
     #[cfg(not(target_arch = "wasm32"))]
     {
         let device = context.device.clone();
-        let poll =
-            move || device.poll(wgpu::PollType::Wait { submission_index: submission_index.clone(), timeout: None });
+        let poll = move || {
+            device.poll(wgpu::PollType::Wait {
+                submission_index: submission_index.clone(),
+                timeout: None,
+            })
+        };
         if std::thread::Builder::new().spawn(poll.clone()).is_err() {
             // No thread can be had: wait here. What went wrong, the callback says.
             let _ = poll();

@@ -1,4 +1,5 @@
-//! Dispatches on their way into a command encoder: the caller's, or those of submissions of bounded work.
+//! Dispatches on their way into a command encoder: the caller's, or those of submissions of bounded
+//! work.
 
 use std::collections::VecDeque;
 
@@ -21,8 +22,9 @@ pub(crate) struct Dispatch {
     pub(crate) iterations: u32,
 }
 
-/// Most iterations that the loops of one invocation may make. llvmpipe ends loops without a word after 65,535 in all, and
-/// other drivers reset a device that takes long: planners make more dispatches instead.
+/// Most iterations that the loops of one invocation may make. llvmpipe ends loops without a word
+/// after 65,535 in all, and other drivers reset a device that takes long: planners make more
+/// dispatches instead.
 pub(crate) const MOST_ITERATIONS: u32 = 1 << 14;
 
 /// A shader's `Params`.
@@ -71,8 +73,8 @@ pub(crate) fn binding(buffer: &wgpu::Buffer, offset: u64, size: u64) -> wgpu::Bu
     wgpu::BufferBinding { buffer, offset, size: std::num::NonZeroU64::new(size) }
 }
 
-/// Records `dispatches` in their order, in one compute pass with one buffer of params. Nothing is recorded if there
-/// is an error.
+/// Records `dispatches` in their order, in one compute pass with one buffer of params. Nothing is
+/// recorded if there is an error.
 pub(crate) fn record(
     context: &Context,
     kernels: &Kernels,
@@ -92,7 +94,10 @@ pub(crate) fn record(
         let group = |dispatch: &Dispatch| {
             let (pipeline, layout) = kernels.pipeline(context, dispatch.kernel)?;
             let params = std::iter::once(binding(&params, 0, dispatch.params.size as u64));
-            let bound = dispatch.buffers.iter().map(|bound| binding(&bound.buffer, bound.offset, bound.size));
+            let bound = dispatch
+                .buffers
+                .iter()
+                .map(|bound| binding(&bound.buffer, bound.offset, bound.size));
             let entries: Vec<_> = params
                 .chain(bound)
                 .zip(0..)
@@ -101,7 +106,11 @@ pub(crate) fn record(
                     resource: wgpu::BindingResource::Buffer(buffer),
                 })
                 .collect();
-            let descriptor = wgpu::BindGroupDescriptor { label: Some(operation), layout: &layout, entries: &entries };
+            let descriptor = wgpu::BindGroupDescriptor {
+                label: Some(operation),
+                layout: &layout,
+                entries: &entries,
+            };
             Ok((pipeline, context.device.create_bind_group(&descriptor), dispatch.grid))
         };
         dispatches.iter().map(group).collect::<Result<Vec<_>>>()
@@ -109,8 +118,10 @@ pub(crate) fn record(
     // Error scopes cost more than a bind group does.
     let commands = context.checked(operation, 0, make)??;
     context.checked(operation, 0, || {
-        let mut pass =
-            encoder.begin_compute_pass(&wgpu::ComputePassDescriptor { label: Some(operation), timestamp_writes: None });
+        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
+            label: Some(operation),
+            timestamp_writes: None,
+        });
         for ((pipeline, group, grid), offset) in commands.iter().zip(offsets) {
             pass.set_pipeline(pipeline);
             pass.set_bind_group(0, group, &[offset]);
@@ -119,7 +130,8 @@ pub(crate) fn record(
     })
 }
 
-/// Elements filled for the cost of one that takes a few dozen operations to make, and is read and written again.
+/// Elements filled for the cost of one that takes a few dozen operations to make, and is read and
+/// written again.
 pub(crate) const CHEAP: u64 = 16;
 
 /// Submissions that may be on their way before the first of them is waited for.
@@ -214,15 +226,20 @@ impl<'a> Recorder<'a> {
     pub(crate) fn add(&mut self, dispatch: Dispatch, cost: u64, elements: u64) -> Result<()> {
         let Dispatch { kernel, iterations, .. } = dispatch;
         if iterations > MOST_ITERATIONS {
-            let message =
-                format!("{kernel:?} would loop {iterations} times, over {MOST_ITERATIONS}; please report this");
+            let message = format!(
+                "{kernel:?} would loop {iterations} times, over {MOST_ITERATIONS}; please report this"
+            );
             return Err(Error::Gpu { operation: self.operation, message });
         }
         self.dispatches.push(dispatch);
         self.cost += cost;
         self.elements += if self.is_muted { 0 } else { elements };
         match self.destination {
-            Destination::Queue { most } if self.cost >= most || self.dispatches.len() >= DISPATCHES => self.submit(),
+            Destination::Queue { most }
+                if self.cost >= most || self.dispatches.len() >= DISPATCHES =>
+            {
+                self.submit()
+            }
             _ => Ok(()),
         }
     }
@@ -261,7 +278,13 @@ impl<'a> Recorder<'a> {
     fn submit(&mut self) -> Result<()> {
         let (context, operation) = (self.context, self.operation);
         let mut encoder = context.device.create_command_encoder(&Default::default());
-        record(context, self.kernels, operation, &mut encoder, &std::mem::take(&mut self.dispatches))?;
+        record(
+            context,
+            self.kernels,
+            operation,
+            &mut encoder,
+            &std::mem::take(&mut self.dispatches),
+        )?;
         let index = context.checked(operation, 0, || context.queue.submit([encoder.finish()]))?;
         self.in_flight.push_back((index, self.elements));
         (self.cost, self.elements) = (0, 0);
@@ -271,7 +294,10 @@ impl<'a> Recorder<'a> {
     /// Waits for the oldest submission.
     fn wait(&mut self) -> Result<()> {
         let Some((index, elements)) = self.in_flight.pop_front() else { return Ok(()) };
-        let polled = self.context.device.poll(wgpu::PollType::Wait { submission_index: Some(index), timeout: None });
+        let polled = self
+            .context
+            .device
+            .poll(wgpu::PollType::Wait { submission_index: Some(index), timeout: None });
         if polled.is_err() || self.context.is_lost() {
             return Err(self.context.lost(self.operation));
         }

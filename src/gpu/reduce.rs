@@ -30,7 +30,8 @@ pub(crate) struct ReduceParams {
     pub(crate) slice: SliceParams,
 }
 
-/// Most iterations of an invocation's loops: its elements of a chunk twice, and the sums of all lanes twice.
+/// Most iterations of an invocation's loops: its elements of a chunk twice, and the sums of all
+/// lanes twice.
 const ITERATIONS: u32 = 2 * (CHUNK / LANES) as u32 + 16;
 /// Bytes of results that are read back at a time.
 const RESULTS: u64 = 16 << 20;
@@ -47,7 +48,12 @@ pub(super) async fn stats(tensors: &[&Tensor]) -> Result<Vec<Stats>> {
 
 async fn trust(operation: &'static str, tensors: &[&Tensor]) -> Result<()> {
     let Some(first) = tensors.first() else { return Ok(()) };
-    probe::trust(first.device(), operation, tensors.iter().map(|tensor| Group::Reduce(tensor.dtype()))).await
+    probe::trust(
+        first.device(),
+        operation,
+        tensors.iter().map(|tensor| Group::Reduce(tensor.dtype())),
+    )
+    .await
 }
 
 /// By kernels that may not have been probed yet.
@@ -72,7 +78,8 @@ struct Window<'a> {
     bytes: u64,
 }
 
-/// What a reduction says of each chunk of each tensor, in their order: many tensors in one submission.
+/// What a reduction says of each chunk of each tensor, in their order: many tensors in one
+/// submission.
 async fn chunks<T: Pod>(
     tensors: &[&Tensor],
     operation: &'static str,
@@ -108,7 +115,11 @@ async fn chunks<T: Pod>(
                     slice: SliceParams::new(&tensor.fill().elements(), *start),
                 }),
                 buffers: vec![
-                    Bound::new(tensor.buffer(), base, (at + count * size).next_multiple_of(4) - base),
+                    Bound::new(
+                        tensor.buffer(),
+                        base,
+                        (at + count * size).next_multiple_of(4) - base,
+                    ),
                     Bound::new(&output, *offset, *bytes),
                 ],
                 grid: limits.grid(count.div_ceil(CHUNK as u64) as u32),
@@ -121,14 +132,19 @@ async fn chunks<T: Pod>(
         readback::read(context, operation, &output, 0, &mut bytes).await?;
         for Window { number, offset, bytes: size, .. } in batch {
             let part = &bytes[offset as usize..(offset + size) as usize];
-            results[number].extend(part.chunks_exact(size_of::<T>()).map(bytemuck::pod_read_unaligned::<T>));
+            results[number]
+                .extend(part.chunks_exact(size_of::<T>()).map(bytemuck::pod_read_unaligned::<T>));
         }
     }
     Ok(results)
 }
 
 /// Windows of whole chunks, so that chunks do not depend on the device's limits.
-fn windows<'a, T>(tensors: &[&'a Tensor], operation: &'static str, limits: WindowLimits) -> Result<Vec<Window<'a>>> {
+fn windows<'a, T>(
+    tensors: &[&'a Tensor],
+    operation: &'static str,
+    limits: WindowLimits,
+) -> Result<Vec<Window<'a>>> {
     let mut windows = Vec::new();
     for (number, &tensor) in tensors.iter().enumerate() {
         check_usage(operation, tensor.buffer(), wgpu::BufferUsages::STORAGE)?;
@@ -147,9 +163,9 @@ impl Device {
     /// The fingerprints of many tensors, computed on the GPU with as few submissions as can be.
     ///
     /// ```no_run
-    /// # use gpu_init::{Device, Parameter};
+    /// # use gpu_init::{Device, TensorSpec};
     /// let device = Device::new()?;
-    /// let layers = device.fill_all(&[Parameter::xavier_normal([64, 64]), Parameter::xavier_normal([64, 16])])?;
+    /// let layers = device.fill_all(&[TensorSpec::xavier_normal([64, 64]), TensorSpec::xavier_normal([64, 16])])?;
     /// let fingerprints = device.fingerprints(&layers.iter().collect::<Vec<_>>())?;
     /// assert_eq!(fingerprints[1], layers[1].fingerprint()?);
     /// # Ok::<(), gpu_init::Error>(())
@@ -167,9 +183,9 @@ impl Device {
     /// The statistics of many tensors, computed on the GPU with as few submissions as can be.
     ///
     /// ```no_run
-    /// # use gpu_init::{Device, Parameter};
+    /// # use gpu_init::{Device, TensorSpec};
     /// let device = Device::new()?;
-    /// let layers = device.fill_all(&[Parameter::xavier_normal([64, 64]), Parameter::xavier_normal([64, 16])])?;
+    /// let layers = device.fill_all(&[TensorSpec::xavier_normal([64, 64]), TensorSpec::xavier_normal([64, 16])])?;
     /// for (layer, stats) in layers.iter().zip(device.stats(&layers.iter().collect::<Vec<_>>())?) {
     ///     assert_eq!(stats.disagreement(layer.fill()), None);
     /// }

@@ -5,8 +5,8 @@ const MUL_WIDE_LIMBS: &str = include_str!("../../shaders/mul_wide_limbs.wgsl");
 const PHILOX: &str = include_str!("../../shaders/philox.wgsl");
 const MUL_ADD: &str = include_str!("../../shaders/mul_add.wgsl");
 const MUL_ADD_PLAIN: &str = include_str!("../../shaders/mul_add_plain.wgsl");
-const KEEP: &str = include_str!("../../shaders/keep.wgsl");
-const KEEP_PLAIN: &str = include_str!("../../shaders/keep_plain.wgsl");
+const OPAQUE: &str = include_str!("../../shaders/opaque.wgsl");
+const OPAQUE_PLAIN: &str = include_str!("../../shaders/opaque_plain.wgsl");
 const SAMPLE: &str = include_str!("../../shaders/sample.wgsl");
 const PACK: &str = include_str!("../../shaders/pack.wgsl");
 const DTYPE: &str = include_str!("../../shaders/dtype.wgsl");
@@ -27,88 +27,102 @@ const STATS: &str = include_str!("../../shaders/stats.wgsl");
 /// How a shader multiplies two words to 64 bits. Both ways give the same bits.
 ///
 /// ```
-/// use gpu_init::{Multiply, shader};
+/// use gpu_init::{WideMul, shader};
 ///
-/// assert!(shader::fill(Multiply::Int64).contains("u64(a) * u64(b)"));
-/// assert!(!shader::fill(Multiply::Limbs).contains("u64"));
+/// assert!(shader::fill(WideMul::Int64).contains("u64(a) * u64(b)"));
+/// assert!(!shader::fill(WideMul::Limbs).contains("u64"));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Multiply {
+pub enum WideMul {
     /// With 64-bit integers: wgpu's `SHADER_INT64`.
     Int64,
     /// With 16-bit limbs: any WebGPU device, browsers too.
     Limbs,
 }
 
-impl Multiply {
+impl WideMul {
     fn source(self) -> &'static str {
         match self {
-            Multiply::Int64 => MUL_WIDE_INT64,
-            Multiply::Limbs => MUL_WIDE_LIMBS,
+            WideMul::Int64 => MUL_WIDE_INT64,
+            WideMul::Limbs => MUL_WIDE_LIMBS,
         }
     }
 }
 
-/// How a shader has `a * b + c` rounded twice, as the stream does. All ways give the same bits, where they can be used at all.
+/// How a shader has `a * b + c` rounded twice, as the stream does. All ways give the same bits,
+/// where they can be used at all.
 ///
 /// ```no_run
-/// use gpu_init::{Device, DeviceOptions, MulAdd};
+/// use gpu_init::{Device, DeviceOptions, FpGuard};
 ///
-/// let device = Device::open(&DeviceOptions { mul_add: Some(MulAdd::Guarded), ..Default::default() })?;
-/// assert_eq!(device.mul_add(), MulAdd::Guarded);
+/// let device = Device::open(&DeviceOptions { mul_add: Some(FpGuard::NoReassociation), ..Default::default() })?;
+/// assert_eq!(device.mul_add(), FpGuard::NoReassociation);
 /// # Ok::<(), gpu_init::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum MulAdd {
+pub enum FpGuard {
     /// As written, for a driver that fuses and reorders nothing, as llvmpipe and SwiftShader.
-    Plain,
-    /// By a multiplication with a number that no compiler can know is 1, for a driver that may fuse but does not reorder what
-    /// the shader of fills has: Vulkan's. Running sums, of statistics and orthogonal matrices, are guarded as in `Guarded`.
-    Unfused,
+    None,
+    /// By a multiplication with a number that no compiler can know is 1, for a driver that may fuse
+    /// but does not reorder what the shader of fills has: Vulkan's. Running sums, of statistics and
+    /// orthogonal matrices, are guarded as in `NoReassociation`.
+    NoContraction,
     /// Products go through integers as well, for drivers that take floats for associative: any.
-    Guarded,
+    NoReassociation,
 }
 
-impl MulAdd {
+impl FpGuard {
     fn source(self) -> String {
-        let [sums, keep] = match self {
-            MulAdd::Plain => [MUL_ADD_PLAIN, KEEP_PLAIN],
-            MulAdd::Unfused => [MUL_ADD, KEEP_PLAIN],
-            MulAdd::Guarded => [MUL_ADD, KEEP],
+        let [sums, opaque] = match self {
+            FpGuard::None => [MUL_ADD_PLAIN, OPAQUE_PLAIN],
+            FpGuard::NoContraction => [MUL_ADD, OPAQUE_PLAIN],
+            FpGuard::NoReassociation => [MUL_ADD, OPAQUE],
         };
-        [sums, keep].join("\n")
+        [sums, opaque].join("\n")
     }
 }
 
 /// The shader that fills: entry points `fill`, `fill_words`, `fill_slice` and `fill_many`.
 ///
 /// ```
-/// let wgsl = gpu_init::shader::fill(gpu_init::Multiply::Limbs);
+/// let wgsl = gpu_init::shader::fill(gpu_init::WideMul::Limbs);
 /// assert!(wgsl.contains("fn fill_words("));
 /// ```
-pub fn fill(multiply: Multiply) -> String {
-    fill_with(multiply, MulAdd::Guarded)
+pub fn fill(multiply: WideMul) -> String {
+    fill_with(multiply, FpGuard::NoReassociation)
 }
 
 /// [`fill`] for a driver that needs fewer guards.
 ///
 /// ```
-/// use gpu_init::{MulAdd, Multiply, shader};
+/// use gpu_init::{FpGuard, WideMul, shader};
 ///
-/// let plain = shader::fill_with(Multiply::Limbs, MulAdd::Plain);
-/// assert!(plain.len() < shader::fill(Multiply::Limbs).len());
+/// let plain = shader::fill_with(WideMul::Limbs, FpGuard::None);
+/// assert!(plain.len() < shader::fill(WideMul::Limbs).len());
 /// ```
-pub fn fill_with(multiply: Multiply, mul_add: MulAdd) -> String {
-    [multiply.source(), PHILOX, &mul_add.source(), SAMPLE, DTYPE, PACK, TRUNCATED, SLICE, FILL, FILL_MANY].join("\n")
+pub fn fill_with(multiply: WideMul, mul_add: FpGuard) -> String {
+    [
+        multiply.source(),
+        PHILOX,
+        &mul_add.source(),
+        SAMPLE,
+        DTYPE,
+        PACK,
+        TRUNCATED,
+        SLICE,
+        FILL,
+        FILL_MANY,
+    ]
+    .join("\n")
 }
 
 /// The shader that computes the fingerprint: entry point `fingerprint`.
 ///
 /// ```
-/// let wgsl = gpu_init::shader::fingerprint(gpu_init::Multiply::Limbs);
+/// let wgsl = gpu_init::shader::fingerprint(gpu_init::WideMul::Limbs);
 /// assert!(wgsl.contains("fn fingerprint("));
 /// ```
-pub fn fingerprint(multiply: Multiply) -> String {
+pub fn fingerprint(multiply: WideMul) -> String {
     [multiply.source(), PHILOX, DTYPE, SLICE, REDUCE, FINGERPRINT].join("\n")
 }
 
@@ -118,20 +132,20 @@ pub fn fingerprint(multiply: Multiply) -> String {
 /// assert!(gpu_init::shader::stats().contains("fn stats("));
 /// ```
 pub fn stats() -> String {
-    stats_with(MulAdd::Guarded)
+    stats_with(FpGuard::NoReassociation)
 }
 
-pub(crate) fn stats_with(mul_add: MulAdd) -> String {
+pub(crate) fn stats_with(mul_add: FpGuard) -> String {
     [&mul_add.source(), DTYPE, REDUCE, STATS].join("\n")
 }
 
 /// The shader that copies the elements of a slice: entry point `gather`.
-pub(crate) fn gather(multiply: Multiply) -> String {
+pub(crate) fn gather(multiply: WideMul) -> String {
     [multiply.source(), DTYPE, SLICE, PLACE, GATHER].join("\n")
 }
 
 /// The shader that zeroes a range of indices: entry point `clear`.
-pub(crate) fn clear(multiply: Multiply) -> String {
+pub(crate) fn clear(multiply: WideMul) -> String {
     [multiply.source(), DTYPE, SLICE, PLACE, CLEAR].join("\n")
 }
 
@@ -141,11 +155,11 @@ pub(crate) fn diagonal() -> String {
 }
 
 /// The shader that zeroes elements of each column: entry point `sparse`.
-pub(crate) fn sparse(multiply: Multiply) -> String {
+pub(crate) fn sparse(multiply: WideMul) -> String {
     [multiply.source(), PHILOX, DTYPE, PLACE, SPARSE].join("\n")
 }
 
 /// The shader that makes orthogonal matrices: entry points `reflect`, `gram`, `apply` and `finish`.
-pub(crate) fn orthogonal(multiply: Multiply, mul_add: MulAdd) -> String {
+pub(crate) fn orthogonal(multiply: WideMul, mul_add: FpGuard) -> String {
     [multiply.source(), PHILOX, &mul_add.source(), SAMPLE, DTYPE, PLACE, ORTHOGONAL].join("\n")
 }

@@ -1,8 +1,9 @@
-//! Slices and shards on the device: the bits of the CPU, and fingerprints that add up to that of the whole.
+//! Slices and shards on the device: the bits of the CPU, and fingerprints that add up to that of
+//! the whole.
 
 use crate::gpu::Device;
 use crate::gpu::tests::{compare, raw_device, raw_device_with};
-use crate::{Cpu, DType, Initializer, Layout, Parameter, Shard};
+use crate::{Cpu, DType, Initializer, Layout, Shard, TensorSpec};
 
 fn initializers(rank: usize) -> Vec<Initializer> {
     let mut all = vec![
@@ -13,8 +14,12 @@ fn initializers(rank: usize) -> Vec<Initializer> {
         Initializer::Orthogonal { gain: 1.0 },
     ];
     match rank {
-        2 => all.extend([Initializer::Eye { gain: 0.3 }, Initializer::Sparse { sparsity: 0.4, std: 0.1 }]),
-        _ => all.extend([Initializer::Dirac { groups: 1 }, Initializer::DeltaOrthogonal { gain: 1.0 }]),
+        2 => all.extend([
+            Initializer::Eye { gain: 0.3 },
+            Initializer::Sparse { sparsity: 0.4, std: 0.1 },
+        ]),
+        _ => all
+            .extend([Initializer::Dirac { groups: 1 }, Initializer::DeltaOrthogonal { gain: 1.0 }]),
     }
     all
 }
@@ -26,21 +31,30 @@ fn shards_add_up_to_the_whole() {
     for shape in [&[37, 30][..], &[9, 5, 7]] {
         for initializer in initializers(shape.len()) {
             for dtype in DType::ALL {
-                let whole = Parameter::new(shape, initializer).dtype(dtype).name("w");
+                let whole = TensorSpec::new(shape, initializer).dtype(dtype).name("w");
                 let expected = Cpu::new().fill(&whole).unwrap().fingerprint();
                 for dim in 0..shape.len() {
                     for world in [1, 2, 3, 7, 8] {
                         let shards = (0..world).map(|rank| Shard { dim, rank, world });
-                        let shards = shards.filter(|shard| !shard.range(shape[dim] as u64).is_empty());
-                        let shards: Vec<_> = shards.map(|shard| whole.clone().shard(shard)).collect();
+                        let shards =
+                            shards.filter(|shard| !shard.range(shape[dim] as u64).is_empty());
+                        let shards: Vec<_> =
+                            shards.map(|shard| whole.clone().shard(shard)).collect();
                         let tensors = device.fill_all(&shards).unwrap();
                         let sum = tensors.iter().map(|tensor| tensor.fingerprint().unwrap()).sum();
-                        assert_eq!(expected, sum, "{initializer} {shape:?} {dtype} dim {dim} of {world}");
+                        assert_eq!(
+                            expected, sum,
+                            "{initializer} {shape:?} {dtype} dim {dim} of {world}"
+                        );
                         for (tensor, shard) in tensors.iter().zip(shards) {
                             let on_host = Cpu::new().fill(&shard).unwrap();
                             assert_eq!(tensor.read().unwrap(), on_host);
                             assert_eq!(tensor.stats().unwrap(), on_host.stats());
-                            assert_eq!(tensor.stats().unwrap().disagreement(tensor.fill()), None, "{shard:?}");
+                            assert_eq!(
+                                tensor.stats().unwrap().disagreement(tensor.fill()),
+                                None,
+                                "{shard:?}"
+                            );
                         }
                     }
                 }
@@ -52,7 +66,9 @@ fn shards_add_up_to_the_whole() {
 /// Two dimensions, parts of slices, offsets in the caller's memory, and bindings of 1 MiB.
 #[test]
 fn slices_have_the_bits_of_the_cpu() {
-    let Some((device, queue)) = raw_device_with(|limits| limits.max_storage_buffer_binding_size = 1 << 20) else {
+    let Some((device, queue)) =
+        raw_device_with(|limits| limits.max_storage_buffer_binding_size = 1 << 20)
+    else {
         return;
     };
     let device = Device::from_wgpu(device, queue).unwrap();
@@ -68,17 +84,22 @@ fn slices_have_the_bits_of_the_cpu() {
     for (shape, cuts) in slices {
         for initializer in initializers(shape.len()) {
             let delta = matches!(initializer, Initializer::DeltaOrthogonal { .. });
-            let layout = if delta && shape[0] < shape[1] { Layout::InOutKernel } else { Layout::OutInKernel };
+            let layout = if delta && shape[0] < shape[1] {
+                Layout::InOutKernel
+            } else {
+                Layout::OutInKernel
+            };
             let orthogonal = matches!(initializer, Initializer::Orthogonal { .. });
             let (rows, columns) = (shape[0], shape[1..].iter().product());
             if orthogonal && (rows.min(columns) > 400 || rows.max(columns) > 8000) {
                 continue; // Seconds on llvmpipe, or a panel that is more than a binding.
             }
-            let whole = Parameter::new(shape, initializer).layout(layout);
+            let whole = TensorSpec::new(shape, initializer).layout(layout);
             if whole.resolve(0, 0).is_err() {
                 continue; // An identity of four dimensions, say.
             }
-            let slice = cuts.iter().cloned().fold(whole, |slice, (dim, range)| slice.slice(dim, range));
+            let slice =
+                cuts.iter().cloned().fold(whole, |slice, (dim, range)| slice.slice(dim, range));
             let len = slice.resolve(0, 0).unwrap().len;
             for (dtype, offset) in DType::ALL.into_iter().zip([0, 12, 260]) {
                 compare(&device, &slice, dtype, offset);
@@ -90,6 +111,9 @@ fn slices_have_the_bits_of_the_cpu() {
         }
     }
     // Past 2^32 elements, where a row is.
-    let huge = Parameter::xavier_normal([1 << 21, (1 << 21) + 1]).gain(1000.0).name("huge").slice(1, 5..8);
+    let huge = TensorSpec::xavier_normal([1 << 21, (1 << 21) + 1])
+        .gain(1000.0)
+        .name("huge")
+        .slice(1, 5..8);
     compare(&device, &huge.slice(0, (1 << 21) - 1000..1 << 21), DType::BF16, 4);
 }

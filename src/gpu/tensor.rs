@@ -5,12 +5,14 @@ use std::ops::Range;
 use crate::cpu::zeroed;
 use crate::gpu::context::check_usage;
 use crate::gpu::{Device, readback, reduce};
-use crate::{DType, Distribution, Element, Error, Fill, Fingerprint, HostTensor, Result, Shape, Stats};
+use crate::{
+    DType, Distribution, Element, Error, Fill, Fingerprint, HostTensor, Result, Shape, Stats,
+};
 
 /// A tensor, or a range of one, in a buffer of GPU memory.
 ///
-/// The commands that fill it are submitted (or recorded, see [`Device::record`]) but need not be done:
-/// the queue keeps the order, so it can be used at once.
+/// The commands that fill it are submitted (or recorded, see [`Device::record`]) but need not be
+/// done: the queue keeps the order, so it can be used at once.
 ///
 /// ```no_run
 /// use gpu_init::{Device, GpuInit};
@@ -31,14 +33,15 @@ pub struct Tensor {
 }
 
 impl Tensor {
-    /// The buffer that holds the elements, row-major, from [`offset`](Self::offset) on. It may hold other tensors too:
-    /// small ones that one call of [`Device::fill_all`] makes share buffers.
+    /// The buffer that holds the elements, row-major, from [`offset`](Self::offset) on. It may hold
+    /// other tensors too: small ones that one call of [`Device::fill_all`] makes share buffers.
     pub fn buffer(&self) -> &wgpu::Buffer {
         &self.buffer
     }
 
-    /// Byte offset of the first element in the buffer. In a buffer that tensors share it is a multiple of 256 and of
-    /// what the device asks of bindings; 0 if the tensor has a buffer of its own, as [`Device::fill`] makes it.
+    /// Byte offset of the first element in the buffer. In a buffer that tensors share it is a
+    /// multiple of 256 and of what the device asks of bindings; 0 if the tensor has a buffer of its
+    /// own, as [`Device::fill`] makes it.
     pub fn offset(&self) -> u64 {
         self.offset
     }
@@ -75,7 +78,7 @@ impl Tensor {
         self.fill.dtype
     }
 
-    /// The law that the elements were drawn from.
+    /// The distribution that the elements were drawn from.
     pub fn distribution(&self) -> Distribution {
         self.fill.distribution
     }
@@ -99,8 +102,9 @@ impl Tensor {
     /// Statistics, computed on the GPU: only a few bytes for every 16,384 elements are read back.
     ///
     /// # Errors
-    /// [`Error::BufferUsage`] if the caller's buffer lacks STORAGE, [`Error::OutOfMemory`], [`Error::DeviceLost`],
-    /// [`Error::WrongBits`] at the first use of a kernel that the driver breaks.
+    /// [`Error::BufferUsage`] if the caller's buffer lacks STORAGE, [`Error::OutOfMemory`],
+    /// [`Error::DeviceLost`], [`Error::WrongBits`] at the first use of a kernel that the driver
+    /// breaks.
     pub fn stats(&self) -> Result<Stats> {
         pollster::block_on(self.stats_async())
     }
@@ -178,10 +182,17 @@ impl Tensor {
         let operation = "read";
         let Range { start, end } = range;
         if start >= end || end > self.len() {
-            return Err(Error::Range { operation, start, end, shape: self.shape.clone(), elements: self.len() });
+            return Err(Error::Range {
+                operation,
+                start,
+                end,
+                shape: self.shape.clone(),
+                elements: self.len(),
+            });
         }
         check_usage(operation, &self.buffer, wgpu::BufferUsages::COPY_SRC)?;
-        let part = Fill { operation, ..self.fill.of(self.fill.elements().part(start, end - start)) };
+        let part =
+            Fill { operation, ..self.fill.of(self.fill.elements().part(start, end - start)) };
         let mut tensor = HostTensor::zeroed(&part)?;
         let (from, size) = (self.offset + start * self.dtype().size(), part.bytes());
         let (before, context) = ((from % 4) as usize, &self.device.inner.context);
@@ -190,7 +201,8 @@ impl Tensor {
         } else {
             // Copies are of whole words.
             let mut words: Vec<u8> = zeroed(operation, (before as u64 + size).next_multiple_of(4))?;
-            readback::read(context, operation, &self.buffer, from - before as u64, &mut words).await?;
+            readback::read(context, operation, &self.buffer, from - before as u64, &mut words)
+                .await?;
             tensor.as_bytes_mut().copy_from_slice(&words[before..before + size as usize]);
         }
         Ok(tensor)
@@ -208,7 +220,11 @@ impl Tensor {
     /// Those of [`read`](Self::read), and [`Error::DTypeMismatch`] if `T` is another type.
     pub fn to_vec<T: Element>(&self) -> Result<Vec<T>> {
         if T::DTYPE != self.dtype() {
-            return Err(Error::DTypeMismatch { operation: "read", expected: self.dtype(), actual: T::DTYPE });
+            return Err(Error::DTypeMismatch {
+                operation: "read",
+                expected: self.dtype(),
+                actual: T::DTYPE,
+            });
         }
         Ok(self.read()?.into_vec().unwrap_or_default())
     }

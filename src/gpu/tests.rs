@@ -1,4 +1,5 @@
-//! What only the inside of the crate can show: raw words from a device, broken shaders, shared constants.
+//! What only the inside of the crate can show: raw words from a device, broken shaders, shared
+//! constants.
 
 use std::collections::HashMap;
 
@@ -11,7 +12,7 @@ use crate::gpu::*;
 use crate::stream::philox::round_keys;
 use crate::stream::philox::tests::known_answers;
 use crate::stream::{philox, sample, truncated};
-use crate::{Cpu, DType, Distribution, Error, Fill, Initializer, Parameter, Result, reduce};
+use crate::{Cpu, DType, Distribution, Error, Fill, Initializer, Result, TensorSpec, reduce};
 use wgpu::naga;
 
 #[path = "../../tests/common/skip.rs"]
@@ -23,7 +24,9 @@ pub(super) fn raw_device() -> Option<(wgpu::Device, wgpu::Queue)> {
 }
 
 /// A device with limits of its own, changed from those of the adapter.
-pub(super) fn raw_device_with(change: impl FnOnce(&mut wgpu::Limits)) -> Option<(wgpu::Device, wgpu::Queue)> {
+pub(super) fn raw_device_with(
+    change: impl FnOnce(&mut wgpu::Limits),
+) -> Option<(wgpu::Device, wgpu::Queue)> {
     let (device, _) = raw_device()?;
     let mut limits = device.limits();
     change(&mut limits);
@@ -33,47 +36,67 @@ pub(super) fn raw_device_with(change: impl FnOnce(&mut wgpu::Limits)) -> Option<
     Some(pollster::block_on(adapter.request_device(&descriptor)).unwrap())
 }
 
-/// Every way to multiply, guarded; the way that GPUs have with Vulkan; and the one that the device takes by itself.
+/// Every way to multiply, guarded; the way that GPUs have with Vulkan; and the one that the device
+/// takes by itself.
 pub(super) fn options(device: &wgpu::Device) -> Vec<DeviceOptions> {
-    let guarded =
-        |multiply| DeviceOptions { multiply: Some(multiply), mul_add: Some(MulAdd::Guarded), ..Default::default() };
-    let unfused = DeviceOptions { mul_add: Some(MulAdd::Unfused), ..Default::default() };
+    let guarded = |multiply| DeviceOptions {
+        multiply: Some(multiply),
+        mul_add: Some(FpGuard::NoReassociation),
+        ..Default::default()
+    };
+    let unfused = DeviceOptions { mul_add: Some(FpGuard::NoContraction), ..Default::default() };
     multiplies(device).into_iter().map(guarded).chain([unfused, DeviceOptions::default()]).collect()
 }
 
-fn multiplies(device: &wgpu::Device) -> Vec<Multiply> {
+fn multiplies(device: &wgpu::Device) -> Vec<WideMul> {
     let int64 = device.features().contains(wgpu::Features::SHADER_INT64);
-    [Multiply::Limbs].into_iter().chain(int64.then_some(Multiply::Int64)).collect()
+    [WideMul::Limbs].into_iter().chain(int64.then_some(WideMul::Int64)).collect()
 }
 
 fn target(device: &Device, bytes: u64) -> wgpu::Buffer {
-    let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
+    let usage =
+        wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
     device.inner.context.buffer_with("test", &vec![0xa5; bytes as usize], usage).unwrap()
 }
 
 /// The elements in the middle of memory that must stay as it is.
-fn on_gpu(device: &Device, parameter: &Parameter, offset: u64) -> Vec<u8> {
+fn on_gpu(device: &Device, parameter: &TensorSpec, offset: u64) -> Vec<u8> {
     let bytes = parameter.resolve(0, 0).unwrap().bytes();
     let mut all = vec![0; (offset + bytes.next_multiple_of(4) + 8) as usize];
     let buffer = target(device, all.len() as u64);
     device.fill_into(parameter, &buffer, offset).unwrap();
-    pollster::block_on(readback::read(&device.inner.context, "test", &buffer, 0, &mut all)).unwrap();
+    pollster::block_on(readback::read(&device.inner.context, "test", &buffer, 0, &mut all))
+        .unwrap();
     let end = (offset + bytes) as usize;
-    assert!(all[..offset as usize].iter().chain(&all[end..]).all(|&byte| byte == 0xa5), "bytes beside the tensor");
+    assert!(
+        all[..offset as usize].iter().chain(&all[end..]).all(|&byte| byte == 0xa5),
+        "bytes beside the tensor"
+    );
     all[offset as usize..end].to_vec()
 }
 
-pub(super) fn compare(device: &Device, parameter: &Parameter, dtype: DType, offset: u64) {
+pub(super) fn compare(device: &Device, parameter: &TensorSpec, dtype: DType, offset: u64) {
     let (seed, stream) = (0x0123_4567_89ab_cdef, 0xfedc_ba98_7654_3210);
     let parameter = parameter.clone().seed(seed).stream(stream).dtype(dtype);
-    let (expected, actual) = (Cpu::new().fill(&parameter).unwrap(), on_gpu(device, &parameter, offset));
+    let (expected, actual) =
+        (Cpu::new().fill(&parameter).unwrap(), on_gpu(device, &parameter, offset));
     let (expected, size) = (expected.as_bytes(), dtype.size() as usize);
-    let differing: Vec<_> =
-        expected.chunks(size).zip(actual.chunks(size)).enumerate().filter(|(_, (a, b))| a != b).collect();
-    assert!(differing.is_empty(), "{parameter:?}: {} differ, first {:?}", differing.len(), differing[0]);
+    let differing: Vec<_> = expected
+        .chunks(size)
+        .zip(actual.chunks(size))
+        .enumerate()
+        .filter(|(_, (a, b))| a != b)
+        .collect();
+    assert!(
+        differing.is_empty(),
+        "{parameter:?}: {} differ, first {:?}",
+        differing.len(),
+        differing[0]
+    );
 }
 
-/// Both generators, by both multiplications, on the device, from the table that the CPU's test reads.
+/// Both generators, by both multiplications, on the device, from the table that the CPU's test
+/// reads.
 #[test]
 fn known_answers_on_the_device() {
     let Some((device, queue)) = raw_device() else { return };
@@ -111,7 +134,9 @@ fn known_answers_on_the_device() {
             ..Row::default()
         };
         let mut rows: Vec<Row> = four.iter().map(with_key).collect();
-        rows.extend(two.iter().map(|row| Row { counter: [row[0], row[1], row[2], 0], ..Row::default() }));
+        rows.extend(
+            two.iter().map(|row| Row { counter: [row[0], row[1], row[2], 0], ..Row::default() }),
+        );
         let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC;
         let buffer = context.buffer_with("test", bytemuck::cast_slice(&rows), usage).unwrap();
         let pipeline = context.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
@@ -138,7 +163,14 @@ fn known_answers_on_the_device() {
             pass.dispatch_workgroups(rows.len() as u32, 1, 1);
         }
         context.queue.submit([encoder.finish()]);
-        pollster::block_on(readback::read(&context, "test", &buffer, 0, bytemuck::cast_slice_mut(&mut rows))).unwrap();
+        pollster::block_on(readback::read(
+            &context,
+            "test",
+            &buffer,
+            0,
+            bytemuck::cast_slice_mut(&mut rows),
+        ))
+        .unwrap();
         let (fours, twos) = rows.split_at(four.len());
         for (row, actual) in four.iter().zip(fours) {
             assert_eq!(row[6..], actual.four, "philox4x32 by {multiply:?}");
@@ -152,7 +184,7 @@ fn known_answers_on_the_device() {
 /// Opens a device whose shaders have `from` replaced by `to`.
 pub(super) fn open_broken(from: &str, to: &str) -> Option<Result<Device>> {
     let (device, queue) = raw_device()?;
-    let sources = Sources::new(Multiply::Limbs, MulAdd::Guarded);
+    let sources = Sources::new(WideMul::Limbs, FpGuard::NoReassociation);
     let replace = |source: &String| source.replace(from, to);
     let broken = Sources {
         fill: replace(&sources.fill),
@@ -165,7 +197,14 @@ pub(super) fn open_broken(from: &str, to: &str) -> Option<Result<Device>> {
         orthogonal: replace(&sources.orthogonal),
     };
     assert_ne!(broken, sources, "{from} is no longer in the shaders");
-    Some(pollster::block_on(Device::with_sources(device, queue, Multiply::Limbs, MulAdd::Guarded, broken, false)))
+    Some(pollster::block_on(Device::with_sources(
+        device,
+        queue,
+        WideMul::Limbs,
+        FpGuard::NoReassociation,
+        broken,
+        false,
+    )))
 }
 
 /// What drivers have been seen to do, or might: each is found before a kernel's first use.
@@ -176,17 +215,17 @@ fn a_driver_that_breaks_the_arithmetic_is_refused() {
         (
             "return add_product(a * b, c);",
             "let p = a * b;
-            let x = keep(a * 4097.0); let ah = keep(x - keep(x - a)); let al = a - ah;
-            let y = keep(b * 4097.0); let bh = keep(y - keep(y - b)); let bl = b - bh;
-            let e = keep(keep(keep(keep(ah * bh) - p) + keep(ah * bl)) + keep(al * bh)) + keep(al * bl);
-            let s = keep(p + c); let z = keep(s - p);
-            return s + keep(keep(keep(p - keep(s - z)) + keep(c - z)) + e);",
+            let x = opaque(a * 4097.0); let ah = opaque(x - opaque(x - a)); let al = a - ah;
+            let y = opaque(b * 4097.0); let bh = opaque(y - opaque(y - b)); let bl = b - bh;
+            let e = opaque(opaque(opaque(opaque(ah * bh) - p) + opaque(ah * bl)) + opaque(al * bh)) + opaque(al * bl);
+            let s = opaque(p + c); let z = opaque(s - p);
+            return s + opaque(opaque(opaque(p - opaque(s - z)) + opaque(c - z)) + e);",
             "normal F32",
         ),
         // The built-in square root instead of our own.
-        ("return mul_add(w, keep(q * h), w);", "return sqrt(s);", "normal F32"),
+        ("return mul_add(w, opaque(q * h), w);", "return sqrt(s);", "normal F32"),
         // A factor that is taken out of two sums of products, as Mesa does.
-        ("exact_mul_add(low, inverse, keep(high * inverse - 1.0f))", "(low + high) * inverse - 1.0f", "normal F32"),
+        ("exact_mul_add(low, inverse, opaque(high * inverse - 1.0f))", "(low + high) * inverse - 1.0f", "normal F32"),
         // A mean that is lost.
         ("add_product(values.x, params.shift)", "values.x", "normal F32"),
         // A zero without its sign.
@@ -228,41 +267,62 @@ fn a_driver_that_breaks_the_arithmetic_is_refused() {
     }
 }
 
-/// Shaders that are guarded less are for drivers that a probe has shown right; one that is not gets the guarded ones.
+/// Shaders that are guarded less are for drivers that a probe has shown right; one that is not gets
+/// the guarded ones.
 #[test]
 fn multiply_adds_are_guarded_as_little_as_is_right() {
     let Some((device, queue)) = raw_device() else { return };
     for options in options(&device) {
-        let opened = pollster::block_on(Device::from_wgpu_async(device.clone(), queue.clone(), &options)).unwrap();
+        let opened =
+            pollster::block_on(Device::from_wgpu_async(device.clone(), queue.clone(), &options))
+                .unwrap();
         assert_eq!(opened.mul_add(), options.mul_add.unwrap_or(fastest(&device.adapter_info())));
     }
     let info = |name: &str, backend, device_type| {
         let name = name.to_owned();
-        fastest(&wgpu::AdapterInfo { name, device_type, ..wgpu::AdapterInfo::new(device_type, backend) })
+        fastest(&wgpu::AdapterInfo {
+            name,
+            device_type,
+            ..wgpu::AdapterInfo::new(device_type, backend)
+        })
     };
     use wgpu::{Backend, DeviceType};
-    assert_eq!(info("llvmpipe (LLVM 15.0.6, 256 bits)", Backend::Vulkan, DeviceType::Cpu), MulAdd::Plain);
-    assert_eq!(info("some other", Backend::Vulkan, DeviceType::Cpu), MulAdd::Unfused);
-    assert_eq!(info("llvmpipe, a GPU", Backend::Vulkan, DeviceType::DiscreteGpu), MulAdd::Unfused);
+    assert_eq!(
+        info("llvmpipe (LLVM 15.0.6, 256 bits)", Backend::Vulkan, DeviceType::Cpu),
+        FpGuard::None
+    );
+    assert_eq!(info("some other", Backend::Vulkan, DeviceType::Cpu), FpGuard::NoContraction);
+    assert_eq!(
+        info("llvmpipe, a GPU", Backend::Vulkan, DeviceType::DiscreteGpu),
+        FpGuard::NoContraction
+    );
     for backend in [Backend::Metal, Backend::Dx12, Backend::Gl, Backend::BrowserWebGpu] {
-        assert_eq!(info("any", backend, DeviceType::DiscreteGpu), MulAdd::Guarded);
+        assert_eq!(info("any", backend, DeviceType::DiscreteGpu), FpGuard::NoReassociation);
     }
 }
 
-/// A driver that needs guards for some kernel alone has them from then on; one that was told otherwise is an error.
+/// A driver that needs guards for some kernel alone has them from then on; one that was told
+/// otherwise is an error.
 #[test]
 fn a_kernel_that_is_wrong_is_guarded() {
     let Some((device, queue)) = raw_device() else { return };
-    let slice = Parameter::xavier_normal([64, 64]).name("w").slice(1, 3..60);
-    for mul_add in [MulAdd::Plain, MulAdd::Unfused] {
+    let slice = TensorSpec::xavier_normal([64, 64]).name("w").slice(1, 3..60);
+    for mul_add in [FpGuard::None, FpGuard::NoContraction] {
         // A wrong sign in slices alone.
-        let sources = Sources::new(Multiply::Limbs, mul_add);
-        let fill = sources.fill.replace("return (*four)[index.x & 3u];", "return -(*four)[index.x & 3u];");
+        let sources = Sources::new(WideMul::Limbs, mul_add);
+        let fill =
+            sources.fill.replace("return (*four)[index.x & 3u];", "return -(*four)[index.x & 3u];");
         assert_ne!(fill, sources.fill);
         let open = |may_fall_back| {
             let broken = Sources { fill: fill.clone(), ..sources.clone() };
-            let opened =
-                Device::with_sources(device.clone(), queue.clone(), Multiply::Limbs, mul_add, broken, may_fall_back);
+            let opened = Device::with_sources(
+                device.clone(),
+                queue.clone(),
+                WideMul::Limbs,
+                mul_add,
+                broken,
+                may_fall_back,
+            );
             pollster::block_on(opened).unwrap()
         };
         let told = open(false);
@@ -271,8 +331,8 @@ fn a_kernel_that_is_wrong_is_guarded() {
         let free = open(true);
         assert_eq!(free.mul_add(), mul_add);
         assert_eq!(free.fill(&slice).unwrap().read().unwrap(), Cpu::new().fill(&slice).unwrap());
-        assert_eq!(free.mul_add(), MulAdd::Guarded);
-        let whole = Parameter::xavier_normal([64, 64]).name("w");
+        assert_eq!(free.mul_add(), FpGuard::NoReassociation);
+        let whole = TensorSpec::xavier_normal([64, 64]).name("w");
         assert_eq!(free.fill(&whole).unwrap().read().unwrap(), Cpu::new().fill(&whole).unwrap());
     }
 }
@@ -281,23 +341,32 @@ fn a_kernel_that_is_wrong_is_guarded() {
 #[test]
 fn a_kernel_is_probed_before_its_first_use() {
     let Some((device, queue)) = raw_device() else { return };
-    let sources = Sources::new(Multiply::Limbs, MulAdd::Guarded);
-    let stats = sources.stats.replace("low = min(low, ordered_key(bits));", "low = min(low, bits);");
+    let sources = Sources::new(WideMul::Limbs, FpGuard::NoReassociation);
+    let stats =
+        sources.stats.replace("low = min(low, ordered_key(bits));", "low = min(low, bits);");
     let fill = sources.fill.replace("0x7fffu + ((bits >> 16u) & 1u)", "0x8000u");
     let broken = Sources { stats, fill, ..sources };
-    let device =
-        pollster::block_on(Device::with_sources(device, queue, Multiply::Limbs, MulAdd::Guarded, broken, false))
-            .unwrap();
+    let device = pollster::block_on(Device::with_sources(
+        device,
+        queue,
+        WideMul::Limbs,
+        FpGuard::NoReassociation,
+        broken,
+        false,
+    ))
+    .unwrap();
     let wrong = |result: Result<()>, part: &str| match result {
-        Err(error @ Error::WrongBits { .. }) => assert!(error.to_string().contains(part), "{error}"),
+        Err(error @ Error::WrongBits { .. }) => {
+            assert!(error.to_string().contains(part), "{error}")
+        }
         other => panic!("{part}: {other:?}"),
     };
-    let parameter = Parameter::xavier_normal([9, 9]);
+    let parameter = TensorSpec::xavier_normal([9, 9]);
     let tensor = device.fill(&parameter).unwrap();
     wrong(tensor.stats().map(|_| ()), "stats F32");
     wrong(tensor.fingerprint().map(|_| ()), "stats F32");
     wrong(device.fill(&parameter.clone().dtype(DType::BF16)).map(|_| ()), "normal BF16");
-    assert_eq!(device.fill(&Parameter::xavier_uniform([9, 9])).unwrap().len(), 81);
+    assert_eq!(device.fill(&TensorSpec::xavier_uniform([9, 9])).unwrap().len(), 81);
     assert_eq!(tensor.read().unwrap(), crate::Cpu::new().fill(&parameter).unwrap());
 }
 
@@ -309,20 +378,26 @@ fn a_driver_that_breaks_many_at_once_is_refused() {
         ("return low | select", "return select", "normal F16"),
         ("at + 1u <", "at <", "constant BF16"),
         ("lane + 3u * PART_LANES", "lane + 2u * PART_LANES", "uniform F32"),
-        ("table_start + at.index", "table_start + at.index + u32(table_start > 0u)", "truncated F32"),
+        (
+            "table_start + at.index",
+            "table_start + at.index + u32(table_start > 0u)",
+            "truncated F32",
+        ),
     ] {
         let Some(opened) = open_broken(from, to) else { return };
         let device = opened.unwrap();
-        let (law, dtype) = what.split_once(' ').unwrap();
-        let initializer = match law {
+        let (distribution, dtype) = what.split_once(' ').unwrap();
+        let initializer = match distribution {
             "normal" => Initializer::XAVIER_NORMAL,
             "uniform" => Initializer::XAVIER_UNIFORM,
             "constant" => Initializer::ONES,
             _ => Initializer::TruncatedNormal { mean: 0.0, std: 1.0, a: -1.0, b: 1.0 },
         };
-        let two = vec![Parameter::new([3, 3], initializer).dtype(dtype.parse().unwrap()); 2];
+        let two = vec![TensorSpec::new([3, 3], initializer).dtype(dtype.parse().unwrap()); 2];
         match device.fill_all(&two) {
-            Err(error @ Error::WrongBits { .. }) => assert!(error.to_string().contains(what), "{error}"),
+            Err(error @ Error::WrongBits { .. }) => {
+                assert!(error.to_string().contains(what), "{error}")
+            }
             other => panic!("{from} -> {to}: {other:?}"),
         }
         // By itself none needs that kernel.
@@ -333,13 +408,24 @@ fn a_driver_that_breaks_many_at_once_is_refused() {
 /// A kernel that only slices, or only slices of matrices, need.
 #[test]
 fn a_driver_that_breaks_slices_is_refused() {
-    let slice = |initializer| Parameter::new([64, 64], initializer).slice(1, 2..7);
-    let twice =
-        |transform| format!("let a = slice_value(n, &block, &four) * select(1.0f, 2.0f, DISTRIBUTION == {transform});");
+    let slice = |initializer| TensorSpec::new([64, 64], initializer).slice(1, 2..7);
+    let twice = |transform| {
+        format!(
+            "let a = slice_value(n, &block, &four) * select(1.0f, 2.0f, DISTRIBUTION == {transform});"
+        )
+    };
     let truncated = Initializer::TruncatedNormal { mean: 0.0, std: 1.0, a: -1.0, b: 1.0 };
     for (from, to, parameter) in [
-        ("let a = slice_value(n, &block, &four);", twice("NORMAL"), slice(Initializer::XAVIER_NORMAL)),
-        ("let a = slice_value(n, &block, &four);", twice("UNIFORM"), slice(Initializer::XAVIER_UNIFORM)),
+        (
+            "let a = slice_value(n, &block, &four);",
+            twice("NORMAL"),
+            slice(Initializer::XAVIER_NORMAL),
+        ),
+        (
+            "let a = slice_value(n, &block, &four);",
+            twice("UNIFORM"),
+            slice(Initializer::XAVIER_UNIFORM),
+        ),
         ("let a = slice_value(n, &block, &four);", twice("TRUNCATED"), slice(truncated)),
         ("let a = slice_value(n, &block, &four);", twice("CONSTANT"), slice(Initializer::ONES)),
         (
@@ -364,12 +450,13 @@ fn a_shader_that_does_not_compile_is_an_error() {
 }
 
 fn parse(source: &str) -> naga::Module {
-    naga::front::wgsl::parse_str(source).unwrap_or_else(|error| panic!("{}", error.emit_to_string(source)))
+    naga::front::wgsl::parse_str(source)
+        .unwrap_or_else(|error| panic!("{}", error.emit_to_string(source)))
 }
 
 fn portable_shaders() -> [String; 8] {
     let Sources { fill, fingerprint, stats, gather, clear, diagonal, sparse, orthogonal } =
-        Sources::new(Multiply::Limbs, MulAdd::Guarded);
+        Sources::new(WideMul::Limbs, FpGuard::NoReassociation);
     [fill, fingerprint, stats, gather, clear, diagonal, sparse, orthogonal]
 }
 
@@ -378,7 +465,8 @@ fn portable_shaders() -> [String; 8] {
 fn portable_shaders_are_valid_webgpu() {
     for source in portable_shaders() {
         let capabilities = naga::valid::Capabilities::empty();
-        let mut validator = naga::valid::Validator::new(naga::valid::ValidationFlags::all(), capabilities);
+        let mut validator =
+            naga::valid::Validator::new(naga::valid::ValidationFlags::all(), capabilities);
         validator.validate(&parse(&source)).unwrap();
     }
 }
@@ -399,7 +487,8 @@ fn loops(module: &naga::Module, function: &naga::Function) -> bool {
     block(module, &function.body)
 }
 
-/// What a dispatch says of its loops (`Dispatch::iterations`) is 0 for all but these, which count them.
+/// What a dispatch says of its loops (`Dispatch::iterations`) is 0 for all but these, which count
+/// them.
 #[test]
 fn few_kernels_loop() {
     let mut looping = Vec::new();
@@ -407,8 +496,18 @@ fn few_kernels_loop() {
         let entries = module.entry_points.iter().filter(|entry| loops(&module, &entry.function));
         looping.extend(entries.map(|entry| entry.name.clone()));
     }
-    let expected =
-        ["fingerprint", "stats", "sparse", "reflect", "scale", "gram", "apply", "examine", "project", "update"];
+    let expected = [
+        "fingerprint",
+        "stats",
+        "sparse",
+        "reflect",
+        "scale",
+        "gram",
+        "apply",
+        "examine",
+        "project",
+        "update",
+    ];
     looping.sort();
     let mut expected = expected.map(str::to_owned);
     expected.sort();
@@ -455,7 +554,8 @@ fn shaders_and_rust_share_their_constants() {
         RADIUS_P0 RADIUS_P1 RADIUS_P2 RADIUS_P3 RADIUS_P4 RADIUS_P5 RADIUS_P6 RADIUS_P7
         SQRT_GUESS SQRT_Q1 SQRT_Q2 SQRT_Q3 SQRT_Q4
         SIN_S0 SIN_S1 SIN_S2 SIN_S3 COS_C1 COS_C2 COS_C3);
-    let dtype = [("F32", DType::F32 as u32), ("F16", DType::F16 as u32), ("BF16", DType::BF16 as u32)];
+    let dtype =
+        [("F32", DType::F32 as u32), ("F16", DType::F16 as u32), ("BF16", DType::BF16 as u32)];
     let transform = [
         ("NORMAL", window::Transform::Normal as u32),
         ("UNIFORM", window::Transform::Uniform as u32),
@@ -466,7 +566,9 @@ fn shaders_and_rust_share_their_constants() {
     let truncated = [("SIDE", truncated::SIDE as u32), ("SEGMENT_ONE", truncated::SEGMENT_ONE)];
     let reduce = [("LANES", reduce::LANES as u32), ("CHUNK", reduce::CHUNK as u32)];
     let orthogonal = {
-        use crate::distribution::orthogonal::{BLOCK, COLUMNS, HEADS, PARTS, RUN, SCALES, SIGNS, TILE, VECTORS};
+        use crate::distribution::orthogonal::{
+            BLOCK, COLUMNS, HEADS, PARTS, RUN, SCALES, SIGNS, TILE, VECTORS,
+        };
         let twins = [("BLOCK", BLOCK), ("COLUMNS", COLUMNS), ("PARTS", PARTS)];
         twins
             .into_iter()
@@ -488,7 +590,10 @@ fn shaders_and_rust_share_their_constants() {
         .chain(truncated)
         .chain(reduce)
         .chain(orthogonal)
-        .chain([("SELECTION", crate::distribution::sparse::SELECTION), ("PART_LANES", batch::PART_LANES)])
+        .chain([
+            ("SELECTION", crate::distribution::sparse::SELECTION),
+            ("PART_LANES", batch::PART_LANES),
+        ])
         .map(|(name, bits)| (name.to_owned(), bits))
         .collect();
     let mut seen = HashMap::new();
@@ -501,7 +606,9 @@ fn shaders_and_rust_share_their_constants() {
 /// Offsets of a struct's members, by name, and its size.
 fn layout(module: &naga::Module, name: &str) -> (Vec<(String, u32)>, u32) {
     let (_, ty) = module.types.iter().find(|(_, ty)| ty.name.as_deref() == Some(name)).unwrap();
-    let naga::TypeInner::Struct { members, span } = &ty.inner else { panic!("{name} is no struct") };
+    let naga::TypeInner::Struct { members, span } = &ty.inner else {
+        panic!("{name} is no struct")
+    };
     (members.iter().map(|member| (member.name.clone().unwrap(), member.offset)).collect(), *span)
 }
 
@@ -516,37 +623,53 @@ fn shaders_and_rust_share_their_struct_layouts() {
         let members = members!(SliceParams: origin inner_stride outer_stride inner_count inner_first run skip);
         members.into_iter().map(|(name, offset)| (name, offset + start as u32)).collect()
     };
-    let mut fill = members!(FillParams: keys stream first begin count scale shift one zero low high);
+    let mut fill =
+        members!(FillParams: keys stream first begin count scale shift one zero low high);
     fill.extend(slice(offset_of!(FillParams, slice)));
-    assert_eq!(layout(&parse(&shader::fill(Multiply::Limbs)), "Params"), (fill, size_of::<FillParams>() as u32));
+    assert_eq!(
+        layout(&parse(&shader::fill(WideMul::Limbs)), "Params"),
+        (fill, size_of::<FillParams>() as u32)
+    );
     let part = members!(batch::Part: stream first begin entries count scale shift low high table);
-    assert_eq!(layout(&parse(&shader::fill(Multiply::Limbs)), "Part"), (part, size_of::<batch::Part>() as u32));
+    assert_eq!(
+        layout(&parse(&shader::fill(WideMul::Limbs)), "Part"),
+        (part, size_of::<batch::Part>() as u32)
+    );
     type ReduceParams = crate::gpu::reduce::ReduceParams;
     let mut reduce = members!(ReduceParams: first begin count one zero);
     reduce.extend(slice(offset_of!(ReduceParams, slice)));
     let stats = parse(&shader::stats());
     assert_eq!(layout(&stats, "Params"), (reduce.clone(), size_of::<ReduceParams>() as u32));
     assert_eq!(
-        layout(&parse(&shader::fingerprint(Multiply::Limbs)), "Params"),
+        layout(&parse(&shader::fingerprint(WideMul::Limbs)), "Params"),
         (reduce, size_of::<ReduceParams>() as u32)
     );
     type OrthogonalParams = crate::gpu::orthogonal::OrthogonalParams;
     let orthogonal = members!(OrthogonalParams: keys stream rows columns quads first_matrix first_panel end_panel matrix
         block blocks at first count transposed tile width origin stride step here begin scale shift one zero);
-    let source = shader::orthogonal(Multiply::Limbs, MulAdd::Guarded);
-    assert_eq!(layout(&parse(&source), "Params"), (orthogonal, size_of::<OrthogonalParams>() as u32));
+    let source = shader::orthogonal(WideMul::Limbs, FpGuard::NoReassociation);
+    assert_eq!(
+        layout(&parse(&source), "Params"),
+        (orthogonal, size_of::<OrthogonalParams>() as u32)
+    );
     use crate::gpu::gather::GatherParams;
     let mut gather = slice(0);
     gather.extend(members!(GatherParams: first available source_begin count begin));
-    assert_eq!(layout(&parse(&shader::gather(Multiply::Limbs)), "Params").0, gather);
+    assert_eq!(layout(&parse(&shader::gather(WideMul::Limbs)), "Params").0, gather);
     use crate::gpu::place::{ClearParams, DiagonalParams, SparseParams};
     let mut clear = slice(0);
     clear.extend(members!(ClearParams: first low high count begin));
-    assert_eq!(layout(&parse(&shader::clear(Multiply::Limbs)), "Params"), (clear, size_of::<ClearParams>() as u32));
+    assert_eq!(
+        layout(&parse(&shader::clear(WideMul::Limbs)), "Params"),
+        (clear, size_of::<ClearParams>() as u32)
+    );
     let diagonal = members!(DiagonalParams: origin inner_first inner_count inner_stride outer_stride count bits);
-    assert_eq!(layout(&parse(&shader::diagonal()), "Params"), (diagonal, size_of::<DiagonalParams>() as u32));
+    assert_eq!(
+        layout(&parse(&shader::diagonal()), "Params"),
+        (diagonal, size_of::<DiagonalParams>() as u32)
+    );
     let sparse = members!(SparseParams: keys stream rows columns zeros quads first_row end_row start count begin last);
-    let source = shader::sparse(Multiply::Limbs);
+    let source = shader::sparse(WideMul::Limbs);
     assert_eq!(layout(&parse(&source), "Params"), (sparse, size_of::<SparseParams>() as u32));
     type Chunk = crate::reduce::stats::Chunk;
     let chunk = members!(Chunk: finite nan infinite min max sum square);
@@ -554,7 +677,8 @@ fn shaders_and_rust_share_their_struct_layouts() {
 }
 
 proptest::proptest! {
-    /// The dispatches of a fill write each of its bytes once, and no other, inside what the device allows.
+    /// The dispatches of a fill write each of its bytes once, and no other, inside what the device
+    /// allows.
     #[test]
     fn windows_cover_a_fill_once(
         first in 0..2000u64,
@@ -597,9 +721,14 @@ proptest::proptest! {
 #[test]
 fn a_failed_call_takes_no_stream() {
     let streams = Streams::default();
-    let next = |parameter: &Parameter| streams.resolve(parameter).map(|fill| streams.take(parameter, fill));
-    assert!(next(&Parameter::xavier_normal([3])).is_err());
-    assert_eq!(next(&Parameter::xavier_normal([3, 3])).unwrap().stream, 0);
-    assert_eq!(next(&Parameter::new([3], Initializer::ZEROS).name("b")).unwrap().stream, crate::stream_of("b"));
-    assert_eq!(next(&Parameter::xavier_normal([3, 3])).unwrap().stream, 1);
+    let next = |parameter: &TensorSpec| {
+        streams.resolve(parameter).map(|fill| streams.take(parameter, fill))
+    };
+    assert!(next(&TensorSpec::xavier_normal([3])).is_err());
+    assert_eq!(next(&TensorSpec::xavier_normal([3, 3])).unwrap().stream, 0);
+    assert_eq!(
+        next(&TensorSpec::new([3], Initializer::ZEROS).name("b")).unwrap().stream,
+        crate::stream_of("b")
+    );
+    assert_eq!(next(&TensorSpec::xavier_normal([3, 3])).unwrap().stream, 1);
 }

@@ -30,16 +30,29 @@ impl WindowLimits {
     pub(crate) fn of(limits: &wgpu::Limits) -> Self {
         WindowLimits {
             // Above 2 GiB sizes and indices inside drivers and shaders have been seen to wrap.
-            binding: limits.max_storage_buffer_binding_size.min(limits.max_buffer_size).min(1 << 31) & !255,
+            binding: limits
+                .max_storage_buffer_binding_size
+                .min(limits.max_buffer_size)
+                .min(1 << 31)
+                & !255,
             alignment: u64::from(limits.min_storage_buffer_offset_alignment).max(ENTRY),
             groups: limits.max_compute_workgroups_per_dimension,
         }
     }
 
     /// Whether a buffer of so many bytes can be bound as a whole.
-    pub(crate) fn check(&self, context: &Context, operation: &'static str, bytes: u64) -> Result<()> {
+    pub(crate) fn check(
+        &self,
+        context: &Context,
+        operation: &'static str,
+        bytes: u64,
+    ) -> Result<()> {
         let (limit, adapter) = (self.binding, context.adapter.clone());
-        if bytes <= limit { Ok(()) } else { Err(Error::BufferTooLarge { operation, bytes, limit, adapter }) }
+        if bytes <= limit {
+            Ok(())
+        } else {
+            Err(Error::BufferTooLarge { operation, bytes, limit, adapter })
+        }
     }
 
     /// Workgroups in x and y for so many in all, and few more; the shader leaves what is too many.
@@ -79,19 +92,26 @@ pub(crate) enum Transform {
 }
 
 impl Transform {
-    pub(crate) const ALL: [Transform; 5] =
-        [Transform::Normal, Transform::Uniform, Transform::Constant, Transform::Truncated, Transform::ShiftedNormal];
+    pub(crate) const ALL: [Transform; 5] = [
+        Transform::Normal,
+        Transform::Uniform,
+        Transform::Constant,
+        Transform::Truncated,
+        Transform::ShiftedNormal,
+    ];
 }
 
 impl From<Distribution> for Transform {
     fn from(distribution: Distribution) -> Self {
         match distribution {
-            Distribution::Normal { mean: 0.0, .. } | Distribution::Sparse { .. } => Transform::Normal,
+            Distribution::Normal { mean: 0.0, .. } | Distribution::Sparse { .. } => {
+                Transform::Normal
+            }
             Distribution::Normal { .. } => Transform::ShiftedNormal,
             Distribution::Uniform { .. } => Transform::Uniform,
-            Distribution::Constant { .. } | Distribution::Diagonal { .. } | Distribution::Orthogonal { .. } => {
-                Transform::Constant
-            }
+            Distribution::Constant { .. }
+            | Distribution::Diagonal { .. }
+            | Distribution::Orthogonal { .. } => Transform::Constant,
             Distribution::Truncated { .. } => Transform::Truncated,
         }
     }
@@ -133,7 +153,9 @@ pub(crate) struct SliceParams {
 impl SliceParams {
     /// Of elements from `start` on.
     pub(crate) fn new(elements: &Elements, start: u64) -> Self {
-        let Some(Runs { origin, run, inner, outer, skip }) = elements.runs else { return Self::default() };
+        let Some(Runs { origin, run, inner, outer, skip }) = elements.runs else {
+            return Self::default();
+        };
         let (step, skip) = ((skip + start) / run, (skip + start) % run);
         SliceParams {
             origin: words(origin + step / inner.count * outer.stride),
@@ -172,7 +194,8 @@ pub(crate) struct Piece {
     pub(crate) size: u64,
 }
 
-/// The elements of `fill` at byte `offset`, a multiple of 4, of a buffer, one binding after another.
+/// The elements of `fill` at byte `offset`, a multiple of 4, of a buffer, one binding after
+/// another.
 pub(crate) fn pieces(fill: &Fill, offset: u64, limits: WindowLimits) -> Vec<Piece> {
     let (size, mut pieces, mut start) = (fill.dtype.size(), Vec::new(), 0);
     while start < fill.len {
@@ -205,7 +228,8 @@ pub(crate) fn windows(fill: &Fill, offset: u64, limits: WindowLimits) -> Vec<Win
     }
     let mut start = 0;
     while start < whole {
-        // Entries up to where the blocks' index gets another high half, and word by word the one that has both.
+        // Entries up to where the blocks' index gets another high half, and word by word the one
+        // that has both.
         let same = SAME_HIGH - (fill.first + start) % SAME_HIGH;
         let end = whole.min(start + same - same % per_entry);
         cut(fill, FillEntry::Entries, start..end, offset, limits, &mut windows);
@@ -216,7 +240,8 @@ pub(crate) fn windows(fill: &Fill, offset: u64, limits: WindowLimits) -> Vec<Win
     windows
 }
 
-/// The elements `range` (counted from the fill's first) by one entry point, one binding after another.
+/// The elements `range` (counted from the fill's first) by one entry point, one binding after
+/// another.
 fn cut(
     fill: &Fill,
     entry: FillEntry,
@@ -226,9 +251,9 @@ fn cut(
     windows: &mut Vec<Window>,
 ) {
     let size = fill.dtype.size();
-    let law = fill.distribution.base();
-    let scaling = law.scaling();
-    let [low, high] = law.kept_within();
+    let distribution = fill.distribution.base();
+    let scaling = distribution.scaling();
+    let [low, high] = distribution.kept_within();
     let mut start = range.start;
     while start < range.end {
         let at = offset + start * size;
@@ -241,7 +266,7 @@ fn cut(
             FillEntry::Slice => (count.div_ceil(4), 4),
         };
         windows.push(Window {
-            kernel: FillKernel { entry, dtype: fill.dtype, transform: law.into() },
+            kernel: FillKernel { entry, dtype: fill.dtype, transform: distribution.into() },
             params: FillParams {
                 keys: round_keys(fill.seed),
                 stream: words(fill.stream),

@@ -29,20 +29,23 @@ pub enum Layout {
     /// convolutions, stored as (in, out / groups, kernel...), in this order too.
     #[default]
     OutInKernel,
-    /// A grouped convolution (out, in / groups, kernel...) by burn's rule: only the outputs of one group count.
+    /// A grouped convolution (out, in / groups, kernel...) by burn's rule: only the outputs of one
+    /// group count.
     Grouped {
         /// Number of groups, which divides the first dimension.
         groups: usize,
     },
     /// (kernel..., in, out): JAX, Flax; also GPT-2's Conv1D.
     KernelInOut,
-    /// (kernel..., in, out): Keras, TensorFlow. As [`KernelInOut`](Self::KernelInOut), but vectors have fans too:
-    /// their length is both, as Keras' `compute_fans` has it, and a scalar's are 1. PyTorch and JAX refuse those.
+    /// (kernel..., in, out): Keras, TensorFlow. As [`KernelInOut`](Self::KernelInOut), but vectors
+    /// have fans too: their length is both, as Keras' `compute_fans` has it, and a scalar's are 1.
+    /// PyTorch and JAX refuse those.
     Keras,
-    /// (in, out, kernel...): the transposed convolutions of PyTorch and burn by what their axes are.
+    /// (in, out, kernel...): the transposed convolutions of PyTorch and burn by what their axes
+    /// are.
     InOutKernel,
-    /// Axes by number, from the end if negative, as JAX's `variance_scaling` takes them. The kernel's are
-    /// all those that are not named.
+    /// Axes by number, from the end if negative, as JAX's `variance_scaling` takes them. The
+    /// kernel's are all those that are not named.
     Axes {
         /// JAX's `in_axis`.
         input: Vec<isize>,
@@ -54,8 +57,8 @@ pub enum Layout {
 }
 
 impl Layout {
-    /// (fan_in, fan_out), or `None` where the shape has fewer than two dimensions (except in Keras' layout), lacks a
-    /// named axis or is not divided by the groups, or an axis is named twice.
+    /// (fan_in, fan_out), or `None` where the shape has fewer than two dimensions (except in Keras'
+    /// layout), lacks a named axis or is not divided by the groups, or an axis is named twice.
     pub fn fans(&self, shape: &Shape) -> Option<(u64, u64)> {
         if let (Layout::Keras, [] | [_]) = (self, shape.dims()) {
             let fan = shape.dims().first().map_or(1, |&dim| dim as u64);
@@ -63,20 +66,26 @@ impl Layout {
         }
         let Axes { input, output, batch } = self.axes(shape.dims().len())?;
         let fan = |own: &[usize]| {
-            let other =
-                |axis| [&input, &output, &batch].iter().any(|axes| axes.contains(&axis)) && !own.contains(&axis);
+            let other = |axis| {
+                [&input, &output, &batch].iter().any(|axes| axes.contains(&axis))
+                    && !own.contains(&axis)
+            };
             let counted = shape.dims().iter().zip(0..).filter(|&(_, axis)| !other(axis));
             counted.fold(1u64, |product, (&dim, _)| product.saturating_mul(dim as u64))
         };
         match *self {
-            Layout::Grouped { groups } if groups == 0 || !shape.dims()[0].is_multiple_of(groups) => None,
+            Layout::Grouped { groups }
+                if groups == 0 || !shape.dims()[0].is_multiple_of(groups) =>
+            {
+                None
+            }
             Layout::Grouped { groups } => Some((fan(&input), fan(&output) / groups as u64)),
             _ => Some((fan(&input), fan(&output))),
         }
     }
 
-    /// The axes of a shape of that rank, or `None` if it has not all of them, one comes twice, or there are fewer than
-    /// two.
+    /// The axes of a shape of that rank, or `None` if it has not all of them, one comes twice, or
+    /// there are fewer than two.
     pub(crate) fn axes(&self, rank: usize) -> Option<Axes> {
         if rank < 2 {
             return None;

@@ -8,7 +8,9 @@
 /// assert_eq!("relu".parse(), Ok(Nonlinearity::Relu));
 /// assert_eq!(Nonlinearity::ConvTranspose2d.to_string(), "conv_transpose2d");
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::Display, strum::EnumString, strum::VariantNames)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, strum::Display, strum::EnumString, strum::VariantNames,
+)]
 #[strum(serialize_all = "snake_case")]
 pub enum Nonlinearity {
     /// None: gain 1.
@@ -37,8 +39,8 @@ pub enum Nonlinearity {
     Selu,
 }
 
-/// The recommended gain of a nonlinearity: `torch.nn.init.calculate_gain`. `slope` is leaky_relu's negative
-/// slope, 0.01 unless told; the others have none and ignore it.
+/// The recommended gain of a nonlinearity: `torch.nn.init.calculate_gain`. `slope` is leaky_relu's
+/// negative slope, 0.01 unless told; the others have none and ignore it.
 ///
 /// ```
 /// use gpu_init::{Nonlinearity, calculate_gain};
@@ -55,8 +57,13 @@ pub fn calculate_gain(nonlinearity: Nonlinearity, slope: Option<f64>) -> f64 {
         Nonlinearity::LeakyRelu => {
             let slope = slope.unwrap_or(0.01);
             let square = slope * slope;
-            // Beside a square that overflows, 1 is nothing. Not hypot: its last bit is the platform's.
-            if square.is_finite() { (2.0 / (1.0 + square)).sqrt() } else { 2f64.sqrt() / slope.abs() }
+            // Beside a square that overflows, 1 is nothing. Not hypot: its last bit is the
+            // platform's.
+            if square.is_finite() {
+                (2.0 / (1.0 + square)).sqrt()
+            } else {
+                2f64.sqrt() / slope.abs()
+            }
         }
         Nonlinearity::Selu => 0.75,
         _ => 1.0,

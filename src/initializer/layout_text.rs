@@ -69,7 +69,8 @@ fn parse(text: &str) -> Option<Layout> {
     let (name, rest) = text.trim().split_once('(')?;
     let options = options(rest.strip_suffix(')')?)?;
     let option = |wanted: &str| {
-        let mut found = options.iter().filter(|(key, _)| *key == wanted).map(|(_, value)| value.as_slice());
+        let mut found =
+            options.iter().filter(|(key, _)| *key == wanted).map(|(_, value)| value.as_slice());
         let first = found.next();
         if found.next().is_some() { None } else { Some(first.unwrap_or_default().to_vec()) }
     };
@@ -81,7 +82,11 @@ fn parse(text: &str) -> Option<Layout> {
         },
         "axes" if known(&["input", "output", "batch"]) => {
             let (input, output, batch) = (option("input")?, option("output")?, option("batch")?);
-            (!input.is_empty() && !output.is_empty()).then_some(Layout::Axes { input, output, batch })
+            (!input.is_empty() && !output.is_empty()).then_some(Layout::Axes {
+                input,
+                output,
+                batch,
+            })
         }
         _ => None,
     }
@@ -96,8 +101,12 @@ fn options(mut text: &str) -> Option<Vec<(&str, Vec<isize>)>> {
             Some(list) => list.split_once(']')?,
             None => rest.split_at(rest.find(',').unwrap_or(rest.len())),
         };
-        let numbers: Result<_, _> =
-            list.split(',').map(str::trim).filter(|number| !number.is_empty()).map(str::parse).collect();
+        let numbers: Result<_, _> = list
+            .split(',')
+            .map(str::trim)
+            .filter(|number| !number.is_empty())
+            .map(str::parse)
+            .collect();
         options.push((key.trim(), numbers.ok()?));
         let after = after.trim_start();
         text = after.strip_prefix(',').unwrap_or(after);

@@ -1,18 +1,18 @@
-//! What to fill with, in the words of the field: a named scheme and its options, which together with a
-//! shape resolve to a [`Distribution`].
+//! What to fill with, in the words of the field: a named scheme and its options, which together
+//! with a shape resolve to a [`Distribution`].
 
 mod fans;
 mod gain;
-mod law;
 mod layout_text;
 mod options;
 mod presets;
+mod resolve;
 mod text;
 
 pub use fans::Layout;
 pub use gain::{Nonlinearity, calculate_gain};
-pub(crate) use law::{Law, ONE_EACH, layout_error};
 pub use layout_text::ParseLayoutError;
+pub(crate) use resolve::{ONE_EACH, Unrounded, layout_error};
 pub use text::ParseInitializerError;
 
 /// Which fan a scheme divides the variance by.
@@ -23,7 +23,9 @@ pub use text::ParseInitializerError;
 /// assert_eq!("fan_avg".parse(), Ok(FanMode::FanAvg));
 /// assert_eq!(FanMode::FanGeoAvg.to_string(), "fan_geo_avg");
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::Display, strum::EnumString, strum::VariantNames)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, strum::Display, strum::EnumString, strum::VariantNames,
+)]
 #[strum(serialize_all = "snake_case")]
 pub enum FanMode {
     /// Inputs: keeps the variance of activations.
@@ -36,20 +38,22 @@ pub enum FanMode {
     FanGeoAvg,
 }
 
-/// The law of [`Initializer::VarianceScaling`].
+/// The distribution of [`Initializer::VarianceScaling`].
 ///
 /// ```
-/// use gpu_init::VarianceLaw;
+/// use gpu_init::VarianceDistribution;
 ///
-/// assert_eq!("truncated_normal".parse(), Ok(VarianceLaw::TruncatedNormal));
+/// assert_eq!("truncated_normal".parse(), Ok(VarianceDistribution::TruncatedNormal));
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::Display, strum::EnumString, strum::VariantNames)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, strum::Display, strum::EnumString, strum::VariantNames,
+)]
 #[strum(serialize_all = "snake_case")]
-pub enum VarianceLaw {
+pub enum VarianceDistribution {
     /// N(0, std^2), not truncated: JAX's "normal", Keras' "untruncated_normal".
     Normal,
-    /// Truncated at two standard deviations and widened to have the standard deviation asked for: Keras'
-    /// "truncated_normal" and, there, "normal"; JAX's "truncated_normal".
+    /// Truncated at two standard deviations and widened to have the standard deviation asked for:
+    /// Keras' "truncated_normal" and, there, "normal"; JAX's "truncated_normal".
     TruncatedNormal,
     /// U(-bound, bound) with bound = sqrt(3) std.
     Uniform,
@@ -57,10 +61,10 @@ pub enum VarianceLaw {
 
 /// A named initialization scheme with its options.
 ///
-/// The names `xavier_*` and `kaiming_*` are PyTorch's distributions, `glorot_*`, `he_*` and `lecun_*` Keras' and
-/// JAX's, whose normals are truncated. As text, in serde too, it is the name and the options in parentheses that
-/// differ from the default; the text form also knows the peers' layer defaults (`pytorch_linear`, `keras_dense`,
-/// `flax_dense`...).
+/// The names `xavier_*` and `kaiming_*` are PyTorch's distributions, `glorot_*`, `he_*` and
+/// `lecun_*` Keras' and JAX's, whose normals are truncated. As text, in serde too, it is the name
+/// and the options in parentheses that differ from the default; the text form also knows the peers'
+/// layer defaults (`pytorch_linear`, `keras_dense`, `flax_dense`...).
 ///
 /// ```
 /// use gpu_init::{FanMode, Initializer, Nonlinearity};
@@ -74,15 +78,15 @@ pub enum VarianceLaw {
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub enum Initializer {
-    /// Variance scale / fan, the primitive of the schemes by fans: `jax.nn.initializers.variance_scaling`,
-    /// `keras.initializers.VarianceScaling`.
+    /// Variance scale / fan, the primitive of the schemes by fans:
+    /// `jax.nn.initializers.variance_scaling`, `keras.initializers.VarianceScaling`.
     VarianceScaling {
         /// Above 0.
         scale: f64,
         /// Which fan.
         mode: FanMode,
-        /// Which law.
-        distribution: VarianceLaw,
+        /// Which distribution.
+        distribution: VarianceDistribution,
     },
     /// N(mean, std^2) with std = gain sqrt(2 / (fan_in + fan_out)): Glorot and Bengio 2010, not
     /// truncated, as `torch.nn.init.xavier_normal_`.
@@ -120,7 +124,8 @@ pub enum Initializer {
     },
     /// Variance 2 / (fan_in + fan_out), truncated normal: Keras' and JAX's `glorot_normal`.
     GlorotNormal,
-    /// Variance 2 / (fan_in + fan_out), uniform: Keras' and JAX's `glorot_uniform`; the same as `xavier_uniform`.
+    /// Variance 2 / (fan_in + fan_out), uniform: Keras' and JAX's `glorot_uniform`; the same as
+    /// `xavier_uniform`.
     GlorotUniform,
     /// Variance 2 / fan_in, truncated normal: Keras' and JAX's `he_normal`.
     HeNormal,
@@ -144,10 +149,11 @@ pub enum Initializer {
         /// The upper end, not below `a`.
         b: f64,
     },
-    /// N(mean, std^2) given that it is within a to b, which are absolute: `torch.nn.init.trunc_normal_`.
+    /// N(mean, std^2) given that it is within a to b, which are absolute:
+    /// `torch.nn.init.trunc_normal_`.
     ///
-    /// No value is outside, none is drawn again, and the bounds may be anywhere: in a tail, infinite, or so far
-    /// away that they change nothing.
+    /// No value is outside, none is drawn again, and the bounds may be anywhere: in a tail,
+    /// infinite, or so far away that they change nothing.
     TruncatedNormal {
         /// The mean before the truncation; it may be outside the bounds.
         mean: f64,
@@ -158,8 +164,8 @@ pub enum Initializer {
         /// The upper bound, above `a`, or infinity.
         b: f64,
     },
-    /// The same with its bounds in standard deviations from the mean: `jax.nn.initializers.truncated_normal`,
-    /// `keras.initializers.TruncatedNormal`.
+    /// The same with its bounds in standard deviations from the mean:
+    /// `jax.nn.initializers.truncated_normal`, `keras.initializers.TruncatedNormal`.
     TruncatedNormalSigma {
         /// The mean before the truncation.
         mean: f64,
@@ -175,32 +181,35 @@ pub enum Initializer {
         /// The value.
         val: f64,
     },
-    /// `gain` on the diagonal of a matrix, zero elsewhere: `torch.nn.init.eye_`, `keras.initializers.Identity`.
+    /// `gain` on the diagonal of a matrix, zero elsewhere: `torch.nn.init.eye_`,
+    /// `keras.initializers.Identity`.
     Eye {
         /// What the diagonal holds.
         gain: f64,
     },
-    /// A convolution, of one to three dimensions, that passes its inputs on: in each group, input i reaches output i,
-    /// at the kernel's entry k / 2 (rounded down). `torch.nn.init.dirac_`.
+    /// A convolution, of one to three dimensions, that passes its inputs on: in each group, input i
+    /// reaches output i, at the kernel's entry k / 2 (rounded down). `torch.nn.init.dirac_`.
     Dirac {
         /// Groups of outputs, each with the inputs by itself: a divisor of their number.
         groups: u32,
     },
-    /// Haar-distributed matrices with orthonormal columns, or rows if those are fewer, times a gain: Saxe et al. 2013,
-    /// `torch.nn.init.orthogonal_`, `jax.nn.initializers.orthogonal`. Dimension 0 by all others in PyTorch's order of
-    /// axes, all others by the last one in Keras' and JAX's.
+    /// Haar-distributed matrices with orthonormal columns, or rows if those are fewer, times a
+    /// gain: Saxe et al. 2013, `torch.nn.init.orthogonal_`, `jax.nn.initializers.orthogonal`.
+    /// Dimension 0 by all others in PyTorch's order of axes, all others by the last one in Keras'
+    /// and JAX's.
     Orthogonal {
         /// Multiplies the matrix.
         gain: f64,
     },
-    /// A convolution whose kernel is zero but for its middle, (k - 1) / 2 rounded down, which is an orthogonal matrix:
-    /// Xiao et al. 2018, `jax.nn.initializers.delta_orthogonal`. No more inputs than outputs.
+    /// A convolution whose kernel is zero but for its middle, (k - 1) / 2 rounded down, which is an
+    /// orthogonal matrix: Xiao et al. 2018, `jax.nn.initializers.delta_orthogonal`. No more inputs
+    /// than outputs.
     DeltaOrthogonal {
         /// Multiplies the matrix.
         gain: f64,
     },
-    /// A matrix of N(0, std^2) in whose every column ceil(sparsity rows) elements are zero, chosen at random: Martens
-    /// 2010, `torch.nn.init.sparse_`.
+    /// A matrix of N(0, std^2) in whose every column ceil(sparsity rows) elements are zero, chosen
+    /// at random: Martens 2010, `torch.nn.init.sparse_`.
     Sparse {
         /// The part of each column that is zero: 0 to 1.
         sparsity: f64,
@@ -210,11 +219,16 @@ pub enum Initializer {
 }
 
 impl Initializer {
-    /// Every scheme, with its default options. `constant` and `sparse` have none: value and sparsity must be told.
+    /// Every scheme, with its default options. `constant` and `sparse` have none: value and
+    /// sparsity must be told.
     pub const ALL: [Self; 21] = {
         let (a, mode, nonlinearity) = (0.0, FanMode::FanIn, Nonlinearity::LeakyRelu);
         [
-            Initializer::VarianceScaling { scale: 1.0, mode, distribution: VarianceLaw::TruncatedNormal },
+            Initializer::VarianceScaling {
+                scale: 1.0,
+                mode,
+                distribution: VarianceDistribution::TruncatedNormal,
+            },
             Self::XAVIER_NORMAL,
             Self::XAVIER_UNIFORM,
             Initializer::KaimingNormal { a, mode, nonlinearity },

@@ -16,31 +16,47 @@ impl Initializer {
             }
         };
         let finite = |option, value| check(option, value, true, "a finite number");
-        let not_negative = |option, value| check(option, value, value >= 0.0, "a finite number not below 0");
+        let not_negative =
+            |option, value| check(option, value, value >= 0.0, "a finite number not below 0");
         let bounded = |lower: &'static str, upper: &'static str, mean, std, low: f64, high: f64| {
-            let invalid = |option, value, expected| Err(Error::InvalidOption { operation, option, value, expected });
+            let invalid = |option, value, expected| {
+                Err(Error::InvalidOption { operation, option, value, expected })
+            };
             finite("mean", mean)?;
             check("std", std, std > 0.0, "a finite number above 0")?;
             if low.is_nan() {
                 return invalid(lower, low, "a number below the upper bound, or -inf");
             }
-            if high > low { Ok(()) } else { invalid(upper, high, "a number above the lower bound, or inf") }
+            if high > low {
+                Ok(())
+            } else {
+                invalid(upper, high, "a number above the lower bound, or inf")
+            }
         };
         match *self {
-            Initializer::VarianceScaling { scale, .. } => check("scale", scale, scale > 0.0, "a finite number above 0"),
-            Initializer::XavierNormal { gain, mean } | Initializer::XavierUniform { gain, mean } => {
+            Initializer::VarianceScaling { scale, .. } => {
+                check("scale", scale, scale > 0.0, "a finite number above 0")
+            }
+            Initializer::XavierNormal { gain, mean }
+            | Initializer::XavierUniform { gain, mean } => {
                 not_negative("gain", gain).and(finite("mean", mean))
             }
-            Initializer::KaimingNormal { a, .. } | Initializer::KaimingUniform { a, .. } => finite("a", a),
+            Initializer::KaimingNormal { a, .. } | Initializer::KaimingUniform { a, .. } => {
+                finite("a", a)
+            }
             Initializer::Normal { mean, std } => finite("mean", mean).and(not_negative("std", std)),
-            Initializer::Uniform { a, b } => finite("a", a).and(check("b", b, b >= a, "a finite number not below a")),
+            Initializer::Uniform { a, b } => {
+                finite("a", a).and(check("b", b, b >= a, "a finite number not below a"))
+            }
             Initializer::TruncatedNormal { mean, std, a, b } => bounded("a", "b", mean, std, a, b),
             Initializer::TruncatedNormalSigma { mean, std, lower, upper } => {
                 bounded("lower", "upper", mean, std, lower, upper)
             }
             Initializer::Constant { val } => finite("val", val),
             Initializer::Eye { gain } => finite("gain", gain),
-            Initializer::Dirac { groups } => check("groups", groups.into(), groups > 0, "at least 1"),
+            Initializer::Dirac { groups } => {
+                check("groups", groups.into(), groups > 0, "at least 1")
+            }
             Initializer::Orthogonal { gain } | Initializer::DeltaOrthogonal { gain } => {
                 let good = gain == 0.0 || (1e-20..=1e30).contains(&gain.abs());
                 check("gain", gain, good, "0 or of a magnitude from 1e-20 to 1e30")
@@ -65,10 +81,11 @@ impl Initializer {
                 vec![
                     ("scale", Slot::Number(scale)),
                     ("mode", Slot::Mode(mode)),
-                    ("distribution", Slot::Law(distribution)),
+                    ("distribution", Slot::Unrounded(distribution)),
                 ]
             }
-            Initializer::XavierNormal { gain, mean } | Initializer::XavierUniform { gain, mean } => {
+            Initializer::XavierNormal { gain, mean }
+            | Initializer::XavierUniform { gain, mean } => {
                 vec![("gain", Slot::Number(gain)), ("mean", Slot::Number(mean))]
             }
             Initializer::KaimingNormal { a, mode, nonlinearity }
@@ -77,7 +94,9 @@ impl Initializer {
                 ("mode", Slot::Mode(mode)),
                 ("nonlinearity", Slot::Nonlinearity(nonlinearity)),
             ],
-            Initializer::Normal { mean, std } => vec![("mean", Slot::Number(mean)), ("std", Slot::Number(std))],
+            Initializer::Normal { mean, std } => {
+                vec![("mean", Slot::Number(mean)), ("std", Slot::Number(std))]
+            }
             Initializer::Uniform { a, b } => vec![("a", Slot::Number(a)), ("b", Slot::Number(b))],
             Initializer::TruncatedNormal { mean, std, a, b } => {
                 vec![
@@ -94,7 +113,9 @@ impl Initializer {
                 ("upper", Slot::Number(upper)),
             ],
             Initializer::Constant { val } => vec![("val", Slot::Number(val))],
-            Initializer::Eye { gain } | Initializer::Orthogonal { gain } | Initializer::DeltaOrthogonal { gain } => {
+            Initializer::Eye { gain }
+            | Initializer::Orthogonal { gain }
+            | Initializer::DeltaOrthogonal { gain } => {
                 vec![("gain", Slot::Number(gain))]
             }
             Initializer::Dirac { groups } => vec![("groups", Slot::Count(groups))],
@@ -113,7 +134,10 @@ impl Initializer {
     /// The option that has no default, if it is not specified: a NaN.
     pub(super) fn unspecified(&mut self) -> Option<&'static str> {
         let options = self.options_mut().into_iter();
-        options.filter(|(_, slot)| matches!(slot, Slot::Number(number) if number.is_nan())).map(|(name, _)| name).next()
+        options
+            .filter(|(_, slot)| matches!(slot, Slot::Number(number) if number.is_nan()))
+            .map(|(name, _)| name)
+            .next()
     }
 
     /// Sets a number by its option's name; whether the initializer has such an option.

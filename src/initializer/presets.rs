@@ -1,8 +1,9 @@
 //! What a user would migrate from: the defaults of the peers' layers, by name.
 
-use crate::initializer::{FanMode, Initializer, VarianceLaw};
+use crate::initializer::{FanMode, Initializer, VarianceDistribution};
 
-/// sqrt 5, the slope that PyTorch's layers pass to kaiming_uniform: their bound becomes 1 / sqrt(fan_in).
+/// sqrt 5, the slope that PyTorch's layers pass to kaiming_uniform: their bound becomes 1 /
+/// sqrt(fan_in).
 const SQRT_5: f64 = 2.23606797749979;
 
 /// Text names of the peers' defaults. Each is an initializer of this crate with other options.
@@ -16,14 +17,21 @@ pub(super) const PRESETS: [(&str, Initializer); 11] = [
     ("keras_conv", Initializer::GlorotUniform),
     ("keras_random_normal", Initializer::Normal { mean: 0.0, std: 0.05 }),
     ("keras_random_uniform", KERAS_UNIFORM),
-    ("keras_truncated_normal", Initializer::TruncatedNormalSigma { mean: 0.0, std: 0.05, lower: -2.0, upper: 2.0 }),
+    (
+        "keras_truncated_normal",
+        Initializer::TruncatedNormalSigma { mean: 0.0, std: 0.05, lower: -2.0, upper: 2.0 },
+    ),
     ("keras_embedding", KERAS_UNIFORM),
-    // flax.linen.Dense and Conv: lecun_normal; Embed: variance_scaling(1, fan_in, normal, out_axis=0), whose
-    // fan_in is the last axis.
+    // flax.linen.Dense and Conv: lecun_normal; Embed: variance_scaling(1, fan_in, normal,
+    // out_axis=0), whose fan_in is the last axis.
     ("flax_dense", Initializer::LecunNormal),
     (
         "flax_embed",
-        Initializer::VarianceScaling { scale: 1.0, mode: FanMode::FanOut, distribution: VarianceLaw::Normal },
+        Initializer::VarianceScaling {
+            scale: 1.0,
+            mode: FanMode::FanOut,
+            distribution: VarianceDistribution::Normal,
+        },
     ),
 ];
 
@@ -40,9 +48,9 @@ impl Initializer {
     /// U(-1/sqrt(fan_in), 1/sqrt(fan_in)).
     ///
     /// ```
-    /// use gpu_init::{Cpu, Initializer, Parameter};
+    /// use gpu_init::{Cpu, Initializer, TensorSpec};
     ///
-    /// let bias = Cpu::new().fill(&Parameter::new([3072], Initializer::pytorch_bias(768)))?;
+    /// let bias = Cpu::new().fill(&TensorSpec::new([3072], Initializer::pytorch_bias(768)))?;
     /// assert!(bias.stats().max <= 1.0 / 768f64.sqrt());
     /// # Ok::<(), gpu_init::Error>(())
     /// ```

@@ -5,14 +5,14 @@ use std::str::FromStr;
 
 use strum::VariantNames;
 
-use crate::initializer::{FanMode, Initializer, Nonlinearity, VarianceLaw, presets};
+use crate::initializer::{FanMode, Initializer, Nonlinearity, VarianceDistribution, presets};
 
 /// An option of an initializer, to be shown or set.
 pub(super) enum Slot<'a> {
     Number(&'a mut f64),
     Count(&'a mut u32),
     Mode(&'a mut FanMode),
-    Law(&'a mut VarianceLaw),
+    Unrounded(&'a mut VarianceDistribution),
     Nonlinearity(&'a mut Nonlinearity),
 }
 
@@ -23,7 +23,7 @@ impl Slot<'_> {
             Slot::Number(slot) => set(*slot, text, "a number"),
             Slot::Count(slot) => set(*slot, text, "a whole number"),
             Slot::Mode(slot) => set(*slot, &name, &FanMode::VARIANTS.join(", ")),
-            Slot::Law(slot) => set(*slot, &name, &VarianceLaw::VARIANTS.join(", ")),
+            Slot::Unrounded(slot) => set(*slot, &name, &VarianceDistribution::VARIANTS.join(", ")),
             Slot::Nonlinearity(slot) => set(*slot, &name, &Nonlinearity::VARIANTS.join(", ")),
         }
     }
@@ -45,7 +45,7 @@ impl fmt::Display for Slot<'_> {
             Slot::Number(value) => value.fmt(f),
             Slot::Count(value) => value.fmt(f),
             Slot::Mode(value) => value.fmt(f),
-            Slot::Law(value) => value.fmt(f),
+            Slot::Unrounded(value) => value.fmt(f),
             Slot::Nonlinearity(value) => value.fmt(f),
         }
     }
@@ -59,7 +59,9 @@ impl fmt::Display for Initializer {
         }
         f.write_str(self.name())?;
         let (mut shown, mut default) = (*self, *self);
-        if let Some(found) = Initializer::ALL.iter().find(|initializer| initializer.name() == self.name()) {
+        if let Some(found) =
+            Initializer::ALL.iter().find(|initializer| initializer.name() == self.name())
+        {
             default = *found;
         }
         let options: Vec<String> = shown
@@ -75,7 +77,8 @@ impl fmt::Display for Initializer {
 }
 
 /// Constants that have names of their own.
-const CONSTANTS: [(&str, Initializer); 2] = [("zeros", Initializer::ZEROS), ("ones", Initializer::ONES)];
+const CONSTANTS: [(&str, Initializer); 2] =
+    [("zeros", Initializer::ZEROS), ("ones", Initializer::ONES)];
 
 /// Second names.
 const ALIASES: [(&str, Initializer); 1] = [("identity", Initializer::Eye { gain: 1.0 })];
@@ -108,15 +111,18 @@ impl FromStr for Initializer {
 fn parse(text: &str) -> Result<Initializer, String> {
     let (name, options) = match text.trim().split_once('(') {
         None => (text.trim(), ""),
-        Some((name, rest)) => (name.trim(), rest.strip_suffix(')').ok_or("the closing parenthesis is missing")?),
+        Some((name, rest)) => {
+            (name.trim(), rest.strip_suffix(')').ok_or("the closing parenthesis is missing")?)
+        }
     };
     let name = snake_case(name);
-    let mut initializer =
-        named(&name).ok_or_else(|| format!("there is no {name:?}; use one of {}", all_names().join(", ")))?;
+    let mut initializer = named(&name)
+        .ok_or_else(|| format!("there is no {name:?}; use one of {}", all_names().join(", ")))?;
     let mut seen = Vec::new();
     for option in options.split(',').map(str::trim).filter(|option| !option.is_empty()) {
-        let (key, value) =
-            option.split_once('=').ok_or_else(|| format!("{option:?} is not of the form option=value"))?;
+        let (key, value) = option
+            .split_once('=')
+            .ok_or_else(|| format!("{option:?} is not of the form option=value"))?;
         let (key, value) = (key.trim(), value.trim());
         if seen.contains(&key) {
             return Err(format!("{key} comes twice"));
@@ -133,7 +139,9 @@ fn parse(text: &str) -> Result<Initializer, String> {
         }
     }
     if let Some(option) = initializer.unspecified().filter(|option| !seen.contains(option)) {
-        return Err(format!("{name} has no default for {option}; specify it, as in {name}({option}=0.5)"));
+        return Err(format!(
+            "{name} has no default for {option}; specify it, as in {name}({option}=0.5)"
+        ));
     }
     initializer.validate().map_err(|error| error.to_string())?;
     Ok(initializer)
@@ -154,7 +162,9 @@ fn named(name: &str) -> Option<Initializer> {
 
 fn all_names() -> Vec<&'static str> {
     let schemes = Initializer::ALL.iter().map(|initializer| initializer.name());
-    schemes.chain(CONSTANTS.iter().chain(&ALIASES).chain(&presets::PRESETS).map(|(name, _)| *name)).collect()
+    schemes
+        .chain(CONSTANTS.iter().chain(&ALIASES).chain(&presets::PRESETS).map(|(name, _)| *name))
+        .collect()
 }
 
 #[cfg(feature = "serde")]

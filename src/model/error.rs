@@ -39,7 +39,10 @@ pub enum PlanError {
         tensor: String,
     },
     /// No rule is for these tensors, and there is no default.
-    #[error("plan: no rule matches {}; add a rule, or a default for all that no rule matches", listed(tensors))]
+    #[error(
+        "plan: no rule matches {}; add a rule, or a default for all that no rule matches",
+        listed(tensors)
+    )]
     Unmatched {
         /// All of them, in the list's order.
         tensors: Vec<String>,
@@ -82,7 +85,9 @@ pub enum PlanError {
         reason: String,
     },
     /// A dimension to shard that the tensor does not have.
-    #[error("plan: tensor {tensor:?}, {rule}: shape {shape} has no dimension {dim} to shard; they count from 0")]
+    #[error(
+        "plan: tensor {tensor:?}, {rule}: shape {shape} has no dimension {dim} to shard; they count from 0"
+    )]
     Shard {
         /// The tensor's name.
         tensor: String,

@@ -75,22 +75,31 @@ impl FromStr for Rules {
         let wrong = |start: Option<usize>, reason: &str| {
             let before = start.and_then(|start| text.get(..start));
             let line = before.map(|before| 1 + before.matches('\n').count());
-            ParseRulesError { line, reason: reason.split_whitespace().collect::<Vec<_>>().join(" ") }
+            ParseRulesError {
+                line,
+                reason: reason.split_whitespace().collect::<Vec<_>>().join(" "),
+            }
         };
-        let file: File =
-            toml::from_str(text).map_err(|error| wrong(error.span().map(|span| span.start), error.message()))?;
+        let file: File = toml::from_str(text)
+            .map_err(|error| wrong(error.span().map(|span| span.start), error.message()))?;
         if file.rules.is_empty() && file.default.is_none() {
             return Err(wrong(None, "there are no [[rules]] and no default; give at least one"));
         }
         if file.rules.len() > MOST {
-            return Err(wrong(None, &format!("there are {} rules; {MOST} are the most", file.rules.len())));
+            return Err(wrong(
+                None,
+                &format!("there are {} rules; {MOST} are the most", file.rules.len()),
+            ));
         }
         let mut seen = HashSet::new();
         let tied = file.tied.unwrap_or_default().into_iter().map(|names| {
             let start = names.span().start;
             let names = names.into_inner();
             match names.iter().find(|&name| !seen.insert(name.clone())) {
-                Some(name) => Err(wrong(Some(start), &format!("{name:?} is tied twice; each name may be tied once"))),
+                Some(name) => Err(wrong(
+                    Some(start),
+                    &format!("{name:?} is tied twice; each name may be tied once"),
+                )),
                 None if names.len() < 2 => Err(wrong(Some(start), "a tie needs two or more names")),
                 None => Ok(names),
             }
@@ -135,7 +144,9 @@ impl Table {
             (Some(glob), None) => Pattern::glob(glob, rank)?,
             (None, Some(regex)) => Pattern::regex(regex, rank)?,
             (Some(_), Some(_)) => return Err("a rule has match or regex, not both".to_owned()),
-            (None, None) => return Err("a rule needs match (\"*\" for every name) or regex".to_owned()),
+            (None, None) => {
+                return Err("a rule needs match (\"*\" for every name) or regex".to_owned());
+            }
         };
         Ok(Rule {
             pattern,
@@ -219,35 +230,64 @@ mod tests {
                 "rules = [\n { match = '*', regex = '.', init = 'ones' }\n]".to_owned(),
                 "line 2: a rule has match or regex",
             ),
-            ("[[rules]]\nmatch = '['\ninit = 'ones'".to_owned(), "line 1: cannot read match = \"[\": unclosed"),
-            ("[[rules]]\nregex = '('\ninit = 'ones'".to_owned(), "line 1: cannot read regex = \"(\": unclosed group"),
+            (
+                "[[rules]]\nmatch = '['\ninit = 'ones'".to_owned(),
+                "line 1: cannot read match = \"[\": unclosed",
+            ),
+            (
+                "[[rules]]\nregex = '('\ninit = 'ones'".to_owned(),
+                "line 1: cannot read regex = \"(\": unclosed group",
+            ),
             (rule("init = 'ones'"), "line 5: duplicate key"),
             (rule("inti = 'ones'"), "line 5: unknown field `inti`, expected one of `match`"),
             (rule("dims = 1\nmin_dims = 2"), "line 2: a rule has dims or min_dims, not both"),
             (rule("dims = -1"), "line 5: invalid value"),
             (rule("layout = 'chw'"), "line 5: cannot read layout \"chw\": use out_in_kernel"),
-            (rule("scale = 'sqrt(2 * l)'"), "line 5: cannot read scale \"sqrt(2 * l)\": there is no \"l\""),
-            (rule("scale = true"), "line 5: invalid type: boolean `true`, expected a number or a formula"),
-            (rule("scale = nan"), "line 5: invalid value: floating point `NaN`, expected a finite number"),
+            (
+                rule("scale = 'sqrt(2 * l)'"),
+                "line 5: cannot read scale \"sqrt(2 * l)\": there is no \"l\"",
+            ),
+            (
+                rule("scale = true"),
+                "line 5: invalid type: boolean `true`, expected a number or a formula",
+            ),
+            (
+                rule("scale = nan"),
+                "line 5: invalid value: floating point `NaN`, expected a finite number",
+            ),
             (rule("shard = 0"), "line 5: invalid type"),
             (rule("shard = { axis = 0 }"), "line 5: unknown field `axis`"),
-            (format!("tied = [['a', 'b'],\n['c', 'b']]{}", rule("")), "line 2: \"b\" is tied twice"),
+            (
+                format!("tied = [['a', 'b'],\n['c', 'b']]{}", rule("")),
+                "line 2: \"b\" is tied twice",
+            ),
             (format!("tied = [['a', 'a']]{}", rule("")), "line 1: \"a\" is tied twice"),
             (format!("tied = [['a']]{}", rule("")), "line 1: a tie needs two or more names"),
-            ("[[rules]]\nregex = '\\w{20}'\ninit = 'ones'\n".repeat(1000), "the patterns up to here have 6"),
+            (
+                "[[rules]]\nregex = '\\w{20}'\ninit = 'ones'\n".repeat(1000),
+                "the patterns up to here have 6",
+            ),
             (rule("").repeat(1001), "rules: there are 1001 rules; 1000 are the most"),
             (format!("rules = {}", "[".repeat(100_000)), "line 1: "),
         ] {
             let error = text.parse::<Rules>().unwrap_err().to_string();
-            assert!(error.starts_with("cannot read rules") && error.contains(part), "{text}: {error}");
+            assert!(
+                error.starts_with("cannot read rules") && error.contains(part),
+                "{text}: {error}"
+            );
             assert!(!error.contains('\n'), "{error}");
         }
     }
 
     #[test]
     fn scale_may_be_a_number() {
-        for (text, expected) in [("2", "2"), ("0.1", "1e-1"), ("-1e300", "-1e300"), ("'1 / 2'", "1 / 2")] {
-            let rules: Rules = format!("rules = [{{ match = '*', init = 'ones', scale = {text} }}]").parse().unwrap();
+        for (text, expected) in
+            [("2", "2"), ("0.1", "1e-1"), ("-1e300", "-1e300"), ("'1 / 2'", "1 / 2")]
+        {
+            let rules: Rules =
+                format!("rules = [{{ match = '*', init = 'ones', scale = {text} }}]")
+                    .parse()
+                    .unwrap();
             assert_eq!(rules.rules[0].scale.as_ref().unwrap().to_string(), expected);
         }
     }

@@ -1,7 +1,7 @@
 //! The formulas of `scale`: numbers, `layers`, `layer`, `+ - * / ( )` and `sqrt`.
 //!
-//! IEEE 754 rounds each of these in one way only, so a formula has the same bits on every machine. That is why
-//! no library of expressions is used: their powers and sines are the platform's.
+//! IEEE 754 rounds each of these in one way only, so a formula has the same bits on every machine.
+//! That is why no library of expressions is used: their powers and sines are the platform's.
 
 use std::fmt;
 use std::str::FromStr;
@@ -26,7 +26,11 @@ impl Formula {
     /// The value, which is finite, or why there is none.
     pub(super) fn evaluate(&self, depth: Depth) -> Result<f64, String> {
         let value = evaluate(&self.0, depth)?;
-        if value.is_finite() { Ok(value) } else { Err(format!("it is {value}, not a finite number")) }
+        if value.is_finite() {
+            Ok(value)
+        } else {
+            Err(format!("it is {value}, not a finite number"))
+        }
     }
 }
 
@@ -53,7 +57,11 @@ impl FromStr for Formula {
 fn evaluate(text: &str, depth: Depth) -> Result<f64, String> {
     let mut parser = Parser { rest: text.trim(), depth };
     let value = parser.sum()?;
-    if parser.rest.is_empty() { Ok(value) } else { Err(format!("{:?} cannot follow there", parser.rest)) }
+    if parser.rest.is_empty() {
+        Ok(value)
+    } else {
+        Err(format!("{:?} cannot follow there", parser.rest))
+    }
 }
 
 /// Computes while it reads; what is left to read starts with no space.
@@ -106,7 +114,8 @@ impl<'a> Parser<'a> {
     }
 
     fn number(&mut self) -> Result<f64, String> {
-        let digits = |text: &str| text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+        let digits =
+            |text: &str| text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
         let mut end = digits(self.rest);
         if let Some(power) = self.rest[end..].strip_prefix(['e', 'E']) {
             let unsigned = power.strip_prefix(['+', '-']).unwrap_or(power);
@@ -117,7 +126,8 @@ impl<'a> Parser<'a> {
     }
 
     fn name(&mut self) -> Result<f64, String> {
-        let end = self.rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(self.rest.len());
+        let end =
+            self.rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(self.rest.len());
         match self.advance(end) {
             "layer" => self
                 .depth
@@ -198,7 +208,10 @@ mod tests {
             ("*2", "'*'"),
         ] {
             let error = text.parse::<Formula>().unwrap_err();
-            assert!(error.contains(part) && error.contains(&format!("{text:?}")), "{text}: {error}");
+            assert!(
+                error.contains(part) && error.contains(&format!("{text:?}")),
+                "{text}: {error}"
+            );
         }
         assert!("(".repeat(100_000).parse::<Formula>().unwrap_err().contains("200"));
         assert!("(".repeat(LONGEST).parse::<Formula>().is_err());
@@ -207,7 +220,11 @@ mod tests {
     #[test]
     fn what_has_no_value_is_refused() {
         for (text, part) in [("1/layer", "inf"), ("0/layer", "NaN"), ("sqrt(layer - 1)", "NaN")] {
-            let error = text.parse::<Formula>().unwrap().evaluate(Depth { layer: Some(0), layers: None }).unwrap_err();
+            let error = text
+                .parse::<Formula>()
+                .unwrap()
+                .evaluate(Depth { layer: Some(0), layers: None })
+                .unwrap_err();
             assert!(error.contains(part), "{error}");
         }
         let unknown = Depth { layer: None, layers: None };

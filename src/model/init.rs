@@ -1,5 +1,5 @@
-//! What a rule initializes with: an [`Initializer`], or PyTorch's default for a bias, which only a plan can
-//! resolve because it depends on the weight beside it.
+//! What a rule initializes with: an [`Initializer`], or PyTorch's default for a bias, which only a
+//! plan can resolve because it depends on the weight beside it.
 
 use std::fmt;
 use std::str::FromStr;

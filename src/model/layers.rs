@@ -14,7 +14,8 @@ pub(super) struct Layers<'a> {
 }
 
 impl<'a> Layers<'a> {
-    /// Of all tensors of a model; `told` is the number of layers where the list may not have all of them.
+    /// Of all tensors of a model; `told` is the number of layers where the list may not have all of
+    /// them.
     pub(super) fn new(names: impl Iterator<Item = &'a str>, told: Option<u64>) -> Self {
         let mut counts = HashMap::new();
         for (prefix, index) in names.filter_map(split) {
@@ -26,10 +27,16 @@ impl<'a> Layers<'a> {
 
     /// Where a tensor is; an error if its layer is not one of those told.
     pub(super) fn depth(&self, name: &str) -> Result<Depth, String> {
-        let Some((prefix, index)) = split(name) else { return Ok(Depth { layer: None, layers: self.told }) };
+        let Some((prefix, index)) = split(name) else {
+            return Ok(Depth { layer: None, layers: self.told });
+        };
         match self.told {
-            Some(told) if index >= told => Err(format!("layer {index} is not below layers = {told} of the rules")),
-            told => Ok(Depth { layer: Some(index), layers: told.or(self.counts.get(prefix).copied()) }),
+            Some(told) if index >= told => {
+                Err(format!("layer {index} is not below layers = {told} of the rules"))
+            }
+            told => {
+                Ok(Depth { layer: Some(index), layers: told.or(self.counts.get(prefix).copied()) })
+            }
         }
     }
 }
@@ -61,7 +68,16 @@ mod tests {
         assert_eq!(split("encoder.007"), Some(("encoder.", 7)));
         assert_eq!(split("params/h/11/mlp/kernel"), Some(("params/h/", 11)));
         assert_eq!(split("params/5/h.11.w"), Some(("params/5/h.", 11)));
-        for name in ["", ".", "..", "layer1.conv2.weight", "h.-1.w", "h.1a.w", "h.99999999999999999999.w", "h.٣.w"] {
+        for name in [
+            "",
+            ".",
+            "..",
+            "layer1.conv2.weight",
+            "h.-1.w",
+            "h.1a.w",
+            "h.99999999999999999999.w",
+            "h.٣.w",
+        ] {
             assert_eq!(split(name), None, "{name}");
         }
     }

@@ -1,5 +1,5 @@
-//! Which tensor of a model is initialized how: rules from a TOML file or a built-in recipe, and the plan that they
-//! make of a list of tensors. Plain data, which no backend has seen.
+//! Which tensor of a model is initialized how: rules from a TOML file or a built-in recipe, and the
+//! plan that they make of a list of tensors. Plain data, which no backend has seen.
 
 mod error;
 mod file;
@@ -64,8 +64,9 @@ use pattern::Pattern;
 /// # Ok::<(), gpu_init::ParseRulesError>(())
 /// ```
 ///
-/// A tensor's layer is the first segment of its name that is all digits, segments being parted by dots, or else by
-/// slashes; the number of layers is 1 + the largest index among the names that are the same up to it.
+/// A tensor's layer is the first segment of its name that is all digits, segments being parted by
+/// dots, or else by slashes; the number of layers is 1 + the largest index among the names that are
+/// the same up to it.
 #[derive(Debug, Clone)]
 pub struct Rules {
     seed: u64,
@@ -129,8 +130,8 @@ impl Rules {
         self.dtype
     }
 
-    /// With this element type for every tensor. Without it a tensor's is its rule's, else its own in the list, else
-    /// the `dtype` of the rules, else F32.
+    /// With this element type for every tensor. Without it a tensor's is its rule's, else its own
+    /// in the list, else the `dtype` of the rules, else F32.
     ///
     /// ```
     /// use gpu_init::{DType, Plan, Recipe};
@@ -144,8 +145,8 @@ impl Rules {
         Rules { forced_dtype: Some(dtype), ..self }
     }
 
-    /// With each tensor's own element type, where the list has it, instead of its rule's: for tensors that are there
-    /// already.
+    /// With each tensor's own element type, where the list has it, instead of its rule's: for
+    /// tensors that are there already.
     ///
     /// ```
     /// use gpu_init::{DType, Plan, Rules};
@@ -159,8 +160,9 @@ impl Rules {
         Rules { listed_dtypes: true, ..self }
     }
 
-    /// With more tied tensors, pairs of an owner and an alias: those that the model has by itself. The ties of the rules
-    /// come first: a name that they have already keeps its place there, and its owner.
+    /// With more tied tensors, pairs of an owner and an alias: those that the model has by itself.
+    /// The ties of the rules come first: a name that they have already keeps its place there, and
+    /// its owner.
     ///
     /// ```
     /// use gpu_init::{Plan, Recipe};

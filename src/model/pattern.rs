@@ -1,4 +1,5 @@
-//! Which tensors a rule is for: a glob or a regular expression of the name, and the number of dimensions.
+//! Which tensors a rule is for: a glob or a regular expression of the name, and the number of
+//! dimensions.
 
 use std::fmt;
 
@@ -91,7 +92,9 @@ fn compile(expression: &str, dot_matches_new_line: bool) -> Result<Regex, String
                 let error = error.to_string();
                 error.rsplit("error: ").next().unwrap_or(&error).trim().to_owned()
             }
-            (_, Some(limit)) => format!("compiled it exceeds the size limit of {limit} bytes; repeat less"),
+            (_, Some(limit)) => {
+                format!("compiled it exceeds the size limit of {limit} bytes; repeat less")
+            }
             _ => error.to_string(),
         }
     })
@@ -129,7 +132,11 @@ mod tests {
             ("a\\*", "a*", true),
             ("W", "w", false),
         ] {
-            assert_eq!(Pattern::glob(glob, Rank::Any).unwrap().matches(name, 2), expected, "{glob} {name}");
+            assert_eq!(
+                Pattern::glob(glob, Rank::Any).unwrap().matches(name, 2),
+                expected,
+                "{glob} {name}"
+            );
         }
     }
 

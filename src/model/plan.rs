@@ -1,4 +1,5 @@
-//! The plan: every tensor of a model with its rule applied and its request resolved, before any memory is touched.
+//! The plan: every tensor of a model with its rule applied and its request resolved, before any
+//! memory is touched.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -6,12 +7,12 @@ use std::fmt;
 use crate::model::error::described;
 use crate::model::layers::Layers;
 use crate::model::{Init, PlanError, Rule, Rules};
-use crate::{DType, Fill, Initializer, Layout, Parameter, Result, Shape, Shard};
+use crate::{DType, Fill, Initializer, Layout, Result, Shape, Shard, TensorSpec};
 
 /// What is to be filled: the tensors of a model, each with its request.
 ///
-/// A tensor's entry depends on its name, shape and dtype, on the rules and on which other tensors there are, not on
-/// their order.
+/// A tensor's entry depends on its name, shape and dtype, on the rules and on which other tensors
+/// there are, not on their order.
 ///
 /// ```
 /// use gpu_init::{Cpu, Plan, Recipe};
@@ -49,12 +50,12 @@ pub struct PlanEntry {
     pub aliases: Vec<String>,
     /// Index of its rule in [`Rules::rules`]; none where the default was taken.
     pub rule: Option<usize>,
-    /// What the rule's formula multiplies the law by; 1 without one.
+    /// What the rule's formula multiplies the distribution by; 1 without one.
     pub scale: f64,
     /// The dimension to shard, which the shape has.
     pub shard_dim: Option<usize>,
     /// The request, with everything told: shape, initializer, name, seed, dtype, layout and scale.
-    pub parameter: Parameter,
+    pub parameter: TensorSpec,
     /// What it resolves to.
     pub fill: Fill,
 }
@@ -81,9 +82,14 @@ pub enum PlanWarning {
 impl fmt::Display for PlanWarning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            PlanWarning::Unused(rule) => write!(f, "{rule} matches no tensor; correct or remove it"),
+            PlanWarning::Unused(rule) => {
+                write!(f, "{rule} matches no tensor; correct or remove it")
+            }
             PlanWarning::Shadowed(rule) => {
-                write!(f, "{rule} is never used: rules before it match all its tensors; move it up or remove it")
+                write!(
+                    f,
+                    "{rule} is never used: rules before it match all its tensors; move it up or remove it"
+                )
             }
         }
     }
@@ -92,12 +98,15 @@ impl fmt::Display for PlanWarning {
 impl Plan {
     /// Applies rules to the tensors of a model: names, shapes and, where the list has them, dtypes.
     ///
-    /// Of tied tensors the first name that is there owns the memory, and its rule and stream count; a tie of
-    /// which one name is there, or none, does nothing.
+    /// Of tied tensors the first name that is there owns the memory, and its rule and stream count;
+    /// a tie of which one name is there, or none, does nothing.
     ///
     /// # Errors
     /// [`Error::Plan`](crate::Error::Plan) with what is wrong and with which tensor.
-    pub fn new<N, S>(tensors: impl IntoIterator<Item = (N, S, Option<DType>)>, rules: &Rules) -> Result<Self>
+    pub fn new<N, S>(
+        tensors: impl IntoIterator<Item = (N, S, Option<DType>)>,
+        rules: &Rules,
+    ) -> Result<Self>
     where
         N: Into<String>,
         S: Into<Shape>,
@@ -109,8 +118,9 @@ impl Plan {
         Ok(Model::new(&tensors, rules)?.plan()?)
     }
 
-    /// One process' part of every tensor: along the dimension that its rule names, or the first one. Tensors of which a
-    /// rank has nothing are left out; those without dimensions are rank 0's.
+    /// One process' part of every tensor: along the dimension that its rule names, or the first
+    /// one. Tensors of which a rank has nothing are left out; those without dimensions are rank
+    /// 0's.
     ///
     /// ```
     /// use gpu_init::{Cpu, Fingerprint, Plan, Recipe, stream_of};
@@ -208,7 +218,9 @@ impl<'a> Model<'a> {
             let others: Vec<_> = present.collect();
             for other in &others {
                 let dtypes = [owner.dtype, other.dtype];
-                let differ = rules.forced_dtype.is_none() && dtypes[0] != dtypes[1] && !dtypes.contains(&None);
+                let differ = rules.forced_dtype.is_none()
+                    && dtypes[0] != dtypes[1]
+                    && !dtypes.contains(&None);
                 if owner.shape != other.shape || differ {
                     return Err(PlanError::Tied {
                         owner: owner.name.clone(),
@@ -226,16 +238,23 @@ impl<'a> Model<'a> {
     }
 
     fn plan(&self) -> Result<Plan, PlanError> {
-        let owners = self.tensors.iter().filter(|tensor| !self.owners.contains_key(tensor.name.as_str()));
+        let owners =
+            self.tensors.iter().filter(|tensor| !self.owners.contains_key(tensor.name.as_str()));
         let ruled: Vec<_> = owners.map(|tensor| self.ruled(tensor)).collect();
-        let tensors: Vec<_> =
-            ruled.iter().filter(|ruled| ruled.init.is_none()).map(|ruled| ruled.tensor.name.clone()).collect();
+        let tensors: Vec<_> = ruled
+            .iter()
+            .filter(|ruled| ruled.init.is_none())
+            .map(|ruled| ruled.tensor.name.clone())
+            .collect();
         if !tensors.is_empty() {
             return Err(PlanError::Unmatched { tensors });
         }
-        let entries = ruled.iter().filter_map(|ruled| ruled.init.map(|init| self.entry(ruled, init)));
+        let entries =
+            ruled.iter().filter_map(|ruled| ruled.init.map(|init| self.entry(ruled, init)));
         let entries = entries.collect::<Result<Vec<_>, _>>()?;
-        let total = |of: fn(&Fill) -> u64| entries.iter().try_fold(0u64, |sum, entry| sum.checked_add(of(&entry.fill)));
+        let total = |of: fn(&Fill) -> u64| {
+            entries.iter().try_fold(0u64, |sum, entry| sum.checked_add(of(&entry.fill)))
+        };
         let (Some(elements), Some(bytes)) = (total(|fill| fill.len), total(Fill::bytes)) else {
             return Err(PlanError::Overflow { tensors: entries.len() });
         };
@@ -248,7 +267,9 @@ impl<'a> Model<'a> {
         let Rules { rules, default, .. } = self.rules;
         let matches = |rule: &Rule| rule.pattern.matches(&tensor.name, tensor.shape.dims().len());
         match rules.iter().enumerate().find(|(_, rule)| matches(rule)) {
-            Some((index, rule)) => Ruled { tensor, index: Some(index), rule: Some(rule), init: Some(&rule.init) },
+            Some((index, rule)) => {
+                Ruled { tensor, index: Some(index), rule: Some(rule), init: Some(&rule.init) }
+            }
             None => Ruled { tensor, index: None, rule: None, init: default.as_ref() },
         }
     }
@@ -259,10 +280,16 @@ impl<'a> Model<'a> {
         let aliases = self.aliases.get(tensor.name.as_str()).map(Vec::as_slice).unwrap_or_default();
         let listed = aliases.iter().fold(tensor.dtype, |dtype, alias| dtype.or(alias.dtype));
         let kept = listed.filter(|_| self.rules.listed_dtypes);
-        let dtype = self.rules.forced_dtype.or(kept).or_else(|| rule?.dtype).or(listed).or(self.rules.dtype);
+        let dtype = self
+            .rules
+            .forced_dtype
+            .or(kept)
+            .or_else(|| rule?.dtype)
+            .or(listed)
+            .or(self.rules.dtype);
         let layout = rule.map_or_else(Layout::default, |rule| rule.layout.clone());
         let initializer = self.initializer(ruled, init, &layout)?;
-        let mut parameter = Parameter::new(&tensor.shape, initializer)
+        let mut parameter = TensorSpec::new(&tensor.shape, initializer)
             .name(&tensor.name)
             .seed(self.rules.seed)
             .dtype(dtype.unwrap_or_default())
@@ -292,20 +319,38 @@ impl<'a> Model<'a> {
             PlanError::Tensor { tensor, rule, error: Box::new(error) }
         })?;
         let aliases = aliases.iter().map(|alias| alias.name.clone()).collect();
-        Ok(PlanEntry { name: tensor.name.clone(), aliases, rule: index, scale, shard_dim, parameter, fill })
+        Ok(PlanEntry {
+            name: tensor.name.clone(),
+            aliases,
+            rule: index,
+            scale,
+            shard_dim,
+            parameter,
+            fill,
+        })
     }
 
     /// The rule's; PyTorch's bias by the weight beside it: `fc.weight` for `fc.bias`.
-    fn initializer(&self, ruled: &Ruled<'_>, init: &Init, layout: &Layout) -> Result<Initializer, PlanError> {
+    fn initializer(
+        &self,
+        ruled: &Ruled<'_>,
+        init: &Init,
+        layout: &Layout,
+    ) -> Result<Initializer, PlanError> {
         let name = &ruled.tensor.name;
         match init.clone() {
             Init::Scheme(initializer) => Ok(initializer),
             Init::PytorchBias => {
                 let weight = format!("{}weight", name.strip_suffix("bias").unwrap_or(name));
-                let fans = self.by_name.get(weight.as_str()).and_then(|weight| layout.fans(&weight.shape));
+                let fans =
+                    self.by_name.get(weight.as_str()).and_then(|weight| layout.fans(&weight.shape));
                 match fans {
                     Some((fan_in, _)) if fan_in > 0 => Ok(Initializer::pytorch_bias(fan_in)),
-                    _ => Err(PlanError::Bias { tensor: name.clone(), rule: self.text(ruled.index), weight }),
+                    _ => Err(PlanError::Bias {
+                        tensor: name.clone(),
+                        rule: self.text(ruled.index),
+                        weight,
+                    }),
                 }
             }
         }
@@ -316,12 +361,17 @@ impl<'a> Model<'a> {
         for rule in entries.iter().filter_map(|entry| entry.rule) {
             used[rule] = true;
         }
-        let unused = (0..used.len()).filter(|&index| !used[index] && !self.rules.rules[index].optional);
+        let unused =
+            (0..used.len()).filter(|&index| !used[index] && !self.rules.rules[index].optional);
         unused
             .map(|index| {
                 let Rule { pattern, .. } = &self.rules.rules[index];
                 let text = self.text(Some(index));
-                match self.tensors.iter().any(|tensor| pattern.matches(&tensor.name, tensor.shape.dims().len())) {
+                match self
+                    .tensors
+                    .iter()
+                    .any(|tensor| pattern.matches(&tensor.name, tensor.shape.dims().len()))
+                {
                     true => PlanWarning::Shadowed(text),
                     false => PlanWarning::Unused(text),
                 }

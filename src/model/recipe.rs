@@ -40,7 +40,8 @@ impl Recipe {
     /// Vision transformers.
     pub const VIT: Self = recipe!("vit");
     /// All of them.
-    pub const ALL: [Self; 6] = [Self::XAVIER, Self::GPT2, Self::LLAMA, Self::BERT, Self::RESNET, Self::VIT];
+    pub const ALL: [Self; 6] =
+        [Self::XAVIER, Self::GPT2, Self::LLAMA, Self::BERT, Self::RESNET, Self::VIT];
 
     /// The recipe of that name.
     pub fn named(name: &str) -> Option<Self> {
@@ -75,8 +76,17 @@ mod tests {
     #[test]
     fn every_recipe_is_whole() {
         for recipe in Recipe::ALL {
-            assert!(recipe.text.parse::<Rules>().is_ok(), "{}: {:?}", recipe.name, recipe.text.parse::<Rules>());
-            assert!(recipe.text.starts_with("# ") && recipe.summary().len() > 20, "{}", recipe.name);
+            assert!(
+                recipe.text.parse::<Rules>().is_ok(),
+                "{}: {:?}",
+                recipe.name,
+                recipe.text.parse::<Rules>()
+            );
+            assert!(
+                recipe.text.starts_with("# ") && recipe.summary().len() > 20,
+                "{}",
+                recipe.name
+            );
             assert!(recipe.text.lines().all(|line| line.len() <= 120), "{}", recipe.name);
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use crate::{Cpu, HostTensor, Parameter, Plan, PlanEntry, PlanError, Result};
+use crate::{Cpu, HostTensor, Plan, PlanEntry, PlanError, Result, TensorSpec};
 #[cfg(feature = "gpu")]
 use crate::{Device, Tensor};
 
@@ -35,7 +35,7 @@ impl Plan {
     }
 
     /// The requests of all entries.
-    fn parameters(&self) -> Vec<Parameter> {
+    fn parameters(&self) -> Vec<TensorSpec> {
         self.entries().iter().map(|entry| entry.parameter.clone()).collect()
     }
 
@@ -52,8 +52,8 @@ impl Plan {
 
 #[cfg(feature = "gpu")]
 impl Device {
-    /// Initializes a model in GPU memory, and waits until all is done: its tensors by name, tied ones the same one,
-    /// small ones in shared buffers as [`Device::fill_all`] makes them.
+    /// Initializes a model in GPU memory, and waits until all is done: its tensors by name, tied
+    /// ones the same one, small ones in shared buffers as [`Device::fill_all`] makes them.
     /// `progress` hears how many elements are, of how many, and can end the work.
     ///
     /// ```no_run
@@ -69,8 +69,8 @@ impl Device {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Plan`](crate::Error::Plan) if the device has not so much memory, before any is allocated, and those of
-    /// [`Device::fill_all_with`]; all memory is given back then.
+    /// [`Error::Plan`](crate::Error::Plan) if the device has not so much memory, before any is
+    /// allocated, and those of [`Device::fill_all_with`]; all memory is given back then.
     pub fn run(
         &self,
         plan: &Plan,

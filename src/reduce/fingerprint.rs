@@ -12,15 +12,15 @@ use crate::{Element, Fill};
 
 /// The sum mod 2^64 of Philox2x32-10 over the elements, counter (bits, index low), key index high.
 ///
-/// `bits` are the element's own, zero-extended to 32; `index` counts in the whole row-major tensor. A sum
-/// has no order, so the fingerprints of parts add up to that of the whole, and GPU, CPU and another
-/// machine print the same 16 hex digits.
+/// `bits` are the element's own, zero-extended to 32; `index` counts in the whole row-major tensor.
+/// A sum has no order, so the fingerprints of parts add up to that of the whole, and GPU, CPU and
+/// another machine print the same 16 hex digits.
 ///
 /// ```
-/// use gpu_init::{Cpu, Parameter};
+/// use gpu_init::{Cpu, TensorSpec};
 ///
 /// let cpu = Cpu::new();
-/// let whole = Parameter::xavier_normal([100, 7]).name("w");
+/// let whole = TensorSpec::xavier_normal([100, 7]).name("w");
 /// let left = cpu.fill(&whole.clone().elements(0..333))?.fingerprint();
 /// let right = cpu.fill(&whole.clone().elements(333..700))?.fingerprint();
 /// assert_eq!(left + right, cpu.fill(&whole)?.fingerprint());
@@ -43,12 +43,13 @@ impl Fingerprint {
         Self::of_elements(&Elements { first, len: elements.len() as u64, runs: None }, elements)
     }
 
-    /// Of a request's elements, wherever they are in their tensor: of a slice read back from a file, say.
+    /// Of a request's elements, wherever they are in their tensor: of a slice read back from a
+    /// file, say.
     ///
     /// ```
-    /// use gpu_init::{Cpu, Fingerprint, Parameter};
+    /// use gpu_init::{Cpu, Fingerprint, TensorSpec};
     ///
-    /// let columns = Parameter::xavier_normal([4, 6]).name("w").slice(1, 2..4);
+    /// let columns = TensorSpec::xavier_normal([4, 6]).name("w").slice(1, 2..4);
     /// let weights = Cpu::new().fill(&columns)?;
     /// assert_eq!(Fingerprint::of_fill(&columns.resolve(0, 0)?, &weights.to_f32()), weights.fingerprint());
     /// # Ok::<(), gpu_init::Error>(())
@@ -72,7 +73,9 @@ impl Fingerprint {
             }
             sum
         };
-        Fingerprint(elements.par_chunks(CHUNK).enumerate().map(chunk_sum).reduce(|| 0, u64::wrapping_add))
+        Fingerprint(
+            elements.par_chunks(CHUNK).enumerate().map(chunk_sum).reduce(|| 0, u64::wrapping_add),
+        )
     }
 
     /// As a part of a model's fingerprint: times the parameter's stream made odd. Still a sum, so
@@ -97,9 +100,9 @@ fn element_hash(bits: u32, index: u64) -> u64 {
 }
 
 fn run_sum<T: Element>(first: u64, run: &[T]) -> u64 {
-    run.iter()
-        .zip(0u64..)
-        .fold(0, |sum, (element, i)| sum.wrapping_add(element_hash(element.bits(), first.wrapping_add(i))))
+    run.iter().zip(0u64..).fold(0, |sum, (element, i)| {
+        sum.wrapping_add(element_hash(element.bits(), first.wrapping_add(i)))
+    })
 }
 
 impl Add for Fingerprint {

@@ -1,6 +1,8 @@
-//! What a whole tensor says in a few numbers: its statistics and its fingerprint. Twin: `shaders/reduce.wgsl`.
+//! What a whole tensor says in a few numbers: its statistics and its fingerprint. Twin:
+//! `shaders/reduce.wgsl`.
 //!
-//! Both are sums over chunks in a fixed order, so the GPU and the CPU also agree on these to the bit.
+//! Both are sums over chunks in a fixed order, so the GPU and the CPU also agree on these to the
+//! bit.
 
 pub(crate) mod fingerprint;
 pub(crate) mod stats;

@@ -1,22 +1,23 @@
 //! Count, range, mean and standard deviation. Twin: `shaders/stats.wgsl`.
 //!
-//! A chunk is read twice: first for its range, then for sums of (x - centre) scaled into [-1, 1], so that
-//! neither a large mean nor a huge or tiny spread costs precision. The chunks are merged in f64.
+//! A chunk is read twice: first for its range, then for sums of (x - centre) scaled into [-1, 1],
+//! so that neither a large mean nor a huge or tiny spread costs precision. The chunks are merged in
+//! f64.
 
 use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
 
 use crate::distribution::Moments;
 use crate::reduce::{CHUNK, LANES, reduce_lanes};
-use crate::stream::sample::{keep, mul_add};
+use crate::stream::sample::{mul_add, opaque};
 use crate::{DType, Distribution, Element, Fill};
 
 /// Statistics of a tensor's elements. Mean, deviation and range are those of the finite ones.
 ///
 /// ```
-/// use gpu_init::{Cpu, Parameter};
+/// use gpu_init::{Cpu, TensorSpec};
 ///
-/// let stats = Cpu::new().fill(&Parameter::xavier_normal([512, 512]))?.stats();
+/// let stats = Cpu::new().fill(&TensorSpec::xavier_normal([512, 512]))?.stats();
 /// assert_eq!((stats.count, stats.nan, stats.infinite), (262144, 0, 0));
 /// assert!((stats.std * 512f64.sqrt() - 1.0).abs() < 0.01);
 /// # Ok::<(), gpu_init::Error>(())
@@ -83,15 +84,16 @@ impl Stats {
 
     /// What is wrong with these statistics for the elements of `fill`, or `None`.
     ///
-    /// Every element must be there and finite, mean and deviation may be 6.5 of their own sampling errors and
-    /// one rounding away, the range must be inside the distribution's bounds, and constants must be exact.
+    /// Every element must be there and finite, mean and deviation may be 6.5 of their own sampling
+    /// errors and one rounding away, the range must be inside the distribution's bounds, and
+    /// constants must be exact.
     ///
     /// ```
-    /// use gpu_init::{Cpu, Parameter};
+    /// use gpu_init::{Cpu, TensorSpec};
     ///
-    /// let normal = Parameter::xavier_normal([300, 100]).resolve(0, 0)?;
-    /// let uniform = Parameter::xavier_uniform([300, 100]).resolve(0, 0)?;
-    /// let stats = Cpu::new().fill(&Parameter::xavier_normal([300, 100]))?.stats();
+    /// let normal = TensorSpec::xavier_normal([300, 100]).resolve(0, 0)?;
+    /// let uniform = TensorSpec::xavier_uniform([300, 100]).resolve(0, 0)?;
+    /// let stats = Cpu::new().fill(&TensorSpec::xavier_normal([300, 100]))?.stats();
     /// assert_eq!(stats.disagreement(&normal), None);
     /// assert!(stats.disagreement(&uniform).unwrap().contains("expected within"));
     /// # Ok::<(), gpu_init::Error>(())
@@ -100,7 +102,9 @@ impl Stats {
         let Fill { distribution, dtype, len, .. } = *fill;
         if (self.count, self.nan, self.infinite) != (len, 0, 0) {
             let Stats { count, nan, infinite, .. } = self;
-            return Some(format!("{count} elements, {nan} NaN, {infinite} infinite; expected {len}, 0, 0"));
+            return Some(format!(
+                "{count} elements, {nan} NaN, {infinite} infinite; expected {len}, 0, 0"
+            ));
         }
         let Moments { mean, std, kurtosis } = fill.moments();
         let n = len as f64;
@@ -109,19 +113,23 @@ impl Stats {
         if has_zeros {
             (low, high) = (low.min(0.0), high.max(0.0));
         }
-        // Half a step of the element type at a value; near zero it is that of the smallest subnormal.
-        let half_step =
-            |value: f64| dtype.rounding() * value.abs() + if dtype == DType::F16 { 2f64.powi(-25) } else { 0.0 };
+        // Half a step of the element type at a value; near zero it is that of the smallest
+        // subnormal.
+        let half_step = |value: f64| {
+            dtype.rounding() * value.abs() + if dtype == DType::F16 { 2f64.powi(-25) } else { 0.0 }
+        };
         // NaN is close to nothing.
         let close = |actual: f64, expected: f64, error: f64| (actual - expected).abs() <= error;
         if let Distribution::Constant { value } = distribution
             && (value == 0.0 || !has_zeros)
         {
             let exact = self.min == self.max && close(self.min, mean, half_step(mean));
-            return (!exact).then(|| format!("values {}..{}, expected {mean} everywhere", self.min, self.max));
+            return (!exact)
+                .then(|| format!("values {}..{}, expected {mean} everywhere", self.min, self.max));
         }
         if let Distribution::Constant { .. } | Distribution::Diagonal { .. } = distribution {
-            // One value and zero, so the mean says how many there are: exactly for ones, whose sums are exact.
+            // One value and zero, so the mean says how many there are: exactly for ones, whose sums
+            // are exact.
             let [low, high] = [low, high].map(|value| dtype.round(value as f32));
             let two = [self.min, self.max].iter().all(|&value| value == low || value == high);
             let (counted, places) = (self.mean / (low + high) * n, fill.places());
@@ -129,20 +137,25 @@ impl Stats {
             let exact = two && close(counted, places as f64, error);
             let value = low + high;
             return (!exact).then(|| {
-                format!("{counted:.1} values {}..{}, expected {places} of {value}, else 0", self.min, self.max)
+                format!(
+                    "{counted:.1} values {}..{}, expected {places} of {value}, else 0",
+                    self.min, self.max
+                )
             });
         }
         let inside = self.min >= low - half_step(low) && self.max <= high + half_step(high);
-        // All values of a tensor may be rounded the same way where the mean is large beside the deviation.
+        // All values of a tensor may be rounded the same way where the mean is large beside the
+        // deviation.
         let mut rounding = half_step(mean) + f64::from(f32::EPSILON) * (std + mean.abs());
         if let Distribution::Truncated { .. } = distribution {
-            // Where a density ends at a bound all is rounded to one side: in mean a step times the part of the
-            // distribution that a step is.
+            // Where a density ends at a bound all is rounded to one side: in mean a step times the
+            // part of the distribution that a step is.
             let step = 2.0 * half_step(low.abs().max(high.abs()));
             rounding += step * (step / std).min(1.0);
         }
         let mean_error = SIGMAS * std / n.sqrt() + rounding;
-        let spread = SIGMAS * ((kurtosis - 1.0) / (4.0 * n)).sqrt() + 2.0 / n + dtype.rounding().powi(2);
+        let spread =
+            SIGMAS * ((kurtosis - 1.0) / (4.0 * n)).sqrt() + 2.0 / n + dtype.rounding().powi(2);
         let std_error = std * spread + rounding;
         if !inside {
             Some(format!("values {}..{}, expected within {low}..{high}", self.min, self.max))
@@ -156,8 +169,11 @@ impl Stats {
     }
 
     pub(crate) fn merge(chunks: &[Chunk]) -> Self {
-        let count = |counted: fn(&Chunk) -> u32| chunks.iter().map(|chunk| u64::from(counted(chunk))).sum::<u64>();
-        let (finite, nan, infinite) = (count(|c| c.finite), count(|c| c.nan), count(|c| c.infinite));
+        let count = |counted: fn(&Chunk) -> u32| {
+            chunks.iter().map(|chunk| u64::from(counted(chunk))).sum::<u64>()
+        };
+        let (finite, nan, infinite) =
+            (count(|c| c.finite), count(|c| c.nan), count(|c| c.infinite));
         let (n, mean, square) = join_moments(chunks.iter().map(Chunk::moments));
         let none = |value: f64| if finite == 0 { f64::NAN } else { value };
         let min = chunks.iter().map(|chunk| chunk.min).min().unwrap_or(u32::MAX);
@@ -174,13 +190,17 @@ impl Stats {
     }
 }
 
-/// Count, mean and sum of squares about the mean of all parts together (Chan, Golub and LeVeque 1979).
-/// Mean and squares are NaN if there is nothing.
+/// Count, mean and sum of squares about the mean of all parts together (Chan, Golub and LeVeque
+/// 1979). Mean and squares are NaN if there is nothing.
 fn join_moments(parts: impl IntoIterator<Item = (f64, f64, f64)>) -> (f64, f64, f64) {
     let parts = parts.into_iter().filter(|&(n, ..)| n > 0.0);
     let joined = parts.reduce(|(n, mean, square), (part_n, part_mean, part_square)| {
         let (total, delta) = (n + part_n, part_mean - mean);
-        (total, mean + delta * (part_n / total), square + part_square + delta * delta * (n * part_n / total))
+        (
+            total,
+            mean + delta * (part_n / total),
+            square + part_square + delta * delta * (n * part_n / total),
+        )
     });
     joined.unwrap_or((0.0, f64::NAN, f64::NAN))
 }
@@ -219,7 +239,8 @@ impl Chunk {
                 counts[1] += 1;
             }
         }
-        let [finite, nan, infinite] = reduce_lanes(counts, |a, b| [a[0] + b[0], a[1] + b[1], a[2] + b[2]]);
+        let [finite, nan, infinite] =
+            reduce_lanes(counts, |a, b| [a[0] + b[0], a[1] + b[1], a[2] + b[2]]);
         let [min, max] = reduce_lanes(ranges, |a, b| [a[0].min(b[0]), a[1].max(b[1])]);
         let (centre, scale) = centre_and_scale(min, max);
 
@@ -228,8 +249,8 @@ impl Chunk {
             let (value, sum) = (element.widen(), &mut sums[i % LANES]);
             if value.is_finite() {
                 let d = (value - centre) * scale;
-                sum[0] = keep(sum[0] + d);
-                sum[1] = keep(mul_add(d, d, sum[1]));
+                sum[0] = opaque(sum[0] + d);
+                sum[1] = opaque(mul_add(d, d, sum[1]));
             }
         }
         let [sum, square] = reduce_lanes(sums, |a, b| [a[0] + b[0], a[1] + b[1]]);
@@ -239,13 +260,15 @@ impl Chunk {
     /// Number of finite elements, their mean and the sum of squares about it.
     fn moments(&self) -> (f64, f64, f64) {
         let (centre, scale) = centre_and_scale(self.min, self.max);
-        let (n, sum, square) = (f64::from(self.finite), f64::from(self.sum), f64::from(self.square));
+        let (n, sum, square) =
+            (f64::from(self.finite), f64::from(self.sum), f64::from(self.square));
         let (centre, scale) = (f64::from(centre), f64::from(scale));
         (n, centre + sum / n / scale, (square - sum * sum / n).max(0.0) / scale / scale)
     }
 }
 
-/// The middle of a range given by ordered keys, and a power of two that scales the range about it to [-1, 1].
+/// The middle of a range given by ordered keys, and a power of two that scales the range about it
+/// to [-1, 1].
 fn centre_and_scale(min: u32, max: u32) -> (f32, f32) {
     let minimum = from_ordered_key(min);
     let maximum = from_ordered_key(max);
@@ -270,14 +293,15 @@ fn scale_for(half_range: f32) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Cpu, Initializer, Layout, Parameter};
+    use crate::{Cpu, Initializer, Layout, TensorSpec};
 
-    /// Rows of zeros change what is expected by the elements that they take away, and one more or less shows.
+    /// Rows of zeros change what is expected by the elements that they take away, and one more or
+    /// less shows.
     #[test]
     fn rows_of_zeros_agree_and_others_do_not() {
-        let eye = Parameter::new([1000, 500], Initializer::Eye { gain: 1.0 });
-        let delta = Parameter::new([3, 64, 64], Initializer::DeltaOrthogonal { gain: 1.0 });
-        let ones = Parameter::new([1000, 500], Initializer::ONES);
+        let eye = TensorSpec::new([1000, 500], Initializer::Eye { gain: 1.0 });
+        let delta = TensorSpec::new([3, 64, 64], Initializer::DeltaOrthogonal { gain: 1.0 });
+        let ones = TensorSpec::new([1000, 500], Initializer::ONES);
         for (whole, rows) in [
             (eye.clone(), 500..1000),
             (eye.clone(), 0..1),
@@ -287,13 +311,17 @@ mod tests {
             (ones.clone(), 3..4),
             (ones.clone().slice(0, 0..3), 3..4),
             (ones.clone().slice(0, 3..4), 3..4),
-            (Parameter::new([10, 10], Initializer::ZEROS), 3..4),
+            (TensorSpec::new([10, 10], Initializer::ZEROS), 3..4),
             (delta.clone().layout(Layout::KernelInOut), 0..1),
             (delta.clone().layout(Layout::KernelInOut), 1..2),
         ] {
             let zeroed = whole.zero_rows(rows);
             let fill = zeroed.resolve(0, 0).unwrap();
-            assert_eq!(Cpu::new().fill(&zeroed).unwrap().stats().disagreement(&fill), None, "{zeroed:?}");
+            assert_eq!(
+                Cpu::new().fill(&zeroed).unwrap().stats().disagreement(&fill),
+                None,
+                "{zeroed:?}"
+            );
         }
         for whole in [eye, ones] {
             let stats = Cpu::new().fill(&whole.clone().zero_rows(3..5)).unwrap().stats();

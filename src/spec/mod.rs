@@ -1,4 +1,5 @@
-//! One request: a shape, how to initialize it and, if wanted, its name, seed, type and part. Plain data.
+//! One request: a shape, how to initialize it and, if wanted, its name, seed, type and part. Plain
+//! data.
 
 pub(crate) mod slice;
 
@@ -10,12 +11,13 @@ use crate::spec::slice::{Cut, Runs, cut};
 use crate::{DType, Distribution, Error, Initializer, Layout, Result, Shape};
 pub use slice::Shard;
 
-/// A parameter of a model: what [`Device::fill`](crate::Device::fill) and [`Cpu::fill`](crate::Cpu::fill) take.
+/// A parameter of a model: what [`Device::fill`](crate::Device::fill) and
+/// [`Cpu::fill`](crate::Cpu::fill) take.
 ///
 /// ```
-/// use gpu_init::{Cpu, DType, Parameter};
+/// use gpu_init::{Cpu, DType, TensorSpec};
 ///
-/// let q_proj = Parameter::xavier_normal([64, 64])
+/// let q_proj = TensorSpec::xavier_normal([64, 64])
 ///     .name("layers.0.q_proj.weight")
 ///     .seed(42)
 ///     .gain(0.5)
@@ -27,10 +29,11 @@ pub use slice::Shard;
 /// # Ok::<(), gpu_init::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
-pub struct Parameter {
+pub struct TensorSpec {
     shape: Shape,
     initializer: Initializer,
-    /// An option that the initializer does not have, set on it all the same: an error when resolved.
+    /// An option that the initializer does not have, set on it all the same: an error when
+    /// resolved.
     stray_option: Option<(&'static str, f64)>,
     scale: f64,
     layout: Layout,
@@ -44,17 +47,18 @@ pub struct Parameter {
     pub(crate) usages: wgpu::BufferUsages,
 }
 
-impl Parameter {
-    /// A parameter of that shape with an initializer, F32, in PyTorch's layout, on the device's next stream.
+impl TensorSpec {
+    /// A parameter of that shape with an initializer, F32, in PyTorch's layout, on the device's
+    /// next stream.
     ///
     /// ```
-    /// use gpu_init::{Initializer, Parameter};
+    /// use gpu_init::{Initializer, TensorSpec};
     ///
-    /// let bias = Parameter::new([768], Initializer::ZEROS);
+    /// let bias = TensorSpec::new([768], Initializer::ZEROS);
     /// assert_eq!(bias.shape().dims(), [768]);
     /// ```
     pub fn new(shape: impl Into<Shape>, initializer: Initializer) -> Self {
-        Parameter {
+        TensorSpec {
             shape: shape.into(),
             initializer,
             stray_option: None,
@@ -91,17 +95,18 @@ impl Parameter {
         self.option("mean", mean)
     }
 
-    /// Multiplies every value, whatever the initializer: as residual projections by 1 / sqrt(2 layers).
+    /// Multiplies every value, whatever the initializer: as residual projections by 1 / sqrt(2
+    /// layers).
     ///
     /// ```
-    /// use gpu_init::{Initializer, Parameter};
+    /// use gpu_init::{Initializer, TensorSpec};
     ///
-    /// let projection = Parameter::new([64, 64], Initializer::Normal { mean: 0.0, std: 0.02 }).scale(0.5);
+    /// let projection = TensorSpec::new([64, 64], Initializer::Normal { mean: 0.0, std: 0.02 }).scale(0.5);
     /// assert_eq!(projection.resolve(0, 0)?.distribution.std() as f32, 0.01);
     /// # Ok::<(), gpu_init::Error>(())
     /// ```
     pub fn scale(self, scale: f64) -> Self {
-        Parameter { scale, ..self }
+        TensorSpec { scale, ..self }
     }
 
     fn option(mut self, option: &'static str, value: f64) -> Self {
@@ -113,21 +118,21 @@ impl Parameter {
 
     /// The element type; F32, or that of the host slice, unless told.
     pub fn dtype(self, dtype: DType) -> Self {
-        Parameter { dtype: Some(dtype), ..self }
+        TensorSpec { dtype: Some(dtype), ..self }
     }
 
     /// Which axes are inputs and outputs: PyTorch's (out, in, k...) unless told.
     pub fn layout(self, layout: Layout) -> Self {
-        Parameter { layout, ..self }
+        TensorSpec { layout, ..self }
     }
 
     /// The seed of these weights, instead of the device's.
     pub fn seed(self, seed: u64) -> Self {
-        Parameter { seed: Some(seed), ..self }
+        TensorSpec { seed: Some(seed), ..self }
     }
 
-    /// Names the parameter: its stream is [`stream_of`] the name, so its weights depend on nothing that
-    /// was filled before.
+    /// Names the parameter: its stream is [`stream_of`] the name, so its weights depend on nothing
+    /// that was filled before.
     pub fn name(self, name: &str) -> Self {
         self.stream(stream_of(name))
     }
@@ -135,38 +140,39 @@ impl Parameter {
     /// The stream by its number, as unnamed calls count them: 0, 1, 2...
     ///
     /// ```
-    /// use gpu_init::{Cpu, Parameter};
+    /// use gpu_init::{Cpu, TensorSpec};
     ///
-    /// let first = Cpu::new().fill(&Parameter::xavier_normal([8, 8]))?;
-    /// let again = Cpu::new().fill(&Parameter::xavier_normal([8, 8]).stream(0))?;
+    /// let first = Cpu::new().fill(&TensorSpec::xavier_normal([8, 8]))?;
+    /// let again = Cpu::new().fill(&TensorSpec::xavier_normal([8, 8]).stream(0))?;
     /// assert_eq!(first.fingerprint(), again.fingerprint());
     /// # Ok::<(), gpu_init::Error>(())
     /// ```
     pub fn stream(self, stream: u64) -> Self {
-        Parameter { stream: Some(stream), ..self }
+        TensorSpec { stream: Some(stream), ..self }
     }
 
-    /// Zero at these indices of dimension 0, whatever the initializer: the row of an embedding's padding token.
+    /// Zero at these indices of dimension 0, whatever the initializer: the row of an embedding's
+    /// padding token.
     ///
     /// ```
-    /// use gpu_init::{Cpu, Initializer, Parameter};
+    /// use gpu_init::{Cpu, Initializer, TensorSpec};
     ///
-    /// let embedding = Parameter::new([100, 8], Initializer::Normal { mean: 0.0, std: 0.02 }).zero_rows(0..1);
+    /// let embedding = TensorSpec::new([100, 8], Initializer::Normal { mean: 0.0, std: 0.02 }).zero_rows(0..1);
     /// let values = Cpu::new().fill(&embedding)?.to_f32();
     /// assert!(values[..8].iter().all(|&v| v == 0.0) && values[8..].iter().all(|&v| v != 0.0));
     /// # Ok::<(), gpu_init::Error>(())
     /// ```
     pub fn zero_rows(self, rows: Range<u64>) -> Self {
-        Parameter { zero_rows: Some(rows), ..self }
+        TensorSpec { zero_rows: Some(rows), ..self }
     }
 
-    /// Only these indices of a dimension, with the bits they have in the whole. A second slice counts from where the first
-    /// one starts; at most two dimensions can be cut.
+    /// Only these indices of a dimension, with the bits they have in the whole. A second slice
+    /// counts from where the first one starts; at most two dimensions can be cut.
     ///
     /// ```
-    /// use gpu_init::{Cpu, Parameter};
+    /// use gpu_init::{Cpu, TensorSpec};
     ///
-    /// let whole = Parameter::xavier_normal([4, 6]).name("w");
+    /// let whole = TensorSpec::xavier_normal([4, 6]).name("w");
     /// let columns = Cpu::new().fill(&whole.clone().slice(1, 2..4))?.to_f32();
     /// assert_eq!(columns[..2], Cpu::new().fill(&whole)?.to_f32()[2..4]);
     /// # Ok::<(), gpu_init::Error>(())
@@ -176,12 +182,13 @@ impl Parameter {
         self
     }
 
-    /// Only one process' part, with the bits it has in the whole. Shards nest, along two dimensions or one.
+    /// Only one process' part, with the bits it has in the whole. Shards nest, along two dimensions
+    /// or one.
     ///
     /// ```
-    /// use gpu_init::{Cpu, Parameter, Shard};
+    /// use gpu_init::{Cpu, TensorSpec, Shard};
     ///
-    /// let whole = Parameter::xavier_normal([10, 6]).name("w");
+    /// let whole = TensorSpec::xavier_normal([10, 6]).name("w");
     /// let shard = |rank| Cpu::new().fill(&whole.clone().shard(Shard { dim: 1, rank, world: 4 }));
     /// let fingerprints: gpu_init::Fingerprint = (0..3).map(|rank| shard(rank).unwrap().fingerprint()).sum();
     /// assert_eq!(fingerprints, Cpu::new().fill(&whole)?.fingerprint());
@@ -196,9 +203,9 @@ impl Parameter {
     /// The shape of what is left by slices and shards.
     ///
     /// ```
-    /// use gpu_init::{Parameter, Shard};
+    /// use gpu_init::{TensorSpec, Shard};
     ///
-    /// let shard = Parameter::xavier_normal([10, 6]).shard(Shard { dim: 0, rank: 2, world: 4 });
+    /// let shard = TensorSpec::xavier_normal([10, 6]).shard(Shard { dim: 0, rank: 2, world: 4 });
     /// assert_eq!(shard.local_shape()?.dims(), [3, 6]);
     /// # Ok::<(), gpu_init::Error>(())
     /// ```
@@ -213,9 +220,9 @@ impl Parameter {
     /// The indices of each dimension that are left by slices and shards.
     ///
     /// ```
-    /// use gpu_init::{Parameter, Shard};
+    /// use gpu_init::{TensorSpec, Shard};
     ///
-    /// let shard = Parameter::xavier_normal([10, 6]).shard(Shard { dim: 0, rank: 3, world: 4 });
+    /// let shard = TensorSpec::xavier_normal([10, 6]).shard(Shard { dim: 0, rank: 3, world: 4 });
     /// assert_eq!(shard.local_ranges()?, [9..10, 0..6]);
     /// # Ok::<(), gpu_init::Error>(())
     /// ```
@@ -226,30 +233,31 @@ impl Parameter {
         cut(self.initializer.name(), &self.shape, &self.cuts)
     }
 
-    /// Only these elements of the row-major tensor, or of its slice, with the bits they have in the whole.
+    /// Only these elements of the row-major tensor, or of its slice, with the bits they have in the
+    /// whole.
     ///
     /// ```
-    /// use gpu_init::{Cpu, Parameter};
+    /// use gpu_init::{Cpu, TensorSpec};
     ///
     /// // 2^44 elements, of which only these four are ever computed.
-    /// let huge = Parameter::xavier_normal([1 << 22, 1 << 22]).name("w").elements((1 << 40)..(1 << 40) + 4);
+    /// let huge = TensorSpec::xavier_normal([1 << 22, 1 << 22]).name("w").elements((1 << 40)..(1 << 40) + 4);
     /// assert_eq!(Cpu::new().fill(&huge)?.len(), 4);
     /// # Ok::<(), gpu_init::Error>(())
     /// ```
     pub fn elements(self, elements: Range<u64>) -> Self {
-        Parameter { elements: Some(elements), ..self }
+        TensorSpec { elements: Some(elements), ..self }
     }
 
     /// Usages of the buffer beyond STORAGE, COPY_SRC and COPY_DST, such as VERTEX.
     ///
     /// ```
-    /// use gpu_init::{Parameter, wgpu::BufferUsages};
+    /// use gpu_init::{TensorSpec, wgpu::BufferUsages};
     ///
-    /// let vertices = Parameter::xavier_uniform([1024, 4]).usages(BufferUsages::VERTEX);
+    /// let vertices = TensorSpec::xavier_uniform([1024, 4]).usages(BufferUsages::VERTEX);
     /// ```
     #[cfg(feature = "gpu")]
     pub fn usages(self, usages: wgpu::BufferUsages) -> Self {
-        Parameter { usages, ..self }
+        TensorSpec { usages, ..self }
     }
 
     /// The whole tensor's shape.
@@ -276,17 +284,18 @@ impl Parameter {
     /// `seed` and `stream` are used where the parameter names none.
     ///
     /// ```
-    /// use gpu_init::{Distribution, Parameter};
+    /// use gpu_init::{Distribution, TensorSpec};
     ///
-    /// let fill = Parameter::xavier_normal([3, 5]).resolve(42, 0)?;
+    /// let fill = TensorSpec::xavier_normal([3, 5]).resolve(42, 0)?;
     /// assert_eq!((fill.seed, fill.stream, fill.first, fill.len), (42, 0, 0, 15));
     /// assert!(matches!(fill.distribution, Distribution::Normal { std: 0.5, .. }));
     /// # Ok::<(), gpu_init::Error>(())
     /// ```
     ///
     /// # Errors
-    /// Those of [`Initializer::distribution`] and of [`local_shape`](Self::local_shape), [`Error::Scattered`], and
-    /// [`Error::Range`] if the elements asked for are none or not all in the tensor.
+    /// Those of [`Initializer::distribution`] and of [`local_shape`](Self::local_shape),
+    /// [`Error::Scattered`], and [`Error::Range`] if the elements asked for are none or not all in
+    /// the tensor.
     pub fn resolve(&self, seed: u64, stream: u64) -> Result<Fill> {
         let operation = self.initializer.name();
         if let Some((option, value)) = self.stray_option {
@@ -295,16 +304,28 @@ impl Parameter {
         }
         if !(self.scale.is_finite() && self.scale > 0.0) {
             let expected = "a finite number above 0";
-            return Err(Error::InvalidOption { operation, option: "scale", value: self.scale, expected });
+            return Err(Error::InvalidOption {
+                operation,
+                option: "scale",
+                value: self.scale,
+                expected,
+            });
         }
         let dtype = self.dtype.unwrap_or_default();
-        let law = self.initializer.law(&self.shape, &self.layout)?.scaled(self.scale);
-        let distribution = Distribution::new(operation, law, dtype)?;
+        let distribution =
+            self.initializer.unrounded(&self.shape, &self.layout)?.scaled(self.scale);
+        let distribution = Distribution::new(operation, distribution, dtype)?;
         self.shape.elements(operation)?;
         let (runs, elements) = Runs::of_box(operation, &self.shape, &self.local_ranges()?)?;
         let Range { start, end } = self.elements.clone().unwrap_or(0..elements);
         if start >= end || end > elements {
-            return Err(Error::Range { operation, start, end, shape: self.shape.clone(), elements });
+            return Err(Error::Range {
+                operation,
+                start,
+                end,
+                shape: self.shape.clone(),
+                elements,
+            });
         }
         let slice = Fill {
             operation,
@@ -321,7 +342,7 @@ impl Parameter {
     }
 }
 
-impl Parameter {
+impl TensorSpec {
     /// The range of indices that is zero.
     fn zeros(&self, operation: &'static str) -> Result<Option<[u64; 2]>> {
         let Some(Range { start, end }) = self.zero_rows.clone() else { return Ok(None) };
@@ -349,13 +370,13 @@ pub fn stream_of(name: &str) -> u64 {
 
 /// A resolved request: all that a backend needs, and nothing that can still fail to make sense.
 ///
-/// Made by [`Parameter::resolve`].
+/// Made by [`TensorSpec::resolve`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct Fill {
     /// The initializer's name, for errors.
     pub operation: &'static str,
-    /// The law of the elements.
+    /// The distribution of the elements.
     pub distribution: Distribution,
     /// How they are stored.
     pub dtype: DType,
@@ -377,7 +398,7 @@ impl Fill {
     /// Index in the whole tensor of element `n` of these.
     ///
     /// ```
-    /// let column = gpu_init::Parameter::xavier_normal([3, 5]).slice(1, 2..3).resolve(0, 0)?;
+    /// let column = gpu_init::TensorSpec::xavier_normal([3, 5]).slice(1, 2..3).resolve(0, 0)?;
     /// assert_eq!([0, 1, 2].map(|n| column.index(n)), [2, 7, 12]);
     /// # Ok::<(), gpu_init::Error>(())
     /// ```
@@ -388,9 +409,9 @@ impl Fill {
     /// Bytes of the elements.
     ///
     /// ```
-    /// use gpu_init::{DType, Parameter};
+    /// use gpu_init::{DType, TensorSpec};
     ///
-    /// let fill = Parameter::xavier_normal([3, 5]).dtype(DType::BF16).resolve(0, 0)?;
+    /// let fill = TensorSpec::xavier_normal([3, 5]).dtype(DType::BF16).resolve(0, 0)?;
     /// assert_eq!(fill.bytes(), 30);
     /// # Ok::<(), gpu_init::Error>(())
     /// ```

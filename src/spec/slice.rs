@@ -6,8 +6,8 @@ use rayon::prelude::*;
 
 use crate::{Error, Fill, Result, Shape};
 
-/// One process' part of a dimension, as PyTorch's DTensor and `torch.chunk` divide it: parts of ceil(len / world), the
-/// last ones smaller or empty.
+/// One process' part of a dimension, as PyTorch's DTensor and `torch.chunk` divide it: parts of
+/// ceil(len / world), the last ones smaller or empty.
 ///
 /// ```
 /// use gpu_init::Shard;
@@ -26,7 +26,8 @@ pub struct Shard {
 }
 
 impl Shard {
-    /// The part of a dimension of that length; empty where there are more parts than there is to divide.
+    /// The part of a dimension of that length; empty where there are more parts than there is to
+    /// divide.
     pub fn range(&self, len: u64) -> Range<u64> {
         let each = len.div_ceil(self.world.max(1));
         let at = |rank: u64| rank.saturating_mul(each).min(len);
@@ -94,7 +95,11 @@ const MOST: u64 = 1 << 31;
 
 impl Runs {
     /// The elements of a box and how many they are.
-    pub(crate) fn of_box(operation: &'static str, shape: &Shape, ranges: &[Range<u64>]) -> Result<(Self, u64)> {
+    pub(crate) fn of_box(
+        operation: &'static str,
+        shape: &Shape,
+        ranges: &[Range<u64>],
+    ) -> Result<(Self, u64)> {
         let (mut origin, mut stride) = (0, 1);
         // From the innermost one on, those that go on where the one before ends as one.
         let mut levels = vec![Steps { count: 1, stride: 1 }];
@@ -115,7 +120,11 @@ impl Runs {
             [run, inner, outer] => (run.count, inner, outer),
             _ => (0, single, single),
         };
-        if run == 0 || (inner.count > 1 && run >= MOST) || inner.count >= MOST || outer.count >= MOST {
+        if run == 0
+            || (inner.count > 1 && run >= MOST)
+            || inner.count >= MOST
+            || outer.count >= MOST
+        {
             return Err(Error::Scattered { operation, shape: shape.clone() });
         }
         let len = run * inner.count * outer.count;
@@ -126,7 +135,10 @@ impl Runs {
     pub(crate) fn index(&self, n: u64) -> u64 {
         let n = n + self.skip;
         let (run, offset) = (n / self.run, n % self.run);
-        self.origin + run / self.inner.count * self.outer.stride + run % self.inner.count * self.inner.stride + offset
+        self.origin
+            + run / self.inner.count * self.outer.stride
+            + run % self.inner.count * self.inner.stride
+            + offset
     }
 }
 
@@ -213,42 +225,51 @@ impl Fill {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Cpu, DType, Initializer, Parameter};
+    use crate::{Cpu, DType, Initializer, TensorSpec};
 
     /// Every slice of two dimensions of a tensor of four against the elements of the whole.
     #[test]
     fn slices_are_those_of_the_whole() {
         let dims = [3usize, 4, 5, 2];
-        for initializer in [Initializer::XAVIER_NORMAL, Initializer::XAVIER_UNIFORM, Initializer::ZEROS] {
-            let whole = Parameter::new(dims, initializer).name("w").dtype(DType::F16);
+        for initializer in
+            [Initializer::XAVIER_NORMAL, Initializer::XAVIER_UNIFORM, Initializer::ZEROS]
+        {
+            let whole = TensorSpec::new(dims, initializer).name("w").dtype(DType::F16);
             let all = Cpu::new().fill(&whole).unwrap().to_f32();
             for (a, b) in [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3), (3, 3), (1, 1)] {
                 for a_range in [0..1, 1..dims[a] as u64, 0..2] {
                     for b_range in [0..1, 0..2, 1..2] {
-                        let part = whole.clone().slice(a, a_range.clone()).slice(b, b_range.clone());
+                        let part =
+                            whole.clone().slice(a, a_range.clone()).slice(b, b_range.clone());
                         if a == b && b_range.end > a_range.end - a_range.start {
                             assert!(matches!(part.resolve(0, 0), Err(Error::Slice { .. })));
                             continue;
                         }
-                        let mut ranges: Vec<Range<u64>> = dims.iter().map(|&dim| 0..dim as u64).collect();
+                        let mut ranges: Vec<Range<u64>> =
+                            dims.iter().map(|&dim| 0..dim as u64).collect();
                         for (dim, range) in [(a, a_range.clone()), (b, b_range)] {
                             let start = ranges[dim].start;
                             ranges[dim] = start + range.start..start + range.end;
                         }
                         let inside = |i: usize| {
                             let mut rest = i;
-                            let mut at: Vec<u64> =
-                                dims.iter().rev().map(|dim| ((rest % dim) as u64, rest /= dim).0).collect();
+                            let mut at: Vec<u64> = dims
+                                .iter()
+                                .rev()
+                                .map(|dim| ((rest % dim) as u64, rest /= dim).0)
+                                .collect();
                             at.reverse();
                             at.iter().zip(&ranges).all(|(at, range)| range.contains(at))
                         };
-                        let expected: Vec<f32> = (0..all.len()).filter(|&i| inside(i)).map(|i| all[i]).collect();
+                        let expected: Vec<f32> =
+                            (0..all.len()).filter(|&i| inside(i)).map(|i| all[i]).collect();
                         let filled = Cpu::new().fill(&part).unwrap();
                         assert_eq!(filled.to_f32(), expected, "{part:?}");
                         let mut sum = crate::Fingerprint::default();
                         for start in (0..filled.len() as u64).step_by(7) {
                             let end = (start + 7).min(filled.len() as u64);
-                            let piece = Cpu::new().fill(&part.clone().elements(start..end)).unwrap();
+                            let piece =
+                                Cpu::new().fill(&part.clone().elements(start..end)).unwrap();
                             assert_eq!(piece.to_f32(), expected[start as usize..end as usize]);
                             assert_eq!(piece, filled.slice(start..end).unwrap());
                             sum += piece.fingerprint();

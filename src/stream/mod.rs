@@ -1,4 +1,5 @@
-//! What decides the bits of a weight: the generator, words to values, rounding to half types, the quantile table.
+//! What decides the bits of a weight: the generator, words to values, rounding to half types, the
+//! quantile table.
 //!
 //! Each file is mirrored by a shader: same stem, same functions, same order.
 

@@ -73,8 +73,8 @@ pub(crate) const fn words(value: u64) -> [u32; 2] {
 
 /// The generator behind every tensor: a stream of 2^66 words that can be entered anywhere.
 ///
-/// Word `i` is word `i mod 4` of the Philox4x32-10 block with counter (`i / 4`, `stream`) under the key
-/// `seed`, 64-bit values low word first. It implements rand's [`TryRng`](rand::TryRng), and so
+/// Word `i` is word `i mod 4` of the Philox4x32-10 block with counter (`i / 4`, `stream`) under the
+/// key `seed`, 64-bit values low word first. It implements rand's [`TryRng`](rand::TryRng), and so
 /// [`rand::Rng`], so rand and rand_distr draw from the stream that the tensors are made of.
 ///
 /// ```
@@ -94,7 +94,8 @@ pub struct Philox4x32 {
     index: u64,
     /// The next word's number in them.
     word: usize,
-    /// The blocks, unless that word is their first one: several at a time, as one by itself is mostly waiting.
+    /// The blocks, unless that word is their first one: several at a time, as one by itself is
+    /// mostly waiting.
     blocks: [[u32; 4]; BLOCKS],
 }
 
@@ -216,7 +217,9 @@ pub(crate) mod tests {
         let rows: Vec<_> = include_str!("../../tests/known_answers.txt")
             .lines()
             .filter_map(|line| line.strip_prefix(generator))
-            .map(|row| row.split_whitespace().map(|word| u32::from_str_radix(word, 16).unwrap()).collect())
+            .map(|row| {
+                row.split_whitespace().map(|word| u32::from_str_radix(word, 16).unwrap()).collect()
+            })
             .collect();
         assert_eq!(rows.len(), 3);
         rows
@@ -227,7 +230,10 @@ pub(crate) mod tests {
     fn round_keys_are_those_of_the_rounds() {
         for seed in [0, 1, 0x0123_4567_89ab_cdef, u64::MAX] {
             let (counter, keys) = ([1, 2, 3, 4], round_keys(seed));
-            let rounds = keys.as_flattened().chunks(2).fold(counter, |c, k| philox4x32_round(c, [k[0], k[1]]));
+            let rounds = keys
+                .as_flattened()
+                .chunks(2)
+                .fold(counter, |c, k| philox4x32_round(c, [k[0], k[1]]));
             assert_eq!(rounds, philox4x32(counter, words(seed)));
         }
     }

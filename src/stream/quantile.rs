@@ -1,9 +1,10 @@
 //! The truncated normal in f64, on the host: its quantiles as a table of cubics, and its moments.
 //!
-//! All are integrals of the density relative to its largest value within the bounds, over panels so short that
-//! quadrature is exact to the last places of f64. No two distribution functions are subtracted, so nothing
-//! cancels or underflows, wherever the bounds are and however near to each other. Only + - * /, sqrt and
-//! an exponential made of them compute: the same bits on every machine, with every version of a library.
+//! All are integrals of the density relative to its largest value within the bounds, over panels so
+//! short that quadrature is exact to the last places of f64. No two distribution functions are
+//! subtracted, so nothing cancels or underflows, wherever the bounds are and however near to each
+//! other. Only + - * /, sqrt and an exponential made of them compute: the same bits on every
+//! machine, with every version of a library.
 
 use std::f64::consts::FRAC_1_SQRT_2;
 
@@ -18,16 +19,19 @@ pub(crate) struct Truncated {
     pub(crate) high: f64,
 }
 
-/// How far a value can be from the mean, or from the bound next to it if the mean is outside, in std: there the
-/// half normal, the widest of all these laws, leaves a probability of 2^-33, the smallest one looked up.
+/// How far a value can be from the mean, or from the bound next to it if the mean is outside, in
+/// std: there the half normal, the widest of all these distributions, leaves a probability of
+/// 2^-33, the smallest one looked up.
 const REACH: f64 = 6.44;
 
-/// Where the density is below exp(-DEPTH) = 2^-95 of its largest value it is left out: nothing beside 2^-33.
+/// Where the density is below exp(-DEPTH) = 2^-95 of its largest value it is left out: nothing
+/// beside 2^-33.
 const DEPTH: f64 = 66.0;
 /// So many panels that the logarithm of the density changes by at most 2.1 in one.
 const PANELS: usize = 128;
 
-/// Of narrower panels, in std, the table's least probabilities would underflow: a spread of nothing, which is refused.
+/// Of narrower panels, in std, the table's least probabilities would underflow: a spread of
+/// nothing, which is refused.
 const LEAST_WIDTH: f64 = f64::from_bits((1023 - 960) << 52); // 2^-960
 
 /// Nodes and weights of Gauss-Legendre quadrature on (0, 1); weights to the right of the middle.
@@ -52,22 +56,27 @@ const WEIGHTS: [f64; 8] = [
     0.05061426814518813,
 ];
 
-/// Inner nodes of a cubic on [0, 1]: with both ends they are Chebyshev's, stretched. Neighbours join.
+/// Inner nodes of a cubic on [0, 1]: with both ends they are Chebyshev's, stretched. Neighbours
+/// join.
 const NEAR: f64 = 1.0 - FRAC_1_SQRT_2;
 const FAR: f64 = FRAC_1_SQRT_2;
 
-/// What is smaller than this in a table is 0 there: so no product or sum of the shader is subnormal. A word's
-/// t is 0 or at least 2^-20, and two terms that cancel leave 0 or 2^-24 of the smaller one.
+/// What is smaller than this in a table is 0 there: so no product or sum of the shader is
+/// subnormal. A word's t is 0 or at least 2^-20, and two terms that cancel leave 0 or 2^-24 of the
+/// smaller one.
 const LEAST_COEFFICIENT: f64 = f64::from_bits((1023 - 80) << 52); // 2^-80
 
 impl Truncated {
     /// Whether both are the same to the last bit, the sign of zero too.
     pub(crate) fn has_bits_of(&self, other: &Self) -> bool {
-        let bits = |law: &Self| [law.mean, law.std, law.low, law.high].map(f64::to_bits);
+        let bits = |distribution: &Self| {
+            [distribution.mean, distribution.std, distribution.low, distribution.high]
+                .map(f64::to_bits)
+        };
         bits(self) == bits(other)
     }
 
-    /// The same law seen from its upper end.
+    /// The same distribution seen from its upper end.
     fn mirrored(self) -> Self {
         Truncated { mean: -self.mean, low: -self.high, high: -self.low, ..self }
     }
@@ -138,16 +147,22 @@ impl Truncated {
         if panels.width < LEAST_WIDTH {
             return [self.mode(), 0.0, 3.0];
         }
-        // Bounds that are near beside the deviation make distances whose squares underflow, so they are measured in a unit
-        // as small: a power of two, which changes nothing else.
+        // Bounds that are near beside the deviation make distances whose squares underflow, so they
+        // are measured in a unit as small: a power of two, which changes nothing else.
         let unit = f64::from_bits(panels.width.to_bits() & 0x7ff << 52);
         let points = panels.points();
         let total: f64 = points.iter().map(|(_, weight)| weight).sum();
         let mean = points.iter().map(|(x, weight)| x * weight).sum::<f64>() / total;
-        let central =
-            |power| points.iter().map(|(x, weight)| ((x - mean) / unit).powi(power) * weight).sum::<f64>() / total;
+        let central = |power| {
+            points.iter().map(|(x, weight)| ((x - mean) / unit).powi(power) * weight).sum::<f64>()
+                / total
+        };
         let variance = central(2);
-        [self.mode() + self.std * mean, self.std * (unit * variance.sqrt()), central(4) / (variance * variance)]
+        [
+            self.mode() + self.std * mean,
+            self.std * (unit * variance.sqrt()),
+            central(4) / (variance * variance),
+        ]
     }
 }
 
@@ -155,7 +170,7 @@ fn coefficient(value: f64) -> f32 {
     if value.abs() < LEAST_COEFFICIENT { 0.0 } else { value as f32 }
 }
 
-/// The part of the law that counts, cut into panels of one width. Distances are in std.
+/// The part of the distribution that counts, cut into panels of one width. Distances are in std.
 #[derive(Debug)]
 struct Panels {
     /// The mode's distance from the mean.
@@ -174,11 +189,12 @@ struct Place {
 }
 
 impl Panels {
-    fn new(law: Truncated) -> Self {
-        let Truncated { mean, std, low, high } = law;
-        let value = law.mode();
+    fn new(distribution: Truncated) -> Self {
+        let Truncated { mean, std, low, high } = distribution;
+        let value = distribution.mode();
         let mode = (value - mean) / std;
-        // The density is exp(-DEPTH) of that at the mode where distance (distance / 2 + |mode|) is DEPTH.
+        // The density is exp(-DEPTH) of that at the mode where distance (distance / 2 + |mode|) is
+        // DEPTH.
         let reach = 2.0 * DEPTH / (mode.abs() + (mode * mode + 2.0 * DEPTH).sqrt());
         let (below, above) = ((value - low) / std, (high - value) / std);
         let start = -below.min(reach);
@@ -194,7 +210,11 @@ impl Panels {
 
     /// Probability, relative, of a panel's part of this width.
     fn integral(z: f64, density: f64, width: f64) -> f64 {
-        let sum: f64 = NODES.iter().zip(WEIGHTS).map(|(node, weight)| weight * relative(z, node * width)).sum();
+        let sum: f64 = NODES
+            .iter()
+            .zip(WEIGHTS)
+            .map(|(node, weight)| weight * relative(z, node * width))
+            .sum();
         density * width * sum
     }
 
@@ -262,7 +282,8 @@ const INVERSE_FACTORIALS: [f64; 14] = {
     inverses
 };
 
-/// e^x for x from -700 to 700, to about one last place: 2^k e^r with |r| at most ln(2) / 2, by Taylor's series.
+/// e^x for x from -700 to 700, to about one last place: 2^k e^r with |r| at most ln(2) / 2, by
+/// Taylor's series.
 fn exp(x: f64) -> f64 {
     // ln 2 in two parts, the first of so few bits that its products with k are exact.
     const LN_2_HIGH: f64 = f64::from_bits(0x3fe62e42fee00000);

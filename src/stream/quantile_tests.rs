@@ -1,10 +1,11 @@
-//! The quantiles and moments against mpmath's, the cubics against the quantiles, everywhere in the table.
+//! The quantiles and moments against mpmath's, the cubics against the quantiles, everywhere in the
+//! table.
 
 use crate::stream::quantile::*;
 use crate::stream::truncated::truncated1;
 
-/// A standard law, computed by mpmath with 40 digits from erfc: mean, standard deviation and kurtosis, and for
-/// some x the quantiles of x 2^-33 from below and from above.
+/// A standard distribution, computed by mpmath with 40 digits from erfc: mean, standard deviation
+/// and kurtosis, and for some x the quantiles of x 2^-33 from below and from above.
 struct Row {
     a: f64,
     b: f64,
@@ -223,11 +224,11 @@ const ROWS: [Row; 16] = [
     },
 ];
 
-fn law(a: f64, b: f64) -> Truncated {
+fn distribution(a: f64, b: f64) -> Truncated {
     Truncated { mean: 0.0, std: 1.0, low: a, high: b }
 }
 
-/// Laws whose numbers are of another order: mean, std, low, high.
+/// Distributions whose numbers are of another order: mean, std, low, high.
 const OTHERS: [Truncated; 8] = [
     Truncated { mean: 0.0, std: 0.02, low: -2.0, high: 2.0 },
     Truncated { mean: 0.0, std: 0.001, low: -2.0, high: 2.0 },
@@ -239,8 +240,8 @@ const OTHERS: [Truncated; 8] = [
     Truncated { mean: 3.0, std: 1e-14, low: 3.0, high: f64::INFINITY },
 ];
 
-fn laws() -> impl Iterator<Item = Truncated> {
-    ROWS.iter().map(|row| law(row.a, row.b)).chain(OTHERS)
+fn distributions() -> impl Iterator<Item = Truncated> {
+    ROWS.iter().map(|row| distribution(row.a, row.b)).chain(OTHERS)
 }
 
 /// The word of an odd number, whose probability from its end is that number as f32 times 2^-33.
@@ -249,20 +250,20 @@ fn word(odd: u32, upper: bool) -> u32 {
 }
 
 /// Exact to f64: x in rising order to values.
-fn quantiles(law: Truncated, xs: impl IntoIterator<Item = f64>) -> Vec<f64> {
-    let panels = Panels::new(law);
+fn quantiles(distribution: Truncated, xs: impl IntoIterator<Item = f64>) -> Vec<f64> {
+    let panels = Panels::new(distribution);
     let cumulative = panels.cumulative();
     let mut at = Place { panel: 0, distance: 0.0 };
     let value = |x: f64| {
         let target = x / 8589934592.0 * cumulative[PANELS];
-        panels.first + law.std * panels.advance(&mut at, &cumulative, target)
+        panels.first + distribution.std * panels.advance(&mut at, &cumulative, target)
     };
     xs.into_iter().map(value).collect()
 }
 
-/// The law's own width: of its bounds, or of all but 2^-33.
-fn width(law: Truncated) -> f64 {
-    law.bounds().1 - law.bounds().0
+/// The distribution's own width: of its bounds, or of all but 2^-33.
+fn width(distribution: Truncated) -> f64 {
+    distribution.bounds().1 - distribution.bounds().0
 }
 
 #[test]
@@ -277,13 +278,24 @@ fn the_exponential_is_that_of_the_platform() {
 #[test]
 fn quantiles_are_those_of_mpmath() {
     for Row { a, b, quantiles: rows, .. } in ROWS {
-        let (law, xs) = (law(a, b), rows.map(|(x, ..)| f64::from(x)));
-        let below = quantiles(law, xs);
-        let above = quantiles(law.mirrored(), xs);
+        let (distribution, xs) = (distribution(a, b), rows.map(|(x, ..)| f64::from(x)));
+        let below = quantiles(distribution, xs);
+        let above = quantiles(distribution.mirrored(), xs);
         for (i, (x, low, high)) in rows.into_iter().enumerate() {
-            let tolerance = 4e-16 * low.abs().max(high.abs()).max(1e-3 * width(law)) + 4e-15 * width(law).min(1.0);
-            assert!((below[i] - low).abs() <= tolerance, "({a}, {b}) {x}: {:e} {:e}", below[i], low);
-            assert!((-above[i] - high).abs() <= tolerance, "({a}, {b}) {x}: {:e} {:e}", -above[i], high);
+            let tolerance = 4e-16 * low.abs().max(high.abs()).max(1e-3 * width(distribution))
+                + 4e-15 * width(distribution).min(1.0);
+            assert!(
+                (below[i] - low).abs() <= tolerance,
+                "({a}, {b}) {x}: {:e} {:e}",
+                below[i],
+                low
+            );
+            assert!(
+                (-above[i] - high).abs() <= tolerance,
+                "({a}, {b}) {x}: {:e} {:e}",
+                -above[i],
+                high
+            );
         }
     }
 }
@@ -291,14 +303,22 @@ fn quantiles_are_those_of_mpmath() {
 #[test]
 fn moments_are_those_of_mpmath() {
     for Row { a, b, moments, .. } in ROWS {
-        let [mean, std, kurtosis] = law(a, b).moments();
-        assert!((mean - moments[0]).abs() <= 1e-15 * moments[0].abs() + 1e-14 * moments[1], "({a}, {b}) {mean:e}");
+        let [mean, std, kurtosis] = distribution(a, b).moments();
+        assert!(
+            (mean - moments[0]).abs() <= 1e-15 * moments[0].abs() + 1e-14 * moments[1],
+            "({a}, {b}) {mean:e}"
+        );
         assert!((std / moments[1] - 1.0).abs() <= 1e-14, "({a}, {b}) {std:e} {:e}", moments[1]);
-        assert!((kurtosis / moments[2] - 1.0).abs() <= 1e-13, "({a}, {b}) {kurtosis} {}", moments[2]);
+        assert!(
+            (kurtosis / moments[2] - 1.0).abs() <= 1e-13,
+            "({a}, {b}) {kurtosis} {}",
+            moments[2]
+        );
     }
 }
 
-/// Between bounds that are near beside the deviation the law is uniform: no square of a distance underflows.
+/// Between bounds that are near beside the deviation the distribution is uniform: no square of a
+/// distance underflows.
 #[test]
 fn moments_of_a_wide_normal_are_the_uniforms() {
     for std in [1e3, 1e100, 1e155, 1e200, 1e280] {
@@ -316,37 +336,44 @@ fn moments_of_a_wide_normal_are_the_uniforms() {
 /// Odd numbers whose x are the ends of every segment and 30 places between them, rising.
 fn places() -> Vec<u32> {
     let place = |segment: u32, i: u32| {
-        let x = (1u64 << (segment / 8)) as f64 * (1.0 + (f64::from(segment % 8) + f64::from(i) / 32.0) / 8.0);
+        let x = (1u64 << (segment / 8)) as f64
+            * (1.0 + (f64::from(segment % 8) + f64::from(i) / 32.0) / 8.0);
         x as u32 | 1
     };
-    let mut places: Vec<u32> = (0..256).flat_map(|segment| (0..32).map(move |i| place(segment, i))).collect();
+    let mut places: Vec<u32> =
+        (0..256).flat_map(|segment| (0..32).map(move |i| place(segment, i))).collect();
     places.push(u32::MAX);
     places.dedup();
     places
 }
 
-/// The error of a value: in steps of f32 there beyond the half that its rounding takes, and in widths.
+/// The error of a value: in steps of f32 there beyond the half that its rounding takes, and in
+/// widths.
 #[test]
 fn cubics_are_the_quantiles() {
     let places = places();
     let mut worst = 0f64;
-    for law in laws() {
-        let table = law.table();
-        let (mut of_law, mut steps) = (0f64, 0f64);
+    for distribution in distributions() {
+        let table = distribution.table();
+        let (mut of_distribution, mut steps) = (0f64, 0f64);
         for upper in [false, true] {
-            let side = if upper { law.mirrored() } else { law };
+            let side = if upper { distribution.mirrored() } else { distribution };
             let exact = quantiles(side, places.iter().map(|&odd| f64::from(odd as f32)));
             for (&x, exact) in places.iter().zip(exact) {
                 let exact = if upper { -exact } else { exact };
                 let value = truncated1(&table, f32::NEG_INFINITY, f32::INFINITY, word(x, upper));
-                let step = f64::from((exact as f32).abs().next_up()) - f64::from((exact as f32).abs());
+                let step =
+                    f64::from((exact as f32).abs().next_up()) - f64::from((exact as f32).abs());
                 let error = (f64::from(value) - exact).abs();
-                of_law = of_law.max((error - step).max(0.0) / width(law));
+                of_distribution =
+                    of_distribution.max((error - step).max(0.0) / width(distribution));
                 steps = steps.max(error / step);
             }
         }
-        println!("{law:?}: beyond a step of f32 {of_law:.2e} of the width; {steps:.3} steps");
-        worst = worst.max(of_law);
+        println!(
+            "{distribution:?}: beyond a step of f32 {of_distribution:.2e} of the width; {steps:.3} steps"
+        );
+        worst = worst.max(of_distribution);
     }
     println!("worst {worst:.3e} = 2^{:.2}", worst.log2());
     assert!(worst < 1.0 / (1 << 21) as f64);
@@ -355,13 +382,15 @@ fn cubics_are_the_quantiles() {
 /// Larger probabilities have larger values, to two steps of f32 and the error of the cubics.
 #[test]
 fn values_rise_with_the_probability() {
-    for law in laws() {
-        let table = law.table();
+    for distribution in distributions() {
+        let table = distribution.table();
         let mut near = places();
         // Both sides of every joint.
         near.extend((64..256u32).flat_map(|segment| {
             let joint = ((8 + segment % 8) as f32 * (1u32 << (segment / 8)) as f32 / 8.0).to_bits();
-            (0..8).flat_map(move |i| [joint + i, joint - i]).map(|bits| f32::from_bits(bits) as u32 | 1)
+            (0..8)
+                .flat_map(move |i| [joint + i, joint - i])
+                .map(|bits| f32::from_bits(bits) as u32 | 1)
         }));
         near.sort_unstable();
         near.dedup();
@@ -373,8 +402,9 @@ fn values_rise_with_the_probability() {
         for value in values {
             let step = largest.abs().next_up() - largest.abs();
             assert!(
-                f64::from(value) >= f64::from(largest - 2.0 * step) - width(law) / 16777216.0,
-                "{law:?}: {value:e} after {largest:e}"
+                f64::from(value)
+                    >= f64::from(largest - 2.0 * step) - width(distribution) / 16777216.0,
+                "{distribution:?}: {value:e} after {largest:e}"
             );
             largest = largest.max(value);
         }
@@ -382,12 +412,12 @@ fn values_rise_with_the_probability() {
 }
 
 #[test]
-fn a_symmetric_law_has_symmetric_values() {
+fn a_symmetric_distribution_has_symmetric_values() {
     for row in ROWS.iter().filter(|row| row.a == -row.b) {
-        let table = law(row.a, row.b).table();
+        let table = distribution(row.a, row.b).table();
         for x in places() {
-            let [low, high] =
-                [false, true].map(|upper| truncated1(&table, f32::NEG_INFINITY, f32::INFINITY, word(x, upper)));
+            let [low, high] = [false, true]
+                .map(|upper| truncated1(&table, f32::NEG_INFINITY, f32::INFINITY, word(x, upper)));
             assert_eq!(low, -high, "({}, {}) {x}", row.a, row.b);
         }
     }
@@ -396,10 +426,13 @@ fn a_symmetric_law_has_symmetric_values() {
 /// What the shader's comment on subnormal numbers rests on.
 #[test]
 fn no_coefficient_is_tiny_and_none_is_alone() {
-    for law in laws() {
-        for [zeroth, first, second, third] in *law.table() {
+    for distribution in distributions() {
+        for [zeroth, first, second, third] in *distribution.table() {
             for value in [zeroth, first, second, third] {
-                assert!(value.is_finite() && (value == 0.0 || f64::from(value).abs() >= LEAST_COEFFICIENT));
+                assert!(
+                    value.is_finite()
+                        && (value == 0.0 || f64::from(value).abs() >= LEAST_COEFFICIENT)
+                );
                 assert_ne!(value.to_bits(), 1 << 31, "no negative zero");
             }
             assert!(first != 0.0 || second == 0.0 && third == 0.0);
@@ -411,16 +444,16 @@ fn no_coefficient_is_tiny_and_none_is_alone() {
 #[test]
 #[ignore = "measures"]
 fn the_time_of_a_table() {
-    for law in laws() {
+    for distribution in distributions() {
         let start = std::time::Instant::now();
         for _ in 0..20 {
-            std::hint::black_box(std::hint::black_box(law).table());
+            std::hint::black_box(std::hint::black_box(distribution).table());
         }
         let table = start.elapsed() / 20;
         let start = std::time::Instant::now();
         for _ in 0..20 {
-            std::hint::black_box(std::hint::black_box(law).moments());
+            std::hint::black_box(std::hint::black_box(distribution).moments());
         }
-        println!("{law:?}: table {table:?}, moments {:?}", start.elapsed() / 20);
+        println!("{distribution:?}: table {table:?}, moments {:?}", start.elapsed() / 20);
     }
 }

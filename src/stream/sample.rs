@@ -2,8 +2,9 @@
 //!
 //! Rust never fuses or reorders float operations, so `a * b + c` rounds twice here by itself.
 
-// A float's mantissa takes random bits as they are, above a one that is taken away again: of the high 23 bits of u,
-// and of the 9 low ones and the 1 that is added to them. The two ones together are 1 + 2^-9.
+// A float's mantissa takes random bits as they are, above a one that is taken away again: of the
+// high 23 bits of u, and of the 9 low ones and the 1 that is added to them. The two ones together
+// are 1 + 2^-9.
 pub(crate) const HIGH_BITS: u32 = 0x3f800000;
 pub(crate) const LOW_BITS: u32 = 0x3b000001;
 pub(crate) const BOTH_ONES: f32 = f32::from_bits(0x3f804000);
@@ -58,11 +59,12 @@ pub(crate) fn exact_mul_add(a: f32, b: f32, c: f32) -> f32 {
 }
 
 #[inline(always)]
-pub(crate) fn keep(v: f32) -> f32 {
+pub(crate) fn opaque(v: f32) -> f32 {
     v
 }
 
-/// sqrt(2 ln 2): what the root of `octaves` has to be multiplied by to be Box-Muller's radius, sqrt(-2 ln u).
+/// sqrt(2 ln 2): what the root of `neg_log2` has to be multiplied by to be Box-Muller's radius,
+/// sqrt(-2 ln u).
 const RADIUS: f64 = f64::from_bits(0x3ff2d6abe44afc43);
 
 impl Scaling {
@@ -83,16 +85,17 @@ pub(crate) fn uniform_signed(word: u32) -> f32 {
     (2 * (word >> 8) as i32 + 1 - 0x1000000) as f32
 }
 
-/// -log2 u with u = (2^9 (word mod 2^23) + floor(word / 2^23) + 1) 2^-32, in (0, 1]: every bit of the word counts.
+/// -log2 u with u = (2^9 (word mod 2^23) + floor(word / 2^23) + 1) 2^-32, in (0, 1]: every bit of
+/// the word counts.
 #[inline(always)]
-pub(crate) fn octaves(word: u32) -> f32 {
+pub(crate) fn neg_log2(word: u32) -> f32 {
     // Both are exact, and u is their sum; rounded, it only says which octave u is in.
-    let high = keep(f32::from_bits(HIGH_BITS | (word & 0x7fffff)) - BOTH_ONES);
+    let high = opaque(f32::from_bits(HIGH_BITS | (word & 0x7fffff)) - BOTH_ONES);
     let low = f32::from_bits(LOW_BITS + (word >> 23));
     let exponent = (high + low).to_bits().wrapping_sub(RADIUS_SPLIT) & 0xff800000;
     // u 2^-e - 1: products and the first sum are exact.
     let inverse = f32::from_bits(0x3f800000u32.wrapping_sub(exponent));
-    let f = exact_mul_add(low, inverse, keep(high * inverse - 1.0));
+    let f = exact_mul_add(low, inverse, opaque(high * inverse - 1.0));
     let mut p = mul_add(RADIUS_P7, f, RADIUS_P6);
     p = mul_add(p, f, RADIUS_P5);
     p = mul_add(p, f, RADIUS_P4);
@@ -101,31 +104,32 @@ pub(crate) fn octaves(word: u32) -> f32 {
     p = mul_add(p, f, RADIUS_P1);
     p = mul_add(p, f, RADIUS_P0);
     // With e 2^23 in the place of e, which is a float, too, as is the product.
-    exact_mul_add(exponent as i32 as f32, f32::from_bits(0xb4000000), keep(p * f))
+    exact_mul_add(exponent as i32 as f32, f32::from_bits(0xb4000000), opaque(p * f))
 }
 
 /// The square root of 0 or of what is not smaller than 2^-32.
 #[inline(always)]
 pub(crate) fn root(s: f32) -> f32 {
     let guess = f32::from_bits(SQRT_GUESS.wrapping_sub(s.to_bits() >> 1));
-    let w = keep(s * guess);
+    let w = opaque(s * guess);
     let h = mul_add(-w, guess, 1.0);
     let mut q = mul_add(SQRT_Q4, h, SQRT_Q3);
     q = mul_add(q, h, SQRT_Q2);
     q = mul_add(q, h, SQRT_Q1);
-    mul_add(w, keep(q * h), w)
+    mul_add(w, opaque(q * h), w)
 }
 
-/// A point on the unit circle, cosine first. With t = (word mod 2^23 with bit 0 set) 2^-23 - 1/2, between -1/2 and 1/2, it
-/// is (cos, sin)(pi/2 t), with the cosine negated if bit 31 is set, and the two exchanged if bit 30 is.
+/// A point on the unit circle, cosine first. With t = (word mod 2^23 with bit 0 set) 2^-23 - 1/2,
+/// between -1/2 and 1/2, it is (cos, sin)(pi/2 t), with the cosine negated if bit 31 is set, and
+/// the two exchanged if bit 30 is.
 #[inline(always)]
 pub(crate) fn circle(word: u32) -> [f32; 2] {
     let t = f32::from_bits(0x3f800001 | (word & 0x7ffffe)) - 1.5;
-    let t2 = keep(t * t);
+    let t2 = opaque(t * t);
     let mut s = mul_add(SIN_S3, t2, SIN_S2);
     s = mul_add(s, t2, SIN_S1);
     s = mul_add(s, t2, SIN_S0);
-    let sine = keep(s * t);
+    let sine = opaque(s * t);
     let mut c = mul_add(COS_C3, t2, COS_C2);
     c = mul_add(c, t2, COS_C1);
     c = mul_add(c, t2, 1.0);
@@ -134,17 +138,18 @@ pub(crate) fn circle(word: u32) -> [f32; 2] {
     [if exchange { sine } else { cosine }, if exchange { cosine } else { sine }]
 }
 
-/// `octaves` and an angle to two independent normals (Box-Muller 1958), mean 0 and standard deviation `scale` / sqrt(2 ln 2).
+/// `neg_log2` and an angle to two independent normals (Box-Muller 1958), mean 0 and standard
+/// deviation `scale` / sqrt(2 ln 2).
 #[inline(always)]
 pub(crate) fn on_circle(scale: f32, octaves: f32, angle_word: u32) -> [f32; 2] {
-    let r = keep(root(octaves) * scale);
+    let r = opaque(root(octaves) * scale);
     let [x, y] = circle(angle_word);
     [r * x, r * y]
 }
 
 #[inline(always)]
 pub(crate) fn normal_pair(scale: f32, radius_word: u32, angle_word: u32) -> [f32; 2] {
-    on_circle(scale, octaves(radius_word), angle_word)
+    on_circle(scale, neg_log2(radius_word), angle_word)
 }
 
 #[inline(always)]
@@ -184,7 +189,8 @@ pub(crate) fn f16_bits(value: f32) -> u32 {
     let magnitude = bits & 0x7fffffff;
     // Below 2^-14 the step of f16 is 2^-24, that of a float in [1/2, 1): adding 1/2 rounds there.
     let subnormal = add_product(f32::from_bits(magnitude), 0.5).to_bits().wrapping_sub(0x3f000000);
-    let normal = magnitude.wrapping_sub(0x38000000).wrapping_add(0xfff + (magnitude >> 13 & 1)) >> 13;
+    let normal =
+        magnitude.wrapping_sub(0x38000000).wrapping_add(0xfff + (magnitude >> 13 & 1)) >> 13;
     let rounded = if magnitude < 0x38800000 { subnormal } else { normal.min(0x7c00) };
     rounded | (bits >> 16 & 0x8000)
 }

@@ -11,7 +11,7 @@ fn unit() -> f32 {
 }
 
 fn radius(word: u32) -> f32 {
-    root(octaves(word)) * unit()
+    root(neg_log2(word)) * unit()
 }
 
 /// The accuracy that the specification promises, relative.
@@ -39,7 +39,11 @@ fn exact_circle(word: u32) -> [f64; 2] {
 
 fn radius_error(word: u32) -> f64 {
     let exact = exact_radius(word);
-    if exact == 0.0 { f64::from(radius(word)) } else { (f64::from(radius(word)) / exact - 1.0).abs() }
+    if exact == 0.0 {
+        f64::from(radius(word))
+    } else {
+        (f64::from(radius(word)) / exact - 1.0).abs()
+    }
 }
 
 fn circle_error(word: u32) -> f64 {
@@ -60,18 +64,26 @@ fn worst_normal(radius: f64, circle: f64) -> f64 {
 /// A sample of each: all short words, the ends of every octave, and words spread evenly.
 #[test]
 fn normal_is_within_the_bound_of_box_muller_on_a_dense_sample() {
-    let ends_of_octaves =
-        (0..32u32).flat_map(|bit| (0..4096u32).flat_map(move |i| [(1 << bit) + i, (1u32 << bit).wrapping_sub(i)]));
+    let ends_of_octaves = (0..32u32).flat_map(|bit| {
+        (0..4096u32).flat_map(move |i| [(1 << bit) + i, (1u32 << bit).wrapping_sub(i)])
+    });
     let ends = (0..100_000).flat_map(|i| [i, u32::MAX - i]);
-    let sample: Vec<u32> = ends_of_octaves.chain(ends).map(word_of).chain((0..u32::MAX).step_by(997)).collect();
+    let sample: Vec<u32> =
+        ends_of_octaves.chain(ends).map(word_of).chain((0..u32::MAX).step_by(997)).collect();
     let (radius, _) = worst(sample.par_iter().copied(), radius_error);
     let (circle, _) = worst(sample.par_iter().copied(), circle_error);
-    assert!(radius > 1e-7 && circle > 1e-7, "an error this small is not measured: {radius:e} {circle:e}");
+    assert!(
+        radius > 1e-7 && circle > 1e-7,
+        "an error this small is not measured: {radius:e} {circle:e}"
+    );
     assert!(worst_normal(radius, circle) < BOUND, "{radius:e} {circle:e}");
     // The product itself, as it is computed.
     let product = sample.par_windows(2).map(|words| {
-        let (pair, point, r) =
-            (normal_pair(unit(), words[0], words[1]), exact_circle(words[1]), exact_radius(words[0]));
+        let (pair, point, r) = (
+            normal_pair(unit(), words[0], words[1]),
+            exact_circle(words[1]),
+            exact_radius(words[0]),
+        );
         let error = |actual: f32, exact: f64| {
             if exact == 0.0 { actual.abs().into() } else { (f64::from(actual) / exact - 1.0).abs() }
         };
@@ -81,18 +93,25 @@ fn normal_is_within_the_bound_of_box_muller_on_a_dense_sample() {
     assert!(product < BOUND, "{product:e}");
 }
 
-/// All 2^32 radius words and all angles. Some minutes in a release build:
-/// `cargo test --release -- --ignored --nocapture normal_is_within_the_bound_of_box_muller_everywhere`
+/// All 2^32 radius words and all angles. Some minutes in a release build: `cargo test --release --
+/// --ignored --nocapture normal_is_within_the_bound_of_box_muller_everywhere`
 #[test]
 #[ignore = "takes minutes"]
 fn normal_is_within_the_bound_of_box_muller_everywhere() {
     let (radius, at) = worst((0..=u32::MAX).into_par_iter(), radius_error);
-    println!("radius: worst relative error {radius:.4e} = 2^{:.3} at word {at:#010x}", radius.log2());
+    println!(
+        "radius: worst relative error {radius:.4e} = 2^{:.3} at word {at:#010x}",
+        radius.log2()
+    );
     // Bits 23 to 29 are not used, nor is bit 0.
-    let angles =
-        (0..4u32).into_par_iter().flat_map(|top| (0..1u32 << 22).into_par_iter().map(move |low| top << 30 | low << 1));
+    let angles = (0..4u32)
+        .into_par_iter()
+        .flat_map(|top| (0..1u32 << 22).into_par_iter().map(move |low| top << 30 | low << 1));
     let (circle, at) = worst(angles, circle_error);
-    println!("circle: worst relative error {circle:.4e} = 2^{:.3} at word {at:#010x}", circle.log2());
+    println!(
+        "circle: worst relative error {circle:.4e} = 2^{:.3} at word {at:#010x}",
+        circle.log2()
+    );
     let normal = worst_normal(radius, circle);
     println!("normal: relative error at most {normal:.4e} = 2^{:.3}, allowed 2^-21", normal.log2());
     assert!(normal < BOUND);
@@ -102,7 +121,10 @@ fn normal_is_within_the_bound_of_box_muller_everywhere() {
 fn radius_takes_its_stated_extremes() {
     assert!((6.6604..6.66044).contains(&radius(0)), "sqrt(2 ln 2^32), the largest");
     assert_eq!(radius(u32::MAX), 0.0, "u is 1");
-    assert!((2.15e-5..2.16e-5).contains(&radius(word_of(u32::MAX - 1))), "sqrt(2^-31), the smallest but zero");
+    assert!(
+        (2.15e-5..2.16e-5).contains(&radius(word_of(u32::MAX - 1))),
+        "sqrt(2^-31), the smallest but zero"
+    );
     let at = |n: u32| radius(word_of(n));
     assert!((0..256).all(|n| at(n) != at(n + 1)), "every bit counts in the tail");
     assert!((0..256).all(|i| at(u32::MAX - i) < at(u32::MAX - i - 1)), "and near zero");
@@ -118,7 +140,10 @@ fn uniform_takes_its_stated_extremes() {
     assert_eq!([uniform_signed(0x7fffffff), uniform_signed(0x80000000)], [-step, step], "no zero");
     assert_eq!(uniform_signed(0x80000100) - uniform_signed(0x80000000), 2.0 * step, "spacing");
     assert_eq!(uniform_signed(0x80000000), uniform_signed(0x800000ff), "bits 0 to 7 are not used");
-    assert!((0..u32::MAX).step_by(99991).all(|word| uniform_signed(!word) == -uniform_signed(word)), "symmetric");
+    assert!(
+        (0..u32::MAX).step_by(99991).all(|word| uniform_signed(!word) == -uniform_signed(word)),
+        "symmetric"
+    );
 }
 
 #[test]
@@ -148,11 +173,17 @@ fn circle_takes_its_stated_extremes() {
 #[test]
 fn half_types_round_to_nearest_even() {
     let magnitudes = (0..0x7f800000u32).step_by(1009).chain((0..0x7f8u32).flat_map(|top| {
-        (0..16).flat_map(move |i| [(top << 20) + i, (top << 20 | 0xfffff) - i, (top << 20 | 0x80000) - i])
+        (0..16).flat_map(move |i| {
+            [(top << 20) + i, (top << 20 | 0xfffff) - i, (top << 20 | 0x80000) - i]
+        })
     }));
     for bits in magnitudes.flat_map(|magnitude| [magnitude, magnitude | 1 << 31]) {
         let value = f32::from_bits(bits);
         assert_eq!(f16_bits(value), u32::from(f16::from_f32(value).to_bits()), "{value:e} to f16");
-        assert_eq!(bf16_bits(value), u32::from(bf16::from_f32(value).to_bits()), "{value:e} to bf16");
+        assert_eq!(
+            bf16_bits(value),
+            u32::from(bf16::from_f32(value).to_bits()),
+            "{value:e} to bf16"
+        );
     }
 }

@@ -1,20 +1,22 @@
-//! A word to a value of a truncated normal, by a table of its quantiles. Twin: `shaders/truncated.wgsl`.
+//! A word to a value of a truncated normal, by a table of its quantiles. Twin:
+//! `shaders/truncated.wgsl`.
 //!
 //! The table is made on the host in f64 (`src/quantile.rs`); here it is only looked up.
 
 use crate::stream::sample::mul_add;
 
-/// Entries of one end of the law: 32 octaves of 8, and the median.
+/// Entries of one end of the distribution: 32 octaves of 8, and the median.
 pub(crate) const SIDE: usize = 257;
 /// What `x` has above its octave and segment at 1.
 pub(crate) const SEGMENT_ONE: u32 = 0x3f8;
 
-/// Cubics in rising powers: those from the lower end of the law, then those from the upper one.
+/// Cubics in rising powers: those from the lower end of the distribution, then those from the upper
+/// one.
 pub(crate) type Table = [[f32; 4]; 2 * SIDE];
 
-/// Where a word looks: the entry, and t in [0, 1) within its segment. `x` 2^-33 is the probability from the lower
-/// end of the law, or from the upper one by bit 31; it is the odd number 2 (word mod 2^31) + 1 as f32. Its octave
-/// and the eighth of it choose the entry.
+/// Where a word looks: the entry, and t in [0, 1) within its segment. `x` 2^-33 is the probability
+/// from the lower end of the distribution, or from the upper one by bit 31; it is the odd number 2
+/// (word mod 2^31) + 1 as f32. Its octave and the eighth of it choose the entry.
 #[inline(always)]
 pub(crate) fn segment(word: u32) -> (u32, f32) {
     let odd = word << 1 | 1;

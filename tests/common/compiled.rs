@@ -5,10 +5,11 @@ use gpu_init::wgpu::naga::back::{pipeline_constants::process_overrides, spv};
 use gpu_init::wgpu::naga::proc::{BoundsCheckPolicies, BoundsCheckPolicy};
 use gpu_init::wgpu::naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use gpu_init::wgpu::naga::{ShaderStage, front::wgsl};
-use gpu_init::{DType, MulAdd, Multiply, shader};
+use gpu_init::{DType, FpGuard, WideMul, shader};
 
 /// What `DISTRIBUTION` in `fill.wgsl` can be.
-pub const LAWS: [(&str, u32); 4] = [("normal", 0), ("uniform", 1), ("truncated", 3), ("shifted normal", 4)];
+pub const DISTRIBUTIONS: [(&str, u32); 4] =
+    [("normal", 0), ("uniform", 1), ("truncated", 3), ("shifted normal", 4)];
 
 /// The entry point `fill`.
 pub const ENTRY: (ShaderStage, &str) = (ShaderStage::Compute, "fill");
@@ -22,18 +23,23 @@ pub const BOUNDS_CHECKS: BoundsCheckPolicies = BoundsCheckPolicies {
 };
 
 /// `wgsl` with what a kernel overrides, and what naga found out about it.
-pub fn module(wgsl: &str, law: u32, dtype: DType) -> (Module, ModuleInfo) {
-    let module = wgsl::parse_str(wgsl).unwrap_or_else(|error| panic!("{}", error.emit_to_string(wgsl)));
-    let info = Validator::new(ValidationFlags::all(), Capabilities::SHADER_INT64).validate(&module).unwrap();
-    let constants = [("DISTRIBUTION", law), ("DTYPE", dtype as u32), ("WORKGROUP_SIZE", 256)];
-    let constants = constants.map(|(name, value)| (name.to_owned(), f64::from(value))).into_iter().collect();
+pub fn module(wgsl: &str, distribution: u32, dtype: DType) -> (Module, ModuleInfo) {
+    let module =
+        wgsl::parse_str(wgsl).unwrap_or_else(|error| panic!("{}", error.emit_to_string(wgsl)));
+    let info = Validator::new(ValidationFlags::all(), Capabilities::SHADER_INT64)
+        .validate(&module)
+        .unwrap();
+    let constants =
+        [("DISTRIBUTION", distribution), ("DTYPE", dtype as u32), ("WORKGROUP_SIZE", 256)];
+    let constants =
+        constants.map(|(name, value)| (name.to_owned(), f64::from(value))).into_iter().collect();
     let (module, info) = process_overrides(&module, &info, Some(ENTRY), &constants).unwrap();
     (module.into_owned(), info.into_owned())
 }
 
 /// The entry point `fill` of `wgsl` as SPIR-V words, as wgpu gives them to a Vulkan driver.
-pub fn spirv(wgsl: &str, law: u32, dtype: DType) -> Vec<u32> {
-    let (module, info) = module(wgsl, law, dtype);
+pub fn spirv(wgsl: &str, distribution: u32, dtype: DType) -> Vec<u32> {
+    let (module, info) = module(wgsl, distribution, dtype);
     let options = spv::Options {
         lang_version: (1, 6),
         flags: spv::WriterFlags::empty(),
@@ -46,5 +52,8 @@ pub fn spirv(wgsl: &str, law: u32, dtype: DType) -> Vec<u32> {
 
 /// The fill shader by how it multiplies: as GPUs with Vulkan get it, and as any device can.
 pub fn sources() -> [(&'static str, String); 2] {
-    [("int64", shader::fill_with(Multiply::Int64, MulAdd::Unfused)), ("limbs", shader::fill(Multiply::Limbs))]
+    [
+        ("int64", shader::fill_with(WideMul::Int64, FpGuard::NoContraction)),
+        ("limbs", shader::fill(WideMul::Limbs)),
+    ]
 }

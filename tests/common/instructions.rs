@@ -28,7 +28,11 @@ pub fn can_count() -> bool {
         "they are of x86-64 and the release profile"
     } else if !has_avx2() {
         "they are of AVX2, which this CPU does not have"
-    } else if !Command::new("valgrind").arg("--version").output().is_ok_and(|output| output.status.success()) {
+    } else if !Command::new("valgrind")
+        .arg("--version")
+        .output()
+        .is_ok_and(|output| output.status.success())
+    {
         "there is no valgrind (Debian, Ubuntu: valgrind)"
     } else {
         return true;
@@ -65,7 +69,10 @@ fn read() -> (BTreeMap<String, f64>, String) {
         match line.rsplit_once(' ') {
             _ if line.starts_with("# rustc") => by = line[2..].to_owned(),
             Some((name, figure)) if !line.starts_with('#') => {
-                figures.insert(name.trim().to_owned(), figure.parse().unwrap_or_else(|_| panic!("{FILE}: {line}")));
+                figures.insert(
+                    name.trim().to_owned(),
+                    figure.parse().unwrap_or_else(|_| panic!("{FILE}: {line}")),
+                );
             }
             _ => (),
         }
@@ -80,7 +87,9 @@ pub fn check(kind: &str, counted: &[Counted]) {
     let (mut figures, by) = read();
     if env::var(REWRITE).is_ok_and(|value| value == "1") {
         figures.retain(|name, _| !name.starts_with(kind));
-        figures.extend(counted.iter().map(|Counted { name, per_element }| (name.clone(), *per_element)));
+        figures.extend(
+            counted.iter().map(|Counted { name, per_element }| (name.clone(), *per_element)),
+        );
         let mut text = format!("{HEADER}# {}\n", compiler());
         for (name, figure) in figures {
             writeln!(text, "{name:<31} {figure:.2}").unwrap();
@@ -91,15 +100,21 @@ pub fn check(kind: &str, counted: &[Counted]) {
     for Counted { name, per_element } in counted {
         match figures.get(name) {
             None => risen.push(format!("{name}: {per_element:.2}, and none in the file")),
-            Some(was) if *per_element > was * MOST => risen.push(format!("{name}: {per_element:.2}, was {was}")),
-            Some(was) if *per_element * MOST < *was => fallen.push(format!("{name}: {per_element:.2}, was {was}")),
+            Some(was) if *per_element > was * MOST => {
+                risen.push(format!("{name}: {per_element:.2}, was {was}"))
+            }
+            Some(was) if *per_element * MOST < *was => {
+                fallen.push(format!("{name}: {per_element:.2}, was {was}"))
+            }
             Some(_) => (),
         }
     }
     let remedy = format!("{REWRITE}=1 cargo test --release --workspace --test instructions");
     if !fallen.is_empty() {
         let fallen = fallen.join("\n");
-        say(&format!("fewer instructions an element, so that a rise back would not be seen: `{remedy}`\n{fallen}"));
+        say(&format!(
+            "fewer instructions an element, so that a rise back would not be seen: `{remedy}`\n{fallen}"
+        ));
     }
     assert!(
         risen.is_empty(),

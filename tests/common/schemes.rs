@@ -17,7 +17,11 @@ pub fn every() -> impl Iterator<Item = Initializer> {
 }
 
 /// A matrix for those that are for no other shape, for all others the convolution.
-pub fn shape_for<'a>(scheme: Initializer, matrix: &'a [usize], convolution: &'a [usize]) -> &'a [usize] {
+pub fn shape_for<'a>(
+    scheme: Initializer,
+    matrix: &'a [usize],
+    convolution: &'a [usize],
+) -> &'a [usize] {
     match scheme {
         Initializer::Eye { .. } | Initializer::Sparse { .. } => matrix,
         _ => convolution,

@@ -1,6 +1,7 @@
 //! The declared skip of tests that need an adapter.
 
-/// What a test opened, or `None` if there is no adapter and `GPU_INIT_SKIP_GPU_TESTS=1` asks for the skip.
+/// What a test opened, or `None` if there is no adapter and `GPU_INIT_SKIP_GPU_TESTS=1` asks for
+/// the skip.
 pub fn or_skip<T>(opened: Result<T, gpu_init::Error>) -> Option<T> {
     match opened {
         Ok(opened) => Some(opened),
@@ -10,6 +11,8 @@ pub fn or_skip<T>(opened: Result<T, gpu_init::Error>) -> Option<T> {
             eprintln!("skipped because GPU_INIT_SKIP_GPU_TESTS=1: {error}");
             None
         }
-        Err(error) => panic!("{error}\nGPU_INIT_SKIP_GPU_TESTS=1 skips the tests that need an adapter"),
+        Err(error) => {
+            panic!("{error}\nGPU_INIT_SKIP_GPU_TESTS=1 skips the tests that need an adapter")
+        }
     }
 }

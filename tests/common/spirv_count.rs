@@ -45,8 +45,9 @@ pub struct Count {
     pub stores: u64,
 }
 
-/// What an invocation of the only entry point runs through, each call for itself. Where a branch is decided by pipeline
-/// constants, the side that is taken; both sides otherwise. There may be no loops.
+/// What an invocation of the only entry point runs through, each call for itself. Where a branch is
+/// decided by pipeline constants, the side that is taken; both sides otherwise. There may be no
+/// loops.
 pub fn count(words: &[u32]) -> Count {
     let (mut module, mut main, mut rest) = (Module::default(), 0, &words[5..]);
     let mut function = 0;
@@ -60,15 +61,26 @@ pub fn count(words: &[u32]) -> Count {
                 function = instruction[2];
                 module.functions.insert(function, Vec::new());
             }
-            op::LABEL => module.functions.get_mut(&function).unwrap().push((instruction[1], Vec::new())),
+            op::LABEL => {
+                module.functions.get_mut(&function).unwrap().push((instruction[1], Vec::new()))
+            }
             op::FUNCTION_END => function = 0,
-            op::TYPE_POINTER if instruction[2] == STORAGE_BUFFER => drop(module.pointers.insert(instruction[1])),
+            op::TYPE_POINTER if instruction[2] == STORAGE_BUFFER => {
+                drop(module.pointers.insert(instruction[1]))
+            }
             op::FUNCTION_PARAMETER => (),
             _ if function != 0 => {
                 if first & 0xffff == op::ACCESS_CHAIN && module.pointers.contains(&instruction[1]) {
                     module.pointers.insert(instruction[2]);
                 }
-                module.functions.get_mut(&function).unwrap().last_mut().unwrap().1.push(instruction);
+                module
+                    .functions
+                    .get_mut(&function)
+                    .unwrap()
+                    .last_mut()
+                    .unwrap()
+                    .1
+                    .push(instruction);
             }
             _ => (),
         }

@@ -3,16 +3,18 @@
 
 use std::f64::consts::{FRAC_2_SQRT_PI, PI, SQRT_2};
 
-/// A family of p-values rejects its hypothesis if one of m is below ALPHA / m or above 1 - ALPHA / m
-/// (Bonferroni). Agreement that is too good is as damning as none, so both ends count.
+/// A family of p-values rejects its hypothesis if one of m is below ALPHA / m or above 1 - ALPHA /
+/// m (Bonferroni). Agreement that is too good is as damning as none, so both ends count.
 pub const ALPHA: f64 = 1e-4;
 
-/// The complementary error function, to a relative 1e-13 up to x = 26, where it leaves the normal f64s.
+/// The complementary error function, to a relative 1e-13 up to x = 26, where it leaves the normal
+/// f64s.
 pub fn erfc(x: f64) -> f64 {
     if x < 0.0 {
         2.0 - erfc(-x)
     } else if x < 2.5 {
-        // erf x = 2/sqrt(pi) e^(-x^2) sum of 2^k x^(2k+1) / (2k+1)!!: no term is negative, nothing cancels.
+        // erf x = 2/sqrt(pi) e^(-x^2) sum of 2^k x^(2k+1) / (2k+1)!!: no term is negative, nothing
+        // cancels.
         let (mut term, mut sum, mut k) = (x, 0.0, 1.0);
         while term > 1e-17 * sum {
             sum += term;
@@ -54,10 +56,13 @@ pub fn ln_gamma(x: f64) -> f64 {
     }
     let inverse = 1.0 / (x * x);
     let series = [1.0 / 1188.0, -1.0 / 1680.0, 1.0 / 1260.0, -1.0 / 360.0, 1.0 / 12.0];
-    (x - 0.5) * x.ln() - x + 0.5 * (2.0 * PI).ln() + series.iter().fold(0.0, |sum, term| sum * inverse + term) / x
+    (x - 0.5) * x.ln() - x
+        + 0.5 * (2.0 * PI).ln()
+        + series.iter().fold(0.0, |sum, term| sum * inverse + term) / x
 }
 
-/// The regularized incomplete gamma functions (P, Q) of a > 0 at x >= 0; the smaller one is the exact one.
+/// The regularized incomplete gamma functions (P, Q) of a > 0 at x >= 0; the smaller one is the
+/// exact one.
 pub fn gamma_p_q(a: f64, x: f64) -> (f64, f64) {
     let factor = (a * x.ln() - x - ln_gamma(a)).exp();
     if x < a + 1.0 {
@@ -99,11 +104,12 @@ pub fn poisson_mid_p(k: u64, mean: f64) -> f64 {
     gamma_p_q(k + 1.0, mean).0 + 0.5 * equal
 }
 
-/// P(K >= x) of Kolmogorov's limiting law of sqrt(n) D.
+/// P(K >= x) of Kolmogorov's limiting distribution of sqrt(n) D.
 pub fn kolmogorov_tail(x: f64) -> f64 {
     if x < 1.0 {
         // The theta function's other form, which converges where the usual one does not.
-        let sum: f64 = (0..20).map(|k| (-(f64::from(2 * k + 1) * PI / x).powi(2) / 8.0).exp()).sum();
+        let sum: f64 =
+            (0..20).map(|k| (-(f64::from(2 * k + 1) * PI / x).powi(2) / 8.0).exp()).sum();
         1.0 - (2.0 * PI).sqrt() / x * sum
     } else {
         let term = |k: i32| (-2.0 * (f64::from(k) * x).powi(2)).exp();
@@ -123,26 +129,32 @@ pub struct KolmogorovSmirnov {
 impl KolmogorovSmirnov {
     /// `n` is the sample's size, or nm / (n + m) for two samples.
     fn new(d: f64, n: f64) -> Self {
-        // Stephens 1970: the limiting law for finite n.
+        // Stephens 1970: the limiting distribution for finite n.
         KolmogorovSmirnov { d, p: kolmogorov_tail((n.sqrt() + 0.12 + 0.11 / n.sqrt()) * d) }
     }
 }
 
-/// Kolmogorov-Smirnov of a sample, which is left sorted, against a continuous law.
+/// Kolmogorov-Smirnov of a sample, which is left sorted, against a continuous distribution.
 pub fn kolmogorov_smirnov(sample: &mut [f32], cdf: impl Fn(f64) -> f64) -> KolmogorovSmirnov {
     sort(sample);
     let n = sample.len() as f64;
-    let distance =
-        |rank: usize, probability: f64| f64::max((rank + 1) as f64 / n - probability, probability - rank as f64 / n);
+    let distance = |rank: usize, probability: f64| {
+        f64::max((rank + 1) as f64 / n - probability, probability - rank as f64 / n)
+    };
     const BLOCK: usize = 256;
     let starts: Vec<f64> = sample.iter().step_by(BLOCK).map(|&x| cdf(x.into())).collect();
     let mut d = starts.iter().enumerate().map(|(i, &p)| distance(i * BLOCK, p)).fold(0.0, f64::max);
     for (i, block) in sample.chunks(BLOCK).enumerate() {
         let (begin, end) = (i * BLOCK, i * BLOCK + block.len());
-        // The cdf is monotone, so nothing in the block is farther from it than this: few need a closer look.
+        // The cdf is monotone, so nothing in the block is farther from it than this: few need a
+        // closer look.
         let above = starts.get(i + 1).copied().unwrap_or(1.0);
         if (end as f64 / n - starts[i]).max(above - begin as f64 / n) > d {
-            d = block.iter().zip(begin..).map(|(&x, rank)| distance(rank, cdf(x.into()))).fold(d, f64::max);
+            d = block
+                .iter()
+                .zip(begin..)
+                .map(|(&x, rank)| distance(rank, cdf(x.into())))
+                .fold(d, f64::max);
         }
     }
     KolmogorovSmirnov::new(d, n)
@@ -195,9 +207,12 @@ impl Family {
         Family { hypothesis: hypothesis.into(), members: Vec::new() }
     }
 
-    /// Independent standard normal scores; their sum of squares, chi-square, is one more member, which
-    /// sees many small deviations where no single one is large.
-    pub fn of_scores(hypothesis: impl Into<String>, scores: impl IntoIterator<Item = (String, f64)>) -> Self {
+    /// Independent standard normal scores; their sum of squares, chi-square, is one more member,
+    /// which sees many small deviations where no single one is large.
+    pub fn of_scores(
+        hypothesis: impl Into<String>,
+        scores: impl IntoIterator<Item = (String, f64)>,
+    ) -> Self {
         let mut family = Self::new(hypothesis);
         for (name, z) in scores {
             family.score(name, z);
@@ -228,7 +243,10 @@ impl Family {
     }
 
     fn member(&self, beyond: impl Fn(f64, f64) -> bool) -> &Member {
-        self.members.iter().reduce(|a, b| if beyond(b.p, a.p) { b } else { a }).expect("a family has members")
+        self.members
+            .iter()
+            .reduce(|a, b| if beyond(b.p, a.p) { b } else { a })
+            .expect("a family has members")
     }
 
     /// Whether the hypothesis stands, and the figures in one line.
@@ -238,7 +256,8 @@ impl Family {
         // A NaN is in no interval.
         let stands = self.members.iter().all(|member| member.p >= level && member.p <= 1.0 - level);
         let Family { hypothesis, members } = self;
-        let describe = |Member { name, statistic, p }: &Member| format!("{name}: {statistic:.7}, p = {p:.3e}");
+        let describe =
+            |Member { name, statistic, p }: &Member| format!("{name}: {statistic:.7}, p = {p:.3e}");
         let line = if members.len() <= 4 {
             format!("{hypothesis}: {}", members.iter().map(describe).collect::<Vec<_>>().join("; "))
         } else {
@@ -256,11 +275,11 @@ impl Family {
         assert!(stands, "rejected: {line}");
     }
 
-    /// The hypothesis must fall: what a test that is able to fail does with a wrong law.
+    /// The hypothesis must fall: what a test that is able to fail does with a wrong distribution.
     #[track_caller]
     pub fn reject(&self) {
         let (stands, line) = self.judge();
         println!("not {line}");
-        assert!(!stands, "a wrong law was accepted: {line}");
+        assert!(!stands, "a wrong distribution was accepted: {line}");
     }
 }

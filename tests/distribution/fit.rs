@@ -1,8 +1,9 @@
-//! Goodness of fit: the values' distribution function is the law's, and that of another program's samples.
+//! Goodness of fit: the values' distribution function is the distribution's, and that of another
+//! program's samples.
 
 use gpu_init::rand::rngs::Xoshiro256PlusPlus;
 use gpu_init::rand::{Rng, SeedableRng};
-use gpu_init::{Initializer, Parameter, Philox4x32};
+use gpu_init::{Initializer, Philox4x32, TensorSpec};
 use rand_distr::{Distribution, StandardNormal};
 
 use crate::common::statistics::{self, Family};
@@ -16,27 +17,31 @@ fn normal_cdf(mean: f64, std: f64) -> impl Fn(f64) -> f64 {
     move |x| statistics::normal_cdf((x - mean) / std)
 }
 
-/// Kolmogorov-Smirnov: 3.3e7 values each of three normal laws against the exact distribution function. What
-/// it must reject: a deviation 0.2% off, a mean off by 0.17% of it, and, at the right deviation, a law
-/// truncated at 2 and the sum of two uniforms.
+/// Kolmogorov-Smirnov: 3.3e7 values each of three normal distributions against the exact
+/// distribution function. What it must reject: a deviation 0.2% off, a mean off by 0.17% of it,
+/// and, at the right deviation, a distribution truncated at 2 and the sum of two uniforms.
 #[test]
-fn normal_values_follow_the_normal_law() {
+fn normal_values_follow_the_normal_distribution() {
     let n = sized(25);
     let [rows, columns] = [1 << 10, n >> 10];
     let xavier_std = (2.0 / (rows + columns) as f64).sqrt();
     let mut family = Family::new("KS of normals");
     for (name, parameter, mean, std) in [
-        ("N(0, 1)", Parameter::new([n], STANDARD), 0.0, 1.0),
-        ("N(3, 4)", Parameter::new([n], Initializer::Normal { mean: 3.0, std: 2.0 }), 3.0, 2.0),
-        ("xavier normal", Parameter::xavier_normal([rows, columns]), 0.0, xavier_std),
+        ("N(0, 1)", TensorSpec::new([n], STANDARD), 0.0, 1.0),
+        ("N(3, 4)", TensorSpec::new([n], Initializer::Normal { mean: 3.0, std: 2.0 }), 3.0, 2.0),
+        ("xavier normal", TensorSpec::xavier_normal([rows, columns]), 0.0, xavier_std),
     ] {
         let mut values = fill(&parameter.name(name));
-        family.kolmogorov_smirnov(name, statistics::kolmogorov_smirnov(&mut values, normal_cdf(mean, std)));
+        family.kolmogorov_smirnov(
+            name,
+            statistics::kolmogorov_smirnov(&mut values, normal_cdf(mean, std)),
+        );
         // In sampling errors, so that a smaller sample has to see no smaller a deviation.
         let error = 1.0 / (n as f64).sqrt();
-        for (wrong, mean, std) in
-            [("std 0.2% off", mean, std * (1.0 + 12.0 * error)), ("mean 0.17% off", mean + 10.0 * error * std, std)]
-        {
+        for (wrong, mean, std) in [
+            ("std 0.2% off", mean, std * (1.0 + 12.0 * error)),
+            ("mean 0.17% off", mean + 10.0 * error * std, std),
+        ] {
             reject_fit(wrong, &mut values, normal_cdf(mean, std));
         }
     }
@@ -49,34 +54,44 @@ fn normal_values_follow_the_normal_law() {
     truncated.iter_mut().for_each(|z| *z /= spread);
     reject_fit("truncated at 2", &mut truncated, normal_cdf(0.0, 1.0));
     let bound = 1.5f64.sqrt();
-    let uniforms = Parameter::new([sized(22), 2], Initializer::Uniform { a: -bound, b: bound }).name("sum");
+    let uniforms =
+        TensorSpec::new([sized(22), 2], Initializer::Uniform { a: -bound, b: bound }).name("sum");
     let mut sums: Vec<f32> = fill(&uniforms).chunks(2).map(|pair| pair.iter().sum()).collect();
     reject_fit("sum of two uniforms", &mut sums, normal_cdf(0.0, 1.0));
 }
 
-/// Kolmogorov-Smirnov must reject this law for this sample.
+/// Kolmogorov-Smirnov must reject this distribution for this sample.
 fn reject_fit(name: &str, sample: &mut [f32], cdf: impl Fn(f64) -> f64) {
     let mut family = Family::new(name);
     family.kolmogorov_smirnov("KS", statistics::kolmogorov_smirnov(sample, cdf));
     family.reject();
 }
 
-/// Kolmogorov-Smirnov: 3.3e7 values each of three uniform laws; their ends are approached, not passed.
-/// A width 0.14% off must be rejected.
+/// Kolmogorov-Smirnov: 3.3e7 values each of three uniform distributions; their ends are approached,
+/// not passed. A width 0.14% off must be rejected.
 #[test]
-fn uniform_values_follow_the_uniform_law() {
+fn uniform_values_follow_the_uniform_distribution() {
     let n = sized(25);
     let [rows, columns] = [1 << 10, n >> 10];
     let xavier_bound = (6.0 / (rows + columns) as f64).sqrt();
     let mut family = Family::new("KS of uniforms");
     for (name, parameter, low, high) in [
-        ("U(0, 1)", Parameter::new([n], Initializer::Uniform { a: 0.0, b: 1.0 }), 0.0, 1.0),
-        ("U(-3, 7)", Parameter::new([n], Initializer::Uniform { a: -3.0, b: 7.0 }), -3.0, 7.0),
-        ("xavier uniform", Parameter::xavier_uniform([rows, columns]), -xavier_bound, xavier_bound),
+        ("U(0, 1)", TensorSpec::new([n], Initializer::Uniform { a: 0.0, b: 1.0 }), 0.0, 1.0),
+        ("U(-3, 7)", TensorSpec::new([n], Initializer::Uniform { a: -3.0, b: 7.0 }), -3.0, 7.0),
+        (
+            "xavier uniform",
+            TensorSpec::xavier_uniform([rows, columns]),
+            -xavier_bound,
+            xavier_bound,
+        ),
     ] {
         let mut values = fill(&parameter.name(name));
-        family.kolmogorov_smirnov(name, statistics::kolmogorov_smirnov(&mut values, uniform_cdf(low, high)));
-        // Sorted now. Both ends miss by an exponential with mean 1/n of the width: by 20 of it once in e^20.
+        family.kolmogorov_smirnov(
+            name,
+            statistics::kolmogorov_smirnov(&mut values, uniform_cdf(low, high)),
+        );
+        // Sorted now. Both ends miss by an exponential with mean 1/n of the width: by 20 of it once
+        // in e^20.
         let near = 20.0 / n as f64 * (high - low);
         let (least, largest) = (f64::from(values[0]), f64::from(values[n - 1]));
         // Rounding may reach them: once in 2^24 values of U(0, 1), 1 - 2^-25 becomes 1.
@@ -88,9 +103,9 @@ fn uniform_values_follow_the_uniform_law() {
     family.accept();
 }
 
-/// Two-sample Kolmogorov-Smirnov: 1.6e7 values against as many that rand_distr draws by its ziggurat
-/// from another generator, and against those that it draws from [`Philox4x32`], which are normal too.
-/// A deviation 0.4% off must be rejected.
+/// Two-sample Kolmogorov-Smirnov: 1.6e7 values against as many that rand_distr draws by its
+/// ziggurat from another generator, and against those that it draws from [`Philox4x32`], which are
+/// normal too. A deviation 0.4% off must be rejected.
 #[test]
 fn normal_values_are_those_of_rand_distr() {
     fn draw(n: usize, mut generator: impl Rng) -> Vec<f32> {
@@ -102,10 +117,22 @@ fn normal_values_are_those_of_rand_distr() {
     let mut philox = draw(n, Philox4x32::new(42, gpu_init::stream_of("rand_distr")));
     let mut family = Family::new("KS with rand_distr");
     let mut compare = |name: &str, ks| family.kolmogorov_smirnov(name, ks);
-    compare("xoshiro256++, philox ziggurat", statistics::kolmogorov_smirnov_two(&mut xoshiro, &mut philox));
-    compare("box-muller, xoshiro256++", statistics::kolmogorov_smirnov_two(&mut ours, &mut xoshiro));
-    compare("box-muller, philox ziggurat", statistics::kolmogorov_smirnov_two(&mut ours, &mut philox));
-    compare("philox ziggurat, exact", statistics::kolmogorov_smirnov(&mut philox, statistics::normal_cdf));
+    compare(
+        "xoshiro256++, philox ziggurat",
+        statistics::kolmogorov_smirnov_two(&mut xoshiro, &mut philox),
+    );
+    compare(
+        "box-muller, xoshiro256++",
+        statistics::kolmogorov_smirnov_two(&mut ours, &mut xoshiro),
+    );
+    compare(
+        "box-muller, philox ziggurat",
+        statistics::kolmogorov_smirnov_two(&mut ours, &mut philox),
+    );
+    compare(
+        "philox ziggurat, exact",
+        statistics::kolmogorov_smirnov(&mut philox, statistics::normal_cdf),
+    );
     family.accept();
 
     let factor = (1.0 + 12.0 / (0.5 * n as f64).sqrt()) as f32;

@@ -1,6 +1,6 @@
 //! Values depend neither on their neighbours nor on those of another tensor.
 
-use gpu_init::{Cpu, Parameter};
+use gpu_init::{Cpu, TensorSpec};
 
 use crate::common::statistics::{self, Family};
 use crate::{STANDARD, fill, normals, sized};
@@ -8,8 +8,8 @@ use crate::{STANDARD, fill, normals, sized};
 /// A function of a standard normal.
 type View = (&'static str, fn(f32) -> f32);
 
-/// Views of a standard normal, each with mean 0 and deviation 1: dependence that one does not show another
-/// may.
+/// Views of a standard normal, each with mean 0 and deviation 1: dependence that one does not show
+/// another may.
 const VIEWS: [View; 4] = [
     ("value", |z| z),
     // E |z| = sqrt(2 / pi), Var |z| = 1 - 2 / pi.
@@ -38,13 +38,16 @@ fn correlation(a: &[f32], b: &[f32]) -> f64 {
 fn judge_lags(name: &str, function: View, values: &[f32]) -> Family {
     let values = view(values, function);
     let lags = (1..=8).chain((4..=16).map(|k| 1 << k)).filter(|&lag| lag < values.len());
-    let scores = lags.map(|lag| (format!("lag {lag}"), correlation(&values[..values.len() - lag], &values[lag..])));
+    let scores = lags.map(|lag| {
+        (format!("lag {lag}"), correlation(&values[..values.len() - lag], &values[lag..]))
+    });
     Family::of_scores(format!("{}s, {name}", function.0), scores)
 }
 
 /// Correlations of every view of one with every view of the other of each Box-Muller pair.
 fn judge_pairs(name: &str, values: &[f32]) -> Family {
-    let (first, second): (Vec<f32>, Vec<f32>) = values.as_chunks().0.iter().map(|&[a, b]| (a, b)).unzip();
+    let (first, second): (Vec<f32>, Vec<f32>) =
+        values.as_chunks().0.iter().map(|&[a, b]| (a, b)).unzip();
     let mut family = Family::new(format!("within pairs, {name}"));
     for of_first in VIEWS {
         let a = view(&first, of_first);
@@ -56,16 +59,20 @@ fn judge_pairs(name: &str, values: &[f32]) -> Family {
     family
 }
 
-/// Chi-square on a grid of `cells` equally likely cells an axis of the points whose coordinates are `D`
-/// successive values; one sum for each place in a block that points start at, none overlapping another.
+/// Chi-square on a grid of `cells` equally likely cells an axis of the points whose coordinates are
+/// `D` successive values; one sum for each place in a block that points start at, none overlapping
+/// another.
 fn judge_grid<const D: usize>(name: &str, cells: usize, values: &[f32]) -> Family {
-    let edges: Vec<f32> = (1..cells).map(|i| statistics::normal_quantile(i as f64 / cells as f64) as f32).collect();
-    let indices: Vec<u8> = values.iter().map(|z| edges.partition_point(|edge| edge <= z) as u8).collect();
+    let edges: Vec<f32> =
+        (1..cells).map(|i| statistics::normal_quantile(i as f64 / cells as f64) as f32).collect();
+    let indices: Vec<u8> =
+        values.iter().map(|z| edges.partition_point(|edge| edge <= z) as u8).collect();
     let mut family = Family::new(format!("{D} dimensions, {name}"));
     for start in 0..4 {
         let mut counts = vec![0; cells.pow(D as u32)];
         for point in indices[start..].chunks(4.max(D)).filter(|point| point.len() >= D) {
-            counts[point[..D].iter().fold(0, |cell, &index| cell * cells + usize::from(index))] += 1;
+            counts[point[..D].iter().fold(0, |cell, &index| cell * cells + usize::from(index))] +=
+                1;
         }
         family.uniform_counts(format!("from value {start} of a block"), &counts);
     }
@@ -75,20 +82,22 @@ fn judge_grid<const D: usize>(name: &str, cells: usize, values: &[f32]) -> Famil
 /// Each value follows the one before it a little: correlation `strength / sqrt(n)`.
 fn moving_average(values: &[f32], strength: f64) -> Vec<f32> {
     let weight = (strength / (values.len() as f64).sqrt()) as f32;
-    std::iter::once(values[0]).chain(values.windows(2).map(|pair| pair[1] + weight * pair[0])).collect()
+    std::iter::once(values[0])
+        .chain(values.windows(2).map(|pair| pair[1] + weight * pair[0]))
+        .collect()
 }
 
-/// Each value's deviation follows the square of the one before it a little (ARCH, Engle 1982): the values
-/// are uncorrelated, their squares are not.
+/// Each value's deviation follows the square of the one before it a little (ARCH, Engle 1982): the
+/// values are uncorrelated, their squares are not.
 fn volatile(values: &[f32], strength: f64) -> Vec<f32> {
     let weight = (strength / (values.len() as f64).sqrt()) as f32;
     let follow = |pair: &[f32]| pair[1] * (1.0 + weight * (pair[0] * pair[0] - 1.0));
     std::iter::once(values[0]).chain(values.windows(2).map(follow)).collect()
 }
 
-/// No correlation between the values, magnitudes, squares and signs of neighbours in 1.7e7 values, at 21
-/// lags and within Box-Muller pairs, to 5 sampling errors or so. A moving average must fail, and ARCH in
-/// the squares though not in the values.
+/// No correlation between the values, magnitudes, squares and signs of neighbours in 1.7e7 values,
+/// at 21 lags and within Box-Muller pairs, to 5 sampling errors or so. A moving average must fail,
+/// and ARCH in the squares though not in the values.
 #[test]
 fn neighbours_are_uncorrelated() {
     let values = normals("neighbours", sized(24));
@@ -107,8 +116,9 @@ fn neighbours_are_uncorrelated() {
     judge_pairs("ARCH", &follower).reject();
 }
 
-/// Independence of successive values, not only no correlation: chi-square of 3.3e7 values as points in two
-/// dimensions (64 x 64 cells), three (16^3) and four (8^4). A moving average and ARCH must fail.
+/// Independence of successive values, not only no correlation: chi-square of 3.3e7 values as points
+/// in two dimensions (64 x 64 cells), three (16^3) and four (8^4). A moving average and ARCH must
+/// fail.
 #[test]
 fn successive_values_are_independent() {
     let values = normals("grid", sized(25));
@@ -120,11 +130,12 @@ fn successive_values_are_independent() {
     judge_grid::<2>("ARCH", 64, &volatile(&values, 100.0)).reject();
 }
 
-/// No correlation between tensors of 10^6 (or, for single bits, 2.6e5) values whose streams, names or seeds
-/// differ in the least, nor between any two of 32, nor if shifted. A tensor with 2% of another added must fail.
+/// No correlation between tensors of 10^6 (or, for single bits, 2.6e5) values whose streams, names
+/// or seeds differ in the least, nor between any two of 32, nor if shifted. A tensor with 2% of
+/// another added must fail.
 #[test]
 fn tensors_are_uncorrelated() {
-    let judge = |name: &str, pairs: &[(String, [Parameter; 2])]| {
+    let judge = |name: &str, pairs: &[(String, [TensorSpec; 2])]| {
         let mut scores = VIEWS.map(|_| Vec::new());
         for (label, pair) in pairs {
             let [a, b] = pair.each_ref().map(fill::<f32>);
@@ -136,8 +147,8 @@ fn tensors_are_uncorrelated() {
             Family::of_scores(format!("{view}s between {name}"), scores).accept();
         }
     };
-    let parameter = |n: usize| Parameter::new([n], STANDARD);
-    let successive = |make: &dyn Fn(u64) -> Parameter| -> Vec<_> {
+    let parameter = |n: usize| TensorSpec::new([n], STANDARD);
+    let successive = |make: &dyn Fn(u64) -> TensorSpec| -> Vec<_> {
         (0..32).map(|i| (format!("{i} and {}", i + 1), [make(i), make(i + 1)])).collect()
     };
     let n = sized(20);
@@ -146,50 +157,67 @@ fn tensors_are_uncorrelated() {
     judge("seeds", &successive(&|i| parameter(n).seed(i).stream(0)));
     // Philox's seed and stream enter the same rounds: neither may stand in for the other.
     let swapped = |i: u64| [parameter(n).seed(i).stream(i + 1), parameter(n).seed(i + 1).stream(i)];
-    judge("swapped seeds and streams", &(0..32).map(|i| (i.to_string(), swapped(i))).collect::<Vec<_>>());
+    judge(
+        "swapped seeds and streams",
+        &(0..32).map(|i| (i.to_string(), swapped(i))).collect::<Vec<_>>(),
+    );
 
-    let bits = |make: &dyn Fn(u64) -> Parameter| -> Vec<_> {
+    let bits = |make: &dyn Fn(u64) -> TensorSpec| -> Vec<_> {
         (0..64).map(|bit| (format!("bit {bit}"), [make(0), make(1 << bit)])).collect()
     };
     let n = sized(18);
     judge("seeds one bit apart", &bits(&|bit| parameter(n).seed(42 ^ bit).stream(0)));
     judge("streams one bit apart", &bits(&|bit| parameter(n).stream(7 ^ bit)));
     // Blocks whose indices differ in one bit: ranges of one tensor, as far as 2^60 elements apart.
-    let far = |bit: u64| Parameter::new([1 << 31, 1 << 30], STANDARD).name("far").elements(4 * bit..4 * bit + n as u64);
-    let distances: Vec<_> = (16..59).map(|bit| (format!("4 x 2^{bit}"), [far(0), far(1 << bit)])).collect();
+    let far = |bit: u64| {
+        TensorSpec::new([1 << 31, 1 << 30], STANDARD)
+            .name("far")
+            .elements(4 * bit..4 * bit + n as u64)
+    };
+    let distances: Vec<_> =
+        (16..59).map(|bit| (format!("4 x 2^{bit}"), [far(0), far(1 << bit)])).collect();
     judge("distant parts", &distances);
 
     let all: Vec<_> = (0..32).map(|i| (i, fill::<f32>(&parameter(n).stream(i)))).collect();
     let pairs = || all.iter().flat_map(|a| all[..a.0 as usize].iter().map(move |b| (a, b)));
     for function in VIEWS {
         let views: Vec<_> = all.iter().map(|(_, values)| view(values, function)).collect();
-        let scores = pairs()
-            .map(|(a, b)| (format!("{} and {}", b.0, a.0), correlation(&views[a.0 as usize], &views[b.0 as usize])));
+        let scores = pairs().map(|(a, b)| {
+            (
+                format!("{} and {}", b.0, a.0),
+                correlation(&views[a.0 as usize], &views[b.0 as usize]),
+            )
+        });
         Family::of_scores(format!("{}s between any of 32 streams", function.0), scores).accept();
     }
 
     // Nor are successive ones parts of one sequence.
-    let seeds: Vec<_> = (0..32).map(|i| (i, fill::<f32>(&parameter(n).stream(0).seed(i)))).collect();
+    let seeds: Vec<_> =
+        (0..32).map(|i| (i, fill::<f32>(&parameter(n).stream(0).seed(i)))).collect();
     for (name, tensors) in [("streams", &all), ("seeds", &seeds)] {
         let scores = tensors.windows(2).flat_map(|pair| {
             let [(i, a), (_, b)] = [&pair[0], &pair[1]];
-            let ahead = (1..=16).map(move |lag| (format!("{i} by {lag}"), correlation(&a[lag..], b)));
-            ahead.chain((1..=16).map(move |lag| (format!("{i} by -{lag}"), correlation(a, &b[lag..]))))
+            let ahead =
+                (1..=16).map(move |lag| (format!("{i} by {lag}"), correlation(&a[lag..], b)));
+            ahead.chain(
+                (1..=16).map(move |lag| (format!("{i} by -{lag}"), correlation(a, &b[lag..]))),
+            )
         });
         Family::of_scores(format!("values of shifted {name}"), scores).accept();
     }
 
     let weight = (12.0 / (n as f64).sqrt()) as f32;
     let mixed: Vec<f32> = all[0].1.iter().zip(&all[1].1).map(|(a, b)| a + weight * b).collect();
-    Family::of_scores("leaking stream", [("0 and 1".into(), correlation(&mixed, &all[1].1))]).reject();
+    Family::of_scores("leaking stream", [("0 and 1".into(), correlation(&mixed, &all[1].1))])
+        .reject();
 }
 
 /// The first elements of 10^6 tensors that differ in stream, name or seed are a normal sample too:
 /// Kolmogorov-Smirnov and correlations as above, of 4.2e6 values each.
 #[test]
 fn first_elements_of_tensors_are_independent() {
-    let first = Parameter::new([4], STANDARD);
-    let judge = |name: &str, tensor: &dyn Fn(u64) -> Parameter| {
+    let first = TensorSpec::new([4], STANDARD);
+    let judge = |name: &str, tensor: &dyn Fn(u64) -> TensorSpec| {
         let (cpu, mut values) = (Cpu::with_seed(42), vec![0f32; 4 * sized(20)]);
         for (values, i) in values.as_chunks_mut::<4>().0.iter_mut().zip(0..) {
             cpu.fill_into(&tensor(i), values).unwrap();
@@ -199,7 +227,10 @@ fn first_elements_of_tensors_are_independent() {
         }
         judge_grid::<2>(name, 16, &values).accept();
         let mut family = Family::new(format!("KS, {name}"));
-        family.kolmogorov_smirnov("all", statistics::kolmogorov_smirnov(&mut values, statistics::normal_cdf));
+        family.kolmogorov_smirnov(
+            "all",
+            statistics::kolmogorov_smirnov(&mut values, statistics::normal_cdf),
+        );
         family.accept();
     };
     judge("first of streams", &|i| first.clone().stream(i));

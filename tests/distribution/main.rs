@@ -1,10 +1,11 @@
-//! The values follow their laws and depend on nothing: goodness of fit, tails and moments, independence
-//! within and between tensors, rounding, and the spread that Xavier prescribes.
+//! The values follow their distributions and depend on nothing: goodness of fit, tails and moments,
+//! independence within and between tensors, rounding, and the spread that Xavier prescribes.
 //!
-//! Seeds and streams are fixed, so every figure is the same on every machine. A family of p-values stands
-//! if none is outside (1e-4 / m, 1 - 1e-4 / m), m being its size: see [`common::statistics::ALPHA`]. Wrong laws follow
-//! that the same statistics must reject. `cargo test --release --test distribution -- --nocapture` shows the
-//! figures; without optimization the samples are a 64th.
+//! Seeds and streams are fixed, so every figure is the same on every machine. A family of p-values
+//! stands if none is outside (1e-4 / m, 1 - 1e-4 / m), m being its size: see
+//! [`common::statistics::ALPHA`]. Wrong distributions follow that the same statistics must reject.
+//! `cargo test --release --test distribution -- --nocapture` shows the figures; without
+//! optimization the samples are a 64th.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -16,7 +17,7 @@ mod spread;
 mod tails;
 mod words;
 
-use gpu_init::{Cpu, Element, Initializer, Parameter};
+use gpu_init::{Cpu, Element, Initializer, TensorSpec};
 
 /// 2^log2, or a 64th of it in an unoptimized build.
 const fn sized(log2: u32) -> usize {
@@ -27,11 +28,11 @@ const STANDARD: Initializer = Initializer::Normal { mean: 0.0, std: 1.0 };
 
 /// `n` standard normals, different ones for each name.
 fn normals(name: &str, n: usize) -> Vec<f32> {
-    fill(&Parameter::new([n], STANDARD).name(name))
+    fill(&TensorSpec::new([n], STANDARD).name(name))
 }
 
 /// A parameter's values, with seed 42 unless it has its own.
-fn fill<T: Element>(parameter: &Parameter) -> Vec<T> {
+fn fill<T: Element>(parameter: &TensorSpec) -> Vec<T> {
     let mut values = vec![T::round(0.0); parameter.resolve(0, 0).unwrap().len as usize];
     Cpu::with_seed(42).fill_into(parameter, &mut values).unwrap();
     values

@@ -1,13 +1,13 @@
 //! Element types: one rounding of the same values.
 
 use gpu_init::half::{bf16, f16};
-use gpu_init::{Cpu, DType, Element, Initializer, Parameter};
+use gpu_init::{Cpu, DType, Element, Initializer, TensorSpec};
 
 use crate::{fill, sized};
 
-/// f16 and bf16 values are, to the bit, the f32 values of the same parameter rounded by `half` to nearest
-/// even: 4.2e6 values of each of 9 laws for f16, from its smallest spread, where most values are subnormal, to
-/// its largest, and of 10 for bf16. Ties are among them.
+/// f16 and bf16 values are, to the bit, the f32 values of the same parameter rounded by `half` to
+/// nearest even: 4.2e6 values of each of 9 distributions for f16, from its smallest spread, where
+/// most values are subnormal, to its largest, and of 10 for bf16. Ties are among them.
 #[test]
 fn halves_are_floats_rounded_to_nearest_even() {
     #[derive(Default)]
@@ -18,18 +18,29 @@ fn halves_are_floats_rounded_to_nearest_even() {
         away_from_zero: usize,
     }
     /// `dropped` is how many low bits of an f32's significand a normal value of T loses.
-    fn compare<T: Element>(laws: &[Parameter], dropped: u32, least: f32, round: fn(f32) -> T) -> Seen {
+    fn compare<T: Element>(
+        distributions: &[TensorSpec],
+        dropped: u32,
+        least: f32,
+        round: fn(f32) -> T,
+    ) -> Seen {
         let mut seen = Seen::default();
-        for parameter in laws {
+        for parameter in distributions {
             let parameter = parameter.clone().name("rounding");
             let (halves, floats) = (fill::<T>(&parameter), fill::<f32>(&parameter));
             assert_eq!(halves.len(), floats.len());
             for (half, float) in halves.into_iter().zip(floats) {
                 let expected = round(float);
-                assert_eq!(half.bits(), expected.bits(), "{float:e} became {half:?} in {parameter:?}");
+                assert_eq!(
+                    half.bits(),
+                    expected.bits(),
+                    "{float:e} became {half:?} in {parameter:?}"
+                );
                 seen.values += 1;
                 seen.subnormals += usize::from(half.widen() != 0.0 && half.widen().abs() < least);
-                seen.ties += usize::from(float.abs() >= least && float.to_bits() << (32 - dropped) == 0x8000_0000);
+                seen.ties += usize::from(
+                    float.abs() >= least && float.to_bits() << (32 - dropped) == 0x8000_0000,
+                );
                 seen.away_from_zero += usize::from(half.widen().abs() > float.abs());
             }
         }
@@ -37,10 +48,11 @@ fn halves_are_floats_rounded_to_nearest_even() {
     }
     let n = sized(22);
     let shape = [1 << 8, n >> 8];
-    let law = |initializer| Parameter::new(shape, initializer);
-    let normal = |mean, std| law(Initializer::Normal { mean, std });
-    let uniform = |a, b| law(Initializer::Uniform { a, b });
-    let xavier = || [law(Initializer::XAVIER_NORMAL), law(Initializer::XAVIER_UNIFORM)];
+    let distribution = |initializer| TensorSpec::new(shape, initializer);
+    let normal = |mean, std| distribution(Initializer::Normal { mean, std });
+    let uniform = |a, b| distribution(Initializer::Uniform { a, b });
+    let xavier =
+        || [distribution(Initializer::XAVIER_NORMAL), distribution(Initializer::XAVIER_UNIFORM)];
     let least = 2f64.powi(-14);
     let in_f16 = [
         normal(0.0, least),
@@ -51,9 +63,12 @@ fn halves_are_floats_rounded_to_nearest_even() {
         uniform(-least, least),
         uniform(-65504.0, 65504.0),
     ];
-    let seen = compare(&[&in_f16[..], &xavier()].concat(), 13, f16::MIN_POSITIVE.to_f32(), f16::from_f32);
+    let seen =
+        compare(&[&in_f16[..], &xavier()].concat(), 13, f16::MIN_POSITIVE.to_f32(), f16::from_f32);
     let Seen { values, subnormals, ties, away_from_zero } = seen;
-    println!("f16: {values} values, {subnormals} subnormal, {ties} ties, {away_from_zero} away from zero");
+    println!(
+        "f16: {values} values, {subnormals} subnormal, {ties} ties, {away_from_zero} away from zero"
+    );
     assert!(subnormals > values / 10 && ties > values / 100_000);
     // Truncation would be told apart by half of them.
     assert!(away_from_zero > values / 3);
@@ -77,7 +92,7 @@ fn halves_are_floats_rounded_to_nearest_even() {
 /// The element type changes neither the stream of a call nor that of the next: exact.
 #[test]
 fn element_types_share_the_stream() {
-    let parameter = Parameter::xavier_normal([129, 65]);
+    let parameter = TensorSpec::xavier_normal([129, 65]);
     for types in [[DType::F32, DType::F16, DType::BF16], [DType::BF16, DType::F32, DType::F16]] {
         let cpu = Cpu::with_seed(42);
         for (stream, dtype) in types.into_iter().enumerate() {
@@ -85,8 +100,12 @@ fn element_types_share_the_stream() {
             let floats = fill::<f32>(&parameter.clone().stream(stream as u64));
             let rounded: Vec<f32> = match dtype {
                 DType::F32 => floats,
-                DType::F16 => floats.into_iter().map(|value| f16::from_f32(value).to_f32()).collect(),
-                DType::BF16 => floats.into_iter().map(|value| bf16::from_f32(value).to_f32()).collect(),
+                DType::F16 => {
+                    floats.into_iter().map(|value| f16::from_f32(value).to_f32()).collect()
+                }
+                DType::BF16 => {
+                    floats.into_iter().map(|value| bf16::from_f32(value).to_f32()).collect()
+                }
             };
             assert!(tensor.to_f32() == rounded, "{dtype} on stream {stream}");
         }

@@ -1,14 +1,15 @@
 //! The spread that Xavier prescribes, by fans written by hand.
 
-use gpu_init::{Distribution as Law, Initializer, Layout, Parameter};
+use gpu_init::{Distribution as Law, Initializer, Layout, TensorSpec};
 
 use crate::common::statistics::Family;
 use crate::{assert_close, fill, sized};
 
-/// Mean and deviation of both Xavier initializers on 4.2e6 values of each shape against sqrt(2 / (fan_in +
-/// fan_out)), the fans written by hand from `torch.nn.init._calculate_fan_in_and_fan_out` (size 1 and size 0
-/// times all further ones) and `keras.initializers.compute_fans` (the last but one and the last times all
-/// before). The other layout's deviation must be rejected where it differs.
+/// Mean and deviation of both Xavier initializers on 4.2e6 values of each shape against sqrt(2 /
+/// (fan_in + fan_out)), the fans written by hand from `torch.nn.init._calculate_fan_in_and_fan_out`
+/// (size 1 and size 0 times all further ones) and `keras.initializers.compute_fans` (the last but
+/// one and the last times all before). The other layout's deviation must be rejected where it
+/// differs.
 #[test]
 fn xavier_has_the_spread_of_the_fans() {
     #[derive(Clone, Copy)]
@@ -41,18 +42,21 @@ fn xavier_has_the_spread_of_the_fans() {
         ("Conv3D(16, (3, 5, 7))", &[3, 5, 7, 8, 16], Keras, 840, 1680),
         ("MultiHeadAttention(8, 64)", &[512, 8, 64], Keras, 4096, 32768),
     ];
-    for (law, initializer, kurtosis) in
-        [("xavier normal", Initializer::XAVIER_NORMAL, 3.0), ("xavier uniform", Initializer::XAVIER_UNIFORM, 1.8)]
-    {
+    for (distribution, initializer, kurtosis) in [
+        ("xavier normal", Initializer::XAVIER_NORMAL, 3.0),
+        ("xavier uniform", Initializer::XAVIER_UNIFORM, 1.8),
+    ] {
         let mut scores = Vec::new();
         let mut told_apart = 0;
         for (layer, shape, rule, fan_in, fan_out) in table {
-            let parameter = Parameter::new(shape, initializer).layout(layout(rule));
+            let parameter = TensorSpec::new(shape, initializer).layout(layout(rule));
             assert_eq!(layout(rule).fans(parameter.shape()), Some((fan_in, fan_out)), "{layer}");
             let expected = (2.0 / (fan_in + fan_out) as f64).sqrt();
             // The number that the values are multiplied by, rounded once to f32.
             match parameter.resolve(42, 0).unwrap().distribution {
-                Law::Normal { mean, std, .. } => assert_eq!((mean, std), (0.0, expected as f32), "{layer}"),
+                Law::Normal { mean, std, .. } => {
+                    assert_eq!((mean, std), (0.0, expected as f32), "{layer}")
+                }
                 Law::Uniform { mean, bound, .. } => {
                     assert_eq!(mean, 0.0, "{layer}");
                     assert_close(bound.into(), (6.0 / (fan_in + fan_out) as f64).sqrt(), 6.1e-8);
@@ -65,13 +69,16 @@ fn xavier_has_the_spread_of_the_fans() {
             let tensors = sized(22).div_ceil(size);
             let (mut sum, mut squares) = (0.0, 0.0);
             for i in 0..tensors {
-                let values: Vec<f32> = fill(&parameter.clone().name(&format!("{law} {layer} {i}")));
+                let values: Vec<f32> =
+                    fill(&parameter.clone().name(&format!("{distribution} {layer} {i}")));
                 assert_eq!(values.len(), size);
                 sum += values.iter().map(|&x| f64::from(x)).sum::<f64>();
                 squares += values.iter().map(|&x| f64::from(x) * f64::from(x)).sum::<f64>();
             }
             let n = (tensors * size) as f64;
-            let std_score = |std: f64| ((squares / n).sqrt() / std - 1.0) / ((kurtosis - 1.0) / (4.0 * n)).sqrt();
+            let std_score = |std: f64| {
+                ((squares / n).sqrt() / std - 1.0) / ((kurtosis - 1.0) / (4.0 * n)).sqrt()
+            };
             scores.push((format!("mean of {layer}"), sum / n / (expected / n.sqrt())));
             scores.push((format!("std of {layer}"), std_score(expected)));
 
@@ -86,7 +93,7 @@ fn xavier_has_the_spread_of_the_fans() {
                 told_apart += 1;
             }
         }
-        Family::of_scores(format!("spread of {law}"), scores).accept();
+        Family::of_scores(format!("spread of {distribution}"), scores).accept();
         // All but those with two dimensions, whose fans only change places.
         assert_eq!(told_apart, 13);
     }

@@ -5,7 +5,7 @@ use std::thread;
 
 use gpu_init::rand::rngs::Xoshiro256PlusPlus;
 use gpu_init::rand::{Rng, SeedableRng};
-use gpu_init::{Cpu, Parameter, Philox4x32};
+use gpu_init::{Cpu, Philox4x32, TensorSpec};
 
 use crate::common::statistics::{self, Family};
 use crate::{STANDARD, assert_close, fill, sized};
@@ -49,13 +49,20 @@ impl Tally {
                 }
             }
         }
-        self.powers.iter_mut().zip(powers).for_each(|(sum, lanes)| *sum += lanes.iter().sum::<f64>());
+        self.powers
+            .iter_mut()
+            .zip(powers)
+            .for_each(|(sum, lanes)| *sum += lanes.iter().sum::<f64>());
         self.n += values.len() as u64;
     }
 
     fn merge(mut self, other: Tally) -> Tally {
         self.n += other.n;
-        self.cells.as_flattened_mut().iter_mut().zip(other.cells.as_flattened()).for_each(|(a, b)| *a += b);
+        self.cells
+            .as_flattened_mut()
+            .iter_mut()
+            .zip(other.cells.as_flattened())
+            .for_each(|(a, b)| *a += b);
         self.powers.iter_mut().zip(other.powers).for_each(|(a, b)| *a += b);
         self.largest = self.largest.max(other.largest);
         self.zero_pairs += other.zero_pairs;
@@ -69,7 +76,8 @@ impl Tally {
         let mut tails = Family::new(format!("tails of {} normals", self.n));
         for (sign, cells) in ["z >", "z < -"].into_iter().zip(&self.cells) {
             for k in 0..cells.len() {
-                let (count, p) = (cells[k..].iter().sum::<u64>(), statistics::normal_tail(k as f64));
+                let (count, p) =
+                    (cells[k..].iter().sum::<u64>(), statistics::normal_tail(k as f64));
                 let name = format!("{sign}{k} expected {:.1}", n * p);
                 if n * p < 100.0 {
                     tails.add(name, count as f64, statistics::poisson_mid_p(count, n * p));
@@ -80,7 +88,9 @@ impl Tally {
             }
         }
         // E z^k is 0 for odd k and (k - 1)!! for even k.
-        let moment = |k: u32| if k % 2 == 1 { 0.0 } else { (1..k).step_by(2).map(f64::from).product::<f64>() };
+        let moment = |k: u32| {
+            if k % 2 == 1 { 0.0 } else { (1..k).step_by(2).map(f64::from).product::<f64>() }
+        };
         let scores = self.powers.iter().zip(1..).map(|(sum, k)| {
             let variance = moment(2 * k) - moment(k).powi(2);
             (format!("order {k}"), (sum / n - moment(k)) / (variance / n).sqrt())
@@ -91,8 +101,9 @@ impl Tally {
     }
 }
 
-/// Tail counts beyond 0 to 6 deviations on either side and moments up to order 8, of 5.4e8 values, within
-/// sampling error; no value beyond sqrt(2 ln 2^32). A Box-Muller from 10 bits must fail both.
+/// Tail counts beyond 0 to 6 deviations on either side and moments up to order 8, of 5.4e8 values,
+/// within sampling error; no value beyond sqrt(2 ln 2^32). A Box-Muller from 10 bits must fail
+/// both.
 #[test]
 fn normal_tails_and_moments_are_right() {
     let n = sized(29);
@@ -100,17 +111,25 @@ fn normal_tails_and_moments_are_right() {
     let tally = |thread: usize, threads: usize| {
         let (cpu, mut values) = (Cpu::with_seed(42), vec![0f32; part.min(n / threads)]);
         let mut tally = Tally::default();
-        let whole = Parameter::new([n], STANDARD).name("tails");
+        let whole = TensorSpec::new([n], STANDARD).name("tails");
         for first in (0..n).step_by(values.len()).skip(thread).step_by(threads) {
-            cpu.fill_into(&whole.clone().elements(first as u64..(first + values.len()) as u64), &mut values).unwrap();
+            cpu.fill_into(
+                &whole.clone().elements(first as u64..(first + values.len()) as u64),
+                &mut values,
+            )
+            .unwrap();
             tally.add(&values);
         }
         tally
     };
     let threads = 2;
     let tally = thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads).map(|thread| scope.spawn(move || tally(thread, threads))).collect();
-        workers.into_iter().map(|worker| worker.join().unwrap()).fold(Tally::default(), Tally::merge)
+        let workers: Vec<_> =
+            (0..threads).map(|thread| scope.spawn(move || tally(thread, threads))).collect();
+        workers
+            .into_iter()
+            .map(|worker| worker.join().unwrap())
+            .fold(Tally::default(), Tally::merge)
     });
     assert_eq!(tally.n, n as u64);
     tally.judge().iter().for_each(Family::accept);
@@ -121,7 +140,11 @@ fn normal_tails_and_moments_are_right() {
     assert_eq!(tally.other_zeros, 0);
     let expected = 0.5 * n as f64 * 2f64.powi(-32);
     let mut zeros = Family::new(format!("zero pairs, expected {expected:.1}"));
-    zeros.add("pairs", tally.zero_pairs as f64, statistics::poisson_mid_p(tally.zero_pairs, expected));
+    zeros.add(
+        "pairs",
+        tally.zero_pairs as f64,
+        statistics::poisson_mid_p(tally.zero_pairs, expected),
+    );
     zeros.accept();
 
     let mut generator = Xoshiro256PlusPlus::seed_from_u64(42);
@@ -138,13 +161,13 @@ fn normal_tails_and_moments_are_right() {
     tally.judge().iter().for_each(Family::reject);
 }
 
-/// Where too few values fall for counts to show it: the pairs of the smallest of 1.3e8 u, of at most 2^12 2^-32, have the
-/// norm sqrt(-2 ln u), from 5.2 on, to a relative 1e-6.
+/// Where too few values fall for counts to show it: the pairs of the smallest of 1.3e8 u, of at
+/// most 2^12 2^-32, have the norm sqrt(-2 ln u), from 5.2 on, to a relative 1e-6.
 #[test]
 fn far_tails_are_exact() {
     let blocks = sized(26) as u64;
     let philox = Philox4x32::new(42, gpu_init::stream_of("far tails"));
-    let whole = Parameter::new([4 * blocks as usize], STANDARD).name("far tails");
+    let whole = TensorSpec::new([4 * blocks as usize], STANDARD).name("far tails");
     let (mut seen, mut largest) = (0, 0f64);
     for (block, words) in (0..blocks).map(|block| (block, philox.block(block))) {
         for (word, first) in [(words[0], 4 * block), (words[2], 4 * block + 2)] {

@@ -1,4 +1,5 @@
-//! The random words: uniform, within a stream and across tensors, and each bit a function of all input bits.
+//! The random words: uniform, within a stream and across tensors, and each bit a function of all
+//! input bits.
 
 use gpu_init::Philox4x32;
 use gpu_init::rand::rngs::Xoshiro256PlusPlus;
@@ -7,8 +8,8 @@ use gpu_init::rand::{Rng, SeedableRng};
 use crate::common::statistics::Family;
 use crate::sized;
 
-/// Chi-square of the words that `block(i)` gives for i = 0, 1, 2..., word by word of the block: the bytes,
-/// the upper bytes of successive words, and the share of ones in each bit.
+/// Chi-square of the words that `block(i)` gives for i = 0, 1, 2..., word by word of the block: the
+/// bytes, the upper bytes of successive words, and the share of ones in each bit.
 fn judge_words(name: &str, blocks: usize, mut block: impl FnMut(u64) -> [u32; 4]) -> [Family; 3] {
     let mut bytes = vec![[[0u64; 256]; 4]; 4];
     let mut pairs = vec![vec![0u64; 1 << 16]; 4];
@@ -20,19 +21,22 @@ fn judge_words(name: &str, blocks: usize, mut block: impl FnMut(u64) -> [u32; 4]
             for (counts, byte) in bytes[j].iter_mut().zip(word.to_le_bytes()) {
                 counts[usize::from(byte)] += 1;
             }
-            // The last word is followed by the next block's first. Four sets of pairs that do not overlap.
+            // The last word is followed by the next block's first. Four sets of pairs that do not
+            // overlap.
             let following = if j < 3 { words[j + 1] } else { next[0] };
             pairs[j][(word >> 16 & 0xff00 | following >> 24) as usize] += 1;
         }
     }
-    let (mut of_bytes, mut of_pairs) = (Family::new(format!("bytes, {name}")), Family::new(format!("pairs, {name}")));
+    let (mut of_bytes, mut of_pairs) =
+        (Family::new(format!("bytes, {name}")), Family::new(format!("pairs, {name}")));
     let mut scores = Vec::new();
     for j in 0..4 {
         of_pairs.uniform_counts(format!("word {j}"), &pairs[j]);
         for (k, counts) in bytes[j].iter().enumerate() {
             of_bytes.uniform_counts(format!("word {j} byte {k}"), counts);
             for bit in 0..8 {
-                let ones: u64 = (0..256).filter(|byte| byte >> bit & 1 == 1).map(|byte| counts[byte]).sum();
+                let ones: u64 =
+                    (0..256).filter(|byte| byte >> bit & 1 == 1).map(|byte| counts[byte]).sum();
                 let z = (2.0 * ones as f64 - blocks as f64) / (blocks as f64).sqrt();
                 scores.push((format!("word {j} bit {}", 8 * k + bit), z));
             }
@@ -41,8 +45,9 @@ fn judge_words(name: &str, blocks: usize, mut block: impl FnMut(u64) -> [u32; 4]
     [of_bytes, of_pairs, Family::of_scores(format!("bits, {name}"), scores)]
 }
 
-/// 6.7e7 words of one stream: chi-square of each byte (256 cells) and of the upper bytes of successive
-/// words (65536 cells), and the balance of each bit. A linear congruential generator must fail.
+/// 6.7e7 words of one stream: chi-square of each byte (256 cells) and of the upper bytes of
+/// successive words (65536 cells), and the balance of each bit. A linear congruential generator
+/// must fail.
 #[test]
 fn philox_words_are_uniform() {
     let philox = Philox4x32::new(42, gpu_init::stream_of("words"));
@@ -58,8 +63,8 @@ fn philox_words_are_uniform() {
     judge_words("congruential", sized(20), congruential).iter().for_each(Family::reject);
 }
 
-/// The same of the first block of many tensors: over streams, seeds, and both where only the upper half
-/// counts, 1.7e7 words each; what a model of many small tensors draws.
+/// The same of the first block of many tensors: over streams, seeds, and both where only the upper
+/// half counts, 1.7e7 words each; what a model of many small tensors draws.
 #[test]
 fn first_words_of_tensors_are_uniform() {
     let first = |seed, stream| Philox4x32::new(seed, stream).block(0);
@@ -74,8 +79,8 @@ fn first_words_of_tensors_are_uniform() {
     }
 }
 
-/// Strict avalanche: each of the 192 bits of position, stream and seed flips each of the 128 bits of the
-/// block in half of 16384 cases.
+/// Strict avalanche: each of the 192 bits of position, stream and seed flips each of the 128 bits
+/// of the block in half of 16384 cases.
 #[test]
 fn every_bit_of_the_input_flips_half_of_the_output() {
     let cases = sized(14);
@@ -92,7 +97,10 @@ fn every_bit_of_the_input_flips_half_of_the_output() {
             let mut changed = input;
             changed[i / 64] ^= 1 << (i % 64);
             let difference = output ^ block(changed);
-            counts.iter_mut().enumerate().for_each(|(j, count)| *count += (difference >> j & 1) as u32);
+            counts
+                .iter_mut()
+                .enumerate()
+                .for_each(|(j, count)| *count += (difference >> j & 1) as u32);
         }
     }
     let scores = flips.iter().enumerate().flat_map(|(i, counts)| {

@@ -83,8 +83,8 @@ FAN_AXES = {"pytorch": (1, 0), "keras": (-2, -1), "jax": (-2, -1), "transposed":
 BOUNDS = {"normal": INFINITY, "uniform": math.sqrt(3), "truncated_normal": 2 / 0.87962566103423978}
 
 
-def by_fan(scale, mode, law, shape, layout):
-    """The check of a law of variance scale / fan, whose bounds follow from the peers' documented rules."""
+def by_fan(scale, mode, distribution, shape, layout):
+    """The check of a distribution of variance scale / fan, whose bounds follow from the peers' documented rules."""
     if len(shape) == 1:
         fan_in = fan_out = shape[0]
     else:
@@ -93,22 +93,22 @@ def by_fan(scale, mode, law, shape, layout):
         fan_in, fan_out = ins * kernel, outs * kernel
     fan = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2,
            "fan_geo_avg": math.sqrt(fan_in * fan_out)}[mode]
-    return within(BOUNDS[law] * math.sqrt(scale / fan))
+    return within(BOUNDS[distribution] * math.sqrt(scale / fan))
 
 
 def within(bound):
-    return checks.law(-bound, bound)
+    return checks.distribution(-bound, bound)
 
 
 def xavier_and_kaiming():
     """PyTorch's, with every option."""
     squared_gains = {"linear": 1, "conv2d": 1, "conv_transpose3d": 1, "sigmoid": 1, "tanh": 25 / 9, "relu": 2,
                      "selu": 9 / 16}
-    for law in ["normal", "uniform"]:
-        xavier, kaiming = f"xavier_{law}", f"kaiming_{law}"
+    for distribution in ["normal", "uniform"]:
+        xavier, kaiming = f"xavier_{distribution}", f"kaiming_{distribution}"
 
-        def case(init, shape, scale, fan, law=law, **options):
-            check = by_fan(scale, fan, law, shape, "pytorch")
+        def case(init, shape, scale, fan, distribution=distribution, **options):
+            check = by_fan(scale, fan, distribution, shape, "pytorch")
             return pytorch_case(init, shape, check, f"{init.split('(')[0]}_", **options)
 
         for shape in PYTORCH_SHAPES:
@@ -124,16 +124,16 @@ def xavier_and_kaiming():
         for init, scale, mode in [(xavier, 1, "fan_avg"), (kaiming, 2, "fan_in")]:
             yield Case(init, "transposed", PYTORCH_TRANSPOSED, "PyTorch", f"{init}_(w.transpose(0, 1))",
                        peers.pytorch(f"{init}_", transposed=True),
-                       by_fan(scale, mode, law, PYTORCH_TRANSPOSED, "transposed"))
+                       by_fan(scale, mode, distribution, PYTORCH_TRANSPOSED, "transposed"))
 
 
 def glorot_he_lecun():
     """Keras' and JAX's."""
     schemes = [("glorot", "Glorot", 1, "fan_avg"), ("he", "He", 2, "fan_in"), ("lecun", "Lecun", 1, "fan_in")]
-    laws = [("normal", "Normal", "truncated_normal"), ("uniform", "Uniform", "uniform")]
-    for scheme, law in [(scheme, law) for scheme in schemes for law in laws]:
-        init, keras_name = f"{scheme[0]}_{law[0]}", f"{scheme[1]}{law[1]}"
-        variance = (*scheme[2:], law[2])
+    distributions = [("normal", "Normal", "truncated_normal"), ("uniform", "Uniform", "uniform")]
+    for scheme, distribution in [(scheme, distribution) for scheme in schemes for distribution in distributions]:
+        init, keras_name = f"{scheme[0]}_{distribution[0]}", f"{scheme[1]}{distribution[1]}"
+        variance = (*scheme[2:], distribution[2])
         for shape in [*KERAS_SHAPES, VECTOR]:
             yield keras_case(init, shape, by_fan(*variance, shape, "keras"), keras_name)
         for shape in KERAS_SHAPES:
@@ -148,15 +148,15 @@ def glorot_he_lecun():
 
 
 def variance_scaling():
-    """Every mode and law."""
-    for law in ["normal", "truncated_normal", "uniform"]:
+    """Every mode and distribution."""
+    for distribution in ["normal", "truncated_normal", "uniform"]:
         for mode in ["fan_in", "fan_out", "fan_avg", "fan_geo_avg"]:
-            init = f"variance_scaling(scale=0.7, mode={mode}, distribution={law})"
-            check = by_fan(0.7, mode, law, KERAS_CONV_2D, "jax")
-            options = {"scale": 0.7, "mode": mode, "distribution": law}
+            init = f"variance_scaling(scale=0.7, mode={mode}, distribution={distribution})"
+            check = by_fan(0.7, mode, distribution, KERAS_CONV_2D, "jax")
+            options = {"scale": 0.7, "mode": mode, "distribution": distribution}
             yield jax_case(init, KERAS_CONV_2D, check, "variance_scaling", **options)
             if mode != "fan_geo_avg":
-                options["distribution"] = "untruncated_normal" if law == "normal" else law
+                options["distribution"] = "untruncated_normal" if distribution == "normal" else distribution
                 yield keras_case(init, KERAS_CONV_2D, check, "VarianceScaling", **options)
 
 
@@ -165,32 +165,32 @@ def laws_without_fans():
     def of_pytorch(init, check, name, **options):
         return pytorch_case(init, PYTORCH_LINEAR, check, name, **options)
 
-    yield of_pytorch("normal", checks.law(), "normal_")
-    yield of_pytorch("normal(mean=-1.5, std=0.3)", checks.law(), "normal_", mean=-1.5, std=0.3)
-    yield of_pytorch("uniform", checks.law(0, 1), "uniform_")
-    yield of_pytorch("uniform(a=-0.2, b=0.7)", checks.law(-0.2, 0.7), "uniform_", a=-0.2, b=0.7)
-    yield of_pytorch("truncated_normal", checks.law(-2, 2), "trunc_normal_")
-    yield of_pytorch("truncated_normal(mean=0.5, std=2, a=-1, b=3)", checks.law(-1, 3), "trunc_normal_",
+    yield of_pytorch("normal", checks.distribution(), "normal_")
+    yield of_pytorch("normal(mean=-1.5, std=0.3)", checks.distribution(), "normal_", mean=-1.5, std=0.3)
+    yield of_pytorch("uniform", checks.distribution(0, 1), "uniform_")
+    yield of_pytorch("uniform(a=-0.2, b=0.7)", checks.distribution(-0.2, 0.7), "uniform_", a=-0.2, b=0.7)
+    yield of_pytorch("truncated_normal", checks.distribution(-2, 2), "trunc_normal_")
+    yield of_pytorch("truncated_normal(mean=0.5, std=2, a=-1, b=3)", checks.distribution(-1, 3), "trunc_normal_",
                      mean=0.5, std=2, a=-1, b=3)
-    yield of_pytorch("truncated_normal(std=0.02, a=-0.06, b=0.06)", checks.law(-0.06, 0.06), "trunc_normal_",
+    yield of_pytorch("truncated_normal(std=0.02, a=-0.06, b=0.06)", checks.distribution(-0.06, 0.06), "trunc_normal_",
                      std=0.02, a=-0.06, b=0.06)
-    yield of_pytorch("truncated_normal(a=2.5, b=4)", checks.law(2.5, 4), "trunc_normal_", a=2.5, b=4)
+    yield of_pytorch("truncated_normal(a=2.5, b=4)", checks.distribution(2.5, 4), "trunc_normal_", a=2.5, b=4)
 
     def of_keras(init, check, name, **options):
         return keras_case(init, KERAS_DENSE, check, name, **options)
 
-    yield of_keras("keras_random_normal", checks.law(), "RandomNormal")
-    yield of_keras("normal(mean=1, std=0.2)", checks.law(), "RandomNormal", mean=1.0, stddev=0.2)
+    yield of_keras("keras_random_normal", checks.distribution(), "RandomNormal")
+    yield of_keras("normal(mean=1, std=0.2)", checks.distribution(), "RandomNormal", mean=1.0, stddev=0.2)
     yield of_keras("keras_random_uniform", within(0.05), "RandomUniform")
-    yield of_keras("uniform(a=-1, b=3)", checks.law(-1, 3), "RandomUniform", minval=-1.0, maxval=3.0)
+    yield of_keras("uniform(a=-1, b=3)", checks.distribution(-1, 3), "RandomUniform", minval=-1.0, maxval=3.0)
     yield of_keras("keras_truncated_normal", within(0.1), "TruncatedNormal")
-    yield of_keras("truncated_normal_sigma(mean=1, std=0.2)", checks.law(0.6, 1.4), "TruncatedNormal",
+    yield of_keras("truncated_normal_sigma(mean=1, std=0.2)", checks.distribution(0.6, 1.4), "TruncatedNormal",
                    mean=1.0, stddev=0.2)
 
-    yield jax_case("normal(std=0.01)", KERAS_DENSE, checks.law(), "normal")
-    yield jax_case("uniform(a=0, b=0.01)", KERAS_DENSE, checks.law(0, 0.01), "uniform")
+    yield jax_case("normal(std=0.01)", KERAS_DENSE, checks.distribution(), "normal")
+    yield jax_case("uniform(a=0, b=0.01)", KERAS_DENSE, checks.distribution(0, 0.01), "uniform")
     yield jax_case("truncated_normal_sigma(std=0.01)", KERAS_DENSE, within(0.02), "truncated_normal")
-    yield jax_case("truncated_normal_sigma(std=0.5, lower=-3, upper=1)", KERAS_DENSE, checks.law(-1.5, 0.5),
+    yield jax_case("truncated_normal_sigma(std=0.5, lower=-3, upper=1)", KERAS_DENSE, checks.distribution(-1.5, 0.5),
               "truncated_normal", stddev=0.5, lower=-3, upper=1)
 
 
@@ -211,7 +211,7 @@ def layers():
     yield Case("uniform(a=-0.125, b=0.125)", "pytorch", (8192,), "PyTorch", "Linear(64, 8192).bias",
                peers.pytorch_layer(lambda: nn.Linear(64, 8192), "bias"), within(1 / math.sqrt(64)))
     yield Case("pytorch_embedding", "pytorch", EMBEDDING, "PyTorch", "Embedding",
-               peers.pytorch_layer(lambda: nn.Embedding(*EMBEDDING)), checks.law())
+               peers.pytorch_layer(lambda: nn.Embedding(*EMBEDDING)), checks.distribution())
 
     of = keras.layers
     for shape, call, make, inputs in [
@@ -243,7 +243,7 @@ def layers():
         yield Case("flax_dense", "jax", shape, "Flax", call, draw,
                    by_fan(1, "fan_in", "truncated_normal", shape, "jax"))
     yield Case("flax_embed", "jax", EMBEDDING, "Flax", "Embed",
-               peers.flax_layer(linen.Embed(*EMBEDDING), (1,), "embedding", jnp.int32), checks.law())
+               peers.flax_layer(linen.Embed(*EMBEDDING), (1,), "embedding", jnp.int32), checks.distribution())
 
 
 def not_random():
@@ -349,7 +349,7 @@ def refusals():
 
 def controls():
     """What is not the same, and must be found to differ."""
-    law, haar = checks.law(), checks.orthogonal(rows_first, MANY)
+    distribution, haar = checks.distribution(), checks.orthogonal(rows_first, MANY)
     at_centre = checks.delta_orthogonal((1,), 100)
 
     def numpy_case(init, shape, check, call, draw):
@@ -373,18 +373,18 @@ def controls():
 
     differing = [
         # Truncated, or not; at other bounds; corrected for it, or not.
-        keras_case("xavier_normal", KERAS_DENSE, law, "GlorotNormal"),
-        pytorch_case("glorot_normal", PYTORCH_LINEAR, law, "xavier_normal_"),
-        pytorch_case("truncated_normal", PYTORCH_LINEAR, law, "trunc_normal_", a=-1.95, b=1.95),
-        keras_case("keras_truncated_normal", KERAS_DENSE, law, "VarianceScaling", scale=0.05**2 * 768),
+        keras_case("xavier_normal", KERAS_DENSE, distribution, "GlorotNormal"),
+        pytorch_case("glorot_normal", PYTORCH_LINEAR, distribution, "xavier_normal_"),
+        pytorch_case("truncated_normal", PYTORCH_LINEAR, distribution, "trunc_normal_", a=-1.95, b=1.95),
+        keras_case("keras_truncated_normal", KERAS_DENSE, distribution, "VarianceScaling", scale=0.05**2 * 768),
         # Another order of axes.
-        read_as("pytorch", keras_case("he_normal", KERAS_CONV_2D, law, "HeNormal")),
-        read_as("transposed", pytorch_case("kaiming_normal", PYTORCH_TRANSPOSED, law, "kaiming_normal_")),
+        read_as("pytorch", keras_case("he_normal", KERAS_CONV_2D, distribution, "HeNormal")),
+        read_as("transposed", pytorch_case("kaiming_normal", PYTORCH_TRANSPOSED, distribution, "kaiming_normal_")),
         # A little off.
-        pytorch_case("normal(std=1.01)", PYTORCH_LINEAR, law, "normal_"),
-        pytorch_case("normal(mean=0.01)", PYTORCH_LINEAR, law, "normal_"),
-        numpy_case("uniform", PYTORCH_LINEAR, checks.law(0, 1), "uniform(0, 1.001)", uniform_to(1.001)),
-        numpy_case("uniform", PYTORCH_LINEAR, checks.law(0, 1), "uniform(0, 0.998)", uniform_to(0.998)),
+        pytorch_case("normal(std=1.01)", PYTORCH_LINEAR, distribution, "normal_"),
+        pytorch_case("normal(mean=0.01)", PYTORCH_LINEAR, distribution, "normal_"),
+        numpy_case("uniform", PYTORCH_LINEAR, checks.distribution(0, 1), "uniform(0, 1.001)", uniform_to(1.001)),
+        numpy_case("uniform", PYTORCH_LINEAR, checks.distribution(0, 1), "uniform(0, 0.998)", uniform_to(0.998)),
         pytorch_case("constant(val=0.1)", (3, 5), checks.exact, "constant_", val=0.10000001),  # 1 ulp more.
         pytorch_case("zeros", (3, 5), checks.exact, "constant_", val=1e-45),
         # Matrices of another kind.

@@ -58,8 +58,8 @@ def seeds(first, tensors):
     return range(first, first + tensors)
 
 
-def law(low=-math.inf, high=math.inf, elements=1_000_000):
-    """Independent values of one law, within low to high and up to both."""
+def distribution(low=-math.inf, high=math.inf, elements=1_000_000):
+    """Independent values of one distribution, within low to high and up to both."""
 
     def check(ours, theirs, first_seed):
         tensors = math.ceil(elements / ours(first_seed).size)
@@ -85,7 +85,7 @@ def require_bounds(outcome, whose, sample, low, high):
     rounding = 1e-6 * max(abs(low), abs(high))  # Of the bound to f32, and of the peers' products.
     inside = low - rounding <= least and greatest <= high + rounding
     outcome.require(inside, f"{whose}: {least:.7g} to {greatest:.7g} leaves {low:.7g} to {high:.7g}")
-    # Of 10^6 values of every law here more than 50 are expected this near each end: no chance for none.
+    # Of 10^6 values of every distribution here more than 50 are expected this near each end: no chance for none.
     near = 0.001 * (high - low)
     reaches = least <= low + near and greatest >= high - near
     outcome.require(reaches, f"{whose}: {least:.7g} to {greatest:.7g} does not reach {low:.7g} to {high:.7g}")
@@ -202,7 +202,7 @@ def delta_orthogonal(centre, copies, gain=1.0):
 
 
 def sparse(zeros, elements=1_000_000):
-    """Columns with so many zeros anywhere, the other values of one law."""
+    """Columns with so many zeros anywhere, the other values of one distribution."""
 
     def check(ours, theirs, first_seed):
         rows, columns = ours(first_seed).shape

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Compares the laws of gpu-init with those of PyTorch, Keras, JAX and Flax, by two-sample tests.
+"""Compares the distributions of gpu-init with those of PyTorch, Keras, JAX and Flax, by two-sample tests.
 
 Prints a table; fails if a row differs from its peer, or if a negative control does not.
 """
@@ -19,7 +19,7 @@ import peers
 from cases import Case, all_cases
 from checks import Outcome, Refused
 
-FALSE_ALARM = 1e-4  # The chance that any row fails though all laws are the same.
+FALSE_ALARM = 1e-4  # The chance that any row fails though all distributions are the same.
 
 
 class GpuInit:
@@ -66,7 +66,7 @@ class Row:
             self.verdict = f"differs, as it must: {found[0]}" if found else "FAIL: must differ and does not"
         else:
             self.failed = bool(found)
-            self.verdict = f"FAIL: {'; '.join(found)}" if found else self.outcome.note or "same law"
+            self.verdict = f"FAIL: {'; '.join(found)}" if found else self.outcome.note or "same distribution"
 
     def cells(self):
         case, outcome = self.case, self.outcome

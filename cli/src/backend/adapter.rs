@@ -7,8 +7,9 @@ pub(crate) fn is_software(adapter: &AdapterInfo) -> bool {
     adapter.device_type == DeviceType::Cpu
 }
 
-/// What `--device auto` takes: the best adapter, unless it is software. Those are the last of all, so that there is no
-/// GPU beside it then, and the CPU path has the same bits in a quarter of the time.
+/// What `--device auto` takes: the best adapter, unless it is software. Those are the last of all,
+/// so that there is no GPU beside it then, and the CPU path has the same bits in a quarter of the
+/// time.
 pub(crate) fn auto(best: Option<usize>, adapters: &[AdapterInfo]) -> Option<usize> {
     best.filter(|&best| adapters.get(best).is_some_and(|adapter| !is_software(adapter)))
 }
@@ -19,15 +20,21 @@ pub(crate) fn why_auto(auto: Option<usize>, adapters: &[AdapterInfo]) -> &'stati
         Some(DeviceType::DiscreteGpu) => "the first discrete GPU",
         Some(DeviceType::IntegratedGpu) => "the first integrated GPU, and none is discrete",
         Some(DeviceType::VirtualGpu) => "the first virtual GPU, and none is discrete or integrated",
-        Some(DeviceType::Other | DeviceType::Cpu) => "the first GPU of a kind that its driver does not say",
+        Some(DeviceType::Other | DeviceType::Cpu) => {
+            "the first GPU of a kind that its driver does not say"
+        }
         None if adapters.is_empty() => "there is no adapter",
         None => "there is no GPU, and a software adapter gives the same bits more slowly",
     }
 }
 
-/// The adapter for that local rank, counted round the GPUs that are of the same kind as the `best` one. Where a
-/// launcher shows each process its own GPU alone, all take the one they see.
-pub(crate) fn adapter_for(local_rank: u64, best: Option<usize>, adapters: &[AdapterInfo]) -> Option<usize> {
+/// The adapter for that local rank, counted round the GPUs that are of the same kind as the `best`
+/// one. Where a launcher shows each process its own GPU alone, all take the one they see.
+pub(crate) fn adapter_for(
+    local_rank: u64,
+    best: Option<usize>,
+    adapters: &[AdapterInfo],
+) -> Option<usize> {
     let first = adapters.get(best?)?;
     // A second software driver would run on the same cores.
     if is_software(first) {
@@ -47,7 +54,9 @@ pub(crate) fn adapter_for(local_rank: u64, best: Option<usize>, adapters: &[Adap
 }
 
 fn is_same_gpu(a: &AdapterInfo, b: &AdapterInfo) -> bool {
-    a.backend == b.backend && !a.device_pci_bus_id.is_empty() && a.device_pci_bus_id == b.device_pci_bus_id
+    a.backend == b.backend
+        && !a.device_pci_bus_id.is_empty()
+        && a.device_pci_bus_id == b.device_pci_bus_id
 }
 
 #[cfg(test)]
@@ -69,9 +78,17 @@ mod tests {
         for (adapters, best, expected) in [
             (of(&[(DiscreteGpu, Vulkan, "1"), (DiscreteGpu, Vulkan, "2")]), 0, [0, 1, 0, 1]),
             // One real GPU is all there is to take.
-            (of(&[(Cpu, Vulkan, ""), (DiscreteGpu, Vulkan, "1"), (IntegratedGpu, Vulkan, "2")]), 1, [1, 1, 1, 1]),
+            (
+                of(&[(Cpu, Vulkan, ""), (DiscreteGpu, Vulkan, "1"), (IntegratedGpu, Vulkan, "2")]),
+                1,
+                [1, 1, 1, 1],
+            ),
             // GPUs without an address are GPUs of their own.
-            (of(&[(DiscreteGpu, Vulkan, ""), (Cpu, Vulkan, ""), (DiscreteGpu, Vulkan, "")]), 0, [0, 2, 0, 2]),
+            (
+                of(&[(DiscreteGpu, Vulkan, ""), (Cpu, Vulkan, ""), (DiscreteGpu, Vulkan, "")]),
+                0,
+                [0, 2, 0, 2],
+            ),
             // The same two GPUs through two APIs; one GPU through two drivers.
             (
                 of(&[
@@ -86,7 +103,8 @@ mod tests {
             (of(&[(DiscreteGpu, Vulkan, "1"), (DiscreteGpu, Vulkan, "1")]), 0, [0, 0, 0, 0]),
             (of(&[(Cpu, Vulkan, ""), (Cpu, Vulkan, "")]), 0, [0, 0, 0, 0]),
         ] {
-            let chosen: Vec<_> = (0..4).map(|rank| adapter_for(rank, Some(best), &adapters)).collect();
+            let chosen: Vec<_> =
+                (0..4).map(|rank| adapter_for(rank, Some(best), &adapters)).collect();
             assert_eq!(chosen, expected.map(Some), "{adapters:?}");
         }
         assert_eq!(adapter_for(3, None, &[]), None);
@@ -94,8 +112,9 @@ mod tests {
 
     #[test]
     fn auto_takes_no_software() {
-        let of =
-            |kinds: &[DeviceType]| -> Vec<_> { kinds.iter().map(|&kind| AdapterInfo::new(kind, Vulkan)).collect() };
+        let of = |kinds: &[DeviceType]| -> Vec<_> {
+            kinds.iter().map(|&kind| AdapterInfo::new(kind, Vulkan)).collect()
+        };
         for (kinds, best, expected, reason) in [
             (&[Cpu, DiscreteGpu, IntegratedGpu][..], Some(1), Some(1), "the first discrete GPU"),
             (&[IntegratedGpu, Cpu], Some(0), Some(0), "none is discrete"),
@@ -107,7 +126,11 @@ mod tests {
             let adapters = of(kinds);
             let taken = auto(best, &adapters);
             assert_eq!(taken, expected, "{kinds:?}");
-            assert!(why_auto(taken, &adapters).contains(reason), "{kinds:?}: {}", why_auto(taken, &adapters));
+            assert!(
+                why_auto(taken, &adapters).contains(reason),
+                "{kinds:?}: {}",
+                why_auto(taken, &adapters)
+            );
         }
     }
 }

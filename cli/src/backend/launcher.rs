@@ -5,13 +5,15 @@ use anyhow::{anyhow, bail};
 /// The flags, for `#[command(flatten)]`.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct WorldArgs {
-    /// Which part of every tensor to fill, from 0: this process' rank. torchrun, mpirun and srun say it by themselves.
+    /// Which part of every tensor to fill, from 0: this process' rank. torchrun, mpirun and srun
+    /// say it by themselves.
     #[arg(long, requires = "world_size")]
     rank: Option<u64>,
     /// How many parts there are: the number of processes, at most 100000.
     #[arg(long, requires = "rank")]
     world_size: Option<u64>,
-    /// The rank among the processes of this machine, which picks one of its GPUs with --device auto or gpu.
+    /// The rank among the processes of this machine, which picks one of its GPUs with --device auto
+    /// or gpu.
     #[arg(long)]
     local_rank: Option<u64>,
 }
@@ -37,8 +39,8 @@ struct Launcher {
     local_rank: &'static [&'static str],
 }
 
-/// The first one whose rank and size are both set counts. Slurm is last: it starts other launchers, one on each
-/// machine, and those start more processes.
+/// The first one whose rank and size are both set counts. Slurm is last: it starts other launchers,
+/// one on each machine, and those start more processes.
 const LAUNCHERS: [Launcher; 5] = [
     Launcher { name: "torchrun", rank: "RANK", size: "WORLD_SIZE", local_rank: &["LOCAL_RANK"] },
     Launcher {
@@ -47,17 +49,23 @@ const LAUNCHERS: [Launcher; 5] = [
         size: "OMPI_COMM_WORLD_SIZE",
         local_rank: &["OMPI_COMM_WORLD_LOCAL_RANK"],
     },
-    // Hydra (MPICH, Intel MPI) sets the first local rank, Cray's launchers the second one, `srun --mpi=pmi2` neither.
+    // Hydra (MPICH, Intel MPI) sets the first local rank, Cray's launchers the second one, `srun
+    // --mpi=pmi2` neither.
     Launcher {
         name: "MPICH",
         rank: "PMI_RANK",
         size: "PMI_SIZE",
         local_rank: &["MPI_LOCALRANKID", "PMI_LOCAL_RANK", "SLURM_LOCALID"],
     },
-    // Only srun sets this size, and it is the step's; SLURM_NTASKS may be the whole job's, as in the shell that salloc
-    // opens, a step of one task. https://slurm.schedmd.com/srun.html, "output environment variables"; src/common/env.c
-    // of Slurm, env_array_for_step.
-    Launcher { name: SLURM, rank: "SLURM_PROCID", size: "SLURM_STEP_NUM_TASKS", local_rank: &["SLURM_LOCALID"] },
+    // Only srun sets this size, and it is the step's; SLURM_NTASKS may be the whole job's, as in
+    // the shell that salloc opens, a step of one task. https://slurm.schedmd.com/srun.html, "output
+    // environment variables"; src/common/env.c of Slurm, env_array_for_step.
+    Launcher {
+        name: SLURM,
+        rank: "SLURM_PROCID",
+        size: "SLURM_STEP_NUM_TASKS",
+        local_rank: &["SLURM_LOCALID"],
+    },
     Launcher { name: SLURM, rank: "SLURM_PROCID", size: SLURM_JOB, local_rank: &["SLURM_LOCALID"] },
 ];
 
@@ -69,7 +77,10 @@ pub(crate) const LARGEST: u64 = 100_000;
 
 impl World {
     /// What the flags say, or else the environment; none for a process on its own.
-    pub(crate) fn find(args: &WorldArgs, env: impl Fn(&str) -> Option<String>) -> anyhow::Result<Option<World>> {
+    pub(crate) fn find(
+        args: &WorldArgs,
+        env: impl Fn(&str) -> Option<String>,
+    ) -> anyhow::Result<Option<World>> {
         let found = match (args.rank, args.world_size) {
             (Some(rank), Some(size)) => {
                 check(rank, size, "--rank", "--world-size")?;
@@ -79,25 +90,29 @@ impl World {
             _ => bail!("--rank and --world-size are a pair; pass both or neither"),
         };
         match found {
-            Some(world) => Ok(Some(World { local_rank: args.local_rank.or(world.local_rank), ..world })),
-            None if args.local_rank.is_some() => bail!("--local-rank needs --rank and --world-size, or a launcher"),
+            Some(world) => {
+                Ok(Some(World { local_rank: args.local_rank.or(world.local_rank), ..world }))
+            }
+            None if args.local_rank.is_some() => {
+                bail!("--local-rank needs --rank and --world-size, or a launcher")
+            }
             None => Ok(None),
         }
     }
 
-    /// Why a process on its own may be one of several after all: a launcher's variable without the other one of its
-    /// pair.
+    /// Why a process on its own may be one of several after all: a launcher's variable without the
+    /// other one of its pair.
     pub(crate) fn warning(env: impl Fn(&str) -> Option<String>) -> Option<String> {
         let is_set = |name: &str| env(name).is_some_and(|value| !value.trim().is_empty());
         // A shell or a script of a job has some of Slurm's variables, as it should.
         let pairs = LAUNCHERS.iter().filter(|launcher| launcher.name != SLURM);
-        let (set, other) = pairs.map(|launcher| (launcher.rank, launcher.size)).find_map(|(rank, size)| {
-            match (is_set(rank), is_set(size)) {
+        let (set, other) = pairs.map(|launcher| (launcher.rank, launcher.size)).find_map(
+            |(rank, size)| match (is_set(rank), is_set(size)) {
                 (true, false) => Some((rank, size)),
                 (false, true) => Some((size, rank)),
                 _ => None,
-            }
-        })?;
+            },
+        )?;
         Some(format!(
             "{set} is set and {other} is not, so this process makes the whole model; set both, pass --rank and \
              --world-size, or unset {set}"
@@ -109,8 +124,9 @@ fn from_environment(env: impl Fn(&str) -> Option<String>) -> anyhow::Result<Opti
     // An empty variable is how some shells unset one.
     let env = |name: &str| env(name).filter(|value| !value.trim().is_empty());
     for Launcher { name, rank, size, local_rank } in LAUNCHERS {
-        // The script given to sbatch has rank 0 in a job of many tasks, but is run once. Its step's number does not
-        // give it away: Slurm 26.05 sets SLURM_STEP_ID there too, to -5. (env.c, env_array_for_batch_job, setup_env)
+        // The script given to sbatch has rank 0 in a job of many tasks, but is run once. Its step's
+        // number does not give it away: Slurm 26.05 sets SLURM_STEP_ID there too, to -5. (env.c,
+        // env_array_for_batch_job, setup_env)
         if size == SLURM_JOB && env("ENVIRONMENT").as_deref() == Some("BATCH") {
             continue;
         }
@@ -133,7 +149,9 @@ fn number(variable: &str, text: &str) -> anyhow::Result<u64> {
 
 fn check(rank: u64, size: u64, rank_name: &str, size_name: &str) -> anyhow::Result<()> {
     if rank >= size {
-        bail!("{rank_name} is {rank} and {size_name} is {size}; ranks count from 0, so it has to be below the size");
+        bail!(
+            "{rank_name} is {rank} and {size_name} is {size}; ranks count from 0, so it has to be below the size"
+        );
     }
     if size > LARGEST {
         bail!("{size_name} is {size}; a model is made by at most {LARGEST} processes");
@@ -155,18 +173,24 @@ mod tests {
         })
     }
 
-    fn world(rank: u64, size: u64, local_rank: Option<u64>, launcher: &'static str) -> Option<World> {
+    fn world(
+        rank: u64,
+        size: u64,
+        local_rank: Option<u64>,
+        launcher: &'static str,
+    ) -> Option<World> {
         Some(World { rank, size, local_rank, launcher })
     }
 
     const TORCHRUN: &str = "RANK=5 WORLD_SIZE=8 LOCAL_RANK=1 ";
-    const OPEN_MPI: &str = "OMPI_COMM_WORLD_RANK=2 OMPI_COMM_WORLD_SIZE=4 OMPI_COMM_WORLD_LOCAL_RANK=2 ";
+    const OPEN_MPI: &str =
+        "OMPI_COMM_WORLD_RANK=2 OMPI_COMM_WORLD_SIZE=4 OMPI_COMM_WORLD_LOCAL_RANK=2 ";
     const HYDRA: &str = "PMI_RANK=1 PMI_SIZE=3 MPI_LOCALRANKID=0 ";
     const SRUN: &str = "SLURM_PROCID=6 SLURM_NTASKS=7 SLURM_STEP_NUM_TASKS=7 SLURM_LOCALID=3 ";
     /// The script of a job of four tasks, before and since Slurm 26.05.
-    const SBATCH: &str = "ENVIRONMENT=BATCH SLURM_JOB_ID=9 SLURM_PROCID=0 SLURM_LOCALID=0 SLURM_NTASKS=4 ";
-    const SBATCH_26: &str =
-        "ENVIRONMENT=BATCH SLURM_JOB_ID=9 SLURM_PROCID=0 SLURM_LOCALID=0 SLURM_NTASKS=4 SLURM_STEP_ID=-5 ";
+    const SBATCH: &str =
+        "ENVIRONMENT=BATCH SLURM_JOB_ID=9 SLURM_PROCID=0 SLURM_LOCALID=0 SLURM_NTASKS=4 ";
+    const SBATCH_26: &str = "ENVIRONMENT=BATCH SLURM_JOB_ID=9 SLURM_PROCID=0 SLURM_LOCALID=0 SLURM_NTASKS=4 SLURM_STEP_ID=-5 ";
 
     #[test]
     fn every_launcher_is_found() {
@@ -195,7 +219,10 @@ mod tests {
             (SBATCH_26.to_owned() + "SLURM_STEP_NUM_TASKS=2", world(0, 2, Some(0), "Slurm")),
             // The shell of salloc, by itself and as an interactive step.
             ("SLURM_JOB_ID=9 SLURM_NTASKS=4".to_owned(), None),
-            ("SLURM_PROCID=0 SLURM_NTASKS=8 SLURM_STEP_NUM_TASKS=1".to_owned(), world(0, 1, None, "Slurm")),
+            (
+                "SLURM_PROCID=0 SLURM_NTASKS=8 SLURM_STEP_NUM_TASKS=1".to_owned(),
+                world(0, 1, None, "Slurm"),
+            ),
             // Other launchers in a job.
             (SBATCH.to_owned() + OPEN_MPI, world(2, 4, Some(2), "Open MPI")),
             (SRUN.to_owned() + TORCHRUN, world(5, 8, Some(1), "torchrun")),
@@ -225,7 +252,8 @@ mod tests {
     fn half_a_pair_is_a_warning() {
         let warning = |variables: &str| {
             World::warning(|name| {
-                let mut pairs = variables.split_whitespace().filter_map(|pair| pair.split_once('='));
+                let mut pairs =
+                    variables.split_whitespace().filter_map(|pair| pair.split_once('='));
                 pairs.find(|(key, _)| *key == name).map(|(_, value)| value.to_owned())
             })
         };
@@ -233,11 +261,17 @@ mod tests {
             ("RANK=3", ["RANK is set", "WORLD_SIZE is not"]),
             ("WORLD_SIZE=3 LOCAL_RANK=1", ["WORLD_SIZE is set", "RANK is not"]),
             ("RANK= WORLD_SIZE=4", ["WORLD_SIZE is set", "RANK is not"]),
-            ("OMPI_COMM_WORLD_RANK=1", ["OMPI_COMM_WORLD_RANK is set", "OMPI_COMM_WORLD_SIZE is not"]),
+            (
+                "OMPI_COMM_WORLD_RANK=1",
+                ["OMPI_COMM_WORLD_RANK is set", "OMPI_COMM_WORLD_SIZE is not"],
+            ),
             ("PMI_SIZE=4", ["PMI_SIZE is set", "PMI_RANK is not"]),
         ] {
             let text = warning(variables).unwrap();
-            assert!(parts.iter().all(|part| text.contains(part)) && text.contains("--world-size"), "{text}");
+            assert!(
+                parts.iter().all(|part| text.contains(part)) && text.contains("--world-size"),
+                "{text}"
+            );
         }
         // salloc's shell and sbatch's script are complete with half of Slurm's.
         for variables in ["", "LOCAL_RANK=1", "RANK=0 WORLD_SIZE=1", "SLURM_NTASKS=4", SBATCH] {
@@ -252,8 +286,14 @@ mod tests {
         for variables in ["", TORCHRUN, "RANK=x WORLD_SIZE=y"] {
             assert_eq!(find(&both, variables).unwrap(), world(1, 2, None, "--rank"), "{variables}");
         }
-        assert_eq!(find(&args(Some(1), Some(2), Some(7)), "").unwrap(), world(1, 2, Some(7), "--rank"));
-        assert_eq!(find(&args(None, None, Some(7)), OPEN_MPI).unwrap(), world(2, 4, Some(7), "Open MPI"));
+        assert_eq!(
+            find(&args(Some(1), Some(2), Some(7)), "").unwrap(),
+            world(1, 2, Some(7), "--rank")
+        );
+        assert_eq!(
+            find(&args(None, None, Some(7)), OPEN_MPI).unwrap(),
+            world(2, 4, Some(7), "Open MPI")
+        );
     }
 
     #[test]
@@ -267,12 +307,28 @@ mod tests {
             (&none, "RANK=1 WORLD_SIZE=4 LOCAL_RANK=gpu", "LOCAL_RANK is \"gpu\""),
             (&none, "RANK=4 WORLD_SIZE=4", "RANK is 4 and WORLD_SIZE is 4; ranks count from 0"),
             (&none, "PMI_RANK=0 PMI_SIZE=0", "PMI_RANK is 0 and PMI_SIZE is 0"),
-            (&none, "SLURM_PROCID=2 SLURM_STEP_NUM_TASKS=2", "SLURM_PROCID is 2 and SLURM_STEP_NUM_TASKS is 2"),
+            (
+                &none,
+                "SLURM_PROCID=2 SLURM_STEP_NUM_TASKS=2",
+                "SLURM_PROCID is 2 and SLURM_STEP_NUM_TASKS is 2",
+            ),
             (&args(Some(2), Some(2), None), "", "--rank is 2 and --world-size is 2"),
-            (&args(Some(0), Some(1_000_000_000), None), "", "--world-size is 1000000000; a model is made by at most"),
-            (&none, "RANK=1 WORLD_SIZE=18446744073709551615", "WORLD_SIZE is 18446744073709551615; a model"),
+            (
+                &args(Some(0), Some(1_000_000_000), None),
+                "",
+                "--world-size is 1000000000; a model is made by at most",
+            ),
+            (
+                &none,
+                "RANK=1 WORLD_SIZE=18446744073709551615",
+                "WORLD_SIZE is 18446744073709551615; a model",
+            ),
             (&args(Some(2), None, None), TORCHRUN, "pass both or neither"),
-            (&args(None, None, Some(2)), "RANK=1", "--local-rank needs --rank and --world-size, or a launcher"),
+            (
+                &args(None, None, Some(2)),
+                "RANK=1",
+                "--local-rank needs --rank and --world-size, or a launcher",
+            ),
         ] {
             let error = format!("{:#}", find(args, variables).unwrap_err());
             assert!(error.contains(expected) && !error.contains('\n'), "{variables}: {error}");
@@ -289,7 +345,11 @@ mod tests {
             ("model --world-size 2", false),
             ("model --rank -1 --world-size 2", false),
         ] {
-            assert_eq!(command.clone().try_get_matches_from(line.split(' ')).is_ok(), reads, "{line}");
+            assert_eq!(
+                command.clone().try_get_matches_from(line.split(' ')).is_ok(),
+                reads,
+                "{line}"
+            );
         }
     }
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
-use gpu_init::{Fill, Initializer, Parameter, Plan, PlanEntry};
+use gpu_init::{Fill, Initializer, Plan, PlanEntry, TensorSpec};
 use sysinfo::System;
 
 use crate::backend::part_costs_whole;
@@ -13,7 +13,8 @@ use crate::terminal::output::binary_bytes;
 /// Slices on their way into a file: in the making, waiting, being written, and one that is copied.
 pub(crate) const SLICES: u64 = 4 * (32 << 20);
 
-/// Fails if this machine, or the control group of this process, has not so many bytes left. `remedy` says what to do.
+/// Fails if this machine, or the control group of this process, has not so many bytes left.
+/// `remedy` says what to do.
 pub(crate) fn check(operation: &str, needed: u64, remedy: &str) -> anyhow::Result<()> {
     fits(operation, needed, available(), remedy)
 }
@@ -52,26 +53,31 @@ fn plan_needs(plan: &Plan, one_by_one: bool) -> u64 {
     }
 }
 
-/// The least that a fill needs beside its own memory while it is made: an orthogonal matrix its columns and reflections,
-/// all in F32. Those of more dimensions may be many small ones, and need not so much.
-pub(crate) fn scratch(parameter: &Parameter, fill: &Fill) -> u64 {
-    let (Initializer::Orthogonal { .. }, &[rows, columns]) = (parameter.initializer(), parameter.shape().dims()) else {
+/// The least that a fill needs beside its own memory while it is made: an orthogonal matrix its
+/// columns and reflections, all in F32. Those of more dimensions may be many small ones, and need
+/// not so much.
+pub(crate) fn scratch(parameter: &TensorSpec, fill: &Fill) -> u64 {
+    let (Initializer::Orthogonal { .. }, &[rows, columns]) =
+        (parameter.initializer(), parameter.shape().dims())
+    else {
         return 0;
     };
     let (rows, columns) = (rows as u64, columns as u64);
     let (height, width) = (rows.max(columns), rows.min(columns));
-    // All columns are made of all reflections, unless they are the rows of a wide matrix: then those from the first that
-    // is wanted to the last one, of which no later reflection is a part.
+    // All columns are made of all reflections, unless they are the rows of a wide matrix: then
+    // those from the first that is wanted to the last one, of which no later reflection is a part.
     let made = match fill.len.checked_sub(1) {
         Some(last) if rows < columns => fill.index(0) / columns..fill.index(last) / columns + 1,
         _ => 0..width,
     };
     let panels = height.saturating_mul(made.end - made.start);
-    let reflections = height.saturating_mul(made.end).saturating_sub(made.end.saturating_mul(made.end) / 2);
+    let reflections =
+        height.saturating_mul(made.end).saturating_sub(made.end.saturating_mul(made.end) / 2);
     panels.saturating_add(reflections).saturating_mul(4)
 }
 
-/// Bytes that can be had before this machine, or the control group of this process, is out of memory.
+/// Bytes that can be had before this machine, or the control group of this process, is out of
+/// memory.
 fn available() -> u64 {
     let mut system = System::new();
     system.refresh_memory();
@@ -81,7 +87,8 @@ fn available() -> u64 {
     control_group().map_or(machine, |group| machine.min(group))
 }
 
-/// What the control groups of this process leave it. sysinfo reads the root's alone, and a job's is below it.
+/// What the control groups of this process leave it. sysinfo reads the root's alone, and a job's is
+/// below it.
 fn control_group() -> Option<u64> {
     let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
     groups.lines().filter_map(|line| left_in(line, Path::new("/sys/fs/cgroup"))).min()
@@ -100,13 +107,16 @@ fn left_in(line: &str, root: &Path) -> Option<u64> {
         _ => return None,
     };
     let group = hierarchy.join(group.trim_start_matches('/'));
-    let groups = group.ancestors().take_while(|path| path.starts_with(&hierarchy)).map(Path::to_owned);
+    let groups =
+        group.ancestors().take_while(|path| path.starts_with(&hierarchy)).map(Path::to_owned);
     let left = |folder: PathBuf| {
         // "max" is no limit.
         let limit: u64 = fs::read_to_string(folder.join(limit)).ok()?.trim().parse().ok()?;
         let statistics = fs::read_to_string(folder.join("memory.stat")).ok()?;
         // Pages of files can be had back, so they do not count.
-        let used = statistics.lines().find_map(|line| line.strip_prefix(used)?.trim().parse::<u64>().ok())?;
+        let used = statistics
+            .lines()
+            .find_map(|line| line.strip_prefix(used)?.trim().parse::<u64>().ok())?;
         Some(limit.saturating_sub(used))
     };
     groups.filter_map(left).min()
@@ -132,21 +142,35 @@ mod tests {
     fn a_plan_needs_its_tensors_or_the_largest_of_those_made_whole() {
         let plan = |rules: &str| {
             let rules: Rules = rules.parse().unwrap();
-            Plan::new([("a", vec![8192, 8192], None), ("b", vec![4096, 1024], None)], &rules).unwrap()
+            Plan::new([("a", vec![8192, 8192], None), ("b", vec![4096, 1024], None)], &rules)
+                .unwrap()
         };
         let (a, b) = (8192u64 * 8192, 4096u64 * 1024);
         let normal = plan("default = 'normal'");
         assert_eq!(plan_needs(&normal, false), 4 * (a + b));
-        assert_eq!(plan_needs(&normal, true), SLICES, "slices of both are made when they are wanted");
+        assert_eq!(
+            plan_needs(&normal, true),
+            SLICES,
+            "slices of both are made when they are wanted"
+        );
         let orthogonal = plan("default = 'orthogonal'");
         assert_eq!(plan_needs(&orthogonal, false), 4 * (a + b) + 6 * a);
         assert_eq!(plan_needs(&orthogonal, true), 4 * a + 6 * a + SLICES);
-        // A rank has a part of the tensor, made of all columns and reflections, and no more to save than it has.
-        assert_eq!(plan_needs(&orthogonal.shard(3, 4).unwrap(), true), 4 * a / 4 + 4 * a + 2 * a + (a + b));
-        // Of a wide matrix it has columns of its own, and reflections up to them; divided along its columns all of both.
+        // A rank has a part of the tensor, made of all columns and reflections, and no more to save
+        // than it has.
+        assert_eq!(
+            plan_needs(&orthogonal.shard(3, 4).unwrap(), true),
+            4 * a / 4 + 4 * a + 2 * a + (a + b)
+        );
+        // Of a wide matrix it has columns of its own, and reflections up to them; divided along its
+        // columns all of both.
         let wide = |rank: u64, dim: usize| {
-            let rules = format!("rules = [{{ match = 'w', init = 'orthogonal', shard = {{ dim = {dim} }} }}]");
-            let plan = Plan::new([("w", vec![1024usize, 4096], None)], &rules.parse::<Rules>().unwrap()).unwrap();
+            let rules = format!(
+                "rules = [{{ match = 'w', init = 'orthogonal', shard = {{ dim = {dim} }} }}]"
+            );
+            let plan =
+                Plan::new([("w", vec![1024usize, 4096], None)], &rules.parse::<Rules>().unwrap())
+                    .unwrap();
             let plan = plan.shard(rank, 4).unwrap();
             scratch(&plan.entries()[0].parameter, &plan.entries()[0].fill)
         };
@@ -154,7 +178,10 @@ mod tests {
         assert_eq!(wide(0, 0), 4 * 4096 * 256 + reflections(256));
         assert_eq!(wide(3, 0), 4 * 4096 * 256 + reflections(1024));
         assert_eq!([wide(0, 1), wide(3, 1)], [4 * 4096 * 1024 + reflections(1024); 2]);
-        assert_eq!(plan_needs(&plan("default = 'zeros'").shard(0, 8192).unwrap(), true), 4 * 8192 + 4 * 1024);
+        assert_eq!(
+            plan_needs(&plan("default = 'zeros'").shard(0, 8192).unwrap(), true),
+            4 * 8192 + 4 * 1024
+        );
     }
 
     #[test]
@@ -167,7 +194,9 @@ mod tests {
         };
         let left = |line: &str| left_in(line, root.path());
         assert_eq!(left("0::/job/step"), None, "there are no limits");
-        for (group, limit, used) in [("job", "3000", "2000"), ("job/step", "max", "500"), ("other", "9", "0")] {
+        for (group, limit, used) in
+            [("job", "3000", "2000"), ("job/step", "max", "500"), ("other", "9", "0")]
+        {
             write(group, "memory.max", &format!("{limit}\n"));
             write(group, "memory.stat", &format!("anon_thp 7\nanon {used}\nfile 9999\n"));
         }

@@ -1,4 +1,5 @@
-//! The device that `--device` names, and what the commands ask of it: the same of a GPU and of the CPU.
+//! The device that `--device` names, and what the commands ask of it: the same of a GPU and of the
+//! CPU.
 
 pub(crate) mod adapter;
 pub(crate) mod launcher;
@@ -10,7 +11,8 @@ use std::str::FromStr;
 
 use gpu_init::wgpu::DeviceType;
 use gpu_init::{
-    Cpu, Device, DeviceOptions, Distribution, Error, Fill, Fingerprint, HostTensor, Parameter, Plan, Stats, Tensor,
+    Cpu, Device, DeviceOptions, Distribution, Error, Fill, Fingerprint, HostTensor, Plan, Stats,
+    Tensor, TensorSpec,
 };
 
 use crate::backend::adapter;
@@ -37,21 +39,22 @@ impl FromStr for Choice {
             "auto" => Ok(Choice::Auto),
             "gpu" => Ok(Choice::Gpu),
             "cpu" => Ok(Choice::Cpu),
-            number => number
-                .parse()
-                .map(Choice::Adapter)
-                .map_err(|_| "use auto, gpu, cpu or the number of an adapter in `gpu-init devices`".to_owned()),
+            number => number.parse().map(Choice::Adapter).map_err(|_| {
+                "use auto, gpu, cpu or the number of an adapter in `gpu-init devices`".to_owned()
+            }),
         }
     }
 }
 
 impl Choice {
-    /// Fails if there is no such adapter among those of this machine. None is opened. A machine that has none says nothing
-    /// of the one that the work is for.
+    /// Fails if there is no such adapter among those of this machine. None is opened. A machine
+    /// that has none says nothing of the one that the work is for.
     pub(crate) fn check(self) -> gpu_init::Result<()> {
         let Choice::Adapter(index) = self else { return Ok(()) };
         match pollster::block_on(gpu_init::adapters()).len() {
-            count if count > 0 && index >= count => Err(Error::NoSuchAdapter { operation: "dry run", index, count }),
+            count if count > 0 && index >= count => {
+                Err(Error::NoSuchAdapter { operation: "dry run", index, count })
+            }
             _ => Ok(()),
         }
     }
@@ -77,8 +80,13 @@ impl Backend {
         Self::open_local(choice, seed, None)
     }
 
-    /// The same for one of several processes on a machine, of which each takes its own GPU where there are several.
-    pub(crate) fn open_local(choice: Choice, seed: u64, local_rank: Option<u64>) -> gpu_init::Result<Self> {
+    /// The same for one of several processes on a machine, of which each takes its own GPU where
+    /// there are several.
+    pub(crate) fn open_local(
+        choice: Choice,
+        seed: u64,
+        local_rank: Option<u64>,
+    ) -> gpu_init::Result<Self> {
         let adapter = match (choice, local_rank) {
             (Choice::Cpu, _) => return Ok(Backend::Cpu(Cpu::with_seed(seed))),
             (Choice::Adapter(index), _) => Some(index),
@@ -91,9 +99,16 @@ impl Backend {
                 adapter_for(local_rank, best, &infos)
             }
         };
-        let options = DeviceOptions { adapter, hardware_only: choice == Choice::Auto, seed, ..Default::default() };
+        let options = DeviceOptions {
+            adapter,
+            hardware_only: choice == Choice::Auto,
+            seed,
+            ..Default::default()
+        };
         match Device::open(&options) {
-            Err(Error::NoAdapter { .. }) if choice == Choice::Auto => Ok(Backend::Cpu(Cpu::with_seed(seed))),
+            Err(Error::NoAdapter { .. }) if choice == Choice::Auto => {
+                Ok(Backend::Cpu(Cpu::with_seed(seed)))
+            }
             device => device.map(Backend::Gpu),
         }
     }
@@ -108,7 +123,9 @@ impl Backend {
     /// Whether its tensors are in host memory: on the CPU, and by a driver that runs there.
     pub(crate) fn is_on_host(&self) -> bool {
         match self {
-            Backend::Gpu(device) => device.wgpu_device().adapter_info().device_type == DeviceType::Cpu,
+            Backend::Gpu(device) => {
+                device.wgpu_device().adapter_info().device_type == DeviceType::Cpu
+            }
             Backend::Cpu(_) => true,
         }
     }
@@ -116,7 +133,9 @@ impl Backend {
     /// The name for people, and why it is the CPU that `auto` took.
     pub(crate) fn describe(&self, choice: Choice) -> String {
         match (self, choice) {
-            (Backend::Cpu(_), Choice::Auto) => "cpu, for there is no GPU; `gpu-init devices` says more".to_owned(),
+            (Backend::Cpu(_), Choice::Auto) => {
+                "cpu, for there is no GPU; `gpu-init devices` says more".to_owned()
+            }
             _ => self.name(),
         }
     }
@@ -131,7 +150,9 @@ impl Backend {
         let Backend::Gpu(device) = self else {
             return tensors
                 .iter()
-                .map(|tensor| Ok((tensor.fingerprint()?, stats.then(|| tensor.stats()).transpose()?)))
+                .map(|tensor| {
+                    Ok((tensor.fingerprint()?, stats.then(|| tensor.stats()).transpose()?))
+                })
                 .collect();
         };
         let mut on_device = Vec::with_capacity(tensors.len());
@@ -160,8 +181,8 @@ impl Backend {
         }
     }
 
-    /// Whether a tensor is made as a whole even if a part of it is wanted: in device memory all are, on the host those of
-    /// which a part costs as much.
+    /// Whether a tensor is made as a whole even if a part of it is wanted: in device memory all
+    /// are, on the host those of which a part costs as much.
     pub(crate) fn fills_whole(&self, fill: &Fill) -> bool {
         matches!(self, Backend::Gpu(_)) || part_costs_whole(fill)
     }
@@ -169,12 +190,16 @@ impl Backend {
     /// Fills and waits until all is done.
     pub(crate) fn fill_all(
         &self,
-        parameters: &[Parameter],
+        parameters: &[TensorSpec],
         progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
     ) -> gpu_init::Result<Vec<Filled>> {
         Ok(match self {
-            Backend::Gpu(device) => device.fill_all_with(parameters, progress)?.into_iter().map(Filled::Gpu).collect(),
-            Backend::Cpu(cpu) => cpu.fill_all_with(parameters, progress)?.into_iter().map(Filled::Cpu).collect(),
+            Backend::Gpu(device) => {
+                device.fill_all_with(parameters, progress)?.into_iter().map(Filled::Gpu).collect()
+            }
+            Backend::Cpu(cpu) => {
+                cpu.fill_all_with(parameters, progress)?.into_iter().map(Filled::Cpu).collect()
+            }
         })
     }
 }

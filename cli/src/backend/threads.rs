@@ -9,10 +9,11 @@ use rayon::{ThreadBuilder, ThreadPoolBuilder};
 /// Threads given back where there are fewer than wanted: one listens to signals, one writes files.
 const SPARE: usize = 2;
 
-/// Makes rayon's threads: as many as `RAYON_NUM_THREADS` says or as there are cores, whichever is less. This thread is
-/// one of them, so that some can always be had.
+/// Makes rayon's threads: as many as `RAYON_NUM_THREADS` says or as there are cores, whichever is
+/// less. This thread is one of them, so that some can always be had.
 ///
-/// rayon itself panics if it cannot start one of them, so they are started before it is told how many there are.
+/// rayon itself panics if it cannot start one of them, so they are started before it is told how
+/// many there are.
 pub(crate) fn start() {
     let cores = thread::available_parallelism().map_or(1, |cores| cores.get());
     let wanted = wanted(std::env::var("RAYON_NUM_THREADS").ok().as_deref(), cores);
@@ -40,7 +41,8 @@ fn waiting() -> Option<Sender<ThreadBuilder>> {
     thread::Builder::new().spawn(run).ok().map(|_| sender)
 }
 
-/// More threads than cores are no faster, and rayon takes its default for what is no number above 0.
+/// More threads than cores are no faster, and rayon takes its default for what is no number above
+/// 0.
 fn wanted(asked: Option<&str>, cores: usize) -> usize {
     asked
         .and_then(|text| text.trim().parse().ok())

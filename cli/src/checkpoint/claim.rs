@@ -1,9 +1,10 @@
 //! One process at a time writes a file, or the files of a model in a folder.
 //!
-//! The sign of it is an empty file beside the place, `NAME.x1Y2z3.incomplete`, which is locked until the work is done and
-//! the last to go. A process that is killed loses its locks, so whoever comes next removes that file and the temporary
-//! ones. Processes that each write their part of one model do not exclude one another: the names of their files tell
-//! the same job, `NAME.JOB.x1Y2z3.incomplete`.
+//! The sign of it is an empty file beside the place, `NAME.x1Y2z3.incomplete`, which is locked
+//! until the work is done and the last to go. A process that is killed loses its locks, so whoever
+//! comes next removes that file and the temporary ones. Processes that each write their part of one
+//! model do not exclude one another: the names of their files tell the same job,
+//! `NAME.JOB.x1Y2z3.incomplete`.
 
 use std::fs::{self, File};
 use std::io;
@@ -33,9 +34,10 @@ pub(crate) struct Claim {
 }
 
 impl Claim {
-    /// Claims the place of the file `path`, or of all files of a model if it is one of those, or fails if another process
-    /// has it. What killed processes left there is removed. A rank says what its `job` is: a number that is the same in
-    /// all processes that make one model, whose claims go together.
+    /// Claims the place of the file `path`, or of all files of a model if it is one of those, or
+    /// fails if another process has it. What killed processes left there is removed. A rank says
+    /// what its `job` is: a number that is the same in all processes that make one model, whose
+    /// claims go together.
     pub(crate) fn take(path: &Path, job: Option<u64>) -> anyhow::Result<Self> {
         check_path(path)?;
         let ours = label(path) + &job.map(|job| format!(".{job:0DIGITS$x}")).unwrap_or_default();
@@ -56,7 +58,8 @@ pub(crate) fn clear(path: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A new temporary file beside `path`. Nobody may read it who may not read the one that it is to replace.
+/// A new temporary file beside `path`. Nobody may read it who may not read the one that it is to
+/// replace.
 pub(crate) fn temporary(path: &Path, replaced: Option<&Path>) -> anyhow::Result<NamedTempFile> {
     new_file(path, &label(path), replaced)
 }
@@ -78,11 +81,17 @@ fn new_file(path: &Path, label: &str, replaced: Option<&Path>) -> anyhow::Result
     }
     #[cfg(not(unix))]
     let _ = replaced;
-    make(path, label, |name| options.open(name)).with_context(|| format!("cannot write in {}", folder(path).display()))
+    make(path, label, |name| options.open(name))
+        .with_context(|| format!("cannot write in {}", folder(path).display()))
 }
 
-/// Makes a file of a temporary name, which goes when it is dropped, and if a signal ends the process.
-fn make<T>(path: &Path, label: &str, make: impl FnMut(&Path) -> io::Result<T>) -> io::Result<NamedTempFile<T>> {
+/// Makes a file of a temporary name, which goes when it is dropped, and if a signal ends the
+/// process.
+fn make<T>(
+    path: &Path,
+    label: &str,
+    make: impl FnMut(&Path) -> io::Result<T>,
+) -> io::Result<NamedTempFile<T>> {
     let prefix = format!("{label}.");
     let mut builder = tempfile::Builder::new();
     builder.prefix(&prefix).suffix(SUFFIX).rand_bytes(RANDOM);
@@ -97,8 +106,10 @@ fn label(path: &Path) -> String {
 
 /// The name of the file in a label, and the job of a rank's claim.
 fn name_and_job(label: &str) -> (&str, Option<&str>) {
-    let is_job = |text: &str| text.len() == DIGITS && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let rank = label.rsplit_once('.').filter(|(name, _)| matches!(role(name), Some(Role::Rank { .. })));
+    let is_job =
+        |text: &str| text.len() == DIGITS && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let rank =
+        label.rsplit_once('.').filter(|(name, _)| matches!(role(name), Some(Role::Rank { .. })));
     rank.filter(|(_, job)| is_job(job)).map_or((label, None), |(name, job)| (name, Some(job)))
 }
 
@@ -108,7 +119,8 @@ fn of_two_jobs(ours: &str, theirs: &str) -> bool {
     jobs.is_some_and(|(ours, theirs)| ours != theirs)
 }
 
-/// Whether two files may not be written at the same time: they are the same, or of two models in one folder.
+/// Whether two files may not be written at the same time: they are the same, or of two models in
+/// one folder.
 fn excludes(ours: &str, theirs: &str) -> bool {
     let (one, other) = (name_and_job(ours).0, name_and_job(theirs).0);
     one == other
@@ -128,12 +140,17 @@ fn left(path: &Path, ours: &str) -> anyhow::Result<Vec<PathBuf>> {
     let (folder, mut left, mut unknown) = (folder(path), Vec::new(), Ok(()));
     // Of a folder that cannot be listed nothing is known.
     for name in names_in(folder).unwrap_or_default() {
-        let Some(theirs) = labelled(&name).filter(|theirs| excludes(ours, theirs)) else { continue };
+        let Some(theirs) = labelled(&name).filter(|theirs| excludes(ours, theirs)) else {
+            continue;
+        };
         let other = folder.join(&name);
         match state(&other) {
             Ok(State::Held) => {
-                let whose =
-                    if of_two_jobs(ours, theirs) { ", a rank of a model of another seed, rules or shapes" } else { "" };
+                let whose = if of_two_jobs(ours, theirs) {
+                    ", a rank of a model of another seed, rules or shapes"
+                } else {
+                    ""
+                };
                 bail!(
                     "cannot write {}: another process writes {} there{whose}; wait until it has ended, or name another \
                      place",
@@ -157,7 +174,8 @@ fn remove(left: &[PathBuf]) {
 /// The label in a temporary file's name.
 fn labelled(name: &str) -> Option<&str> {
     let (label, random) = name.strip_suffix(SUFFIX)?.rsplit_once('.')?;
-    (random.len() == RANDOM && random.bytes().all(|byte| byte.is_ascii_alphanumeric())).then_some(label)
+    (random.len() == RANDOM && random.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+        .then_some(label)
 }
 
 /// Whose a temporary file is.
@@ -177,9 +195,9 @@ fn state(path: &Path) -> anyhow::Result<State> {
     }
     let file = match File::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(State::Unknown),
-        file => {
-            file.with_context(|| format!("cannot tell whether a process still writes {}; remove it", path.display()))?
-        }
+        file => file.with_context(|| {
+            format!("cannot tell whether a process still writes {}; remove it", path.display())
+        })?,
     };
     Ok(match FileExt::try_lock_shared(&file) {
         Ok(()) => State::Left,
@@ -188,8 +206,9 @@ fn state(path: &Path) -> anyhow::Result<State> {
     })
 }
 
-/// Locks a folder for the moment in which processes look at it and make their own sign: of two that start at the same
-/// time one goes on. Where folders cannot be locked both may give up, never both go on.
+/// Locks a folder for the moment in which processes look at it and make their own sign: of two that
+/// start at the same time one goes on. Where folders cannot be locked both may give up, never both
+/// go on.
 fn turn(folder: &Path) -> Option<File> {
     let file = File::open(folder).ok()?;
     for _ in 0..200 {
@@ -209,9 +228,13 @@ mod tests {
 
     #[test]
     fn models_in_one_folder_exclude_each_other_and_ranks_of_one_do_not() {
-        let (single, index, shard) =
-            ("model.safetensors", "model.safetensors.index.json", "model-00001-of-00002.safetensors");
-        let (rank, other) = ("model-rank-00001-of-00004.safetensors", "model-rank-00000-of-00004.safetensors");
+        let (single, index, shard) = (
+            "model.safetensors",
+            "model.safetensors.index.json",
+            "model-00001-of-00002.safetensors",
+        );
+        let (rank, other) =
+            ("model-rank-00001-of-00004.safetensors", "model-rank-00000-of-00004.safetensors");
         let smaller = "model-rank-00000-of-00002.safetensors";
         let job = |name: &str, job: u64| format!("{name}.{job:016x}");
         let (ours, same, different) = (job(rank, 1), job(other, 1), job(other, 2));
@@ -248,14 +271,19 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.npy");
         let other = folder.path().join("a.npy.aB3xYz.incomplete");
-        let kept = ["a.npy.aB3xYz.incomplete.bak", "a.npy.ab-xyz.incomplete", "b.npy.aB3xYz.incomplete"];
+        let kept =
+            ["a.npy.aB3xYz.incomplete.bak", "a.npy.ab-xyz.incomplete", "b.npy.aB3xYz.incomplete"];
         fs::write(&other, "left by a kill").unwrap();
         kept.iter().for_each(|name| fs::write(folder.path().join(name), "").unwrap());
         let (place, claim) = Place::claim(&path, true).unwrap();
         assert!(!other.exists(), "nobody holds it");
-        assert!(kept.iter().all(|name| folder.path().join(name).exists()), "none is a temporary file of a.npy");
+        assert!(
+            kept.iter().all(|name| folder.path().join(name).exists()),
+            "none is a temporary file of a.npy"
+        );
         let check_refused = || {
-            let refused = Claim::take(&folder.path().join("./a.npy"), None).unwrap_err().to_string();
+            let refused =
+                Claim::take(&folder.path().join("./a.npy"), None).unwrap_err().to_string();
             assert!(refused.contains("a.npy.") && refused.contains("wait until"), "{refused}");
         };
         check_refused();
@@ -269,23 +297,37 @@ mod tests {
         check_refused();
         drop(claim);
         Claim::take(&path, None).unwrap();
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1 + kept.len(), "the claim's file is gone");
+        assert_eq!(
+            fs::read_dir(folder.path()).unwrap().count(),
+            1 + kept.len(),
+            "the claim's file is gone"
+        );
     }
 
     #[test]
     fn ranks_of_two_jobs_are_not_mixed() {
         let folder = tempfile::tempdir().unwrap();
-        let rank = |rank: u64| folder.path().join(format!("model-rank-{rank:05}-of-00004.safetensors"));
+        let rank =
+            |rank: u64| folder.path().join(format!("model-rank-{rank:05}-of-00004.safetensors"));
         let _first = Claim::take(&rank(0), Some(7)).unwrap();
         let list = temporary(&folder.path().join("model.slices.json"), None).unwrap();
         let _second = Claim::take(&rank(1), Some(7)).unwrap();
         assert!(list.path().exists(), "rank 0 writes it");
         for (path, job) in [(rank(2), 8), (rank(0), 7)] {
             let refused = Claim::take(&path, Some(job)).unwrap_err().to_string();
-            assert_eq!(refused.contains("of another seed, rules or shapes; wait until"), job == 8, "{refused}");
+            assert_eq!(
+                refused.contains("of another seed, rules or shapes; wait until"),
+                job == 8,
+                "{refused}"
+            );
         }
         let of_two = folder.path().join("model-rank-00000-of-00002.safetensors");
-        assert!(Claim::take(&of_two, Some(7)).unwrap_err().to_string().contains("another process writes"));
+        assert!(
+            Claim::take(&of_two, Some(7))
+                .unwrap_err()
+                .to_string()
+                .contains("another process writes")
+        );
     }
 
     #[test]
@@ -302,7 +344,8 @@ mod tests {
         for claimed in ["model-rank-00000-of-00002.safetensors", "model.safetensors"] {
             let left = path("model.slices.json.aB3xYz.incomplete");
             fs::write(&left, "").unwrap();
-            let other = Claim::take(&path("model-rank-00001-of-00002.safetensors"), Some(1)).unwrap();
+            let other =
+                Claim::take(&path("model-rank-00001-of-00002.safetensors"), Some(1)).unwrap();
             assert!(left.exists(), "it may be rank 0's");
             drop(other);
             Claim::take(&path(claimed), None).unwrap();
@@ -310,7 +353,8 @@ mod tests {
         }
     }
 
-    /// Between the files' creation and their locks, of which only the folder's turn keeps others away.
+    /// Between the files' creation and their locks, of which only the folder's turn keeps others
+    /// away.
     #[test]
     fn of_many_that_start_at_once_one_goes_on() {
         let folder = tempfile::tempdir().unwrap();

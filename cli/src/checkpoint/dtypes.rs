@@ -10,7 +10,9 @@ use serde::de::value::Error;
 /// The type that a file names.
 pub(super) fn known(text: &str) -> anyhow::Result<Dtype> {
     let deserializer: serde::de::value::StrDeserializer<'_, Error> = text.into_deserializer();
-    Dtype::deserialize(deserializer).ok().with_context(|| format!("unknown dtype {text:?}; use F32, F16 or BF16"))
+    Dtype::deserialize(deserializer)
+        .ok()
+        .with_context(|| format!("unknown dtype {text:?}; use F32, F16 or BF16"))
 }
 
 /// The type as one that can be filled, if it is one.
@@ -37,7 +39,9 @@ pub(super) fn to_fill(dtype: Dtype, asked: Option<DType>) -> anyhow::Result<DTyp
     match asked.or_else(|| fillable(dtype)) {
         Some(dtype) => Ok(dtype),
         None => {
-            bail!("{dtype} cannot be filled; leave the tensor out, or pass --dtype f32, f16 or bf16 for all tensors")
+            bail!(
+                "{dtype} cannot be filled; leave the tensor out, or pass --dtype f32, f16 or bf16 for all tensors"
+            )
         }
     }
 }
@@ -45,7 +49,9 @@ pub(super) fn to_fill(dtype: Dtype, asked: Option<DType>) -> anyhow::Result<DTyp
 /// Bytes of a tensor, unless they overflow or end within a byte.
 pub(super) fn bytes(dtype: Dtype, shape: &[usize]) -> anyhow::Result<u64> {
     let bits = elements(shape).and_then(|elements| elements.checked_mul(dtype.bitsize() as u64));
-    let bits = bits.with_context(|| format!("the size of shape {shape:?} overflows 64 bits; check its dimensions"))?;
+    let bits = bits.with_context(|| {
+        format!("the size of shape {shape:?} overflows 64 bits; check its dimensions")
+    })?;
     if !bits.is_multiple_of(8) {
         bail!("shape {shape:?} of {dtype} ends within a byte; check its dimensions");
     }

@@ -5,12 +5,30 @@ use std::path::Path;
 use anyhow::bail;
 
 /// Endings that are known for one format each. A file of another ending may hold anything.
-const KNOWN: [&str; 14] =
-    ["npy", "npz", "safetensors", "bin", "pt", "pth", "ckpt", "gguf", "ggml", "onnx", "h5", "hdf5", "msgpack", "pkl"];
+const KNOWN: [&str; 14] = [
+    "npy",
+    "npz",
+    "safetensors",
+    "bin",
+    "pt",
+    "pth",
+    "ckpt",
+    "gguf",
+    "ggml",
+    "onnx",
+    "h5",
+    "hdf5",
+    "msgpack",
+    "pkl",
+];
 
-/// Fails if a file is named as one of another format than `format`, the only one that `command` writes.
+/// Fails if a file is named as one of another format than `format`, the only one that `command`
+/// writes.
 pub(crate) fn check(path: &Path, command: &str, format: &str) -> anyhow::Result<()> {
-    let ending = path.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+    let ending = path
+        .extension()
+        .map(|ending| ending.to_string_lossy().to_ascii_lowercase())
+        .unwrap_or_default();
     if ending != format && KNOWN.contains(&&*ending) {
         let (shown, instead) = (path.display(), path.with_extension(format));
         let other = match ending.as_str() {
@@ -18,7 +36,10 @@ pub(crate) fn check(path: &Path, command: &str, format: &str) -> anyhow::Result<
             "safetensors" => ", or `gpu-init model` for .safetensors",
             _ => "",
         };
-        bail!("cannot write {shown}: `gpu-init {command}` writes .{format}; pass --out {}{other}", instead.display());
+        bail!(
+            "cannot write {shown}: `gpu-init {command}` writes .{format}; pass --out {}{other}",
+            instead.display()
+        );
     }
     Ok(())
 }

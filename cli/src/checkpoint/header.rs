@@ -57,13 +57,16 @@ impl<'de> Visitor<'de> for HeaderVisitor {
         while let Some(name) = map.next_key::<String>()? {
             unique(&mut seen, &name)?;
             if name == "__metadata__" {
-                let metadata: Option<Unique> =
-                    map.next_value().map_err(|error| A::Error::custom(format_args!("__metadata__: {error}")))?;
+                let metadata: Option<Unique> = map
+                    .next_value()
+                    .map_err(|error| A::Error::custom(format_args!("__metadata__: {error}")))?;
                 header.metadata = metadata.map(|map| map.0).unwrap_or_default();
                 continue;
             }
             names::check_tensor(&name).map_err(A::Error::custom)?;
-            let info = map.next_value().map_err(|error| A::Error::custom(format_args!("tensor {name:?}: {error}")))?;
+            let info = map
+                .next_value()
+                .map_err(|error| A::Error::custom(format_args!("tensor {name:?}: {error}")))?;
             header.tensors.push((name, info));
         }
         Ok(header)

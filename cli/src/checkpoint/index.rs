@@ -1,4 +1,5 @@
-//! The index of a folder of shards: {"metadata": {...}, "weight_map": {"name": "model-00001-of-00002.safetensors"}}.
+//! The index of a folder of shards: {"metadata": {...}, "weight_map": {"name":
+//! "model-00001-of-00002.safetensors"}}.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -22,7 +23,8 @@ pub(super) struct Index(BTreeMap<String, String>);
 
 impl Index {
     pub(super) fn read(path: &Path) -> anyhow::Result<Self> {
-        let read = || parse(&input::text(input::open(path)?, LARGEST, "is it an index of shards?")?);
+        let read =
+            || parse(&input::text(input::open(path)?, LARGEST, "is it an index of shards?")?);
         read().with_context(|| format!("cannot read {}", path.display()))
     }
 
@@ -42,8 +44,8 @@ impl Index {
 }
 
 fn parse(text: &str) -> anyhow::Result<Index> {
-    let Text { weight_map: Unique(map) } =
-        serde_json::from_str(text).context("it is no index {\"weight_map\": {\"tensor\": \"file\"}}")?;
+    let Text { weight_map: Unique(map) } = serde_json::from_str(text)
+        .context("it is no index {\"weight_map\": {\"tensor\": \"file\"}}")?;
     for (tensor, file) in &map {
         names::check_tensor(tensor)?;
         names::check_file(file)?;
@@ -63,8 +65,10 @@ mod tests {
             let text = serde_json::json!({ "weight_map": { "w": name } }).to_string();
             assert!(parse(&text).unwrap_err().to_string().contains("of a shard"), "{name:?}");
         }
-        let index =
-            parse(r#"{"metadata": {"total_size": 1.5}, "weight_map": {"b": "2", "a": "2", "c": "1"}}"#).unwrap();
+        let index = parse(
+            r#"{"metadata": {"total_size": 1.5}, "weight_map": {"b": "2", "a": "2", "c": "1"}}"#,
+        )
+        .unwrap();
         assert_eq!(index.files().into_iter().collect::<Vec<_>>(), ["1", "2"]);
         assert_eq!(index.iter().collect::<Vec<_>>(), [("a", "2"), ("b", "2"), ("c", "1")]);
         assert!(index.names("c") && !index.names("d"));

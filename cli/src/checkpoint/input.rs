@@ -1,4 +1,5 @@
-//! Files that are read: regular ones of bounded size. A pipe would be waited for, and a device may have no end.
+//! Files that are read: regular ones of bounded size. A pipe would be waited for, and a device may
+//! have no end.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -13,7 +14,9 @@ pub(crate) fn open(path: &Path) -> anyhow::Result<File> {
         bail!("it is a folder, not a regular file; name a file in it");
     }
     if !metadata.is_file() {
-        bail!("it is a pipe or a device, not a regular file; save what it gives as a file, and name that");
+        bail!(
+            "it is a pipe or a device, not a regular file; save what it gives as a file, and name that"
+        );
     }
     Ok(File::open(path)?)
 }
@@ -35,7 +38,10 @@ mod tests {
     #[test]
     fn texts_are_bounded() {
         assert_eq!(text(&b"abc"[..], 3, "").unwrap(), "abc");
-        assert_eq!(text(&b"abcd"[..], 3, "write less").unwrap_err().to_string(), "it has over 3 bytes; write less");
+        assert_eq!(
+            text(&b"abcd"[..], 3, "write less").unwrap_err().to_string(),
+            "it has over 3 bytes; write less"
+        );
         // However long it is.
         assert!(text(std::io::repeat(b'a'), 10, "").is_err());
         assert_eq!(text(&b"\xff"[..], 3, "").unwrap_err().to_string(), "it is no UTF-8 text");

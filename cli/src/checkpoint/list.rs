@@ -15,8 +15,8 @@ use crate::checkpoint::{LARGEST, dtypes};
 pub(crate) fn read(from: impl Read, asked: Option<DType>) -> anyhow::Result<Source> {
     let hint = "a tensor list is {\"name\": {\"dtype\", \"shape\"}}";
     let text = input::text(from, LARGEST, hint).context("it cannot be read as JSON text")?;
-    let header: Header =
-        serde_json::from_str(&text).context("it is no tensor list {\"name\": {\"dtype\", \"shape\"}}")?;
+    let header: Header = serde_json::from_str(&text)
+        .context("it is no tensor list {\"name\": {\"dtype\", \"shape\"}}")?;
     let mut tensors = Vec::with_capacity(header.tensors.len());
     for (name, info) in header.tensors {
         let listed = info.dtype.map(|text| dtype(&text, asked)).transpose();

@@ -1,4 +1,5 @@
-//! What `__metadata__` says of a model: our own keys, and names that share a tensor with another one.
+//! What `__metadata__` says of a model: our own keys, and names that share a tensor with another
+//! one.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -27,15 +28,18 @@ pub(crate) const RESERVED: [&str; 12] = [
     "whole",
 ];
 
-/// Names that share a tensor with another one, and that one's: `{alias: owner}`, as Hugging Face writes them.
-/// `is_tensor` tells the names of tensors that are there: all owners, and no aliases.
+/// Names that share a tensor with another one, and that one's: `{alias: owner}`, as Hugging Face
+/// writes them. `is_tensor` tells the names of tensors that are there: all owners, and no aliases.
 pub(crate) fn ties(
     metadata: &BTreeMap<String, String>,
     is_tensor: impl Fn(&str) -> bool,
 ) -> impl Iterator<Item = (&str, &str)> {
     let all = metadata.iter().map(|(alias, owner)| (alias.as_str(), owner.as_str()));
     all.filter(move |(alias, owner)| {
-        !RESERVED.contains(alias) && is_tensor(owner) && !is_tensor(alias) && names::check_tensor(alias).is_ok()
+        !RESERVED.contains(alias)
+            && is_tensor(owner)
+            && !is_tensor(alias)
+            && names::check_tensor(alias).is_ok()
     })
 }
 
@@ -45,8 +49,9 @@ pub(crate) fn source_ties<'a>(
     ties: &[(&'a str, &'a str)],
 ) -> anyhow::Result<Vec<(&'a str, &'a str)>> {
     let Some(text) = metadata.get(SOURCE_TIES) else { return Ok(Vec::new()) };
-    let aliases: HashSet<String> = serde_json::from_str(text)
-        .with_context(|| format!("the {SOURCE_TIES} that it records are no list of names; write the model again"))?;
+    let aliases: HashSet<String> = serde_json::from_str(text).with_context(|| {
+        format!("the {SOURCE_TIES} that it records are no list of names; write the model again")
+    })?;
     Ok(ties.iter().copied().filter(|(alias, _)| aliases.contains(*alias)).collect())
 }
 

@@ -1,7 +1,7 @@
 //! Models in files: what tensors one has, reading it back piece by piece, and writing one.
 //!
-//! What is read is not trusted: sizes are checked against the file before anything is allocated, and names of files
-//! before any of them becomes a path.
+//! What is read is not trusted: sizes are checked against the file before anything is allocated,
+//! and names of files before any of them becomes a path.
 
 pub(crate) mod claim;
 mod dtypes;

@@ -2,7 +2,8 @@
 
 use anyhow::bail;
 
-/// Refuses a tensor's name that nobody could print or type. Slashes are fine: Flax and TensorFlow have them.
+/// Refuses a tensor's name that nobody could print or type. Slashes are fine: Flax and TensorFlow
+/// have them.
 pub(super) fn check_tensor(name: &str) -> anyhow::Result<()> {
     let fault = match unprintable(name) {
         Some(fault) => fault,
@@ -41,16 +42,27 @@ mod tests {
 
     #[test]
     fn plain_names_pass() {
-        for name in ["w", "model.layers.0.weight", "größe", "a b", "..w", "model-00001-of-00002.safetensors"] {
+        for name in [
+            "w",
+            "model.layers.0.weight",
+            "größe",
+            "a b",
+            "..w",
+            "model-00001-of-00002.safetensors",
+        ] {
             check_tensor(name).unwrap();
             check_file(name).unwrap();
         }
         for (name, fault) in [("", "empty"), ("a\n", "control")] {
-            for error in [check_tensor(name), check_file(name)].map(|checked| checked.unwrap_err().to_string()) {
+            for error in [check_tensor(name), check_file(name)]
+                .map(|checked| checked.unwrap_err().to_string())
+            {
                 assert!(error.contains(fault), "{error}");
             }
         }
-        for (name, fault) in [("a/b", "separator"), ("/a", "separator"), ("a\\b", "separator"), ("..", "folder")] {
+        for (name, fault) in
+            [("a/b", "separator"), ("/a", "separator"), ("a\\b", "separator"), ("..", "folder")]
+        {
             check_tensor(name).unwrap();
             let error = check_file(name).unwrap_err().to_string();
             assert!(error.contains(fault) && error.contains("beside the index"), "{error}");

@@ -14,7 +14,12 @@ use crate::terminal::progress::not_interrupted;
 const SLICE: u64 = 1 << 23;
 
 /// Saves a tensor. BF16 has no .npy type: it is saved as its 16-bit words.
-pub(crate) fn save(place: &Place, shape: &[usize], tensor: &Filled, dtype: DType) -> anyhow::Result<()> {
+pub(crate) fn save(
+    place: &Place,
+    shape: &[usize],
+    tensor: &Filled,
+    dtype: DType,
+) -> anyhow::Result<()> {
     let shape: Vec<u64> = shape.iter().map(|&dim| dim as u64).collect();
     place.write_with(|file| match dtype {
         DType::F32 => slices(file, &shape, tensor, |value: f32| value),
@@ -30,11 +35,13 @@ fn slices<T: Element, N: npyz::AutoSerialize>(
     stored: impl Fn(T) -> N,
 ) -> anyhow::Result<()> {
     let len: u64 = shape.iter().product();
-    let mut writer = npyz::WriteOptions::new().default_dtype().shape(shape).writer(file).begin_nd()?;
+    let mut writer =
+        npyz::WriteOptions::new().default_dtype().shape(shape).writer(file).begin_nd()?;
     for start in (0..len).step_by(SLICE as usize) {
         not_interrupted("the tensor is not saved")?;
         let slice = tensor.read(start..len.min(start + SLICE))?;
-        writer.extend(slice.as_slice::<T>().unwrap_or_default().iter().map(|&value| stored(value)))?;
+        writer
+            .extend(slice.as_slice::<T>().unwrap_or_default().iter().map(|&value| stored(value)))?;
     }
     Ok(writer.finish()?)
 }

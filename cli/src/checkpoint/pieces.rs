@@ -22,12 +22,13 @@ pub(crate) struct Pieces {
 
 impl Pieces {
     pub(crate) fn open(shard: &Shard) -> anyhow::Result<Self> {
-        let file = input::open(&shard.path).with_context(|| format!("cannot open {}", shard.path.display()))?;
+        let file = input::open(&shard.path)
+            .with_context(|| format!("cannot open {}", shard.path.display()))?;
         Ok(Pieces { path: shard.path.clone(), file, words: Vec::new() })
     }
 
-    /// Hands `visit` a tensor's bytes, whole elements at a time, aligned for any type of up to 4 bytes, and where in the
-    /// tensor they start.
+    /// Hands `visit` a tensor's bytes, whole elements at a time, aligned for any type of up to 4
+    /// bytes, and where in the tensor they start.
     pub(crate) fn for_each(
         &mut self,
         stored: &Stored,

@@ -1,4 +1,5 @@
-//! A file's place: checked before anything is computed, written beside under a temporary name, moved there whole.
+//! A file's place: checked before anything is computed, written beside under a temporary name,
+//! moved there whole.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, ErrorKind, Write};
@@ -21,7 +22,8 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// Fails early if a file cannot be written there, or is there already and not to be replaced (`force`).
+    /// Fails early if a file cannot be written there, or is there already and not to be replaced
+    /// (`force`).
     pub(crate) fn check(path: &Path, force: bool) -> anyhow::Result<Self> {
         let place = Self::among_others(path, force)?;
         // The only sure test of a folder is to write in it; this file goes at once.
@@ -49,7 +51,8 @@ impl Place {
         Place { replaced: path.to_owned(), ..self }
     }
 
-    /// Fails early if the disk has no room for that many bytes. What it does not tell is found out when writing.
+    /// Fails early if the disk has no room for that many bytes. What it does not tell is found out
+    /// when writing.
     pub(crate) fn check_room(&self, bytes: u64) -> anyhow::Result<()> {
         match fs4::available_space(self.folder()) {
             Ok(free) if free < bytes => bail!(
@@ -65,7 +68,8 @@ impl Place {
     /// Whether another place is the same file, by whatever path.
     pub(crate) fn is_same(&self, other: &Place) -> bool {
         let real = |place: &Place| place.folder().canonicalize().ok();
-        self.path.file_name() == other.path.file_name() && real(self).is_some_and(|folder| real(other) == Some(folder))
+        self.path.file_name() == other.path.file_name()
+            && real(self).is_some_and(|folder| real(other) == Some(folder))
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -76,8 +80,8 @@ impl Place {
         folder(&self.path)
     }
 
-    /// A file to write, in the same folder so that it can be moved; it is removed when dropped. If the process is
-    /// killed its name says what it is: `model.safetensors.x1Y2z3.incomplete`.
+    /// A file to write, in the same folder so that it can be moved; it is removed when dropped. If
+    /// the process is killed its name says what it is: `model.safetensors.x1Y2z3.incomplete`.
     pub(crate) fn temporary(&self) -> anyhow::Result<NamedTempFile> {
         claim::temporary(&self.path, self.force.then_some(&self.replaced))
     }
@@ -109,12 +113,17 @@ impl Place {
         sync_folder(self.folder())
     }
 
-    /// Moves a file that is written and synced to its place, with the permissions of the one that it replaces.
+    /// Moves a file that is written and synced to its place, with the permissions of the one that
+    /// it replaces.
     pub(crate) fn take(&self, temporary: TempPath) -> anyhow::Result<()> {
         if self.force {
             keep_mode(&self.replaced, &temporary)?;
         }
-        let moved = if self.force { temporary.persist(&self.path) } else { temporary.persist_noclobber(&self.path) };
+        let moved = if self.force {
+            temporary.persist(&self.path)
+        } else {
+            temporary.persist_noclobber(&self.path)
+        };
         moved.with_context(|| format!("cannot write {}", self.path.display()))
     }
 }
@@ -133,14 +142,19 @@ pub(crate) fn not_a_folder(path: &Path, remedy: &str) -> anyhow::Result<()> {
 pub(crate) fn check_path(path: &Path) -> anyhow::Result<()> {
     not_a_folder(path, "name a file in it")?;
     let (shown, folder) = (path.display(), folder(path));
-    // What is written beside its place and moved there would replace a link, pipe or device, not write to it.
+    // What is written beside its place and moved there would replace a link, pipe or device, not
+    // write to it.
     match path.symlink_metadata() {
         Ok(metadata) if metadata.is_symlink() => {
             bail!("cannot write {shown}: it is a link; name the file that it leads to")
         }
-        Ok(metadata) if !metadata.is_file() => bail!("cannot write {shown}: it is not a regular file; name one"),
+        Ok(metadata) if !metadata.is_file() => {
+            bail!("cannot write {shown}: it is not a regular file; name one")
+        }
         Err(error) if error.kind() == ErrorKind::InvalidFilename => {
-            bail!("cannot write {shown}: the file system has no names like that ({error}); name another file")
+            bail!(
+                "cannot write {shown}: the file system has no names like that ({error}); name another file"
+            )
         }
         _ => {}
     }
@@ -182,7 +196,8 @@ pub(crate) fn remove(path: &Path) -> anyhow::Result<()> {
 /// The names in a folder that are text, in their order.
 pub(crate) fn names_in(folder: &Path) -> io::Result<Vec<String>> {
     let names = fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name().into_string().ok()));
-    let mut names: Vec<String> = names.filter_map(io::Result::transpose).collect::<io::Result<_>>()?;
+    let mut names: Vec<String> =
+        names.filter_map(io::Result::transpose).collect::<io::Result<_>>()?;
     names.sort();
     Ok(names)
 }
@@ -226,7 +241,8 @@ mod tests {
         for (mode, expected) in [(0o600, 0o600), (0o400, 0o600), (0o440, 0o640), (0o000, 0o600)] {
             fs::write(&path, "old").unwrap();
             fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
-            let beside = Place::among_others(&folder.path().join("b"), true).unwrap().replacing(&path);
+            let beside =
+                Place::among_others(&folder.path().join("b"), true).unwrap().replacing(&path);
             for place in [Place::check(&path, true).unwrap(), beside] {
                 let temporary = place.temporary().unwrap();
                 let now = temporary.as_file().metadata().unwrap().permissions().mode() & 0o777;

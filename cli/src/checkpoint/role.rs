@@ -25,13 +25,15 @@ pub(crate) fn role(name: &str) -> Option<Role> {
     if name == SLICES {
         return Some(Role::Slices);
     }
-    let (rank, world) = name.strip_prefix("model-rank-")?.strip_suffix(".safetensors")?.split_once("-of-")?;
+    let (rank, world) =
+        name.strip_prefix("model-rank-")?.strip_suffix(".safetensors")?.split_once("-of-")?;
     Some(Role::Rank { rank: rank.parse().ok()?, world: world.parse().ok()? })
 }
 
 /// The files in a folder that another number of processes wrote.
 pub(crate) fn of_other_worlds(folder: &Path, world: u64) -> Vec<PathBuf> {
-    let is_other = |name: &str| matches!(role(name), Some(Role::Rank { world: other, .. }) if other != world);
+    let is_other =
+        |name: &str| matches!(role(name), Some(Role::Rank { world: other, .. }) if other != world);
     let names = names_in(folder).unwrap_or_default();
     names.iter().filter(|name| is_other(name)).map(|name| folder.join(name)).collect()
 }
@@ -47,7 +49,12 @@ mod tests {
     fn names_say_what_files_are() {
         assert_eq!(role(&rank_file(3, 4)), Some(Role::Rank { rank: 3, world: 4 }));
         assert_eq!(role(SLICES), Some(Role::Slices));
-        for name in [SINGLE, INDEX, "model-00001-of-00002.safetensors", "model-00001-of-00002-v1.safetensors"] {
+        for name in [
+            SINGLE,
+            INDEX,
+            "model-00001-of-00002.safetensors",
+            "model-00001-of-00002-v1.safetensors",
+        ] {
             assert_eq!(role(name), Some(Role::Whole), "{name}");
         }
         for name in ["other.safetensors", "model-rank-x-of-00002.safetensors", "config.json"] {

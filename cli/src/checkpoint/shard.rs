@@ -38,13 +38,17 @@ impl Shard {
             let len = file.metadata()?.len();
             read_header(file, len)
         };
-        let (metadata, tensors) = read().with_context(|| format!("cannot read {}", path.display()))?;
+        let (metadata, tensors) =
+            read().with_context(|| format!("cannot read {}", path.display()))?;
         Ok(Shard { path: path.to_owned(), metadata, tensors })
     }
 }
 
 /// Metadata and tensors of a file of `len` bytes.
-pub(super) fn read_header(mut from: impl Read, len: u64) -> anyhow::Result<(BTreeMap<String, String>, Vec<Stored>)> {
+pub(super) fn read_header(
+    mut from: impl Read,
+    len: u64,
+) -> anyhow::Result<(BTreeMap<String, String>, Vec<Stored>)> {
     let mut prefix = [0; 8];
     from.read_exact(&mut prefix).map_err(|error| match error.kind() {
         ErrorKind::UnexpectedEof => {
@@ -55,34 +59,51 @@ pub(super) fn read_header(mut from: impl Read, len: u64) -> anyhow::Result<(BTre
     let header_len = u64::from_le_bytes(prefix);
     let after = len.saturating_sub(8);
     if header_len > LARGEST {
-        bail!("its header would have {header_len} bytes, and safetensors allows {LARGEST}; is it a .safetensors file?");
+        bail!(
+            "its header would have {header_len} bytes, and safetensors allows {LARGEST}; is it a .safetensors file?"
+        );
     }
     if header_len > after {
-        bail!("its header would have {header_len} bytes, and the file has {after} after the length; get it again");
+        bail!(
+            "its header would have {header_len} bytes, and the file has {after} after the length; get it again"
+        );
     }
     let mut text = Vec::new();
     from.take(header_len).read_to_end(&mut text)?;
-    let text = str::from_utf8(&text).context("its header is no UTF-8 text; is it a .safetensors file?")?;
-    let header: Header = serde_json::from_str(text).context("its header is no safetensors header")?;
+    let text =
+        str::from_utf8(&text).context("its header is no UTF-8 text; is it a .safetensors file?")?;
+    let header: Header =
+        serde_json::from_str(text).context("its header is no safetensors header")?;
     let tensors = located(header.tensors, 8 + header_len, len)?;
     Ok((header.metadata, tensors))
 }
 
-/// The tensors in the order of their data, which starts at byte `start`, fills the file to `end` and is nobody's twice.
+/// The tensors in the order of their data, which starts at byte `start`, fills the file to `end`
+/// and is nobody's twice.
 fn located(tensors: Vec<(String, Info)>, start: u64, end: u64) -> anyhow::Result<Vec<Stored>> {
     let mut stored = Vec::with_capacity(tensors.len());
     for (name, info) in tensors {
         let bytes = extent(&info, end - start).with_context(|| format!("tensor {name:?}"))?;
         let dtype = info.dtype().with_context(|| format!("tensor {name:?}"))?;
-        stored.push(Stored { name, dtype, shape: info.shape, bytes: start + bytes.start..start + bytes.end });
+        stored.push(Stored {
+            name,
+            dtype,
+            shape: info.shape,
+            bytes: start + bytes.start..start + bytes.end,
+        });
     }
     stored.sort_by_key(|tensor| (tensor.bytes.start, tensor.bytes.end));
     let mut next = start;
     for Stored { name, bytes, .. } in &stored {
         match bytes.start {
-            first if first < next => bail!("tensor {name:?} overlaps the one before it; write the file again"),
+            first if first < next => {
+                bail!("tensor {name:?} overlaps the one before it; write the file again")
+            }
             first if first > next => {
-                bail!("{} bytes before tensor {name:?} are nobody's; write the file again", first - next)
+                bail!(
+                    "{} bytes before tensor {name:?} are nobody's; write the file again",
+                    first - next
+                )
             }
             _ => next = bytes.end,
         }
@@ -97,13 +118,20 @@ fn located(tensors: Vec<(String, Info)>, start: u64, end: u64) -> anyhow::Result
 fn extent(info: &Info, data: u64) -> anyhow::Result<Range<u64>> {
     let dtype = info.dtype()?;
     let needed = dtypes::bytes(dtype, &info.shape)?;
-    let Some((start, end)) = info.data_offsets else { bail!("missing field `data_offsets`; write the file again") };
+    let Some((start, end)) = info.data_offsets else {
+        bail!("missing field `data_offsets`; write the file again")
+    };
     if start > end || end > data {
-        bail!("its data at {start}..{end} is not in the file, which has {data} bytes of data; get it again");
+        bail!(
+            "its data at {start}..{end} is not in the file, which has {data} bytes of data; get it again"
+        );
     }
     if end - start != needed {
         let shape = &info.shape;
-        bail!("{dtype} of shape {shape:?} has {needed} bytes, and its data {}; write the file again", end - start);
+        bail!(
+            "{dtype} of shape {shape:?} has {needed} bytes, and its data {}; write the file again",
+            end - start
+        );
     }
     Ok(start..end)
 }

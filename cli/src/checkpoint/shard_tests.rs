@@ -1,4 +1,5 @@
-//! The reader beside the crate safetensors: whatever the bytes, no panic, and the same verdict but for names.
+//! The reader beside the crate safetensors: whatever the bytes, no panic, and the same verdict but
+//! for names.
 
 use proptest::prelude::*;
 use safetensors::{Dtype, SafeTensors};

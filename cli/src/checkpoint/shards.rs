@@ -35,7 +35,10 @@ impl Checkpoint {
         } else if single.exists() {
             Ok(Checkpoint { shards: vec![Shard::open(&single)?] })
         } else {
-            bail!("cannot read the folder {}: it has neither {INDEX} nor {SINGLE}; name a file", path.display())
+            bail!(
+                "cannot read the folder {}: it has neither {INDEX} nor {SINGLE}; name a file",
+                path.display()
+            )
         }
     }
 
@@ -51,7 +54,8 @@ fn indexed(path: &Path) -> anyhow::Result<Checkpoint> {
     let folder = path.parent().unwrap_or(Path::new(""));
     let mut shards = Vec::new();
     for file in index.files() {
-        let shard = Shard::open(&folder.join(file)).with_context(|| format!("{} names {file:?}", path.display()))?;
+        let shard = Shard::open(&folder.join(file))
+            .with_context(|| format!("{} names {file:?}", path.display()))?;
         shards.push(shard);
     }
     agree(&index, &shards).with_context(|| format!("cannot read {}", path.display()))?;
@@ -73,7 +77,9 @@ fn agree(index: &Index, shards: &[Shard]) -> anyhow::Result<()> {
     }
     match index.iter().find(|(tensor, file)| homes.get(tensor) != Some(file)) {
         Some((tensor, file)) => {
-            bail!("tensor {tensor:?} is not in {file}; get the shard again, or write the index again")
+            bail!(
+                "tensor {tensor:?} is not in {file}; get the shard again, or write the index again"
+            )
         }
         None => Ok(()),
     }

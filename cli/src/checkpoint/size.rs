@@ -18,9 +18,13 @@ pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
     let upper = text.trim().to_ascii_uppercase();
     let (number, unit) = UNITS
         .iter()
-        .find_map(|&(suffix, unit)| upper.strip_suffix(suffix).map(|number| (number.trim_end(), unit)))
+        .find_map(|&(suffix, unit)| {
+            upper.strip_suffix(suffix).map(|number| (number.trim_end(), unit))
+        })
         .unwrap_or((&upper, 1));
-    let number: u64 = number.parse().map_err(|_| "write a whole number with a unit: 5GB, 500MB or 1GiB".to_owned())?;
+    let number: u64 = number
+        .parse()
+        .map_err(|_| "write a whole number with a unit: 5GB, 500MB or 1GiB".to_owned())?;
     match number.checked_mul(unit) {
         Some(0) => Err("a shard of 0 bytes holds nothing; write a size such as 5GB".to_owned()),
         Some(bytes) => Ok(bytes),

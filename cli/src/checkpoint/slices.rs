@@ -1,4 +1,5 @@
-//! A folder of the files of several processes, and rank 0's list of which slice of which tensor is in which of them.
+//! A folder of the files of several processes, and rank 0's list of which slice of which tensor is
+//! in which of them.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
@@ -58,8 +59,8 @@ pub(crate) struct Slices {
 }
 
 impl Slices {
-    /// The list that a path names or a folder has; none if it is something else. A folder that has two models is an
-    /// error: nobody knows which of them is meant.
+    /// The list that a path names or a folder has; none if it is something else. A folder that has
+    /// two models is an error: nobody knows which of them is meant.
     pub(crate) fn find(path: &Path) -> anyhow::Result<Option<Self>> {
         if path.is_dir() {
             return Self::of_folder(path);
@@ -71,17 +72,24 @@ impl Slices {
         let shown = folder.display();
         let names = names_in(folder).unwrap_or_default();
         let rank = names.iter().find(|name| matches!(role(name), Some(Role::Rank { .. })));
-        let there: Vec<&str> = [INDEX, SINGLE, SLICES].into_iter().filter(|name| folder.join(name).exists()).collect();
+        let there: Vec<&str> =
+            [INDEX, SINGLE, SLICES].into_iter().filter(|name| folder.join(name).exists()).collect();
         match (&there[..], rank) {
             ([a, b, ..], _) => {
-                bail!("the folder {shown} has {a} and {b}, which are two models; name one of the two files")
+                bail!(
+                    "the folder {shown} has {a} and {b}, which are two models; name one of the two files"
+                )
             }
             (&[SLICES], _) => Self::read(&folder.join(SLICES)).map(Some),
             (&[single], Some(rank)) => {
-                bail!("the folder {shown} has {single} and {rank}, which are two models; name one of the two files")
+                bail!(
+                    "the folder {shown} has {single} and {rank}, which are two models; name one of the two files"
+                )
             }
             ([], Some(_)) => {
-                bail!("cannot read the folder {shown}: {SLICES} is missing, rank 0 writes it last; run that again")
+                bail!(
+                    "cannot read the folder {shown}: {SLICES} is missing, rank 0 writes it last; run that again"
+                )
             }
             ([_] | [], None) => Ok(None),
         }
@@ -97,8 +105,8 @@ impl Slices {
     }
 
     fn parse(text: &str, folder: PathBuf) -> anyhow::Result<Self> {
-        let Text { world_size: world, tensors: Unique(tensors) } =
-            serde_json::from_str(text).context("it is no list {\"world_size\", \"tensors\"} of slices")?;
+        let Text { world_size: world, tensors: Unique(tensors) } = serde_json::from_str(text)
+            .context("it is no list {\"world_size\", \"tensors\"} of slices")?;
         let mut parts: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
         for (name, tensor) in &tensors {
             tensor.covered().with_context(|| format!("tensor {name:?}"))?;
@@ -114,7 +122,8 @@ impl Slices {
         Ok(Slices { folder, world, tensors, parts })
     }
 
-    /// The files of all ranks and the bytes of them together; an error if one is missing or would be nobody's.
+    /// The files of all ranks and the bytes of them together; an error if one is missing or would
+    /// be nobody's.
     pub(crate) fn files(&self) -> anyhow::Result<(Vec<PathBuf>, u64)> {
         let (mut files, mut bytes, mut names) = (Vec::new(), 0u64, HashSet::new());
         let list = self.folder.join(SLICES);
@@ -123,14 +132,21 @@ impl Slices {
             let path = self.folder.join(&name);
             let Ok(metadata) = fs::metadata(&path) else {
                 let (path, world) = (path.display(), self.world);
-                bail!("{path} is missing, and {} is of {world} ranks; run rank {rank} again", list.display());
+                bail!(
+                    "{path} is missing, and {} is of {world} ranks; run rank {rank} again",
+                    list.display()
+                );
             };
             bytes = bytes.saturating_add(metadata.len());
             files.push(path);
             names.insert(name);
         }
         if let Some(file) = self.parts.keys().find(|file| !names.contains(*file)) {
-            bail!("{}: {file:?} is the file of none of {} ranks; write the model again", list.display(), self.world);
+            bail!(
+                "{}: {file:?} is the file of none of {} ranks; write the model again",
+                list.display(),
+                self.world
+            );
         }
         Ok((files, bytes))
     }
@@ -151,20 +167,27 @@ impl Slices {
                 None => problems.push(format!("{file}: tensor {name:?} is missing")),
                 Some(is) if is == (dtype.clone(), shape.clone()) => {}
                 Some((is_dtype, is)) => {
-                    problems.push(format!("{file}: {name:?} is {is_dtype} {is:?}, and in {SLICES} {dtype} {shape:?}"));
+                    problems.push(format!(
+                        "{file}: {name:?} is {is_dtype} {is:?}, and in {SLICES} {dtype} {shape:?}"
+                    ));
                 }
             }
         }
-        problems.extend(found.into_keys().map(|name| format!("{file}: {name:?} is not in {SLICES}")));
+        problems
+            .extend(found.into_keys().map(|name| format!("{file}: {name:?} is not in {SLICES}")));
         problems
     }
 
     /// Whether these are the tensors of the whole model.
-    pub(crate) fn agrees_with(&self, whole: impl ExactSizeIterator<Item = (String, String, Vec<usize>)>) -> bool {
+    pub(crate) fn agrees_with(
+        &self,
+        whole: impl ExactSizeIterator<Item = (String, String, Vec<usize>)>,
+    ) -> bool {
         whole.len() == self.tensors.len()
             && whole.into_iter().all(|(name, dtype, shape)| {
                 self.tensors.get(&name).is_some_and(|tensor| {
-                    tensor.dtype == dtype && tensor.shape.iter().copied().eq(shape.iter().map(|&dim| dim as u64))
+                    tensor.dtype == dtype
+                        && tensor.shape.iter().copied().eq(shape.iter().map(|&dim| dim as u64))
                 })
             })
     }
@@ -182,7 +205,9 @@ impl Tensor {
         let mut next = 0;
         for Slice { file, start, end } in slices {
             if *start != next || end <= start {
-                bail!("its slice {start}..{end} in {file:?} does not start at {next}; write the model again");
+                bail!(
+                    "its slice {start}..{end} in {file:?} does not start at {next}; write the model again"
+                );
             }
             next = *end;
         }

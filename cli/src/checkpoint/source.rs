@@ -33,8 +33,9 @@ pub(crate) struct Entry {
 }
 
 impl Source {
-    /// Reads a tensor list, the header of a .safetensors file, or those of a folder's shards. `asked` replaces the
-    /// source's element types, so that those which cannot be filled are no error.
+    /// Reads a tensor list, the header of a .safetensors file, or those of a folder's shards.
+    /// `asked` replaces the source's element types, so that those which cannot be filled are no
+    /// error.
     pub(crate) fn read(path: &Path, asked: Option<DType>) -> anyhow::Result<Self> {
         let shown = path.display();
         if path.is_dir() && Slices::find(path)?.is_some() {
@@ -47,11 +48,15 @@ impl Source {
         } else {
             let mut file = input::open(path).with_context(|| format!("cannot open {shown}"))?;
             let mut start = Vec::new();
-            file.by_ref().take(8).read_to_end(&mut start).with_context(|| format!("cannot read {shown}"))?;
+            file.by_ref()
+                .take(8)
+                .read_to_end(&mut start)
+                .with_context(|| format!("cannot read {shown}"))?;
             if is_safetensors(&start, path) {
                 Checkpoint::open(path)?.source(asked)?
             } else {
-                list::read(start.chain(file), asked).with_context(|| format!("cannot read {shown}"))?
+                list::read(start.chain(file), asked)
+                    .with_context(|| format!("cannot read {shown}"))?
             }
         };
         if source.tensors.is_empty() {
@@ -61,11 +66,16 @@ impl Source {
     }
 }
 
-/// A header's length has zeros among its eight bytes, JSON text has none; the name decides where neither is there.
+/// A header's length has zeros among its eight bytes, JSON text has none; the name decides where
+/// neither is there.
 fn is_safetensors(start: &[u8], path: &Path) -> bool {
     let json = start.trim_ascii_start().starts_with(b"{");
     let length = start.len() == 8 && start.contains(&0);
-    length || !json && path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("safetensors"))
+    length
+        || !json
+            && path
+                .extension()
+                .is_some_and(|extension| extension.eq_ignore_ascii_case("safetensors"))
 }
 
 impl Checkpoint {
@@ -74,8 +84,9 @@ impl Checkpoint {
         let mut tensors = Vec::new();
         for shard in self.shards {
             for stored in shard.tensors {
-                let dtype = dtypes::to_fill(stored.dtype, asked)
-                    .with_context(|| format!("tensor {:?} in {}", stored.name, shard.path.display()))?;
+                let dtype = dtypes::to_fill(stored.dtype, asked).with_context(|| {
+                    format!("tensor {:?} in {}", stored.name, shard.path.display())
+                })?;
                 tensors.push(Entry { name: stored.name, dtype: Some(dtype), shape: stored.shape });
             }
         }
@@ -85,8 +96,12 @@ impl Checkpoint {
 }
 
 /// Lists the names that the metadata has as tied, as they were when the model was made.
-fn add_tied(tensors: &mut Vec<Entry>, metadata: &BTreeMap<String, String>) -> Vec<(String, String)> {
-    let by_name: HashMap<&str, &Entry> = tensors.iter().map(|entry| (entry.name.as_str(), entry)).collect();
+fn add_tied(
+    tensors: &mut Vec<Entry>,
+    metadata: &BTreeMap<String, String>,
+) -> Vec<(String, String)> {
+    let by_name: HashMap<&str, &Entry> =
+        tensors.iter().map(|entry| (entry.name.as_str(), entry)).collect();
     let (mut aliases, mut ties) = (Vec::new(), Vec::new());
     for (alias, owner) in metadata::ties(metadata, |name| by_name.contains_key(name)) {
         let Entry { dtype, shape, .. } = by_name[owner];

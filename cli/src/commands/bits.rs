@@ -27,11 +27,18 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let words = Philox4x32::new(args.seed, args.stream);
     let Some(left) = Philox4x32::PERIOD.checked_sub(args.offset) else {
-        bail!("bits: --offset {} is beyond the stream's 2^66 words; use at most {}", args.offset, Philox4x32::PERIOD);
+        bail!(
+            "bits: --offset {} is beyond the stream's 2^66 words; use at most {}",
+            args.offset,
+            Philox4x32::PERIOD
+        );
     };
     let count = args.count.map_or(left, u128::from);
     if count > left {
-        bail!("bits: {left} words follow --offset {}, not {count}; lower --offset or --count", args.offset);
+        bail!(
+            "bits: {left} words follow --offset {}, not {count}; lower --offset or --count",
+            args.offset
+        );
     }
     let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
     let result = write_words(&words, args.offset, count, &mut out);
@@ -46,7 +53,12 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     }
 }
 
-fn write_words(words: &Philox4x32, offset: u128, count: u128, out: &mut impl Write) -> io::Result<()> {
+fn write_words(
+    words: &Philox4x32,
+    offset: u128,
+    count: u128,
+    out: &mut impl Write,
+) -> io::Result<()> {
     let mut left = count;
     let mut block = (offset / 4) as u64;
     let mut skipped = (offset % 4) as usize;

@@ -20,22 +20,32 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let why = why_auto(auto, &infos);
     let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
     if args.json {
-        let adapters: Vec<_> = adapters.iter().enumerate().map(|(i, adapter)| describe(i, adapter)).collect();
+        let adapters: Vec<_> =
+            adapters.iter().enumerate().map(|(i, adapter)| describe(i, adapter)).collect();
         let auto = auto.map_or(json!("cpu"), |index| json!(index));
-        return print_json(&json!({ "auto": auto, "auto_because": why, "cpu_cores": cores, "adapters": adapters }));
+        return print_json(
+            &json!({ "auto": auto, "auto_because": why, "cpu_cores": cores, "adapters": adapters }),
+        );
     }
     let mut text = String::new();
     for (i, adapter) in adapters.iter().enumerate() {
         let (info, limits, features) = (adapter.get_info(), adapter.limits(), adapter.features());
         let has = |feature| if features.contains(feature) { "yes" } else { "no" };
         let chosen = if auto == Some(i) { format!("   <- auto: {why}") } else { String::new() };
-        let software = if is_software(&info) { format!(", software: taken by --device {i}") } else { String::new() };
+        let software = if is_software(&info) {
+            format!(", software: taken by --device {i}")
+        } else {
+            String::new()
+        };
         text += &format!("{i}: {}{chosen}\n", info.name);
         text += &row("type", format!("{:?}, {:?}{software}", info.device_type, info.backend));
         text += &row("driver", format!("{} {}", info.driver, info.driver_info).trim());
         text += &row("max buffer", binary_bytes(limits.max_buffer_size));
         text += &row("max binding", binary_bytes(limits.max_storage_buffer_binding_size));
-        text += &row("workgroups", format!("{} in a dimension", limits.max_compute_workgroups_per_dimension));
+        text += &row(
+            "workgroups",
+            format!("{} in a dimension", limits.max_compute_workgroups_per_dimension),
+        );
         text += &row("64-bit ints", has(wgpu::Features::SHADER_INT64));
         text += &row("timestamps", has(wgpu::Features::TIMESTAMP_QUERY));
     }

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, anyhow, bail};
-use gpu_init::{DType, Distribution, Error, Fill, Fingerprint, Initializer, Layout, Parameter, Shape, Stats};
+use gpu_init::{
+    DType, Distribution, Error, Fill, Fingerprint, Initializer, Layout, Shape, Stats, TensorSpec,
+};
 use serde_json::json;
 
 use crate::backend::memory;
@@ -22,8 +24,9 @@ const SAMPLE: u64 = 1 << 16;
 /// Fill one tensor and print its statistics and fingerprint.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// What to fill with: xavier-normal, kaiming-uniform, glorot-normal, zeros, pytorch-linear... with options as
-    /// in "kaiming_normal(mode=fan_out, nonlinearity=relu)" or "uniform(a=-1, b=1)".
+    /// What to fill with: xavier-normal, kaiming-uniform, glorot-normal, zeros, pytorch-linear...
+    /// with options as in "kaiming_normal(mode=fan_out, nonlinearity=relu)" or "uniform(a=-1,
+    /// b=1)".
     #[arg(long, default_value = "xavier-normal")]
     init: Initializer,
     /// Dimensions, outermost first: 4096x11008.
@@ -51,8 +54,8 @@ pub(crate) struct Args {
     /// axes(input=1, output=[-2, -1], batch=0).
     #[arg(long, default_value = "pytorch")]
     layout: Layout,
-    /// Where: auto (a GPU, or else the CPU), gpu (an adapter of any kind), cpu, or an adapter's number in
-    /// `gpu-init devices`.
+    /// Where: auto (a GPU, or else the CPU), gpu (an adapter of any kind), cpu, or an adapter's
+    /// number in `gpu-init devices`.
     #[arg(long, default_value = "auto")]
     device: Choice,
     /// Save the tensor as .npy (bf16 as uint16 words, for .npy has no bf16).
@@ -70,7 +73,9 @@ fn parse_shape(text: &str) -> Result<Shape, String> {
     let dims = text
         .split(['x', 'X', ','])
         .map(|dim| {
-            dim.trim().parse::<usize>().map_err(|error| format!("dimension {dim:?}: {error}; write it as 4096x11008"))
+            dim.trim()
+                .parse::<usize>()
+                .map_err(|error| format!("dimension {dim:?}: {error}; write it as 4096x11008"))
         })
         .collect::<Result<Vec<_>, _>>()?;
     Ok(dims.into())
@@ -82,14 +87,16 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let fill = parameter.resolve(args.seed, 0)?;
     // Before there is anything to be removed at a signal.
     listen_to_ctrl_c()?;
-    let place = args.out.as_deref().map(|path| place(path, args.force, fill.bytes())).transpose()?;
+    let place =
+        args.out.as_deref().map(|path| place(path, args.force, fill.bytes())).transpose()?;
     let backend = Backend::open(args.device, args.seed)?;
     if backend.is_on_host() {
         check_memory(&parameter, &fill, place.is_some())?;
     }
     let start = Instant::now();
     let bar = bar("filling", fill.bytes());
-    let tensors = backend.fill_all(std::slice::from_ref(&parameter), &mut listener(&bar, fill.bytes()));
+    let tensors =
+        backend.fill_all(std::slice::from_ref(&parameter), &mut listener(&bar, fill.bytes()));
     let tensors = tensors.map_err(|error| match error {
         // "After all of all elements" would say that they are there.
         Error::Interrupted { done, total, .. } if done == total => {
@@ -112,7 +119,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     }
     match report.disagreement() {
         Some(reason) => {
-            bail!("the tensor is not what was asked for: {reason}; try --device cpu, and please report this")
+            bail!(
+                "the tensor is not what was asked for: {reason}; try --device cpu, and please report this"
+            )
         }
         None => Ok(()),
     }
@@ -127,16 +136,19 @@ fn place(path: &Path, force: bool, bytes: u64) -> anyhow::Result<(Place, Claim)>
     Ok((place, claim))
 }
 
-fn check_memory(parameter: &Parameter, fill: &Fill, saved: bool) -> anyhow::Result<()> {
+fn check_memory(parameter: &TensorSpec, fill: &Fill, saved: bool) -> anyhow::Result<()> {
     let slices = if saved { memory::SLICES.min(fill.bytes()) } else { 0 };
-    let needed = fill.bytes().saturating_add(memory::scratch(parameter, fill)).saturating_add(slices);
+    let needed =
+        fill.bytes().saturating_add(memory::scratch(parameter, fill)).saturating_add(slices);
     let remedy = "fill a smaller tensor or dtype, or save it by `gpu-init model --out`, which streams what it can";
     memory::check("fill", needed, remedy)
 }
 
-fn parameter(args: &Args) -> Parameter {
-    let mut parameter =
-        Parameter::new(&args.shape, args.init).dtype(args.dtype).layout(args.layout.clone()).stream(args.stream);
+fn parameter(args: &Args) -> TensorSpec {
+    let mut parameter = TensorSpec::new(&args.shape, args.init)
+        .dtype(args.dtype)
+        .layout(args.layout.clone())
+        .stream(args.stream);
     if let Some(name) = &args.name {
         parameter = parameter.name(name);
     }
@@ -165,7 +177,7 @@ struct Report<'a> {
 }
 
 impl Report<'_> {
-    fn law(&self) -> Distribution {
+    fn distribution(&self) -> Distribution {
         self.fill.distribution
     }
 
@@ -174,7 +186,7 @@ impl Report<'_> {
     }
 
     fn json(&self) -> serde_json::Value {
-        let (low, high) = self.law().bounds();
+        let (low, high) = self.distribution().bounds();
         json!({
             "device": self.backend.name(),
             "init": self.initializer.to_string(),
@@ -192,7 +204,7 @@ impl Report<'_> {
             "max": self.stats.max,
             "nan": self.stats.nan,
             "infinite": self.stats.infinite,
-            "expected": { "mean": self.law().mean(), "std": self.law().std(), "min": low, "max": high },
+            "expected": { "mean": self.distribution().mean(), "std": self.distribution().std(), "min": low, "max": high },
             "agrees": self.disagreement().is_none(),
             "fingerprint": self.fingerprint.to_string(),
             "name": self.args.name,
@@ -202,31 +214,55 @@ impl Report<'_> {
 
     fn text(&self, tensor: &Filled) -> anyhow::Result<String> {
         let Report { args, fill, stats, .. } = self;
-        let name = args.name.as_ref().map_or(format!("stream {}", fill.stream), |name| format!("name {name}"));
-        let mut text = format!("{} {} {}, seed {}, {name}\n", self.initializer, args.shape, fill.dtype, fill.seed);
+        let name = args
+            .name
+            .as_ref()
+            .map_or(format!("stream {}", fill.stream), |name| format!("name {name}"));
+        let mut text = format!(
+            "{} {} {}, seed {}, {name}\n",
+            self.initializer, args.shape, fill.dtype, fill.seed
+        );
         text += &row("device", self.backend.describe(args.device));
         text += &row("elements", format!("{} ({})", grouped(fill.len), binary_bytes(fill.bytes())));
-        text += &row("time", format!("{:.6} s ({:.2} GB/s)", self.seconds, gb_per_s(fill.bytes(), self.seconds)));
-        let (low, high) = self.law().bounds();
+        text += &row(
+            "time",
+            format!("{:.6} s ({:.2} GB/s)", self.seconds, gb_per_s(fill.bytes(), self.seconds)),
+        );
+        let (low, high) = self.distribution().bounds();
         text += &row("", format!("{:>14}  {:>14}", "measured", "expected"));
         for (label, measured, expected, relation) in [
-            ("mean", stats.mean, self.law().mean(), ""),
-            ("std", stats.std, self.law().std(), ""),
+            ("mean", stats.mean, self.distribution().mean(), ""),
+            ("std", stats.std, self.distribution().std(), ""),
             ("min", stats.min, low, ">= "),
             ("max", stats.max, high, "<= "),
         ] {
-            text += &row(label, format!("{:>14}  {:>14}", number(measured), format!("{relation}{}", number(expected))));
+            text += &row(
+                label,
+                format!(
+                    "{:>14}  {:>14}",
+                    number(measured),
+                    format!("{relation}{}", number(expected))
+                ),
+            );
         }
-        text += &row("NaN, inf", format!("{:>14}  {:>14}", format!("{}, {}", stats.nan, stats.infinite), "0, 0"));
-        if self.law().std() > 0.0 {
+        text += &row(
+            "NaN, inf",
+            format!("{:>14}  {:>14}", format!("{}, {}", stats.nan, stats.infinite), "0, 0"),
+        );
+        if self.distribution().std() > 0.0 {
             let sample = tensor.read(0..fill.len.min(SAMPLE))?.to_f32();
-            let reach = (high - self.law().mean()).min(4.0 * self.law().std());
+            let reach = (high - self.distribution().mean()).min(4.0 * self.distribution().std());
             text += &format!("  first {} values:\n", grouped(sample.len() as u64));
-            text += &histogram(&sample, self.law().mean() - reach, self.law().mean() + reach);
+            text += &histogram(
+                &sample,
+                self.distribution().mean() - reach,
+                self.distribution().mean() + reach,
+            );
         }
         text += &row("fingerprint", self.fingerprint);
         if let Some(path) = &args.out {
-            let words = if fill.dtype == DType::BF16 { " (uint16 words: .npy has no bf16)" } else { "" };
+            let words =
+                if fill.dtype == DType::BF16 { " (uint16 words: .npy has no bf16)" } else { "" };
             text += &row("saved", format!("{}{words}", path.display()));
         }
         Ok(text)

@@ -17,7 +17,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     match args.name {
         Some(recipe) => print(recipe.text()),
         None => {
-            let lines = Recipe::ALL.map(|recipe| format!("{:<8} {}\n", recipe.name(), recipe.summary()));
+            let lines =
+                Recipe::ALL.map(|recipe| format!("{:<8} {}\n", recipe.name(), recipe.summary()));
             print(&lines.concat())
         }
     }

@@ -13,7 +13,8 @@ pub(crate) const LARGEST: u64 = 1 << 20;
 /// What says how tensors are initialized.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Rules in TOML: which tensors are initialized how. `gpu-init recipe NAME` prints some to start from.
+    /// Rules in TOML: which tensors are initialized how. `gpu-init recipe NAME` prints some to
+    /// start from.
     #[arg(long, value_name = "FILE", conflicts_with = "recipe")]
     rules: Option<PathBuf>,
     /// Rules that are built in: xavier, gpt2, llama, bert, resnet or vit.

@@ -1,7 +1,7 @@
 //! `gpu-init shader`: the WGSL as it is given to the driver.
 
 use clap::ValueEnum;
-use gpu_init::{MulAdd, Multiply, shader};
+use gpu_init::{FpGuard, WideMul, shader};
 
 use crate::terminal::output::print;
 
@@ -19,7 +19,7 @@ pub(crate) struct Args {
     mul_add: Guard,
 }
 
-/// `MulAdd` by name.
+/// `FpGuard` by name.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Guard {
     /// Not at all: llvmpipe and SwiftShader get this one.
@@ -30,12 +30,12 @@ enum Guard {
     Guarded,
 }
 
-impl From<Guard> for MulAdd {
+impl From<Guard> for FpGuard {
     fn from(guard: Guard) -> Self {
         match guard {
-            Guard::Plain => MulAdd::Plain,
-            Guard::Unfused => MulAdd::Unfused,
-            Guard::Guarded => MulAdd::Guarded,
+            Guard::Plain => FpGuard::None,
+            Guard::Unfused => FpGuard::NoContraction,
+            Guard::Guarded => FpGuard::NoReassociation,
         }
     }
 }
@@ -51,7 +51,7 @@ enum Shader {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
-    let multiply = if args.int64 { Multiply::Int64 } else { Multiply::Limbs };
+    let multiply = if args.int64 { WideMul::Int64 } else { WideMul::Limbs };
     print(&match args.shader {
         Shader::Fill => shader::fill_with(multiply, args.mul_add.into()),
         Shader::Fingerprint => shader::fingerprint(multiply),

@@ -17,10 +17,12 @@ pub(crate) fn histogram(values: &[f32], low: f64, high: f64) -> String {
     let eighths = counts.map(|count| (count * ROWS * 8).div_ceil(tallest));
     let mut text = String::new();
     for row in (0..ROWS).rev() {
-        let line: String = eighths.iter().map(|&height| BLOCKS[height.saturating_sub(row * 8).min(8)]).collect();
+        let line: String =
+            eighths.iter().map(|&height| BLOCKS[height.saturating_sub(row * 8).min(8)]).collect();
         text += &format!("  {}\n", line.trim_end());
     }
     let (left, right) = (format!("{low:.4}"), format!("{high:.4}"));
-    text += &format!("  {left}{right:>width$}\n", width = COLUMNS.saturating_sub(left.chars().count()));
+    text +=
+        &format!("  {left}{right:>width$}\n", width = COLUMNS.saturating_sub(left.chars().count()));
     text
 }

@@ -8,7 +8,10 @@ use anyhow::Context;
 /// Writes to standard output.
 pub(crate) fn print(text: &str) -> anyhow::Result<()> {
     let mut stdout = io::stdout().lock();
-    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).context("cannot write to standard output")
+    stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+        .context("cannot write to standard output")
 }
 
 /// One JSON object on a line of its own.
@@ -21,7 +24,8 @@ pub(crate) fn complain(line: &str) {
     let _ = writeln!(io::stderr(), "gpu-init: {}", shortened_to(LINE, &printable(line)));
 }
 
-/// An error and its causes. What the text has said already is left out: some errors say their cause themselves.
+/// An error and its causes. What the text has said already is left out: some errors say their cause
+/// themselves.
 pub(crate) fn reasons(error: &anyhow::Error) -> String {
     let mut text = String::new();
     for cause in error.chain().map(ToString::to_string) {
@@ -35,12 +39,15 @@ pub(crate) fn reasons(error: &anyhow::Error) -> String {
 
 /// On one line and without control characters: names and texts of files may hold anything.
 pub(crate) fn printable(text: &str) -> String {
-    let words: Vec<&str> =
-        text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()).collect();
+    let words: Vec<&str> = text
+        .split(|c: char| c.is_whitespace() || c.is_control())
+        .filter(|word| !word.is_empty())
+        .collect();
     words.join(" ")
 }
 
-/// Characters of a table's cell: more than a terminal is wide, and far below the widths that formatting takes.
+/// Characters of a table's cell: more than a terminal is wide, and far below the widths that
+/// formatting takes.
 const CELL: usize = 120;
 
 /// Characters of an error: names and options in it may be of any length.
@@ -99,9 +106,16 @@ mod tests {
     #[test]
     fn no_cause_is_said_twice() {
         let full = || std::io::Error::other("No space left");
-        assert_eq!(reasons(&anyhow!(full()).context("cannot write x")), "cannot write x: No space left");
-        let twice =
-            anyhow!(full()).context("failed to persist temporary file: No space left").context("cannot write x");
-        assert_eq!(reasons(&twice), "cannot write x: failed to persist temporary file: No space left");
+        assert_eq!(
+            reasons(&anyhow!(full()).context("cannot write x")),
+            "cannot write x: No space left"
+        );
+        let twice = anyhow!(full())
+            .context("failed to persist temporary file: No space left")
+            .context("cannot write x");
+        assert_eq!(
+            reasons(&twice),
+            "cannot write x: failed to persist temporary file: No space left"
+        );
     }
 }

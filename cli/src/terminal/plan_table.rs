@@ -5,9 +5,11 @@ use serde_json::{Value, json};
 
 use crate::terminal::output::{binary_bytes, grouped, printable, row, shortened};
 
-/// Every tensor: its rule's number, its law, the standard deviation that comes of it, and its size.
+/// Every tensor: its rule's number, its distribution, the standard deviation that comes of it, and
+/// its size.
 pub(crate) fn table(plan: &Plan) -> String {
-    let head = ["tensor", "shape", "dtype", "rule", "distribution", "std", "bytes"].map(str::to_owned);
+    let head =
+        ["tensor", "shape", "dtype", "rule", "distribution", "std", "bytes"].map(str::to_owned);
     let mut rows = vec![head];
     for entry in plan.entries() {
         let name = printable(&entry.name);
@@ -16,7 +18,7 @@ pub(crate) fn table(plan: &Plan) -> String {
             entry.parameter.shape().to_string(),
             entry.fill.dtype.to_string(),
             number(entry).map_or_else(|| "-".to_owned(), |number| number.to_string()),
-            law(entry),
+            distribution(entry),
             (entry.fill.distribution.std() as f32).to_string(),
             grouped(entry.fill.bytes()),
         ]);
@@ -27,10 +29,13 @@ pub(crate) fn table(plan: &Plan) -> String {
         }
     }
     rows.iter_mut().flatten().for_each(|cell| *cell = shortened(cell));
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let width =
+        |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let [a, b, c, d, e, f, g] = std::array::from_fn(width);
-    let line = |[tensor, shape, dtype, rule, law, std, bytes]: &[String; 7]| {
-        let line = format!("{tensor:a$}  {shape:b$}  {dtype:c$}  {rule:>d$}  {law:e$}  {std:f$}  {bytes:>g$}");
+    let line = |[tensor, shape, dtype, rule, distribution, std, bytes]: &[String; 7]| {
+        let line = format!(
+            "{tensor:a$}  {shape:b$}  {dtype:c$}  {rule:>d$}  {distribution:e$}  {std:f$}  {bytes:>g$}"
+        );
         line.trim_end().to_owned() + "\n"
     };
     rows.iter().map(line).collect()
@@ -41,18 +46,25 @@ pub(crate) fn summary(plan: &Plan, rules: &Rules) -> String {
     let defaults = plan.entries().iter().find(|entry| entry.rule.is_none());
     let mut rows = Vec::new();
     for (index, rule) in rules.rules().iter().enumerate() {
-        rows.push((Some(index), shortened(&rule.init()), format!("{}. {}", index + 1, printable(&rule.to_string()))));
+        rows.push((
+            Some(index),
+            shortened(&rule.init()),
+            format!("{}. {}", index + 1, printable(&rule.to_string())),
+        ));
     }
-    rows.extend(
-        defaults.map(|entry| (None, shortened(&entry.parameter.initializer().to_string()), "default".to_owned())),
-    );
+    rows.extend(defaults.map(|entry| {
+        (None, shortened(&entry.parameter.initializer().to_string()), "default".to_owned())
+    }));
     let width = rows.iter().map(|(_, init, _)| init.chars().count()).max().unwrap_or(0);
     let mut text = row("tensors", plan.entries().len());
     for (index, init, rule) in rows {
         let same: Vec<_> = plan.entries().iter().filter(|entry| entry.rule == index).collect();
         if !same.is_empty() {
             let elements = same.iter().map(|entry| entry.fill.len).sum();
-            text += &row("", format!("{:>5} {init:width$} {:>14}  {rule}", same.len(), grouped(elements)));
+            text += &row(
+                "",
+                format!("{:>5} {init:width$} {:>14}  {rule}", same.len(), grouped(elements)),
+            );
         }
     }
     text += &row("parameters", grouped(plan.elements()));
@@ -63,7 +75,7 @@ pub(crate) fn summary(plan: &Plan, rules: &Rules) -> String {
 /// The entries as JSON; rules count from 1, as in the table.
 pub(crate) fn entries(plan: &Plan) -> Value {
     let entry = |entry: &PlanEntry| {
-        let law = &entry.fill.distribution;
+        let distribution = &entry.fill.distribution;
         json!({
             "name": entry.name,
             "aliases": entry.aliases,
@@ -72,9 +84,9 @@ pub(crate) fn entries(plan: &Plan) -> Value {
             "rule": number(entry),
             "init": entry.parameter.initializer().to_string(),
             "scale": entry.scale,
-            "mean": law.mean(),
-            "std": law.std(),
-            "bounds": law.bounds(),
+            "mean": distribution.mean(),
+            "std": distribution.std(),
+            "bounds": distribution.bounds(),
             "elements": entry.fill.len,
             "bytes": entry.fill.bytes(),
             "stream": entry.fill.stream,
@@ -90,7 +102,11 @@ fn number(entry: &PlanEntry) -> Option<usize> {
 }
 
 /// The initializer, and what the rule multiplies it by.
-fn law(entry: &PlanEntry) -> String {
+fn distribution(entry: &PlanEntry) -> String {
     let initializer = entry.parameter.initializer();
-    if entry.scale == 1.0 { initializer.to_string() } else { format!("{initializer} * {}", entry.scale as f32) }
+    if entry.scale == 1.0 {
+        initializer.to_string()
+    } else {
+        format!("{initializer} * {}", entry.scale as f32)
+    }
 }

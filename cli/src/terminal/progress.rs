@@ -1,4 +1,5 @@
-//! A bar for long work, where a terminal shows it, and Ctrl-C, which ends work between two of its steps.
+//! A bar for long work, where a terminal shows it, and Ctrl-C, which ends work between two of its
+//! steps.
 
 use std::ops::ControlFlow;
 
@@ -17,8 +18,10 @@ pub(crate) fn not_interrupted(left: &str) -> anyhow::Result<()> {
 
 /// A bar over so many bytes.
 pub(crate) fn bar(message: &'static str, bytes: u64) -> ProgressBar {
-    const TEMPLATE: &str = "{msg:9} [{bar:40}] {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {eta} left";
-    let style = ProgressStyle::with_template(TEMPLATE).unwrap_or_else(|_| ProgressStyle::default_bar());
+    const TEMPLATE: &str =
+        "{msg:9} [{bar:40}] {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {eta} left";
+    let style =
+        ProgressStyle::with_template(TEMPLATE).unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::new(bytes).with_style(style).with_message(message)
 }
 
@@ -26,7 +29,9 @@ pub(crate) fn bar(message: &'static str, bytes: u64) -> ProgressBar {
 pub(crate) fn listener(bar: &ProgressBar, bytes: u64) -> impl FnMut(u64, u64) -> ControlFlow<()> {
     let from = bar.position();
     move |done, total| {
-        bar.set_position(from + (u128::from(bytes) * u128::from(done) / u128::from(total.max(1))) as u64);
+        bar.set_position(
+            from + (u128::from(bytes) * u128::from(done) / u128::from(total.max(1))) as u64,
+        );
         go_on()
     }
 }

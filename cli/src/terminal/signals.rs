@@ -1,4 +1,5 @@
-//! Ctrl-C and SIGTERM: work ends between two of its steps, or is ended from outside where a step takes too long.
+//! Ctrl-C and SIGTERM: work ends between two of its steps, or is ended from outside where a step
+//! takes too long.
 
 use std::fs;
 use std::io;
@@ -12,17 +13,19 @@ use crate::terminal::output::complain;
 /// Number of the first signal; 0 until then.
 static SIGNAL: AtomicI32 = AtomicI32::new(0);
 
-/// Every temporary file of this process, and the folder that it made, there or not, in the order of their making.
+/// Every temporary file of this process, and the folder that it made, there or not, in the order of
+/// their making.
 static TEMPORARIES: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
-/// Held while files get their names, and by the thread that ends the process: neither happens during the other.
+/// Held while files get their names, and by the thread that ends the process: neither happens
+/// during the other.
 static ENDING: Mutex<()> = Mutex::new(());
 
 /// Steps under way that cannot end by themselves.
 static ENDLESS: AtomicU32 = AtomicU32::new(0);
 
-/// A step that does not hear [`go_on`]: on Unix a signal ends the process at once until this is dropped, elsewhere the
-/// second one does, as always.
+/// A step that does not hear [`go_on`]: on Unix a signal ends the process at once until this is
+/// dropped, elsewhere the second one does, as always.
 pub(crate) struct Endless(());
 
 impl Endless {
@@ -40,10 +43,15 @@ impl Drop for Endless {
 
 /// Whether to go on.
 pub(crate) fn go_on() -> ControlFlow<()> {
-    if SIGNAL.load(Ordering::Relaxed) == 0 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    if SIGNAL.load(Ordering::Relaxed) == 0 {
+        ControlFlow::Continue(())
+    } else {
+        ControlFlow::Break(())
+    }
 }
 
-/// What shells give for a process that a signal ended: 130 for Ctrl-C, 143 for SIGTERM. None without a signal.
+/// What shells give for a process that a signal ended: 130 for Ctrl-C, 143 for SIGTERM. None
+/// without a signal.
 pub(crate) fn exit_code() -> Option<u8> {
     match SIGNAL.load(Ordering::Relaxed) {
         0 => None,
@@ -51,8 +59,12 @@ pub(crate) fn exit_code() -> Option<u8> {
     }
 }
 
-/// Makes a file, or an empty folder, that is to go if the process is ended before it removes, renames or fills it.
-pub(crate) fn make<T>(make: impl FnOnce() -> io::Result<T>, path: impl FnOnce(&T) -> PathBuf) -> io::Result<T> {
+/// Makes a file, or an empty folder, that is to go if the process is ended before it removes,
+/// renames or fills it.
+pub(crate) fn make<T>(
+    make: impl FnOnce() -> io::Result<T>,
+    path: impl FnOnce(&T) -> PathBuf,
+) -> io::Result<T> {
     // Nothing ends the process before it is known.
     let mut temporaries = locked(&TEMPORARIES);
     let made = make()?;
@@ -72,7 +84,10 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// Removes files, and folders that are empty then.
 fn remove(temporaries: &[PathBuf]) {
     // A folder was made before what is in it.
-    temporaries.iter().rev().for_each(|path| _ = fs::remove_file(path).or_else(|_| fs::remove_dir(path)));
+    temporaries
+        .iter()
+        .rev()
+        .for_each(|path| _ = fs::remove_file(path).or_else(|_| fs::remove_dir(path)));
 }
 
 /// Ends the process as if its work had ended by itself.
@@ -104,19 +119,22 @@ mod unix {
     /// Without destructors: other threads, a driver's too, still run.
     pub(super) use signal_hook::low_level::exit;
 
-    /// Time for the work to end by itself: on a slow machine a step of a large orthogonal matrix takes seconds.
+    /// Time for the work to end by itself: on a slow machine a step of a large orthogonal matrix
+    /// takes seconds.
     const GRACE: Duration = Duration::from_secs(10);
 
-    /// Signals within that time are one: launchers and `timeout` pass it on to a process that had it from the terminal.
+    /// Signals within that time are one: launchers and `timeout` pass it on to a process that had
+    /// it from the terminal.
     const ONE_PRESS: Duration = Duration::from_millis(500);
 
-    /// From here on [`go_on`](super::go_on) hears signals. Where no thread can be had they end the process as they do by
-    /// default.
+    /// From here on [`go_on`](super::go_on) hears signals. Where no thread can be had they end the
+    /// process as they do by default.
     pub(crate) fn listen_to_ctrl_c() -> anyhow::Result<()> {
         let (sender, receiver) = mpsc::channel();
         let listener = thread::Builder::new().name("signals".to_owned());
         if listener.spawn(move || _ = receiver.recv().map(listen)).is_ok() {
-            let signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).context("cannot listen to Ctrl-C")?;
+            let signals =
+                Signals::new([SIGINT, SIGTERM, SIGHUP]).context("cannot listen to Ctrl-C")?;
             sender.send(signals).context("cannot listen to Ctrl-C")?;
         }
         // A file beyond `ulimit -f` is an error of the write, not the end of the process.

@@ -12,7 +12,8 @@ pub fn edit_header(path: &str, edit: impl FnOnce(&mut Value)) {
     edit(&mut header);
     let mut text = header.to_string().into_bytes();
     text.resize(text.len().next_multiple_of(8), b' ');
-    fs::write(path, [&(text.len() as u64).to_le_bytes(), &text[..], &file[start..]].concat()).unwrap();
+    fs::write(path, [&(text.len() as u64).to_le_bytes(), &text[..], &file[start..]].concat())
+        .unwrap();
 }
 
 pub fn edit_metadata(path: &str, key: &str, value: Option<&str>) {

@@ -31,7 +31,11 @@ pub fn complaint(args: &[&str]) -> String {
     let output = run(args);
     let errors = String::from_utf8(output.stderr).unwrap();
     assert!(!output.status.success(), "{args:?} succeeded");
-    assert!(output.status.code().is_some_and(|code| code == 1 || code == 2), "{args:?}: {:?}", output.status);
+    assert!(
+        output.status.code().is_some_and(|code| code == 1 || code == 2),
+        "{args:?}: {:?}",
+        output.status
+    );
     assert!(!errors.contains("panicked"), "{errors}");
     let lines: Vec<&str> = errors.lines().collect();
     assert!(lines.len() == 1 && lines[0].starts_with("gpu-init: error: "), "{args:?}: {errors}");

@@ -10,11 +10,15 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 fn variable(name: &str) -> Option<u64> {
     let text = std::env::var(name).ok()?;
-    Some(text.parse().unwrap_or_else(|error| panic!("{name} is {text:?}: {error}; make it a whole number")))
+    Some(
+        text.parse()
+            .unwrap_or_else(|error| panic!("{name} is {text:?}: {error}; make it a whole number")),
+    )
 }
 
-/// Runs cases 0, 1, 2...: `count` of them, or as many as `GPU_INIT_FUZZ_SECONDS` are enough for, or the one that
-/// `GPU_INIT_FUZZ_CASE` names. Each draws from a stream of its own. Gives how many were tried.
+/// Runs cases 0, 1, 2...: `count` of them, or as many as `GPU_INIT_FUZZ_SECONDS` are enough for, or
+/// the one that `GPU_INIT_FUZZ_CASE` names. Each draws from a stream of its own. Gives how many
+/// were tried.
 pub fn campaign(test: &str, count: u64, mut case: impl FnMut(&mut Draw)) -> u64 {
     let seed = variable("GPU_INIT_FUZZ_SEED").unwrap_or(1);
     let seconds = variable("GPU_INIT_FUZZ_SECONDS").map(Duration::from_secs);

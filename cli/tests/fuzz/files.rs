@@ -1,5 +1,5 @@
-//! Broken files through the program: an answer or one line of complaint, soon, within bounds of memory, and nothing left
-//! behind.
+//! Broken files through the program: an answer or one line of complaint, soon, within bounds of
+//! memory, and nothing left behind.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -56,7 +56,8 @@ init = "zeros"
 /// A folder's files by their names in it.
 type Files = BTreeMap<String, Vec<u8>>;
 
-/// What is fuzzed: files, and the command lines that read them. A line that saves is left out if there is too much to save.
+/// What is fuzzed: files, and the command lines that read them. A line that saves is left out if
+/// there is too much to save.
 #[derive(Debug)]
 struct Case {
     files: Files,
@@ -74,7 +75,8 @@ impl Models {
     fn make() -> Self {
         let made = |outs: &[&str]| {
             let folder = tempfile::tempdir().unwrap();
-            let files = [("list.json", LIST), ("rules.toml", RULES)].map(|(name, text)| (name.to_owned(), text.into()));
+            let files = [("list.json", LIST), ("rules.toml", RULES)]
+                .map(|(name, text)| (name.to_owned(), text.into()));
             write(folder.path(), &files.into());
             fs::create_dir(folder.path().join("m")).unwrap();
             for out in outs {
@@ -93,18 +95,24 @@ impl Models {
 
     fn case(&self, draw: &mut Draw) -> Case {
         let kind = draw.below(5);
-        let mut files = [&self.single, &self.single, &self.single, &self.shards, &self.ranks][kind].clone();
+        let mut files =
+            [&self.single, &self.single, &self.single, &self.shards, &self.ranks][kind].clone();
         let commands: &[&str] = match kind {
             0 | 1 => {
                 files.retain(|name, _| !name.starts_with("m/"));
                 &["model list.json --rules rules.toml --dry-run", SAVES[draw.below(SAVES.len())]]
             }
-            2 => &["verify m/model.safetensors --json", "model m/model.safetensors --dry-run --json", SAVE_AGAIN],
+            2 => &[
+                "verify m/model.safetensors --json",
+                "model m/model.safetensors --dry-run --json",
+                SAVE_AGAIN,
+            ],
             3 => &["verify m --json", "model m --dry-run --json"],
             _ => &["verify m --json"],
         };
         // Of whole models the rules are in the files.
-        let names: Vec<String> = files.keys().filter(|name| kind < 2 || name.starts_with("m/")).cloned().collect();
+        let names: Vec<String> =
+            files.keys().filter(|name| kind < 2 || name.starts_with("m/")).cloned().collect();
         let name = &names[draw.below(names.len())];
         let file = files.get_mut(name).unwrap();
         match name.rsplit('.').next() {
@@ -123,7 +131,8 @@ const SAVES: [&str; 5] = [
     "model list.json --rules rules.toml --device cpu --json --out . --rank 0 --world-size 3",
     "model list.json --recipe gpt2 --device cpu --json --out out.safetensors",
 ];
-const SAVE_AGAIN: &str = "model m/model.safetensors --dtype f16 --device cpu --json --out out.safetensors";
+const SAVE_AGAIN: &str =
+    "model m/model.safetensors --dtype f16 --device cpu --json --out out.safetensors";
 
 #[test]
 fn files() {
@@ -138,10 +147,13 @@ fn files() {
     assert!(count > 0, "the corpus is empty");
     let models = Models::make();
     let mut codes = [0; 3];
-    let done = campaign("files", 400, |draw| check(&models.case(draw)).into_iter().for_each(|code| codes[code] += 1));
+    let done = campaign("files", 400, |draw| {
+        check(&models.case(draw)).into_iter().for_each(|code| codes[code] += 1)
+    });
     let [good, bad, unread] = codes;
     println!("exit codes: 0 {good} times, 1 {bad} times, 2 {unread} times");
-    // Neither is all refused at once nor is nothing wrong. One case, tried again, says nothing of that.
+    // Neither is all refused at once nor is nothing wrong. One case, tried again, says nothing of
+    // that.
     assert!(done == 1 || (good > bad / 10 && bad > good / 10), "{codes:?}");
 }
 
@@ -149,9 +161,10 @@ fn files() {
 fn check(case: &Case) -> Vec<usize> {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), &case.files);
-    let check = || case.commands.iter().filter_map(|line| check_line(folder.path(), line)).collect();
+    let check =
+        || case.commands.iter().filter_map(|line| check_line(folder.path(), line)).collect();
     std::panic::catch_unwind(check).unwrap_or_else(|panic| {
-        eprintln!("commands: {:?}\nfiles: {}", case.commands, folder.keep().display());
+        eprintln!("commands: {:?}\nfiles: {}", case.commands, folder.opaque().display());
         std::panic::resume_unwind(panic)
     })
 }
@@ -173,15 +186,21 @@ fn check_line(folder: &Path, line: &str) -> Option<usize> {
     assert!(others.iter().all(|line| line.starts_with("gpu-init: warning: ")), "{line}: {errors}");
     if code == 0 && line.contains("--json") {
         assert_eq!(output.lines().count(), 1, "{line}: {output}");
-        serde_json::from_str::<Value>(&output).unwrap_or_else(|error| panic!("{line}: {error}: {output}"));
+        serde_json::from_str::<Value>(&output)
+            .unwrap_or_else(|error| panic!("{line}: {error}: {output}"));
     }
-    assert!(code == 0 && saves || after == before, "{line}: {status}, but files have changed: {:?}", after.keys());
+    assert!(
+        code == 0 && saves || after == before,
+        "{line}: {status}, but files have changed: {:?}",
+        after.keys()
+    );
     assert!(after.keys().all(|name| !name.contains("incomplete")), "{line}: {:?}", after.keys());
     // What is written, and what is found to be as recorded, is a file that others can read.
     let verified = code == 0 && line.starts_with("verify");
     for (name, file) in after.iter().filter(|(name, _)| name.ends_with(".safetensors")) {
         if verified || before.get(name) != Some(file) {
-            SafeTensors::deserialize(file).unwrap_or_else(|error| panic!("{line}: {name}: {error}"));
+            SafeTensors::deserialize(file)
+                .unwrap_or_else(|error| panic!("{line}: {name}: {error}"));
         }
     }
     usize::try_from(code).ok()
@@ -232,8 +251,8 @@ fn run(folder: &Path, line: &str) -> Outcome {
         }
         std::thread::sleep(Duration::from_millis(1));
     };
-    let [output, errors] =
-        [stdout, stderr].map(|path| String::from_utf8(fs::read(path).unwrap()).expect("the program writes UTF-8"));
+    let [output, errors] = [stdout, stderr]
+        .map(|path| String::from_utf8(fs::read(path).unwrap()).expect("the program writes UTF-8"));
     Outcome { status, output, errors }
 }
 
@@ -254,7 +273,10 @@ fn read(folder: &Path) -> Files {
             let name = inner.join(entry.file_name());
             match entry.file_type().unwrap().is_dir() {
                 true => folders.push(name),
-                false => drop(files.insert(name.to_str().unwrap().to_owned(), fs::read(entry.path()).unwrap())),
+                false => drop(
+                    files
+                        .insert(name.to_str().unwrap().to_owned(), fs::read(entry.path()).unwrap()),
+                ),
             }
         }
     }

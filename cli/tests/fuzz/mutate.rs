@@ -66,12 +66,13 @@ fn numbers(text: &[u8]) -> Vec<Range<usize>> {
 }
 
 fn strings(text: &[u8]) -> Vec<Range<usize>> {
-    let quotes: Vec<usize> = (0..text.len()).filter(|&i| text[i] == b'"' && (i == 0 || text[i - 1] != b'\\')).collect();
+    let quotes: Vec<usize> =
+        (0..text.len()).filter(|&i| text[i] == b'"' && (i == 0 || text[i - 1] != b'\\')).collect();
     quotes.chunks_exact(2).map(|pair| pair[0]..pair[1] + 1).collect()
 }
 
-/// A .safetensors file with something wrong in its header, or elsewhere. The header mostly has the length that it says, and
-/// often the data that it lists, so that what it lists is what is wrong.
+/// A .safetensors file with something wrong in its header, or elsewhere. The header mostly has the
+/// length that it says, and often the data that it lists, so that what it lists is what is wrong.
 pub fn safetensors(draw: &mut Draw, file: &mut Vec<u8>) {
     let header = usize::try_from(u64::from_le_bytes(file[..8].try_into().unwrap())).unwrap();
     if draw.percent(10) {
@@ -88,13 +89,15 @@ pub fn safetensors(draw: &mut Draw, file: &mut Vec<u8>) {
     if draw.percent(60)
         && let Some((fitting, data)) = with_data(&text)
     {
-        (text, *file) = (fitting, [&file[..8 + header], &vec![draw.word() as u8 & 63; data]].concat());
+        (text, *file) =
+            (fitting, [&file[..8 + header], &vec![draw.word() as u8 & 63; data]].concat());
     }
     let len = if draw.percent(95) { text.len() as u64 } else { draw.word() >> draw.below(64) };
     file.splice(..8 + header, len.to_le_bytes().into_iter().chain(text));
 }
 
-/// The header with the data's places that its shapes need, and the data's length, if it lists tensors and they are small.
+/// The header with the data's places that its shapes need, and the data's length, if it lists
+/// tensors and they are small.
 fn with_data(header: &[u8]) -> Option<(Vec<u8>, usize)> {
     let mut tensors: Map<String, Value> = serde_json::from_slice(header).ok()?;
     let mut end = 0;
@@ -106,8 +109,9 @@ fn with_data(header: &[u8]) -> Option<(Vec<u8>, usize)> {
             _ => 2,
         };
         let mut dims = tensor["shape"].as_array()?.iter();
-        let bytes =
-            dims.try_fold(size, |bytes: u64, dim| bytes.checked_mul(dim.as_u64()?)).filter(|&n| n <= 1 << 16)?;
+        let bytes = dims
+            .try_fold(size, |bytes: u64, dim| bytes.checked_mul(dim.as_u64()?))
+            .filter(|&n| n <= 1 << 16)?;
         let start = end;
         end += bytes;
         *tensor.get_mut("data_offsets")? = json!([start, end]);

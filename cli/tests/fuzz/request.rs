@@ -1,8 +1,9 @@
-//! A tensor to be filled, as plain data that a line of JSON holds, and which elements of the whole it has, counted naively.
+//! A tensor to be filled, as plain data that a line of JSON holds, and which elements of the whole
+//! it has, counted naively.
 
 use std::ops::Range;
 
-use gpu_init::{DType, Initializer, Layout, Parameter, Shard};
+use gpu_init::{DType, Initializer, Layout, Shard, TensorSpec};
 use serde::{Deserialize, Serialize};
 
 use crate::draw::Draw;
@@ -63,11 +64,11 @@ impl Request {
     }
 
     /// None if one of the texts cannot be read.
-    pub fn parameter(&self) -> Option<Parameter> {
+    pub fn parameter(&self) -> Option<TensorSpec> {
         let initializer = parsed::<Initializer>(&self.init)?;
         assert_eq!(initializer.to_string().parse(), Ok(initializer), "its text is another one");
         let layout = parsed::<Layout>(&self.layout)?;
-        let mut parameter = Parameter::new(&self.shape[..], initializer)
+        let mut parameter = TensorSpec::new(&self.shape[..], initializer)
             .layout(layout)
             .dtype(parsed::<DType>(&self.dtype)?)
             .seed(self.seed)
@@ -163,7 +164,8 @@ fn count(ranges: &[Range<u64>]) -> Option<u64> {
 }
 
 fn shape(draw: &mut Draw) -> Vec<usize> {
-    const HOSTILE: [usize; 8] = [0, 65_537, 1 << 24, (1 << 31) - 1, 1 << 31, 1 << 32, 1 << 40, usize::MAX];
+    const HOSTILE: [usize; 8] =
+        [0, 65_537, 1 << 24, (1 << 31) - 1, 1 << 31, 1 << 32, 1 << 40, usize::MAX];
     let rank = [2, 2, 2, 2, 0, 1, 1, 3, 3, 4, 4, 5][draw.below(12)];
     let mut shape: Vec<usize> = (0..rank)
         .map(|_| match (draw.below(8), rank) {
@@ -181,7 +183,8 @@ fn shape(draw: &mut Draw) -> Vec<usize> {
 }
 
 fn cut(draw: &mut Draw, shape: &[usize]) -> Cut {
-    let dim = if draw.percent(95) && !shape.is_empty() { draw.below(shape.len()) } else { draw.below(7) };
+    let dim =
+        if draw.percent(95) && !shape.is_empty() { draw.below(shape.len()) } else { draw.below(7) };
     let len = shape.get(dim).map_or(1, |&len| len as u64);
     if draw.percent(60) {
         Cut::Slice { dim, range: part(draw, len, u64::MAX) }

@@ -1,8 +1,8 @@
-//! Random tensors: a part has the bits of the whole, all values are within what the distribution can give, and a GPU has
-//! the CPU's bits.
+//! Random tensors: a part has the bits of the whole, all values are within what the distribution
+//! can give, and a GPU has the CPU's bits.
 
 use gpu_init::half::{bf16, f16};
-use gpu_init::{Cpu, DType, Distribution, Fill, HostTensor, Parameter};
+use gpu_init::{Cpu, DType, Distribution, Fill, HostTensor, TensorSpec};
 
 use crate::campaign::campaign;
 use crate::gpu;
@@ -16,7 +16,9 @@ const MOST_WHOLE: u64 = 1 << 16;
 const CORPUS: &str = include_str!("corpus/requests.jsonl");
 
 fn corpus() -> impl Iterator<Item = Request> {
-    CORPUS.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}")))
+    CORPUS
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}")))
 }
 
 /// Runs a check, and says of what if it panics.
@@ -50,9 +52,12 @@ fn requests_on_the_gpu() {
             .collect();
         let parameters: Vec<_> = made.iter().map(|(_, (parameter, _))| parameter.clone()).collect();
         // Together, as they share buffers and dispatches then; the first one by itself, too.
-        let tensors = device.fill_all(&parameters).unwrap_or_else(|error| panic!("{error}: {requests:?}"));
+        let tensors =
+            device.fill_all(&parameters).unwrap_or_else(|error| panic!("{error}: {requests:?}"));
         let alone = parameters.first().map(|parameter| device.fill(parameter).unwrap());
-        for (tensor, (request, (_, expected))) in tensors.iter().zip(&made).chain(alone.iter().zip(&made)) {
+        for (tensor, (request, (_, expected))) in
+            tensors.iter().zip(&made).chain(alone.iter().zip(&made))
+        {
             checked(request, || {
                 let actual = tensor.read().unwrap();
                 assert_same_bits(&actual, expected);
@@ -78,7 +83,7 @@ fn assert_same_bits(actual: &HostTensor, expected: &HostTensor) {
 }
 
 /// The tensor, if the request makes sense and is no more work than a test should be.
-fn check_on_cpu(request: &Request) -> Option<(Parameter, HostTensor)> {
+fn check_on_cpu(request: &Request) -> Option<(TensorSpec, HostTensor)> {
     let parameter = request.parameter()?;
     let fill = match parameter.resolve(0, 0) {
         Ok(fill) => fill,
@@ -92,7 +97,8 @@ fn check_on_cpu(request: &Request) -> Option<(Parameter, HostTensor)> {
     assert!(request.local().is_some(), "nothing is left of it, but it resolves");
     let whole = request.whole().parameter()?;
     let elements = whole.resolve(0, 0).unwrap().len;
-    let all_at_once = matches!(fill.distribution, Distribution::Orthogonal { .. } | Distribution::Sparse { .. });
+    let all_at_once =
+        matches!(fill.distribution, Distribution::Orthogonal { .. } | Distribution::Sparse { .. });
     if fill.len > MOST || (all_at_once && elements > MOST_WHOLE) {
         return None;
     }
@@ -117,14 +123,18 @@ fn check_values(request: &Request, fill: &Fill, tensor: &HostTensor, indices: &[
     let (low, high) = fill.distribution.bounds();
     let (low, high) = (round(low), round(high));
     for (&index, value) in indices.iter().zip(tensor.to_f32()) {
-        let good = if request.is_zeroed(index) { value.to_bits() == 0 } else { low <= value && value <= high };
+        let good = if request.is_zeroed(index) {
+            value.to_bits() == 0
+        } else {
+            low <= value && value <= high
+        };
         assert!(good, "element {index} is {value:?}, which is not within {low:?} to {high:?}");
     }
     assert_eq!(tensor.stats().disagreement(fill), None);
 }
 
 /// Two halves are the whole of them, and so are their fingerprints.
-fn check_halves(request: &Request, parameter: &Parameter, tensor: &HostTensor) {
+fn check_halves(request: &Request, parameter: &TensorSpec, tensor: &HostTensor) {
     let len = tensor.len() as u64;
     if len < 2 {
         return;
@@ -134,16 +144,27 @@ fn check_halves(request: &Request, parameter: &Parameter, tensor: &HostTensor) {
     let cut = start + (len * 3 / 7).max(1);
     let halves = [start..cut, cut..start + len];
     let halves = halves.map(|half| Cpu::new().fill(&parameter.clone().elements(half)).unwrap());
-    assert!(halves.each_ref().map(HostTensor::as_bytes).concat() == tensor.as_bytes(), "two halves have other bits");
+    assert!(
+        halves.each_ref().map(HostTensor::as_bytes).concat() == tensor.as_bytes(),
+        "two halves have other bits"
+    );
     assert_eq!(halves[0].fingerprint() + halves[1].fingerprint(), tensor.fingerprint());
 }
 
 /// Each element is the whole tensor's, or zero.
-fn check_against_whole(request: &Request, whole: &HostTensor, tensor: &HostTensor, indices: &[u64]) {
+fn check_against_whole(
+    request: &Request,
+    whole: &HostTensor,
+    tensor: &HostTensor,
+    indices: &[u64],
+) {
     let size = whole.dtype().size() as usize;
     for (index, value) in indices.iter().zip(tensor.as_bytes().chunks(size)) {
         let at = *index as usize * size;
         let zero = request.is_zeroed(*index) && value.iter().all(|&byte| byte == 0);
-        assert!(zero || value == &whole.as_bytes()[at..at + size], "element {index} is not that of the whole");
+        assert!(
+            zero || value == &whole.as_bytes()[at..at + size],
+            "element {index} is not that of the whole"
+        );
     }
 }

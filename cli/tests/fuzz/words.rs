@@ -1,5 +1,5 @@
-//! Initializers and layouts as text. Names and options are those that the library's own complaints list, so that a new
-//! one is drawn without a word here.
+//! Initializers and layouts as text. Names and options are those that the library's own complaints
+//! list, so that a new one is drawn without a word here.
 
 use std::sync::LazyLock;
 
@@ -21,7 +21,8 @@ fn complaint(text: &str) -> String {
 
 /// What a complaint lists after some words.
 fn list(complaint: &str, after: &str) -> Vec<String> {
-    let (_, rest) = complaint.split_once(after).unwrap_or_else(|| panic!("{complaint:?} lacks {after:?}"));
+    let (_, rest) =
+        complaint.split_once(after).unwrap_or_else(|| panic!("{complaint:?} lacks {after:?}"));
     rest.split(", ").map(str::to_owned).collect()
 }
 
@@ -31,7 +32,11 @@ fn options(name: &str) -> Options {
         let words = list(&complaint(&format!("{name}({option}=?)")), "\"?\" is not ");
         if words.len() > 1 { words } else { Vec::new() }
     };
-    names.into_iter().filter(|option| option != "none").map(|option| (option.clone(), words(&option))).collect()
+    names
+        .into_iter()
+        .filter(|option| option != "none")
+        .map(|option| (option.clone(), words(&option)))
+        .collect()
 }
 
 /// One that can be read, most of the time.
@@ -47,7 +52,9 @@ pub fn initializer(draw: &mut Draw) -> String {
             "groups" => draw.below(5).to_string(),
             "sparsity" if draw.percent(80) => draw.unit().to_string(),
             "lower" | "a" if draw.percent(40) => (-draw.unit()).to_string(),
-            "std" | "gain" | "scale" if draw.percent(70) => 10f64.powf(draw.unit() * 6.0 - 4.0).to_string(),
+            "std" | "gain" | "scale" if draw.percent(70) => {
+                10f64.powf(draw.unit() * 6.0 - 4.0).to_string()
+            }
             _ if words.is_empty() => draw.number().to_string(),
             _ => words[draw.below(words.len())].clone(),
         };
@@ -77,5 +84,9 @@ pub fn layout(draw: &mut Draw) -> String {
 fn mangled(draw: &mut Draw, text: String) -> String {
     let at = draw.below(text.len());
     let (head, tail) = text.split_at(at);
-    if draw.percent(50) { format!("{head}{}", &tail[1..]) } else { format!("{head}{}{tail}", &tail[..1]) }
+    if draw.percent(50) {
+        format!("{head}{}", &tail[1..])
+    } else {
+        format!("{head}{}{tail}", &tail[..1])
+    }
 }

@@ -1,25 +1,27 @@
-//! Haar-distributed orthogonal matrices: Stewart's product of Householder reflections of Gaussian vectors.
-//! No QR is computed and every column is made by itself. Twin: `shaders/orthogonal.wgsl`.
+//! Haar-distributed orthogonal matrices: Stewart's product of Householder reflections of Gaussian
+//! vectors. No QR is computed and every column is made by itself. Twin: `shaders/orthogonal.wgsl`.
 //!
-//! Q is m x n, m >= n, with orthonormal columns: column j is `H_0 H_1 ... H_j e_j` times a sign, where H_k is
-//! the reflection that takes a vector x_k of m - k normals, in rows k and below, to a multiple of e_k. The sign
-//! is that of the multiple, which makes Q the factor of a Gaussian matrix whose R has a positive diagonal:
-//! Haar's law (Stewart 1980, Mezzadri 2007).
+//! Q is m x n, m >= n, with orthonormal columns: column j is `H_0 H_1 ... H_j e_j` times a sign,
+//! where H_k is the reflection that takes a vector x_k of m - k normals, in rows k and below, to a
+//! multiple of e_k. The sign is that of the multiple, which makes Q the factor of a Gaussian matrix
+//! whose R has a positive diagonal: Haar's distribution (Stewart 1980, Mezzadri 2007).
 //!
-//! `H_k = I - v_k v_k' / (v_k' v_k / 2)`, v_k being scaled so that the divisor is 1 but for rounding. [`BLOCK`]
-//! reflections are applied at once (Joffrain et al. 2006, the UT transform): with V their vectors, s = V' p and
-//! G = V' V, the weights w solve the triangular system of the strict upper part of G and half its diagonal, and
-//! p becomes p - V w. So the rounded vectors' own G makes the product orthogonal, whatever rounding did to them.
+//! `H_k = I - v_k v_k' / (v_k' v_k / 2)`, v_k being scaled so that the divisor is 1 but for
+//! rounding. [`BLOCK`] reflections are applied at once (Joffrain et al. 2006, the UT transform):
+//! with V their vectors, s = V' p and G = V' V, the weights w solve the triangular system of the
+//! strict upper part of G and half its diagonal, and p becomes p - V w. So the rounded vectors' own
+//! G makes the product orthogonal, whatever rounding did to them.
 //!
-//! A sum over rows, counted from the block's first row, is one of [`PARTS`] sums, added pairwise, the upper half
-//! onto the lower. Part r has the runs of [`RUN`] rows with numbers r, r + PARTS..., each a running sum by itself. At
-//! 4096 rows no sum has more than 32 terms. Nothing is summed across columns, so it does not matter who computes
-//! which of them, or how many side by side.
+//! A sum over rows, counted from the block's first row, is one of [`PARTS`] sums, added pairwise,
+//! the upper half onto the lower. Part r has the runs of [`RUN`] rows with numbers r, r + PARTS...,
+//! each a running sum by itself. At 4096 rows no sum has more than 32 terms. Nothing is summed
+//! across columns, so it does not matter who computes which of them, or how many side by side.
 //!
-//! Milliseconds for an n x n matrix with its normals, the least of several runs, on two cores of an AMD EPYC with AVX-512
-//! that others used too: here, on llvmpipe 15.0.6 with its 256-bit vectors on the same cores (with the first compilation
-//! and the allocation, some 50 ms), by LAPACK (OpenBLAS, two threads) as geqrf and orgqr in f32, by numpy.linalg.qr, which
-//! computes in f64, and by torch.nn.init.orthogonal_. `benches/orthogonal_qr.py` measures all side by side.
+//! Milliseconds for an n x n matrix with its normals, the least of several runs, on two cores of an
+//! AMD EPYC with AVX-512 that others used too: here, on llvmpipe 15.0.6 with its 256-bit vectors on
+//! the same cores (with the first compilation and the allocation, some 50 ms), by LAPACK (OpenBLAS,
+//! two threads) as geqrf and orgqr in f32, by numpy.linalg.qr, which computes in f64, and by
+//! torch.nn.init.orthogonal_. `benches/orthogonal_qr.py` measures all side by side.
 //!
 //! |    n |   CPU | llvmpipe | LAPACK f32 | numpy f64 | torch f32 |
 //! |-----:|------:|---------:|-----------:|----------:|----------:|
@@ -90,19 +92,30 @@ pub(crate) struct Place {
 }
 
 impl Orthogonal {
-    /// Matrices as the layout's peer flattens a shape: dimension 0 by all others in PyTorch's order of axes, all others
-    /// by the last one in Keras' and JAX's. Leading batch axes count the matrices.
-    pub(crate) fn matrices(operation: &'static str, shape: &Shape, layout: &Layout) -> Result<Self> {
+    /// Matrices as the layout's peer flattens a shape: dimension 0 by all others in PyTorch's order
+    /// of axes, all others by the last one in Keras' and JAX's. Leading batch axes count the
+    /// matrices.
+    pub(crate) fn matrices(
+        operation: &'static str,
+        shape: &Shape,
+        layout: &Layout,
+    ) -> Result<Self> {
         let (elements, rank) = (shape.elements(operation)?, shape.dims().len());
-        let too_few = || Error::Dimensions { operation, shape: shape.clone(), expected: "two or more dimensions" };
-        let unfit = || {
-            let remedy =
-                "name axes that it has, each once: leading ones as batch, and as output the next one or the last";
+        let too_few = || Error::Dimensions {
+            operation,
+            shape: shape.clone(),
+            expected: "two or more dimensions",
+        };
+        let unsupported = || {
+            let remedy = "name axes that it has, each once: leading ones as batch, and as output the next one or the last";
             layout_error(operation, shape, layout, remedy)
         };
-        let axes = layout.axes(rank).ok_or_else(|| if rank < 2 { too_few() } else { unfit() })?;
+        let axes =
+            layout.axes(rank).ok_or_else(|| if rank < 2 { too_few() } else { unsupported() })?;
         let (batch, dims) = shape.dims().split_at(axes.batch.len());
-        let (Some(&first), Some(&last)) = (dims.first(), dims.last()) else { return Err(too_few()) };
+        let (Some(&first), Some(&last)) = (dims.first(), dims.last()) else {
+            return Err(too_few());
+        };
         if dims.len() < 2 {
             return Err(too_few());
         }
@@ -114,10 +127,10 @@ impl Orthogonal {
         } else if axes.output == [rank - 1] {
             (rest(last), last as u64)
         } else {
-            return Err(unfit());
+            return Err(unsupported());
         };
         if !batch_leads {
-            return Err(unfit());
+            return Err(unsupported());
         }
         let batch = batch.iter().map(|&dim| dim as u64).product();
         Self::placed(operation, shape, [batch, rows, cols], 0, [cols, 1], elements)
@@ -126,12 +139,15 @@ impl Orthogonal {
     /// One matrix at the middle of a convolution's kernel.
     pub(crate) fn delta(operation: &'static str, shape: &Shape, layout: &Layout) -> Result<Self> {
         let (elements, rank) = (shape.elements(operation)?, shape.dims().len());
-        let dimensions = |expected| Err(Error::Dimensions { operation, shape: shape.clone(), expected });
+        let dimensions =
+            |expected| Err(Error::Dimensions { operation, shape: shape.clone(), expected });
         if !(3..=5).contains(&rank) {
             return dimensions("three to five dimensions");
         }
         let axes = layout.axes(rank).filter(|axes| axes.batch.is_empty());
-        let ([input], [output]) = axes.as_ref().map_or((&[][..], &[][..]), |axes| (&axes.input, &axes.output)) else {
+        let ([input], [output]) =
+            axes.as_ref().map_or((&[][..], &[][..]), |axes| (&axes.input, &axes.output))
+        else {
             return Err(layout_error(operation, shape, layout, ONE_EACH));
         };
         let dims: Vec<u64> = shape.dims().iter().map(|&dim| dim as u64).collect();
@@ -142,7 +158,14 @@ impl Orthogonal {
         let kernel = (0..rank).filter(|axis| axis != input && axis != output);
         let first = kernel.map(|axis| (dims[axis] - 1) / 2 * stride(axis)).sum();
         let (outer, inner) = (*input.min(output), *input.max(output));
-        Self::placed(operation, shape, [1, dims[outer], dims[inner]], first, [stride(outer), stride(inner)], elements)
+        Self::placed(
+            operation,
+            shape,
+            [1, dims[outer], dims[inner]],
+            first,
+            [stride(outer), stride(inner)],
+            elements,
+        )
     }
 
     /// `sides` are matrices, rows and columns, `strides` those of a row and a column.
@@ -171,9 +194,19 @@ impl Orthogonal {
         let [batch, rows, cols] = sides;
         if u128::from(batch) * u128::from(rows) * u128::from(cols) >= 1 << 33 {
             // Their Philox blocks are counted in 32 bits.
-            return Err(Error::Dimensions { operation, shape: shape.clone(), expected: "fewer than 2^33 entries" });
+            return Err(Error::Dimensions {
+                operation,
+                shape: shape.clone(),
+                expected: "fewer than 2^33 entries",
+            });
         }
-        Ok(Orthogonal { rows: narrow(rows)?, cols: narrow(cols)?, batch: narrow(batch)?, place, elements })
+        Ok(Orthogonal {
+            rows: narrow(rows)?,
+            cols: narrow(cols)?,
+            batch: narrow(batch)?,
+            place,
+            elements,
+        })
     }
 
     /// Entries of a column of Q: m.
@@ -218,7 +251,8 @@ impl Orthogonal {
         if row >= self.all_rows() {
             return self.all_rows() * cols;
         }
-        let within = (index % u64::from(stride)).saturating_sub(offset.into()).div_ceil(step.into());
+        let within =
+            (index % u64::from(stride)).saturating_sub(offset.into()).div_ceil(step.into());
         row * cols + within.min(cols)
     }
 

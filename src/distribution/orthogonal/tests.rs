@@ -7,21 +7,24 @@ use rayon::prelude::*;
 
 use crate::distribution::orthogonal::*;
 use crate::progress::Progress;
-use crate::{Cpu, Distribution, Fill, HostTensor, Initializer, Parameter};
+use crate::{Cpu, Distribution, Fill, HostTensor, Initializer, TensorSpec};
 
 /// A request for so many matrices.
-pub(crate) fn parameter(rows: usize, cols: usize, batch: usize, gain: f64) -> Parameter {
+pub(crate) fn parameter(rows: usize, cols: usize, batch: usize, gain: f64) -> TensorSpec {
     let layout = Layout::Axes { input: vec![2], output: vec![1], batch: vec![0] };
-    Parameter::new([batch, rows, cols], Initializer::Orthogonal { gain }).layout(layout)
+    TensorSpec::new([batch, rows, cols], Initializer::Orthogonal { gain }).layout(layout)
 }
 
-fn law(plan: Orthogonal, seed: u64, stream: u64) -> Fill {
+fn distribution(plan: Orthogonal, seed: u64, stream: u64) -> Fill {
     let [rows, cols, batch] = [plan.rows, plan.cols, plan.batch].map(|side| side as usize);
     parameter(rows, cols, batch, 1.0).resolve(seed, stream).unwrap()
 }
 
 fn on_cpu(plan: Orthogonal, seed: u64, stream: u64) -> Vec<f32> {
-    HostTensor::filled(law(plan, seed, stream), &mut Progress::silent()).unwrap().into_vec().unwrap()
+    HostTensor::filled(distribution(plan, seed, stream), &mut Progress::silent())
+        .unwrap()
+        .into_vec()
+        .unwrap()
 }
 
 /// The largest entry of |Q'Q - I| (or of QQ' if there are fewer rows), in f64.
@@ -30,7 +33,11 @@ fn defect(plan: Orthogonal, q: &[f32]) -> f64 {
     let worst = |matrix: &[f32]| {
         // Columns of Q side by side, whichever way it is stored.
         let column = |j: usize| -> Vec<f64> {
-            (0..m).map(|i| f64::from(if plan.transposed() { matrix[j * m + i] } else { matrix[i * n + j] })).collect()
+            (0..m)
+                .map(|i| {
+                    f64::from(if plan.transposed() { matrix[j * m + i] } else { matrix[i * n + j] })
+                })
+                .collect()
         };
         let columns: Vec<Vec<f64>> = (0..n).into_par_iter().map(column).collect();
         let of_column = |j: usize| {
@@ -84,7 +91,8 @@ fn columns_or_rows_are_orthonormal() {
     }
 }
 
-/// Statistics of a matrix whose means are known under Haar's law on the m x n matrices: name, value, mean.
+/// Statistics of a matrix whose means are known under Haar's distribution on the m x n matrices:
+/// name, value, mean.
 fn statistics(m: usize, n: usize, q: &[f32]) -> Vec<(&'static str, f64, f64)> {
     let at = |i: usize, j: usize| f64::from(q[i * n + j]);
     let order = m as f64;
@@ -97,8 +105,16 @@ fn statistics(m: usize, n: usize, q: &[f32]) -> Vec<(&'static str, f64, f64)> {
         ("last entry^2", at(m - 1, n - 1).powi(2), 1.0 / order),
         ("last entry^4", at(m - 1, n - 1).powi(4), 3.0 / (order * (order + 2.0))),
         ("q10 q11", at(1, 0) * at(1, 1), 0.0),
-        ("q00^2 q11^2", (at(0, 0) * at(1, 1)).powi(2), (order + 1.0) / (order * (order - 1.0) * (order + 2.0))),
-        ("q00 q01 q10 q11", at(0, 0) * at(0, 1) * at(1, 0) * at(1, 1), -1.0 / (order * (order - 1.0) * (order + 2.0))),
+        (
+            "q00^2 q11^2",
+            (at(0, 0) * at(1, 1)).powi(2),
+            (order + 1.0) / (order * (order - 1.0) * (order + 2.0)),
+        ),
+        (
+            "q00 q01 q10 q11",
+            at(0, 0) * at(0, 1) * at(1, 0) * at(1, 1),
+            -1.0 / (order * (order - 1.0) * (order + 2.0)),
+        ),
     ];
     if m == n {
         let product = |a: &[f64], b: &[f64]| -> Vec<f64> {
@@ -107,9 +123,14 @@ fn statistics(m: usize, n: usize, q: &[f32]) -> Vec<(&'static str, f64, f64)> {
         let trace = |a: &[f64]| (0..n).map(|i| a[i * n + i]).sum::<f64>();
         let first: Vec<f64> = q.iter().map(|&x| x.into()).collect();
         let second = product(&first, &first);
-        let (t, t2, t3, t4) =
-            (trace(&first), trace(&second), trace(&product(&second, &first)), trace(&product(&second, &second)));
-        // Diaconis and Shahshahani 1994: the powers' traces have the moments of independent normals.
+        let (t, t2, t3, t4) = (
+            trace(&first),
+            trace(&second),
+            trace(&product(&second, &first)),
+            trace(&product(&second, &second)),
+        );
+        // Diaconis and Shahshahani 1994: the powers' traces have the moments of independent
+        // normals.
         all.extend([
             ("tr^2", t * t, 1.0),
             ("tr^4", t.powi(4), 3.0),
@@ -126,7 +147,8 @@ fn statistics(m: usize, n: usize, q: &[f32]) -> Vec<(&'static str, f64, f64)> {
 fn determinant(n: usize, mut a: Vec<f64>) -> f64 {
     let mut product = 1.0;
     for k in 0..n {
-        let pivot = (k..n).max_by(|&i, &j| a[i * n + k].abs().total_cmp(&a[j * n + k].abs())).unwrap();
+        let pivot =
+            (k..n).max_by(|&i, &j| a[i * n + k].abs().total_cmp(&a[j * n + k].abs())).unwrap();
         if pivot != k {
             (0..n).for_each(|j| a.swap(k * n + j, pivot * n + j));
             product = -product;
@@ -159,7 +181,7 @@ fn scores(plan: Orthogonal, q: &[f32]) -> Vec<(&'static str, f64)> {
 const SIGMAS: f64 = 5.0;
 
 #[test]
-fn small_matrices_have_haars_law() {
+fn small_matrices_have_haars_distribution() {
     for (rows, cols) in [(4, 4), (8, 8), (5, 5), (17, 17), (6, 3), (20, 2)] {
         let plan = plan(rows, cols, if rows == 17 { 1_500 } else { 20_000 });
         let scores = scores(plan, &on_cpu(plan, 1, 2));
@@ -172,13 +194,14 @@ fn small_matrices_have_haars_law() {
 
 /// The test can fail: what LAPACK's Q is, with no signs of R's diagonal put right, is not Haar's.
 #[test]
-fn without_the_signs_the_law_is_another() {
+fn without_the_signs_the_distribution_is_another() {
     for n in [4, 8] {
         let plan = plan(n, n, 20_000);
         let mut q = on_cpu(plan, 1, 2);
         for (matrix, q) in q.chunks_mut(n * n).enumerate() {
-            let signs = plan.block(&law(plan, 1, 2), matrix as u64, 0).unwrap().signs;
-            q.chunks_mut(n).for_each(|row| row.iter_mut().zip(signs).for_each(|(x, sign)| *x *= sign));
+            let signs = plan.block(&distribution(plan, 1, 2), matrix as u64, 0).unwrap().signs;
+            q.chunks_mut(n)
+                .for_each(|row| row.iter_mut().zip(signs).for_each(|(x, sign)| *x *= sign));
         }
         let scores = scores(plan, &q);
         println!("not {n} x {n}: {scores:.2?}");
@@ -188,15 +211,16 @@ fn without_the_signs_the_law_is_another() {
     }
 }
 
-/// The columns are those of the Q of a Gaussian matrix of which R's diagonal is positive: H_0's normals,
-/// divided by their length, are the first column.
+/// The columns are those of the Q of a Gaussian matrix of which R's diagonal is positive: H_0's
+/// normals, divided by their length, are the first column.
 #[test]
 fn the_first_column_is_the_first_vector_of_normals() {
     let plan = plan(50, 20, 1);
     let q = on_cpu(plan, 9, 5);
-    let law = Distribution::Normal { mean: 0.0, std: 1.0 };
-    let fill = Fill { distribution: law, len: 50, ..self::law(plan, 9, 5) };
-    let normals: Vec<f32> = HostTensor::filled(fill, &mut Progress::silent()).unwrap().into_vec().unwrap();
+    let distribution = Distribution::Normal { mean: 0.0, std: 1.0 };
+    let fill = Fill { distribution: distribution, len: 50, ..self::distribution(plan, 9, 5) };
+    let normals: Vec<f32> =
+        HostTensor::filled(fill, &mut Progress::silent()).unwrap().into_vec().unwrap();
     let norm = normals.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>().sqrt();
     for (i, &x) in normals.iter().enumerate() {
         assert!((f64::from(x) / norm - f64::from(q[20 * i])).abs() < 1e-6, "row {i}");
@@ -240,7 +264,10 @@ fn work_can_be_broken_off() {
         heard.push((done, total));
         ControlFlow::Break(())
     });
-    assert!(matches!(error, Err(Error::Interrupted { done, total, .. }) if 0 < done && done < total), "{error:?}");
+    assert!(
+        matches!(error, Err(Error::Interrupted { done, total, .. }) if 0 < done && done < total),
+        "{error:?}"
+    );
     assert_eq!(heard.len(), 1);
 }
 
@@ -268,6 +295,10 @@ fn orthogonal_times() {
             start.elapsed()
         });
         let least = times.min().unwrap_or_default().as_secs_f64();
-        println!("CPU {n}: {:.3} ms, {:.1} GFLOP/s", least * 1e3, 4.0 / 3.0 * (n as f64).powi(3) / least * 1e-9);
+        println!(
+            "CPU {n}: {:.3} ms, {:.1} GFLOP/s",
+            least * 1e3,
+            4.0 / 3.0 * (n as f64).powi(3) / least * 1e-9
+        );
     }
 }

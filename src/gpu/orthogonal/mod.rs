@@ -1,8 +1,9 @@
 //! Runs the reflections of `shaders/orthogonal.wgsl`, in dispatches of bounded work.
 //!
-//! Matrices are made in slabs: some of them, or panels of one, as much as one binding has. A column needs nothing of
-//! another, so slabs make no difference to the bits; each has its reflections computed anew. A dispatch goes over at most
-//! `TILE` rows; where a matrix has more, sums go on from one dispatch to the next.
+//! Matrices are made in slabs: some of them, or panels of one, as much as one binding has. A column
+//! needs nothing of another, so slabs make no difference to the bits; each has its reflections
+//! computed anew. A dispatch goes over at most `TILE` rows; where a matrix has more, sums go on
+//! from one dispatch to the next.
 
 mod examination;
 mod sizes;
@@ -80,18 +81,22 @@ impl OrthogonalEntry {
     fn iterations(self) -> u32 {
         let (tile, runs) = (TILE as u32, TILE as u32 / 16);
         match self {
-            // An invocation draws four rows at a time and scales each by itself; then all add up their sums.
+            // An invocation draws four rows at a time and scales each by itself; then all add up
+            // their sums.
             OrthogonalEntry::Reflect | OrthogonalEntry::Scale => 2 * tile / 256 + 8,
             OrthogonalEntry::Gram => tile + runs + 32,
             // Of each eighth of the rows, twice; the solution of a triangular system between.
-            OrthogonalEntry::Apply | OrthogonalEntry::Project | OrthogonalEntry::Update => (tile + runs) / 4 + 256,
+            OrthogonalEntry::Apply | OrthogonalEntry::Project | OrthogonalEntry::Update => {
+                (tile + runs) / 4 + 256
+            }
             OrthogonalEntry::Examine => tile / 8 + 16,
             OrthogonalEntry::Finish(_) => 0,
         }
     }
 }
 
-/// Adds the dispatches that write the entries among `fill`'s elements, which are zero, at byte `offset` of `buffer`.
+/// Adds the dispatches that write the entries among `fill`'s elements, which are zero, at byte
+/// `offset` of `buffer`.
 pub(super) fn put(
     context: &Context,
     limits: WindowLimits,
@@ -120,7 +125,14 @@ pub(super) fn put(
         share(applied) - share(applied - panels)
     };
     for slab in sizes.slabs() {
-        let work = SlabWork { limits, plan, sizes: &sizes, params: params(fill, plan, &slab), memory: &memory, slab };
+        let work = SlabWork {
+            limits,
+            plan,
+            sizes: &sizes,
+            params: params(fill, plan, &slab),
+            memory: &memory,
+            slab,
+        };
         for units in sizes.units(&work.slab) {
             work.add_vectors(&units, recorder)?;
             for block in units.blocks.clone().rev() {
@@ -185,7 +197,13 @@ struct SlabWork<'a> {
 }
 
 impl SlabWork<'_> {
-    fn dispatch(&self, entry: OrthogonalEntry, groups: u64, params: OrthogonalParams, carry: Bound) -> Dispatch {
+    fn dispatch(
+        &self,
+        entry: OrthogonalEntry,
+        groups: u64,
+        params: OrthogonalParams,
+        carry: Bound,
+    ) -> Dispatch {
         let Memory { scratch, slab, .. } = self.memory;
         Dispatch {
             kernel: Kernel::Orthogonal(entry),
@@ -217,7 +235,11 @@ impl SlabWork<'_> {
         let cost = count * BLOCK * rows.min(TILE);
         let mut add = |entry, groups| {
             (0..tiles).try_for_each(|tile| {
-                let params = OrthogonalParams { count: count as u32, tile: tile as u32, ..self.of_units(units) };
+                let params = OrthogonalParams {
+                    count: count as u32,
+                    tile: tile as u32,
+                    ..self.of_units(units)
+                };
                 recorder.add(self.dispatch(entry, groups, params, self.carry()), cost, 0)
             })
         };
@@ -258,7 +280,11 @@ impl SlabWork<'_> {
                 for tile in 0..tiles {
                     let is_last = entry != OrthogonalEntry::Project && tile + 1 == tiles;
                     let done = if is_last { std::mem::take(&mut elements) } else { 0 };
-                    recorder.add(self.dispatch(entry, count, of_tile(tile), self.carry()), cost, done)?;
+                    recorder.add(
+                        self.dispatch(entry, count, of_tile(tile), self.carry()),
+                        cost,
+                        done,
+                    )?;
                 }
             }
         }
@@ -271,7 +297,8 @@ impl SlabWork<'_> {
         let rows = self.sizes.rows.min(TILE);
         for group in ranges(0..all, self.sizes.panels_together(rows) * CHEAP) {
             let count = len(&group);
-            let params = OrthogonalParams { first: group.start as u32, count: count as u32, ..self.params };
+            let params =
+                OrthogonalParams { first: group.start as u32, count: count as u32, ..self.params };
             let dispatch = self.dispatch(OrthogonalEntry::Examine, count, params, sums.clone());
             recorder.add(dispatch, count * COLUMNS * rows / CHEAP, 0)?;
         }
@@ -294,7 +321,9 @@ impl SlabWork<'_> {
         let width = len(&columns);
         for rows in ranges(start..end.max(start), (FINISH / width).max(1)) {
             let count = len(&rows) * width;
-            let origin = (skip + rows.start) * u64::from(stride) + u64::from(offset) + columns.start * u64::from(step);
+            let origin = (skip + rows.start) * u64::from(stride)
+                + u64::from(offset)
+                + columns.start * u64::from(step);
             let params = OrthogonalParams {
                 first: rows.start as u32,
                 at: columns.start as u32,

@@ -1,5 +1,5 @@
-//! How matrices are divided: slabs of the output, units of reflections in scratch memory, tiles of rows. Pure: numbers
-//! in, ranges out.
+//! How matrices are divided: slabs of the output, units of reflections in scratch memory, tiles of
+//! rows. Pure: numbers in, ranges out.
 
 use std::ops::Range;
 
@@ -54,8 +54,14 @@ pub(super) struct Sizes {
 
 impl Sizes {
     /// For the rows `wanted`, counted through all matrices.
-    pub(super) fn new(limits: WindowLimits, plan: Orthogonal, wanted: Range<u64>, step: u64) -> Self {
-        let (rows, columns, blocks) = (plan.height() as u64, plan.width() as u64, plan.blocks() as u64);
+    pub(super) fn new(
+        limits: WindowLimits,
+        plan: Orthogonal,
+        wanted: Range<u64>,
+        step: u64,
+    ) -> Self {
+        let (rows, columns, blocks) =
+            (plan.height() as u64, plan.width() as u64, plan.blocks() as u64);
         let own_rows = u64::from(plan.rows);
         let matrices = wanted.start / own_rows..wanted.end.div_ceil(own_rows);
         // Rows of a transposed matrix are columns of Q, and only their panels are needed.
@@ -66,18 +72,35 @@ impl Sizes {
         };
         let most = limits.binding.min(SLAB * 4) / 4;
         let wanted = Slab { matrices, panels };
-        let slab_matrices = (most / (rows * width(columns, &wanted.panels))).clamp(1, len(&wanted.matrices));
+        let slab_matrices =
+            (most / (rows * width(columns, &wanted.panels))).clamp(1, len(&wanted.matrices));
         let slab_panels = (most / (rows * COLUMNS.min(columns))).clamp(1, len(&wanted.panels));
         // The blocks of several matrices, or several of one, or a single one.
         let units = (SCRATCH.min(most) / unit(rows)).max(1);
         let unit_blocks = units.min(blocks);
         let unit_matrices = (units / unit_blocks).min(slab_matrices);
-        Sizes { rows, columns, blocks, wanted, slab_matrices, slab_panels, unit_matrices, unit_blocks, step }
+        Sizes {
+            rows,
+            columns,
+            blocks,
+            wanted,
+            slab_matrices,
+            slab_panels,
+            unit_matrices,
+            unit_blocks,
+            step,
+        }
     }
 
     /// # Errors
-    /// [`Error::MatrixTooLarge`] if a panel or a block of reflections is more than a binding may have.
-    pub(super) fn check(&self, limits: WindowLimits, context: &Context, operation: &'static str) -> Result<()> {
+    /// [`Error::MatrixTooLarge`] if a panel or a block of reflections is more than a binding may
+    /// have.
+    pub(super) fn check(
+        &self,
+        limits: WindowLimits,
+        context: &Context,
+        operation: &'static str,
+    ) -> Result<()> {
         let bytes = self.scratch_bytes().max(self.slab_bytes());
         if bytes <= limits.binding {
             return Ok(());
@@ -95,7 +118,8 @@ impl Sizes {
         self.slab_matrices * self.rows * width(self.columns, &panels) * 4
     }
 
-    /// Bytes of the sums that go on from tile to tile; some even where there is one tile, for a binding is never empty.
+    /// Bytes of the sums that go on from tile to tile; some even where there is one tile, for a
+    /// binding is never empty.
     pub(super) fn carry_bytes(&self) -> u64 {
         if self.rows <= TILE {
             return 16;
@@ -106,19 +130,24 @@ impl Sizes {
 
     /// The slabs, one after the other.
     pub(super) fn slabs(&self) -> impl Iterator<Item = Slab> + use<> {
-        let (wanted, matrices, panels) = (self.wanted.clone(), self.slab_matrices, self.slab_panels);
+        let (wanted, matrices, panels) =
+            (self.wanted.clone(), self.slab_matrices, self.slab_panels);
         ranges(wanted.matrices, matrices).flat_map(move |matrices| {
             let slab = move |panels| Slab { matrices: matrices.clone(), panels };
             ranges(wanted.panels.clone(), panels).map(slab)
         })
     }
 
-    /// The reflections that change a slab, in the order in which they are applied: those of later blocks first.
+    /// The reflections that change a slab, in the order in which they are applied: those of later
+    /// blocks first.
     pub(super) fn units(&self, slab: &Slab) -> impl Iterator<Item = Units> + use<> {
         let (most, top) = (self.unit_blocks, self.blocks.min(slab.panels.end * COLUMNS / BLOCK));
         ranges(slab.matrices.clone(), self.unit_matrices).flat_map(move |matrices| {
             let tops = (0..top.div_ceil(most)).map(move |i| top - i * most);
-            tops.map(move |top| Units { matrices: matrices.clone(), blocks: top.saturating_sub(most)..top })
+            tops.map(move |top| Units {
+                matrices: matrices.clone(),
+                blocks: top.saturating_sub(most)..top,
+            })
         })
     }
 

@@ -12,11 +12,14 @@ use crate::gpu::record::MOST_ITERATIONS;
 use crate::gpu::tests::{compare, open_broken, options, raw_device, raw_device_with};
 use crate::gpu::window::WindowLimits;
 use crate::progress::Progress;
-use crate::{Cpu, DType, Device, Error, Initializer, Layout, Parameter, wgpu};
+use crate::{Cpu, DType, Device, Error, Initializer, Layout, TensorSpec, wgpu};
 
 fn devices() -> Vec<Device> {
     let Some((device, queue)) = raw_device() else { return Vec::new() };
-    let open = |options| pollster::block_on(Device::from_wgpu_async(device.clone(), queue.clone(), &options)).unwrap();
+    let open = |options| {
+        pollster::block_on(Device::from_wgpu_async(device.clone(), queue.clone(), &options))
+            .unwrap()
+    };
     options(&device).into_iter().map(open).collect()
 }
 
@@ -52,20 +55,26 @@ fn matrices_have_the_bits_of_the_cpu() {
     }
 }
 
-/// Rows of several tiles, where sums go on from one dispatch to the next. llvmpipe of Mesa 22.3 ends the loops of an
-/// invocation after 65,535 iterations in all, so a kernel whose loops grew with the rows gave other weights from 58,220 on.
+/// Rows of several tiles, where sums go on from one dispatch to the next. llvmpipe of Mesa 22.3
+/// ends the loops of an invocation after 65,535 iterations in all, so a kernel whose loops grew
+/// with the rows gave other weights from 58,220 on.
 #[test]
 fn tall_matrices_have_the_bits_of_the_cpu() {
     for device in devices() {
-        for (rows, cols, batch) in
-            [(58_220, 1, 1), (8192, 1, 1), (8193, 1, 1), (8208, 17, 1), (3, 70_000, 1), (9000, 2, 3)]
-        {
+        for (rows, cols, batch) in [
+            (58_220, 1, 1),
+            (8192, 1, 1),
+            (8193, 1, 1),
+            (8208, 17, 1),
+            (3, 70_000, 1),
+            (9000, 2, 3),
+        ] {
             compare(&device, &parameter(rows, cols, batch, 1.0), DType::F32, 0);
         }
     }
     let Some(device) = devices().pop() else { return };
     compare(&device, &parameter(300_000, 2, 1, 1.0), DType::BF16, 4);
-    let delta = Parameter::new([70_000, 3, 3], Initializer::DeltaOrthogonal { gain: 1.0 });
+    let delta = TensorSpec::new([70_000, 3, 3], Initializer::DeltaOrthogonal { gain: 1.0 });
     compare(&device, &delta, DType::F32, 0);
 }
 
@@ -74,7 +83,12 @@ fn tall_matrices_have_the_bits_of_the_cpu() {
 fn parts_far_inside_have_the_bits_of_the_cpu() {
     let Some(device) = devices().pop() else { return };
     let last = (1 << 19) * 100 * 100;
-    compare(&device, &parameter(100, 100, 1 << 19, 1.0).elements(last - 5_000..last), DType::F32, 0);
+    compare(
+        &device,
+        &parameter(100, 100, 1 << 19, 1.0).elements(last - 5_000..last),
+        DType::F32,
+        0,
+    );
     let last = 100_000 * 300;
     compare(&device, &parameter(300, 100_000, 1, 1.0).elements(last - 70..last - 3), DType::F32, 0);
 }
@@ -117,17 +131,23 @@ fn matrices_of_any_size_are_divided_within_a_devices_limits() {
                 panels += len(&slab.matrices) * len(&slab.panels);
             }
             let all = len(&sizes.wanted.matrices) * len(&sizes.wanted.panels);
-            assert!(panels == all || sizes.slabs().nth(10_000).is_some() && panels < all, "{panels} of {all}");
+            assert!(
+                panels == all || sizes.slabs().nth(10_000).is_some() && panels < all,
+                "{panels} of {all}"
+            );
         }
     }
 }
 
-/// What only a large matrix shows, beyond the tiles of the self-test, is found when it is made: a driver that ends its loops
-/// early, or loses a tile.
+/// What only a large matrix shows, beyond the tiles of the self-test, is found when it is made: a
+/// driver that ends its loops early, or loses a tile.
 #[test]
 fn large_matrices_that_are_not_orthogonal_are_refused() {
     for (from, to) in [
-        ("min(begin + TILE, params.rows),\n    );", "min(begin + TILE, min(params.rows, 17000u)),\n    );"),
+        (
+            "min(begin + TILE, params.rows),\n    );",
+            "min(begin + TILE, min(params.rows, 17000u)),\n    );",
+        ),
         (
             "        if tile_of(group) > 0u {\n            sum = carry[at_carry];",
             "        if tile_of(group) > 0u && tile_of(group) != 3u {\n            sum = carry[at_carry];",
@@ -135,9 +155,11 @@ fn large_matrices_that_are_not_orthogonal_are_refused() {
     ] {
         let Some(opened) = open_broken(from, to) else { return };
         let device = opened.unwrap();
-        for matrix in
-            [parameter(30_000, 10, 1, 1.0), parameter(10, 30_000, 1, 0.5), parameter(30_000, 10, 1, 1.0).slice(1, 5..9)]
-        {
+        for matrix in [
+            parameter(30_000, 10, 1, 1.0),
+            parameter(10, 30_000, 1, 0.5),
+            parameter(30_000, 10, 1, 1.0).slice(1, 5..9),
+        ] {
             let error = device.fill(&matrix).unwrap_err();
             assert!(
                 matches!(error, Error::WrongBits { .. }) && error.to_string().contains("column"),
@@ -148,12 +170,15 @@ fn large_matrices_that_are_not_orthogonal_are_refused() {
     }
 }
 
-/// Kernels of several tiles are others, and have to prove right by themselves: what breaks one of them leaves matrices of
-/// one tile as they are.
+/// Kernels of several tiles are others, and have to prove right by themselves: what breaks one of
+/// them leaves matrices of one tile as they are.
 #[test]
 fn kernels_of_tall_matrices_are_verified() {
     for (from, to) in [
-        ("sum = products_of_tile(p, sum);", "sum = products_of_tile(p, sum); sum.a[1].y *= 1.0000001f;"),
+        (
+            "sum = products_of_tile(p, sum);",
+            "sum = products_of_tile(p, sum); sum.a[1].y *= 1.0000001f;",
+        ),
         ("let scale = scratch_floats[", "let scale = 1.0000001f * scratch_floats["),
         ("solve_panel(p, carried_products(index, lane));", "solve_panel(p, Products());"),
     ] {
@@ -161,7 +186,8 @@ fn kernels_of_tall_matrices_are_verified() {
         let device = opened.unwrap();
         let error = device.fill(&parameter(8193, 1, 1, 1.0)).unwrap_err();
         assert!(
-            matches!(error, Error::WrongBits { .. }) && error.to_string().contains("orthogonal F32, element"),
+            matches!(error, Error::WrongBits { .. })
+                && error.to_string().contains("orthogonal F32, element"),
             "{error}"
         );
         compare(&device, &parameter(300, 20, 1, 1.0), DType::F32, 0);
@@ -180,11 +206,15 @@ fn a_matrix_of_several_dispatches_has_the_bits_of_the_cpu() {
 /// More than a binding may have: 1 MiB, as some devices have it.
 #[test]
 fn slabs_make_no_difference() {
-    let Some((device, queue)) = raw_device_with(|limits| limits.max_storage_buffer_binding_size = 1 << 20) else {
+    let Some((device, queue)) =
+        raw_device_with(|limits| limits.max_storage_buffer_binding_size = 1 << 20)
+    else {
         return;
     };
     let device = Device::from_wgpu(device, queue).unwrap();
-    for (rows, cols, batch) in [(700, 600, 1), (600, 700, 1), (300, 200, 6), (3000, 90, 2), (90, 3000, 2)] {
+    for (rows, cols, batch) in
+        [(700, 600, 1), (600, 700, 1), (300, 200, 6), (3000, 90, 2), (90, 3000, 2)]
+    {
         let whole = parameter(rows, cols, batch, 1.0);
         let elements = (rows * cols * batch) as u64;
         for dtype in [DType::F32, DType::F16] {
@@ -222,7 +252,10 @@ fn work_can_be_broken_off() {
             ControlFlow::Break(())
         };
         let error = device.fill_all_with(&[parameter(512, 512, 4, 1.0)], progress).unwrap_err();
-        assert!(matches!(error, Error::Interrupted { done, total, .. } if 0 < done && done < total), "{error}");
+        assert!(
+            matches!(error, Error::Interrupted { done, total, .. } if 0 < done && done < total),
+            "{error}"
+        );
         assert_eq!(heard.len(), 1, "{heard:?}");
         compare(&device, &parameter(33, 20, 1, 1.0), DType::F32, 0);
     }
@@ -231,7 +264,11 @@ fn work_can_be_broken_off() {
 #[test]
 fn progress_ends_at_the_total() {
     for device in devices() {
-        let all = [parameter(300, 200, 3, 1.0), Parameter::xavier_normal([1000, 1001]), parameter(2, 200, 1, 1.0)];
+        let all = [
+            parameter(300, 200, 3, 1.0),
+            TensorSpec::xavier_normal([1000, 1001]),
+            parameter(2, 200, 1, 1.0),
+        ];
         let mut heard = Vec::new();
         let progress = &mut |done, total| {
             heard.push((done, total));
@@ -250,8 +287,8 @@ fn progress_ends_at_the_total() {
 #[test]
 fn progress_ends_at_the_total_of_zeros() {
     for device in devices().into_iter().take(1) {
-        let eye = Parameter::new([2, 1000], Initializer::Eye { gain: 1.0 }).elements(5..10);
-        let delta = Parameter::new([3, 4, 4], Initializer::DeltaOrthogonal { gain: 1.0 })
+        let eye = TensorSpec::new([2, 1000], Initializer::Eye { gain: 1.0 }).elements(5..10);
+        let delta = TensorSpec::new([3, 4, 4], Initializer::DeltaOrthogonal { gain: 1.0 })
             .layout(Layout::KernelInOut)
             .elements(0..5);
         for parameter in [eye, delta, parameter(1, 9, 1, 1.0).slice(2, 2..3)] {
@@ -269,7 +306,8 @@ fn progress_ends_at_the_total_of_zeros() {
             heard = done;
             ControlFlow::Continue(())
         };
-        let mut recorder = Recorder::into_queue(context, kernels, "test", Progress::new("test", 3, progress));
+        let mut recorder =
+            Recorder::into_queue(context, kernels, "test", Progress::new("test", 3, progress));
         // As after a dispatch that made a submission complete.
         recorder.done(3);
         recorder.finish().unwrap();
@@ -277,8 +315,9 @@ fn progress_ends_at_the_total_of_zeros() {
     }
 }
 
-/// The largest entry of |Q'Q - 1|, or of |QQ' - 1|, computed on the device in f32 sums of sums of 32.
-fn defect(device: &Device, parameter: &Parameter) -> f32 {
+/// The largest entry of |Q'Q - 1|, or of |QQ' - 1|, computed on the device in f32 sums of sums of
+/// 32.
+fn defect(device: &Device, parameter: &TensorSpec) -> f32 {
     const MAIN: &str = "
         @group(0) @binding(0) var<storage, read_write> q: array<f32>;
         @group(0) @binding(1) var<storage, read_write> largest: atomic<u32>;
@@ -315,7 +354,12 @@ fn defect(device: &Device, parameter: &Parameter) -> f32 {
         }),
         entry_point: Some("main"),
         compilation_options: wgpu::PipelineCompilationOptions {
-            constants: &[("M", m.into()), ("N", n.into()), ("ROW", row.into()), ("COLUMN", column.into())],
+            constants: &[
+                ("M", m.into()),
+                ("N", n.into()),
+                ("ROW", row.into()),
+                ("COLUMN", column.into()),
+            ],
             ..Default::default()
         },
         cache: None,
@@ -337,7 +381,14 @@ fn defect(device: &Device, parameter: &Parameter) -> f32 {
     }
     context.queue.submit([encoder.finish()]);
     let mut bits = [0u32];
-    pollster::block_on(readback::read(context, "test", &largest, 0, bytemuck::cast_slice_mut(&mut bits))).unwrap();
+    pollster::block_on(readback::read(
+        context,
+        "test",
+        &largest,
+        0,
+        bytemuck::cast_slice_mut(&mut bits),
+    ))
+    .unwrap();
     f32::from_bits(bits[0])
 }
 

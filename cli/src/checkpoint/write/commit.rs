@@ -47,8 +47,9 @@ impl Finished {
         leftovers: Vec<PathBuf>,
     ) -> Self {
         let written = shards.into_iter().zip(headers).zip(temporaries);
-        let shards =
-            written.map(|((shard, header), temporary)| Written { place: shard.place, header, temporary }).collect();
+        let shards = written
+            .map(|((shard, header), temporary)| Written { place: shard.place, header, temporary })
+            .collect();
         Finished { shards, index, leftovers }
     }
 
@@ -67,8 +68,8 @@ impl Finished {
         Ok(self)
     }
 
-    /// Moves all files to their places, the index last: a folder that has one is complete. Then the files of a
-    /// model that was there go.
+    /// Moves all files to their places, the index last: a folder that has one is complete. Then the
+    /// files of a model that was there go.
     pub(crate) fn commit(self) -> anyhow::Result<()> {
         self.steps().apply(Place::sync)
     }
@@ -82,8 +83,12 @@ impl Finished {
         let Some(Index { place, temporary, usual }) = index else { return steps };
         if let Some((names, temporary)) = usual {
             let moves = steps.publish.iter();
-            steps.renamed = moves.filter_map(Step::place).map(|place| place.path().to_owned()).collect();
-            let link = |(file, name): (&PathBuf, &PathBuf)| Step::Link { file: file.clone(), name: name.clone() };
+            steps.renamed =
+                moves.filter_map(Step::place).map(|place| place.path().to_owned()).collect();
+            let link = |(file, name): (&PathBuf, &PathBuf)| Step::Link {
+                file: file.clone(),
+                name: name.clone(),
+            };
             steps.rename = steps.renamed.iter().zip(&names).map(link).collect();
             steps.rename.push(Step::Move(place.clone(), temporary));
             steps.usual = names;
@@ -94,7 +99,8 @@ impl Finished {
 }
 
 impl Index {
-    /// Writes the index of shards under a temporary name, and one with their usual names if those are others.
+    /// Writes the index of shards under a temporary name, and one with their usual names if those
+    /// are others.
     pub(super) fn new(place: Place, shards: &[Shard], usual: &[PathBuf]) -> anyhow::Result<Self> {
         let paths: Vec<_> = shards.iter().map(|shard| shard.place.path()).collect();
         let temporary = write(&place, shards, &paths)?;
@@ -116,7 +122,8 @@ fn write(place: &Place, shards: &[Shard], paths: &[&Path]) -> anyhow::Result<Tem
     let total: u64 = shards.iter().map(Shard::bytes).sum();
     let text = format!("{:#}\n", json!({ "metadata": { "total_size": total }, "weight_map": map }));
     let mut temporary = place.temporary()?;
-    let written = temporary.write_all(text.as_bytes()).and_then(|()| temporary.as_file().sync_all());
+    let written =
+        temporary.write_all(text.as_bytes()).and_then(|()| temporary.as_file().sync_all());
     written.with_context(|| format!("cannot write {}", place.path().display()))?;
     Ok(temporary.into_temp_path())
 }

@@ -17,13 +17,19 @@ pub(super) struct Header {
 }
 
 impl Header {
-    /// The place of a metadata value and the bytes to put there, which must be as many as are there.
+    /// The place of a metadata value and the bytes to put there, which must be as many as are
+    /// there.
     pub(super) fn patch(&self, key: &str, value: &str) -> anyhow::Result<(u64, Vec<u8>)> {
-        let place = self.values.get(key).with_context(|| format!("__metadata__ has no {key:?} to fill in"))?;
+        let place = self
+            .values
+            .get(key)
+            .with_context(|| format!("__metadata__ has no {key:?} to fill in"))?;
         let bytes = quoted(value).into_bytes();
         if bytes.len() != place.len() {
             let (has, is) = (place.len(), bytes.len());
-            bail!("__metadata__ has {has} bytes for {key:?}, and its value is {is}; reserve as many");
+            bail!(
+                "__metadata__ has {has} bytes for {key:?}, and its value is {is}; reserve as many"
+            );
         }
         Ok((place.start as u64, bytes))
     }

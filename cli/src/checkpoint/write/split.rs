@@ -1,7 +1,7 @@
 //! Which tensors go into which shard, and the shards' names: Hugging Face's.
 
-/// Fills one shard after the other in the given order, as `huggingface_hub` does: what is beyond the limit by
-/// itself has a shard of its own, and the open one goes on after it.
+/// Fills one shard after the other in the given order, as `huggingface_hub` does: what is beyond
+/// the limit by itself has a shard of its own, and the open one goes on after it.
 pub(super) fn split<T>(items: Vec<T>, bytes: impl Fn(&T) -> u64, limit: u64) -> Vec<Vec<T>> {
     let (mut shards, mut open, mut used) = (Vec::new(), Vec::new(), 0u64);
     for item in items {
@@ -23,8 +23,8 @@ pub(super) fn split<T>(items: Vec<T>, bytes: impl Fn(&T) -> u64, limit: u64) -> 
     shards
 }
 
-/// Of shard `i`, counted from 0. Version 0 is the usual name; others are for a model that is to replace one of as many
-/// shards: both are there until the index goes over from one to the other.
+/// Of shard `i`, counted from 0. Version 0 is the usual name; others are for a model that is to
+/// replace one of as many shards: both are there until the index goes over from one to the other.
 pub(super) fn file_name(i: usize, count: usize, version: u32) -> String {
     let version = if version == 0 { String::new() } else { format!("-v{version}") };
     format!("model-{:05}-of-{count:05}{version}.safetensors", i + 1)
@@ -33,7 +33,9 @@ pub(super) fn file_name(i: usize, count: usize, version: u32) -> String {
 /// Whether a file has a name that [`file_name`] gives.
 pub(crate) fn is_shard(name: &str) -> bool {
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let Some(numbers) = name.strip_prefix("model-").and_then(|rest| rest.strip_suffix(".safetensors")) else {
+    let Some(numbers) =
+        name.strip_prefix("model-").and_then(|rest| rest.strip_suffix(".safetensors"))
+    else {
         return false;
     };
     let Some((i, rest)) = numbers.split_once("-of-") else { return false };

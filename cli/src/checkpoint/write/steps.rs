@@ -1,5 +1,6 @@
-//! How files that are written get their names: steps in an order of which a kill after any leaves either the model
-//! that was there or the new one, for whoever reads a model's index and the shards that it names.
+//! How files that are written get their names: steps in an order of which a kill after any leaves
+//! either the model that was there or the new one, for whoever reads a model's index and the shards
+//! that it names.
 
 use std::fs;
 use std::path::PathBuf;
@@ -25,10 +26,11 @@ pub(super) enum Step {
 /// The steps for one model.
 #[derive(Debug, Default)]
 pub(super) struct Steps {
-    /// Every file to its place, the index last: until then the old model is there, from then on the new one.
+    /// Every file to its place, the index last: until then the old model is there, from then on the
+    /// new one.
     pub(super) publish: Vec<Step>,
-    /// If the shards are beside those of the old model: to the usual names, which no index needs any more, and an index
-    /// that names those.
+    /// If the shards are beside those of the old model: to the usual names, which no index needs
+    /// any more, and an index that names those.
     pub(super) rename: Vec<Step>,
     /// The shards' other names, which go once that is done.
     pub(super) renamed: Vec<PathBuf>,
@@ -48,7 +50,8 @@ impl Step {
         match self {
             Step::Move(place, temporary) => place.take(temporary),
             Step::Link { file, name } => {
-                let link = claim::link(&file, &name).with_context(|| format!("cannot link {}", file.display()))?;
+                let link = claim::link(&file, &name)
+                    .with_context(|| format!("cannot link {}", file.display()))?;
                 link.persist(&name).with_context(|| format!("cannot write {}", name.display()))
             }
             Step::Remove(path) => remove(&path),
@@ -57,8 +60,9 @@ impl Step {
 }
 
 impl Steps {
-    /// Fails without a trace if a file cannot be moved. Where `sync` fails, which makes moves survive a power cut, nothing
-    /// is taken back, for all files are there, and nothing of the old model goes.
+    /// Fails without a trace if a file cannot be moved. Where `sync` fails, which makes moves
+    /// survive a power cut, nothing is taken back, for all files are there, and nothing of the old
+    /// model goes.
     pub(super) fn apply(self, sync: impl Fn(&Place) -> anyhow::Result<()>) -> anyhow::Result<()> {
         let Steps { publish, rename, renamed, usual, leftovers } = self;
         let sync = |place: &Place| {
@@ -90,7 +94,12 @@ impl Steps {
 }
 
 /// What goes at the end.
-fn tidied(done: bool, renamed: Vec<PathBuf>, usual: Vec<PathBuf>, leftovers: Vec<PathBuf>) -> Vec<Step> {
+fn tidied(
+    done: bool,
+    renamed: Vec<PathBuf>,
+    usual: Vec<PathBuf>,
+    leftovers: Vec<PathBuf>,
+) -> Vec<Step> {
     let gone = if done { renamed } else { usual };
     gone.into_iter().chain(leftovers).map(Step::Remove).collect()
 }

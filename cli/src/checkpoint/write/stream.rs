@@ -25,14 +25,22 @@ pub(super) fn stream(
 ) -> anyhow::Result<Vec<TempPath>> {
     let (sender, receiver) = sync_channel(WAITING);
     thread::scope(|scope| {
-        let write = move || shards.iter().zip(headers).map(|(shard, header)| write(shard, header, &receiver)).collect();
+        let write = move || {
+            shards
+                .iter()
+                .zip(headers)
+                .map(|(shard, header)| write(shard, header, &receiver))
+                .collect()
+        };
         let writer = thread::Builder::new().spawn_scoped(scope, write);
-        let writer = writer.context("cannot start the thread that writes; allow more threads (ulimit -u)")?;
+        let writer = writer
+            .context("cannot start the thread that writes; allow more threads (ulimit -u)")?;
         let produced = send(shards, &sender, produce, progress);
         // No more pieces: a writer that waits for one stops.
         drop(sender);
-        let written: anyhow::Result<Vec<TempPath>> =
-            writer.join().unwrap_or_else(|_| Err(anyhow!("the thread that writes has panicked; please report this")));
+        let written: anyhow::Result<Vec<TempPath>> = writer.join().unwrap_or_else(|_| {
+            Err(anyhow!("the thread that writes has panicked; please report this"))
+        });
         produced.and(written)
     })
 }
@@ -49,10 +57,13 @@ fn send(
         let (elements, step) = (bytes / dtype.size(), PIECE / dtype.size());
         for start in (0..elements).step_by(step as usize) {
             let range = start..elements.min(start + step);
-            let piece = produce(*tensor, range.clone()).with_context(|| format!("tensor {name:?}"))?;
+            let piece =
+                produce(*tensor, range.clone()).with_context(|| format!("tensor {name:?}"))?;
             let (has, type_) = (piece.len() as u64, piece.dtype());
             if (has, type_) != (range.end - start, *dtype) {
-                bail!("tensor {name:?}: {has} elements of {type_} are not {range:?} of {dtype}; please report this");
+                bail!(
+                    "tensor {name:?}: {has} elements of {type_} are not {range:?} of {dtype}; please report this"
+                );
             }
             let len = piece.as_bytes().len() as u64;
             if sender.send(piece).is_err() {
@@ -64,7 +75,11 @@ fn send(
     Ok(())
 }
 
-fn write(shard: &Shard, header: &Header, pieces: &Receiver<HostTensor>) -> anyhow::Result<TempPath> {
+fn write(
+    shard: &Shard,
+    header: &Header,
+    pieces: &Receiver<HostTensor>,
+) -> anyhow::Result<TempPath> {
     let temporary = shard.place.temporary()?;
     let write = || -> anyhow::Result<()> {
         let mut file = BufWriter::with_capacity(1 << 20, temporary.as_file());
@@ -78,7 +93,9 @@ fn write(shard: &Shard, header: &Header, pieces: &Receiver<HostTensor>) -> anyho
         file.flush()?;
         Ok(temporary.as_file().sync_all()?)
     };
-    write().with_context(|| format!("cannot write {}, and nothing of it is kept", shard.place.path().display()))?;
+    write().with_context(|| {
+        format!("cannot write {}, and nothing of it is kept", shard.place.path().display())
+    })?;
     // Hundreds of shards must not be hundreds of open files.
     Ok(temporary.into_temp_path())
 }

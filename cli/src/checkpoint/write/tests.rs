@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use anyhow::bail;
-use gpu_init::{Cpu, DType, Fingerprint, HostTensor, Initializer, Parameter};
+use gpu_init::{Cpu, DType, Fingerprint, HostTensor, Initializer, TensorSpec};
 use proptest::prelude::*;
 
 use crate::checkpoint::Checkpoint;
@@ -10,8 +10,10 @@ use crate::checkpoint::claim::Claim;
 use crate::checkpoint::write::steps::Step;
 use crate::checkpoint::write::*;
 
-fn parameter(planned: &Planned<'_>) -> Parameter {
-    Parameter::new(planned.shape, Initializer::Uniform { a: -1.0, b: 1.0 }).name(planned.name).dtype(planned.dtype)
+fn parameter(planned: &Planned<'_>) -> TensorSpec {
+    TensorSpec::new(planned.shape, Initializer::Uniform { a: -1.0, b: 1.0 })
+        .name(planned.name)
+        .dtype(planned.dtype)
 }
 
 fn fill(planned: &Planned<'_>, range: Range<u64>) -> anyhow::Result<HostTensor> {
@@ -39,7 +41,8 @@ fn read(checkpoint: &Checkpoint) -> BTreeMap<String, Vec<u8>> {
     for shard in &checkpoint.shards {
         let file = fs::read(&shard.path).unwrap();
         let bytes = |range: &Range<u64>| file[range.start as usize..range.end as usize].to_vec();
-        tensors.extend(shard.tensors.iter().map(|stored| (stored.name.clone(), bytes(&stored.bytes))));
+        tensors
+            .extend(shard.tensors.iter().map(|stored| (stored.name.clone(), bytes(&stored.bytes))));
     }
     tensors
 }
@@ -78,12 +81,16 @@ fn metadata_is_filled_in_afterwards() {
     let folder = tempfile::tempdir().unwrap();
     let shapes = [[3], [4], [5]];
     let names = ["a", "b", "c"];
-    let plan: Vec<_> =
-        names.iter().zip(&shapes).map(|(name, shape)| Planned { name, dtype: DType::F32, shape }).collect();
+    let plan: Vec<_> = names
+        .iter()
+        .zip(&shapes)
+        .map(|(name, shape)| Planned { name, dtype: DType::F32, shape })
+        .collect();
     let files = Files::plan(folder.path(), Some(12), &plan, false).unwrap();
     let mut progress = 0;
-    let finished =
-        files.write(&metadata(), |tensor, range| fill(&plan[tensor], range), |bytes| progress += bytes).unwrap();
+    let finished = files
+        .write(&metadata(), |tensor, range| fill(&plan[tensor], range), |bytes| progress += bytes)
+        .unwrap();
     assert_eq!(progress, 48);
     assert!(folder.path().join(INDEX).symlink_metadata().is_err(), "nothing has its name yet");
     finished.patch("fingerprint", "0123456789abcdef").unwrap().commit().unwrap();
@@ -122,13 +129,17 @@ fn what_fails_halfway_leaves_nothing() {
     type Produce<'a> = &'a dyn Fn(usize, Range<u64>) -> anyhow::Result<HostTensor>;
     let cases: [(Produce<'_>, &str); 4] = [
         (&|_, _| bail!("the device is lost"), "\": the device is lost"),
-        (&|i, range| if range.start > 0 { bail!("lost") } else { fill(&plan[i], range) }, "tensor \"b\": lost"),
+        (
+            &|i, range| if range.start > 0 { bail!("lost") } else { fill(&plan[i], range) },
+            "tensor \"b\": lost",
+        ),
         (&|_, range| fill(&Planned { dtype: DType::F16, ..plan[1] }, range), "F16"),
         (&|_, _| fill(&plan[1], 0..7), "7 elements of F32 are not 0.."),
     ];
     for (produce, part) in cases {
         for limit in [None, Some(4000)] {
-            let out = if limit.is_some() { folder.path().to_owned() } else { folder.path().join("m") };
+            let out =
+                if limit.is_some() { folder.path().to_owned() } else { folder.path().join("m") };
             let files = Files::plan(&out, limit, &plan, false).unwrap();
             let error = format!("{:#}", files.write(&metadata(), produce, |_| {}).unwrap_err());
             assert!(error.contains(part), "{error}");
@@ -144,7 +155,8 @@ fn a_race_for_the_name_is_lost() {
     let plan = [("a", [1000]), ("b", [2000])];
     let plan = plan.each_ref().map(|(name, shape)| Planned { name, dtype: DType::F32, shape });
     let files = Files::plan(folder.path(), Some(8000), &plan, false).unwrap();
-    let finished = files.write(&metadata(), |tensor, range| fill(&plan[tensor], range), |_| {}).unwrap();
+    let finished =
+        files.write(&metadata(), |tensor, range| fill(&plan[tensor], range), |_| {}).unwrap();
     let second = folder.path().join(split::file_name(1, 2, 0));
     fs::write(&second, "somebody else's").unwrap();
     let error = format!("{:#}", finished.commit().unwrap_err());
@@ -153,7 +165,8 @@ fn a_race_for_the_name_is_lost() {
     assert_eq!(entries(folder.path()), 1, "neither the index nor the first shard is there");
 }
 
-/// The tensors that are read by whoever looks for the file `first` before the other one, and by nothing but an index.
+/// The tensors that are read by whoever looks for the file `first` before the other one, and by
+/// nothing but an index.
 fn read_by(folder: &Path, first: &str) -> BTreeMap<String, Vec<u8>> {
     let other = if first == INDEX { SINGLE } else { INDEX };
     let path = [first, other].map(|name| folder.join(name)).into_iter().find(|path| path.exists());
@@ -167,11 +180,14 @@ fn finished(folder: &Path, seed: u64, shards: usize) -> Finished {
     let plan = plan.each_ref().map(|(name, shape)| Planned { name, dtype: DType::F32, shape });
     let limit = if shards == 1 { 10_000 } else { 5000 };
     let files = Files::plan(folder, Some(limit), &plan, true).unwrap();
-    let fill = |tensor: usize, range| Ok(Cpu::with_seed(seed).fill(&parameter(&plan[tensor]).elements(range))?);
+    let fill = |tensor: usize, range| {
+        Ok(Cpu::with_seed(seed).fill(&parameter(&plan[tensor]).elements(range))?)
+    };
     files.write(&metadata(), fill, |_| {}).unwrap()
 }
 
-/// A kill after any step leaves the old model or the new one, and what else it leaves the next run removes.
+/// A kill after any step leaves the old model or the new one, and what else it leaves the next run
+/// removes.
 #[test]
 fn a_kill_between_two_steps_leaves_a_model() {
     for (old, new) in [(1, 1), (1, 2), (2, 1), (2, 2)] {
@@ -186,15 +202,21 @@ fn a_kill_between_two_steps_leaves_a_model() {
                 for (i, step) in steps.into_iter().enumerate() {
                     match step {
                         step if i < done => step.apply().unwrap(),
-                        Step::Move(_, temporary) => _ = temporary.keep().unwrap(),
+                        Step::Move(_, temporary) => _ = temporary.opaque().unwrap(),
                         _ => {}
                     }
                 }
                 let case = format!("{old} to {new} shards, links: {links}, {done} of {all} steps");
                 let [ours, theirs] = [INDEX, SINGLE].map(|first| read_by(folder, first));
                 for tensors in [&ours, &theirs] {
-                    let kept = before.iter().filter(|(name, bytes)| tensors.get(*name) == Some(bytes)).count();
-                    assert!(tensors.len() == 2 && kept % 2 == 0, "{case}: {kept} of 2 tensors are the old ones");
+                    let kept = before
+                        .iter()
+                        .filter(|(name, bytes)| tensors.get(*name) == Some(bytes))
+                        .count();
+                    assert!(
+                        tensors.len() == 2 && kept % 2 == 0,
+                        "{case}: {kept} of 2 tensors are the old ones"
+                    );
                 }
                 if done >= all {
                     assert!(ours != before && theirs != before, "{case}");
@@ -206,7 +228,11 @@ fn a_kill_between_two_steps_leaves_a_model() {
                     .map(|entry| entry.unwrap().file_name().into_string().unwrap())
                     .collect();
                 names.sort();
-                assert_eq!(names, [&split::file_name(0, 2, 0), &split::file_name(1, 2, 0), INDEX], "{case}");
+                assert_eq!(
+                    names,
+                    [&split::file_name(0, 2, 0), &split::file_name(1, 2, 0), INDEX],
+                    "{case}"
+                );
                 if done >= all {
                     break;
                 }
@@ -215,8 +241,8 @@ fn a_kill_between_two_steps_leaves_a_model() {
     }
 }
 
-/// A folder that cannot be synced is an error once all is in its place: a model is there at any time, the new one in the
-/// end, and the next run tidies up.
+/// A folder that cannot be synced is an error once all is in its place: a model is there at any
+/// time, the new one in the end, and the next run tidies up.
 #[test]
 fn what_may_not_survive_a_power_cut_is_kept() {
     for (old, new) in [(0, 1), (0, 2), (1, 1), (1, 2), (2, 1), (2, 2)] {
@@ -239,7 +265,8 @@ fn what_may_not_survive_a_power_cut_is_kept() {
             if let Err(error) = applied {
                 let error = format!("{error:#}");
                 assert!(
-                    error.contains("is written, but may not survive a power cut") && error.contains("no sync"),
+                    error.contains("is written, but may not survive a power cut")
+                        && error.contains("no sync"),
                     "{case}"
                 );
             }
@@ -267,7 +294,12 @@ fn shards_that_replace_private_ones_are_private() {
     let check = |count: usize| {
         assert_eq!(files().count(), count);
         files().for_each(|path| {
-            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600, "{}", path.display());
+            assert_eq!(
+                fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+                0o600,
+                "{}",
+                path.display()
+            );
         });
     };
     // Two shards, the index and the one of the shards' usual names.
@@ -280,7 +312,12 @@ fn shards_that_replace_private_ones_are_private() {
 fn names_come_once() {
     let folder = tempfile::tempdir().unwrap();
     let plan = [Planned { name: "a", dtype: DType::F32, shape: &[3] }; 2];
-    assert!(Files::plan(&folder.path().join("m"), None, &plan, false).unwrap_err().to_string().contains("comes twice"));
+    assert!(
+        Files::plan(&folder.path().join("m"), None, &plan, false)
+            .unwrap_err()
+            .to_string()
+            .contains("comes twice")
+    );
 }
 
 /// A file of metadata is a whole one; no shards are not.
@@ -288,7 +325,12 @@ fn names_come_once() {
 fn no_tensors_are_a_file_of_metadata() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("m");
-    assert!(Files::plan(folder.path(), Some(1000), &[], false).unwrap_err().to_string().contains("no tensors"));
+    assert!(
+        Files::plan(folder.path(), Some(1000), &[], false)
+            .unwrap_err()
+            .to_string()
+            .contains("no tensors")
+    );
     let files = Files::plan(&path, None, &[], false).unwrap();
     files.write(&metadata(), |_, _| bail!("nothing to make"), |_| {}).unwrap().commit().unwrap();
     let checkpoint = Checkpoint::open(&path).unwrap();
@@ -300,9 +342,14 @@ fn no_tensors_are_a_file_of_metadata() {
 #[ignore = "writes 2.5 GB"]
 #[cfg(target_os = "linux")]
 fn memory() {
-    let folder = tempfile::tempdir_in(std::env::var_os("CARGO_TARGET_DIR").unwrap_or("target".into())).unwrap();
+    let folder =
+        tempfile::tempdir_in(std::env::var_os("CARGO_TARGET_DIR").unwrap_or("target".into()))
+            .unwrap();
     let names: Vec<_> = (0..10).map(|i| format!("layer.{i}")).collect();
-    let plan: Vec<_> = names.iter().map(|name| Planned { name, dtype: DType::F32, shape: &[7813, 8000] }).collect();
+    let plan: Vec<_> = names
+        .iter()
+        .map(|name| Planned { name, dtype: DType::F32, shape: &[7813, 8000] })
+        .collect();
     let start = std::time::Instant::now();
     let mut fingerprint = Fingerprint::default();
     let files = Files::plan(folder.path(), Some(1_000_000_000), &plan, false).unwrap();

@@ -1,4 +1,5 @@
-// Four normals by the functions that WGSL has built in: Box-Muller with the same words, in the place of sample.wgsl's.
+// Four normals by the functions that WGSL has built in: Box-Muller with the same words, in the
+// place of sample.wgsl's.
 fn built_in_pair(radius_word: u32, angle_word: u32) -> vec2<f32> {
     let r = sqrt(-log2(f32(radius_word) * 0x1p-32f + 0x1p-33f)) * params.scale;
     // In [-pi, pi), where WGSL says how exact sin and cos are.

@@ -16,7 +16,8 @@ pub(super) enum By {
 }
 
 impl By {
-    pub(super) const CPU: &[By] = &[By::GpuInit, By::OneThread, By::SmallRng, By::RandDistrPhilox, By::PlainPhilox];
+    pub(super) const CPU: &[By] =
+        &[By::GpuInit, By::OneThread, By::SmallRng, By::RandDistrPhilox, By::PlainPhilox];
 
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -29,15 +30,18 @@ impl By {
         }
     }
 
-    /// What it is measured with: those on one thread with F32; the built-ins and plain generators with the normals that
-    /// they are there for; rand_distr has no truncated normal.
-    pub(super) fn draws(self, law: Distribution, dtype: DType) -> bool {
-        let is_normal = matches!(law, Distribution::Normal { .. });
+    /// What it is measured with: those on one thread with F32; the built-ins and plain generators
+    /// with the normals that they are there for; rand_distr has no truncated normal.
+    pub(super) fn draws(self, distribution: Distribution, dtype: DType) -> bool {
+        let is_normal = matches!(distribution, Distribution::Normal { .. });
         match self {
             By::GpuInit => true,
             By::BuiltIns => is_normal,
             By::OneThread => dtype == DType::F32,
-            By::SmallRng => dtype == DType::F32 && (is_normal || matches!(law, Distribution::Uniform { .. })),
+            By::SmallRng => {
+                dtype == DType::F32
+                    && (is_normal || matches!(distribution, Distribution::Uniform { .. }))
+            }
             By::RandDistrPhilox | By::PlainPhilox => dtype == DType::F32 && is_normal,
         }
     }

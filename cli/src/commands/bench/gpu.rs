@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 use gpu_init::wgpu::{self, BufferUsages, Features};
-use gpu_init::{Device, DeviceOptions, Initializer, Parameter, shader};
+use gpu_init::{Device, DeviceOptions, Initializer, TensorSpec, shader};
 
 use crate::commands::bench::by::By;
 use crate::commands::bench::{builtins, plain};
@@ -21,11 +21,13 @@ pub(super) struct Gpu {
 }
 
 impl Gpu {
-    /// Opens an adapter, with at most so many bytes to fill, and at most half of its memory: others may need the rest.
+    /// Opens an adapter, with at most so many bytes to fill, and at most half of its memory: others
+    /// may need the rest.
     pub(super) fn open(adapter: &wgpu::Adapter, most: u64) -> anyhow::Result<Self> {
         let info = adapter.get_info();
         let mut features = Features::SHADER_INT64;
-        // A software driver runs on the same cores as this program, and what its timestamps are of, it does not say.
+        // A software driver runs on the same cores as this program, and what its timestamps are of,
+        // it does not say.
         if info.device_type != wgpu::DeviceType::Cpu {
             features |= Features::TIMESTAMP_QUERY | Features::TIMESTAMP_QUERY_INSIDE_ENCODERS;
         }
@@ -36,8 +38,11 @@ impl Gpu {
             ..Default::default()
         };
         let (device, queue) = pollster::block_on(adapter.request_device(&descriptor))
-            .with_context(|| format!("bench: cannot open {}; leave it out with --device", info.name))?;
-        let device = pollster::block_on(Device::from_wgpu_async(device, queue, &DeviceOptions::default()))?;
+            .with_context(|| {
+                format!("bench: cannot open {}; leave it out with --device", info.name)
+            })?;
+        let device =
+            pollster::block_on(Device::from_wgpu_async(device, queue, &DeviceOptions::default()))?;
         let half = device.memory().map_or(u64::MAX, |memory| memory / 2);
         let most = most.min(half).min(device.wgpu_device().limits().max_buffer_size) / 4 * 4;
         let buffer = largest_buffer(&device, most)?;
@@ -45,7 +50,10 @@ impl Gpu {
         let built_ins = built_ins(&device)?;
         let mut gpu = Gpu { device, built_ins, info, buffer, stamps };
         if gpu.stamps.is_some() && gpu.write(gpu.largest().min(1 << 20)).is_err() {
-            complain(&format!("the timestamps of {} are of no use: bench takes the wall time", gpu.name()));
+            complain(&format!(
+                "the timestamps of {} are of no use: bench takes the wall time",
+                gpu.name()
+            ));
             gpu.stamps = None;
         }
         Ok(gpu)
@@ -57,7 +65,8 @@ impl Gpu {
 
     pub(super) fn details(&self) -> String {
         let driver = [&*self.info.driver, &self.info.driver_info].join(" ");
-        let shaders = format!("{:?} {:?}", self.device.multiply(), self.device.mul_add()).to_lowercase();
+        let shaders =
+            format!("{:?} {:?}", self.device.multiply(), self.device.mul_add()).to_lowercase();
         format!("{:?}, {}, {shaders} shaders", self.info.backend, driver.trim())
     }
 
@@ -82,7 +91,7 @@ impl Gpu {
     }
 
     /// Seconds that a fill takes.
-    pub(super) fn fill(&self, parameter: &Parameter, by: By) -> anyhow::Result<f64> {
+    pub(super) fn fill(&self, parameter: &TensorSpec, by: By) -> anyhow::Result<f64> {
         let device = match &self.built_ins {
             Some(built_ins) if by == By::BuiltIns => built_ins,
             _ => &self.device,
@@ -107,7 +116,10 @@ impl Gpu {
         })
     }
 
-    fn timed(&self, record: impl FnOnce(&mut wgpu::CommandEncoder) -> gpu_init::Result<()>) -> anyhow::Result<f64> {
+    fn timed(
+        &self,
+        record: impl FnOnce(&mut wgpu::CommandEncoder) -> gpu_init::Result<()>,
+    ) -> anyhow::Result<f64> {
         let start = Instant::now();
         let mut encoder = self.device.wgpu_device().create_command_encoder(&Default::default());
         if let Some(stamps) = &self.stamps {
@@ -127,11 +139,14 @@ impl Gpu {
     }
 }
 
-/// The device with its built-in transform, if that is seen to make normals: a wrong kernel is not to be timed.
+/// The device with its built-in transform, if that is seen to make normals: a wrong kernel is not
+/// to be timed.
 fn built_ins(device: &Device) -> anyhow::Result<Option<Device>> {
     let text = builtins::shader(&shader::fill(device.multiply()));
-    let built_ins = device.with_fill_shader(text.context("bench: sample.wgsl has no normal4 to replace")?)?;
-    let normal = Parameter::new([64, 64], Initializer::Normal { mean: 0.0, std: 1.0 }).seed(0).stream(0);
+    let built_ins =
+        device.with_fill_shader(text.context("bench: sample.wgsl has no normal4 to replace")?)?;
+    let normal =
+        TensorSpec::new([64, 64], Initializer::Normal { mean: 0.0, std: 1.0 }).seed(0).stream(0);
     let values = built_ins.fill(&normal)?.to_vec::<f32>()?;
     let mut expected = vec![0f32; values.len()];
     plain::fill(0.0, 1.0, &mut expected);
@@ -163,7 +178,9 @@ fn largest_buffer(device: &Device, most: u64) -> anyhow::Result<wgpu::Buffer> {
         match pollster::block_on(scope.pop()) {
             None => return Ok(buffer),
             Some(_) if size > 1 << 16 => size = size / 8 * 4,
-            Some(error) => bail!("bench: {} has no memory for {size} bytes: {error}; free some", device.name()),
+            Some(error) => {
+                bail!("bench: {} has no memory for {size} bytes: {error}; free some", device.name())
+            }
         }
     }
 }
@@ -188,7 +205,12 @@ impl Stamps {
             return None;
         }
         let buffer = |usage| {
-            wgpu.create_buffer(&wgpu::BufferDescriptor { label: None, size: STAMPS, usage, mapped_at_creation: false })
+            wgpu.create_buffer(&wgpu::BufferDescriptor {
+                label: None,
+                size: STAMPS,
+                usage,
+                mapped_at_creation: false,
+            })
         };
         Some(Stamps {
             queries: wgpu.create_query_set(&wgpu::QuerySetDescriptor {
@@ -227,7 +249,8 @@ impl Stamps {
     fn seconds(&self, device: &Device) -> anyhow::Result<f64> {
         self.staging.map_async(wgpu::MapMode::Read, .., |_| ());
         device.wait()?;
-        let mapped = self.staging.get_mapped_range(..).context("bench: cannot read the timestamps")?;
+        let mapped =
+            self.staging.get_mapped_range(..).context("bench: cannot read the timestamps")?;
         let ticks: Vec<u64> = bytemuck::pod_collect_to_vec(&mapped);
         drop(mapped);
         self.staging.unmap();
@@ -236,7 +259,10 @@ impl Stamps {
                 // The clock may not move while little is done.
                 Ok((end - start).max(1) as f64 * self.period * 1e-9)
             }
-            _ => bail!("bench: {} gave the timestamps {ticks:?}; measure without it, by --device", device.name()),
+            _ => bail!(
+                "bench: {} gave the timestamps {ticks:?}; measure without it, by --device",
+                device.name()
+            ),
         }
     }
 }

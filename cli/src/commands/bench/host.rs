@@ -1,4 +1,5 @@
-//! The CPU under measurement: this crate on all cores and on one, and what to compare it with on one.
+//! The CPU under measurement: this crate on all cores and on one, and what to compare it with on
+//! one.
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -8,7 +9,7 @@ use bytemuck::cast_slice_mut;
 use gpu_init::half::{bf16, f16};
 use gpu_init::rand::rngs::SmallRng;
 use gpu_init::rand::{Rng, SeedableRng};
-use gpu_init::{Cpu, DType, Distribution, Fill, Initializer, Parameter, Philox4x32};
+use gpu_init::{Cpu, DType, Distribution, Fill, Initializer, Philox4x32, TensorSpec};
 use rand_distr::{Distribution as _, StandardNormal, Uniform};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
@@ -28,11 +29,13 @@ impl Host {
     /// With so many bytes to fill.
     pub(super) fn new(bytes: u64) -> anyhow::Result<Self> {
         let words = usize::try_from(bytes.div_ceil(4)).ok();
-        let Some(words) = words.and_then(|words| bytemuck::allocation::try_zeroed_vec(words).ok()) else {
+        let Some(words) = words.and_then(|words| bytemuck::allocation::try_zeroed_vec(words).ok())
+        else {
             bail!("bench: no memory for {bytes} bytes on the CPU; lower --max-size or --size");
         };
         let one_thread = ThreadPoolBuilder::new().num_threads(1).build();
-        let one_thread = one_thread.context("bench: no thread can be started; allow more processes (ulimit -u)")?;
+        let one_thread = one_thread
+            .context("bench: no thread can be started; allow more processes (ulimit -u)")?;
         Ok(Host {
             cpu: Cpu::new(),
             one_thread,
@@ -48,8 +51,8 @@ impl Host {
     }
 
     /// Seconds that a fill takes.
-    pub(super) fn fill(&mut self, parameter: &Parameter, by: By) -> anyhow::Result<f64> {
-        let Fill { distribution: law, dtype, len, .. } = parameter.resolve(0, 0)?;
+    pub(super) fn fill(&mut self, parameter: &TensorSpec, by: By) -> anyhow::Result<f64> {
+        let Fill { distribution: distribution, dtype, len, .. } = parameter.resolve(0, 0)?;
         let (cpu, words, len) = (&self.cpu, &mut self.words[..], len as usize);
         let mut fill = || match dtype {
             DType::F32 => cpu.fill_into(parameter, &mut cast_slice_mut::<_, f32>(words)[..len]),
@@ -67,9 +70,11 @@ impl Host {
                     Ok(start.elapsed().as_secs_f64())
                 })?);
             }
-            By::SmallRng => draw(&mut self.small, law, &mut cast_slice_mut(words)[..len])?,
-            By::RandDistrPhilox => draw(&mut self.philox, law, &mut cast_slice_mut(words)[..len])?,
-            By::PlainPhilox => draw_plain(law, &mut cast_slice_mut(words)[..len])?,
+            By::SmallRng => draw(&mut self.small, distribution, &mut cast_slice_mut(words)[..len])?,
+            By::RandDistrPhilox => {
+                draw(&mut self.philox, distribution, &mut cast_slice_mut(words)[..len])?
+            }
+            By::PlainPhilox => draw_plain(distribution, &mut cast_slice_mut(words)[..len])?,
         }
         Ok(start.elapsed().as_secs_f64())
     }
@@ -78,12 +83,12 @@ impl Host {
     pub(super) fn write(&mut self, bytes: u64) -> anyhow::Result<f64> {
         let len = bytes.div_ceil(4) as usize;
         let value = f64::from(f32::from_bits(0x3f3f_3f3f));
-        self.fill(&Parameter::new([len], Initializer::Constant { val: value }), By::GpuInit)
+        self.fill(&TensorSpec::new([len], Initializer::Constant { val: value }), By::GpuInit)
     }
 }
 
-fn draw(rng: &mut impl Rng, law: Distribution, out: &mut [f32]) -> anyhow::Result<()> {
-    match law {
+fn draw(rng: &mut impl Rng, distribution: Distribution, out: &mut [f32]) -> anyhow::Result<()> {
+    match distribution {
         Distribution::Normal { mean, std, .. } => black_box(out).fill_with(|| {
             let z: f32 = StandardNormal.sample(rng);
             z * std + mean
@@ -92,13 +97,15 @@ fn draw(rng: &mut impl Rng, law: Distribution, out: &mut [f32]) -> anyhow::Resul
             let uniform = Uniform::new(mean - bound, mean + bound)?;
             black_box(out).fill_with(|| uniform.sample(rng));
         }
-        _ => bail!("bench: rand_distr does not draw {law:?}"),
+        _ => bail!("bench: rand_distr does not draw {distribution:?}"),
     }
     Ok(())
 }
 
-fn draw_plain(law: Distribution, out: &mut [f32]) -> anyhow::Result<()> {
-    let Distribution::Normal { mean, std, .. } = law else { bail!("bench: the plain Philox does not draw {law:?}") };
+fn draw_plain(distribution: Distribution, out: &mut [f32]) -> anyhow::Result<()> {
+    let Distribution::Normal { mean, std, .. } = distribution else {
+        bail!("bench: the plain Philox does not draw {distribution:?}")
+    };
     plain::fill(mean, std, black_box(out));
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! How long work takes: runs before the clock counts, then the median of samples and how far they spread.
+//! How long work takes: runs before the clock counts, then the median of samples and how far they
+//! spread.
 
 use std::time::{Duration, Instant};
 
@@ -21,9 +22,9 @@ pub(super) struct Spread {
     pub(super) max: f64,
 }
 
-/// Calls `run` with the number of each piece of work, which says how many seconds it took, until there are so many
-/// samples of each, and `done` after each sample. The pieces take turns, so that what else a machine does for a while
-/// comes into one sample of all of them, and into no median.
+/// Calls `run` with the number of each piece of work, which says how many seconds it took, until
+/// there are so many samples of each, and `done` after each sample. The pieces take turns, so that
+/// what else a machine does for a while comes into one sample of all of them, and into no median.
 pub(super) fn measure(
     samples: u32,
     count: usize,
@@ -38,7 +39,8 @@ pub(super) fn measure(
     };
     let mut runs = Vec::with_capacity(count);
     for i in 0..count {
-        // The first runs pay for pages, caches and pipelines that are new, and for threads and clocks that were asleep.
+        // The first runs pay for pages, caches and pipelines that are new, and for threads and
+        // clocks that were asleep.
         let start = Instant::now();
         run(i)?;
         let mut last = run(i)?;
@@ -69,7 +71,11 @@ pub(super) fn measure(
 fn spread(mut seconds: Vec<f64>) -> Spread {
     seconds.sort_by(f64::total_cmp);
     let (half, last) = (seconds.len() / 2, seconds.len() - 1);
-    let median = if seconds.len() % 2 == 1 { seconds[half] } else { (seconds[half - 1] + seconds[half]) / 2.0 };
+    let median = if seconds.len() % 2 == 1 {
+        seconds[half]
+    } else {
+        (seconds[half - 1] + seconds[half]) / 2.0
+    };
     Spread { median, min: seconds[0], max: seconds[last] }
 }
 

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::value_parser;
-use gpu_init::{DType, Distribution, Initializer, Parameter};
+use gpu_init::{DType, Distribution, Initializer, TensorSpec};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::backend::Choice;
@@ -31,33 +31,37 @@ use target::Target;
 
 /// The least size, unless one is asked for.
 const LEAST: u32 = 12;
-/// The greatest size on a CPU, and on a device that is one, unless more is asked for: all is done in two minutes.
+/// The greatest size on a CPU, and on a device that is one, unless more is asked for: all is done
+/// in two minutes.
 const CPU_MOST: u32 = 26;
 /// More than there is memory for anywhere.
 const MOST: u32 = 40;
 
 /// Measure how fast tensors are filled, beside how fast the same memory can be written.
 ///
-/// Fills memory that is there already, after a warm-up. What it can be written with is a cleared buffer on a GPU and a
-/// constant on the CPU. A GPU is also measured with its built-in log, sqrt, sin and cos, which show what portable bits cost,
-/// the CPU with one thread, rand_distr and a plain Philox. Times are the GPU's own, by timestamps, where it has them;
-/// otherwise from the call until the device is done.
+/// Fills memory that is there already, after a warm-up. What it can be written with is a cleared
+/// buffer on a GPU and a constant on the CPU. A GPU is also measured with its built-in log, sqrt,
+/// sin and cos, which show what portable bits cost, the CPU with one thread, rand_distr and a plain
+/// Philox. Times are the GPU's own, by timestamps, where it has them; otherwise from the call until
+/// the device is done.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Where: auto, gpu, cpu or an adapter's number in `gpu-init devices`; may be repeated [default: gpu, an adapter of any
-    /// kind, if there is one, and cpu].
+    /// Where: auto, gpu, cpu or an adapter's number in `gpu-init devices`; may be repeated
+    /// [default: gpu, an adapter of any kind, if there is one, and cpu].
     #[arg(long)]
     device: Vec<Choice>,
     /// The element type: f32, f16 or bf16; may be repeated [default: all].
     #[arg(long)]
     dtype: Vec<DType>,
-    /// What to fill with, as in `gpu-init fill`; may be repeated [default: normal, uniform and truncated_normal].
+    /// What to fill with, as in `gpu-init fill`; may be repeated [default: normal, uniform and
+    /// truncated_normal].
     #[arg(long)]
     init: Vec<Initializer>,
     /// Elements, by their binary logarithm; may be repeated [default: 12, 14, 16 and so on].
     #[arg(long, value_name = "LOG2", value_parser = value_parser!(u32).range(1..=i64::from(MOST)))]
     size: Vec<u32>,
-    /// The most elements, by their binary logarithm [default: 26 on CPUs, elsewhere what half of the memory holds].
+    /// The most elements, by their binary logarithm [default: 26 on CPUs, elsewhere what half of
+    /// the memory holds].
     #[arg(long, value_name = "LOG2", conflicts_with = "size",
         value_parser = value_parser!(u32).range(i64::from(LEAST)..=i64::from(MOST)))]
     max_size: Option<u32>,
@@ -97,7 +101,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     listen_to_ctrl_c()?;
 
     let mut targets = targets(&args.device, &wanted)?;
-    let jobs = targets.iter().map(|target| target.jobs(&wanted)).collect::<anyhow::Result<Vec<_>>>()?;
+    let jobs =
+        targets.iter().map(|target| target.jobs(&wanted)).collect::<anyhow::Result<Vec<_>>>()?;
     if jobs.iter().any(Vec::is_empty) {
         bail!(
             "bench: no size that was asked for fits on every device; lower --size, or leave a device out by --device"
@@ -109,7 +114,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     for (target, jobs) in targets.iter_mut().zip(jobs) {
         report.add_device(target);
         bar.set_message(target.name().to_owned());
-        let spreads = measure(wanted.samples, jobs.len(), &mut |i| target.run(&jobs[i]), &mut || bar.inc(1))?;
+        let spreads =
+            measure(wanted.samples, jobs.len(), &mut |i| target.run(&jobs[i]), &mut || bar.inc(1))?;
         for (job, seconds) in jobs.iter().zip(spreads) {
             report.add(job, seconds);
         }
@@ -131,7 +137,11 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
 }
 
 /// Where the files go, which are two.
-fn places(json: Option<&Path>, plot: Option<&Path>, force: bool) -> anyhow::Result<[Option<(Place, Claim)>; 2]> {
+fn places(
+    json: Option<&Path>,
+    plot: Option<&Path>,
+    force: bool,
+) -> anyhow::Result<[Option<(Place, Claim)>; 2]> {
     if let (Some(json), Some(plot)) = (json, plot)
         && Place::check(json, force)?.is_same(&Place::check(plot, force)?)
     {
@@ -156,9 +166,12 @@ impl Wanted {
             samples: args.repeat.unwrap_or(if args.quick { 3 } else { 7 }),
         };
         for initializer in &wanted.initializers {
-            let law = Parameter::new([2, 2], *initializer).resolve(0, 0)?.distribution;
-            if matches!(law, Distribution::Orthogonal { .. } | Distribution::Sparse { .. }) {
-                bail!("bench: {initializer} is no work of so much an element; time it with `gpu-init fill --init`");
+            let distribution = TensorSpec::new([2, 2], *initializer).resolve(0, 0)?.distribution;
+            if matches!(distribution, Distribution::Orthogonal { .. } | Distribution::Sparse { .. })
+            {
+                bail!(
+                    "bench: {initializer} is no work of so much an element; time it with `gpu-init fill --init`"
+                );
             }
         }
         Ok(wanted)
@@ -192,17 +205,23 @@ fn unique<T: PartialEq + Copy>(asked: &[T], default: &[T]) -> Vec<T> {
 fn targets(asked: &[Choice], wanted: &Wanted) -> anyhow::Result<Vec<Target>> {
     let choices = unique(asked, &[Choice::Gpu, Choice::Cpu]);
     let needs_adapter = choices.iter().any(|&choice| choice != Choice::Cpu);
-    let adapters = if needs_adapter { pollster::block_on(gpu_init::adapters()) } else { Vec::new() };
+    let adapters =
+        if needs_adapter { pollster::block_on(gpu_init::adapters()) } else { Vec::new() };
     let best = gpu_init::best_adapter(&adapters);
     let mut indices = Vec::new();
     for choice in choices {
         let index = match choice {
             Choice::Cpu => None,
             Choice::Adapter(index) if index >= adapters.len() => {
-                bail!("bench: there is no adapter {index}, there are {}; `gpu-init devices` lists them", adapters.len())
+                bail!(
+                    "bench: there is no adapter {index}, there are {}; `gpu-init devices` lists them",
+                    adapters.len()
+                )
             }
             Choice::Adapter(index) => Some(index),
-            Choice::Auto => auto(best, &adapters.iter().map(|adapter| adapter.get_info()).collect::<Vec<_>>()),
+            Choice::Auto => {
+                auto(best, &adapters.iter().map(|adapter| adapter.get_info()).collect::<Vec<_>>())
+            }
             Choice::Gpu if best.is_none() && asked.is_empty() => {
                 complain("no GPU adapter was found, so this measures the CPU alone");
                 None

@@ -1,5 +1,5 @@
-//! Philox4x32-10 and Box-Muller as a textbook has them, with std's functions: what a counter-based generator costs where
-//! nobody made it fast.
+//! Philox4x32-10 and Box-Muller as a textbook has them, with std's functions: what a counter-based
+//! generator costs where nobody made it fast.
 
 use std::f32::consts::TAU;
 
@@ -9,7 +9,8 @@ const W: [u32; 2] = [0x9e37_79b9, 0xbb67_ae85];
 fn block(mut c: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
     for _ in 0..10 {
         let products = [u64::from(M[0]) * u64::from(c[0]), u64::from(M[1]) * u64::from(c[2])];
-        let ([low0, low1], [high0, high1]) = (products.map(|p| p as u32), products.map(|p| (p >> 32) as u32));
+        let ([low0, low1], [high0, high1]) =
+            (products.map(|p| p as u32), products.map(|p| (p >> 32) as u32));
         c = [high1 ^ c[1] ^ key[0], low1, high0 ^ c[3] ^ key[1], low0];
         key = [key[0].wrapping_add(W[0]), key[1].wrapping_add(W[1])];
     }
@@ -40,7 +41,10 @@ mod tests {
     #[test]
     fn the_known_answer() {
         assert_eq!(block([0; 4], [0; 2]), [0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8]);
-        assert_eq!(block([u32::MAX; 4], [u32::MAX; 2]), [0x408f_276d, 0x41c8_3b0e, 0xa20b_c7c6, 0x6d54_51fd]);
+        assert_eq!(
+            block([u32::MAX; 4], [u32::MAX; 2]),
+            [0x408f_276d, 0x41c8_3b0e, 0xa20b_c7c6, 0x6d54_51fd]
+        );
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Size against GB/s as an SVG: a colour for each device, a marker for each initializer, dashes for the write bandwidth.
+//! Size against GB/s as an SVG: a colour for each device, a marker for each initializer, dashes for
+//! the write bandwidth.
 
 use std::ops::Range;
 
@@ -73,20 +74,23 @@ struct Line {
 pub(super) fn svg(report: &Report) -> anyhow::Result<String> {
     let rows = || report.devices.iter().flat_map(|device| &device.rows);
     let has_f32 = rows().any(|row| row.dtype == DType::F32);
-    let dtype = if has_f32 { DType::F32 } else { rows().next().context("nothing was measured")?.dtype };
+    let dtype =
+        if has_f32 { DType::F32 } else { rows().next().context("nothing was measured")?.dtype };
     let mut initializers: Vec<Initializer> = Vec::new();
     for row in rows() {
         if !initializers.contains(&row.initializer) {
             initializers.push(row.initializer);
         }
     }
-    let groups: Vec<Group> = report.devices.iter().flat_map(|device| groups(device, dtype, &initializers)).collect();
+    let groups: Vec<Group> =
+        report.devices.iter().flat_map(|device| groups(device, dtype, &initializers)).collect();
     let legend_lines: usize = groups.iter().map(|group| group.lines.len() + 2).sum();
     let height = 620.max(60 + LINE_HEIGHT as u32 * legend_lines as u32);
 
     let mut text = String::new();
     let root = SVGBackend::with_string(&mut text, (WIDTH, height)).into_drawing_area();
-    draw(&root, &groups, &format!("Filling {dtype} tensors")).map_err(|error| anyhow!("{error}"))?;
+    draw(&root, &groups, &format!("Filling {dtype} tensors"))
+        .map_err(|error| anyhow!("{error}"))?;
     drop(root);
     Ok(text)
 }
@@ -95,7 +99,8 @@ pub(super) fn svg(report: &Report) -> anyhow::Result<String> {
 fn groups(device: &Measured, dtype: DType, initializers: &[Initializer]) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     // A Philox is as fast with rand_distr as with the textbook's Box-Muller: one line is enough.
-    for row in device.rows.iter().filter(|row| row.dtype == dtype && row.by != By::RandDistrPhilox) {
+    for row in device.rows.iter().filter(|row| row.dtype == dtype && row.by != By::RandDistrPhilox)
+    {
         let title = if row.by == By::GpuInit { device.title() } else { row.by.name().to_owned() };
         if groups.last().is_none_or(|group| group.title != title) {
             let width = if row.by == By::GpuInit { 2 } else { 1 };
@@ -104,7 +109,11 @@ fn groups(device: &Measured, dtype: DType, initializers: &[Initializer]) -> Vec<
         let Some(group) = groups.last_mut() else { continue };
         let marker = initializers.iter().position(|&initializer| initializer == row.initializer);
         if group.lines.last().is_none_or(|line| line.marker != marker) {
-            group.lines.push(Line { label: row.initializer.name().to_owned(), marker, points: Points::new() });
+            group.lines.push(Line {
+                label: row.initializer.name().to_owned(),
+                marker,
+                points: Points::new(),
+            });
         }
         if let Some(line) = group.lines.last_mut() {
             line.points.push((f64::from(row.size), row.gb_per_s()));
@@ -136,7 +145,10 @@ fn draw(root: &DrawingArea<SVGBackend, Shift>, groups: &[Group], title: &str) ->
     };
     let ((x0, x1), (y0, y1)) = (range(|point| point.0), range(|point| point.1));
     let (y0, y1) = (y0.max(1e-9) * 0.8, y1.max(1e-9) * 1.25);
-    let sizes: Vec<f64> = (x0 as u32..=x1 as u32).step_by(if x1 - x0 > 10.0 { 2 } else { 1 }).map(f64::from).collect();
+    let sizes: Vec<f64> = (x0 as u32..=x1 as u32)
+        .step_by(if x1 - x0 > 10.0 { 2 } else { 1 })
+        .map(f64::from)
+        .collect();
     let x_axis = Axis { range: x0 - 0.5..x1 + 0.5, ticks: sizes };
     let y_axis = Axis { range: y0.log10()..y1.log10(), ticks: ticks(y0, y1) };
 
@@ -160,7 +172,8 @@ fn draw(root: &DrawingArea<SVGBackend, Shift>, groups: &[Group], title: &str) ->
         .draw()?;
     for (group, color) in groups.iter().zip(COLORS.iter().cycle()) {
         for line in &group.lines {
-            let points: Points = line.points.iter().map(|&(x, y)| (x, y.max(1e-9).log10())).collect();
+            let points: Points =
+                line.points.iter().map(|&(x, y)| (x, y.max(1e-9).log10())).collect();
             let Some(marker) = line.marker else {
                 chart.draw_series(DashedLineSeries::new(points, 8, 5, color.stroke_width(2)))?;
                 continue;
@@ -176,7 +189,9 @@ fn draw(root: &DrawingArea<SVGBackend, Shift>, groups: &[Group], title: &str) ->
 }
 
 fn draw_legend(area: &DrawingArea<SVGBackend, Shift>, groups: &[Group]) -> Drawn<()> {
-    let style = |size: u32| ("sans-serif", size).into_font().color(&BLACK).pos(Pos::new(HPos::Left, VPos::Center));
+    let style = |size: u32| {
+        ("sans-serif", size).into_font().color(&BLACK).pos(Pos::new(HPos::Left, VPos::Center))
+    };
     let mut y = 56;
     for (group, color) in groups.iter().zip(COLORS.iter().cycle()) {
         let title: String = group.title.chars().take(40).collect();
@@ -200,20 +215,28 @@ fn draw_legend(area: &DrawingArea<SVGBackend, Shift>, groups: &[Group]) -> Drawn
 }
 
 /// The marker of an initializer by its number.
-fn mark<'a>(number: usize, at: (i32, i32), color: RGBColor) -> DynElement<'a, SVGBackend<'a>, (i32, i32)> {
+fn mark<'a>(
+    number: usize,
+    at: (i32, i32),
+    color: RGBColor,
+) -> DynElement<'a, SVGBackend<'a>, (i32, i32)> {
     match number % 4 {
         0 => Circle::new(at, 4, color.filled()).into_dyn(),
         1 => TriangleMarker::new(at, 6, color.filled()).into_dyn(),
-        2 => Rectangle::new([(at.0 - 4, at.1 - 4), (at.0 + 4, at.1 + 4)], color.filled()).into_dyn(),
+        2 => {
+            Rectangle::new([(at.0 - 4, at.1 - 4), (at.0 + 4, at.1 + 4)], color.filled()).into_dyn()
+        }
         _ => Cross::new(at, 4, color.stroke_width(2)).into_dyn(),
     }
 }
 
-/// 1, 2 and 5 times powers of ten within the range, as logarithms; only the powers where those are many.
+/// 1, 2 and 5 times powers of ten within the range, as logarithms; only the powers where those are
+/// many.
 fn ticks(low: f64, high: f64) -> Vec<f64> {
     let (first, last) = (low.log10().floor() as i32, high.log10().ceil() as i32);
     let steps: &[f64] = if last - first > 5 { &[1.0] } else { &[1.0, 2.0, 5.0] };
-    let all = (first..=last).flat_map(|power| steps.iter().map(move |step| step * 10f64.powi(power)));
+    let all =
+        (first..=last).flat_map(|power| steps.iter().map(move |step| step * 10f64.powi(power)));
     all.filter(|tick| (low..=high).contains(tick)).map(f64::log10).collect()
 }
 
@@ -227,6 +250,7 @@ fn round(value: f64) -> f64 {
 fn power_of_two(power: u32) -> String {
     const DIGITS: [char; 10] = ['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'];
     let power = power.to_string();
-    let raised = power.chars().filter_map(|digit| digit.to_digit(10)).map(|digit| DIGITS[digit as usize]);
+    let raised =
+        power.chars().filter_map(|digit| digit.to_digit(10)).map(|digit| DIGITS[digit as usize]);
     std::iter::once('2').chain(raised).collect()
 }

@@ -31,7 +31,11 @@ pub(super) struct Measured {
 impl Measured {
     /// What a legend calls it.
     pub(super) fn title(&self) -> String {
-        if self.name == "cpu" { format!("{}, {}", self.name, self.details) } else { self.name.clone() }
+        if self.name == "cpu" {
+            format!("{}, {}", self.name, self.details)
+        } else {
+            self.name.clone()
+        }
     }
 }
 
@@ -69,7 +73,8 @@ impl Row {
     /// Median, least and most.
     pub(super) fn ns_per_element(&self) -> [f64; 3] {
         let elements = (1u64 << self.size) as f64;
-        [self.seconds.median, self.seconds.min, self.seconds.max].map(|seconds| seconds * 1e9 / elements)
+        [self.seconds.median, self.seconds.min, self.seconds.max]
+            .map(|seconds| seconds * 1e9 / elements)
     }
 
     pub(super) fn gb_per_s(&self) -> f64 {

@@ -1,6 +1,6 @@
 //! What the figures come to: ratios of rows that were measured in turns.
 
-use gpu_init::{DType, Distribution, Parameter};
+use gpu_init::{DType, Distribution, TensorSpec};
 
 use crate::commands::bench::by::By;
 use crate::commands::bench::report::{Measured, Row};
@@ -10,7 +10,8 @@ use crate::terminal::output::binary_bytes;
 /// Time grows linearly from here on.
 const LINEAR: u32 = 20;
 
-/// One line for each law and element type, of the largest tensor, then how the time grows with the size.
+/// One line for each distribution and element type, of the largest tensor, then how the time grows
+/// with the size.
 pub(super) fn lines(device: &Measured) -> Vec<String> {
     let mut lines = Vec::new();
     for row in device.rows.iter().filter(|row| row.by == By::GpuInit) {
@@ -22,9 +23,11 @@ pub(super) fn lines(device: &Measured) -> Vec<String> {
         }
         let title = format!("{} {} 2^{}", row.initializer.name(), row.dtype, row.size);
         lines.push(format!("{title}: {}", ratios(row, &rows).join("; ")));
-        let large: Vec<f64> = ours().filter(|row| row.size >= LINEAR).map(|row| row.ns_per_element()[0]).collect();
-        let (least, most) =
-            large.iter().fold((f64::INFINITY, 0f64), |(least, most), &ns| (least.min(ns), most.max(ns)));
+        let large: Vec<f64> =
+            ours().filter(|row| row.size >= LINEAR).map(|row| row.ns_per_element()[0]).collect();
+        let (least, most) = large
+            .iter()
+            .fold((f64::INFINITY, 0f64), |(least, most), &ns| (least.min(ns), most.max(ns)));
         let (is_normal, of_row) = (is_normal(row), row.ns_per_element()[0]);
         if is_normal && row.dtype == DType::F32 && large.len() > 1 {
             lines.push(format!(
@@ -36,7 +39,9 @@ pub(super) fn lines(device: &Measured) -> Vec<String> {
         }
         // What more than one window costs, beside the largest tensor that is in one.
         let Some(window) = device.window.filter(|&window| row.bytes() > window) else { continue };
-        let one = ours().filter(|row| row.bytes() <= window && row.size >= LINEAR).max_by_key(|row| row.size);
+        let one = ours()
+            .filter(|row| row.bytes() <= window && row.size >= LINEAR)
+            .max_by_key(|row| row.size);
         if let Some(one) = one.filter(|_| is_normal) {
             lines.push(format!(
                 "{title}: {} windows of {} take {:+.1}% an element beside the one of 2^{}",
@@ -51,16 +56,25 @@ pub(super) fn lines(device: &Measured) -> Vec<String> {
 }
 
 fn is_normal(row: &Row) -> bool {
-    let law = Parameter::new([2, 2], row.initializer).resolve(0, 0).map(|fill| fill.distribution);
-    matches!(law, Ok(Distribution::Normal { .. }))
+    let distribution =
+        TensorSpec::new([2, 2], row.initializer).resolve(0, 0).map(|fill| fill.distribution);
+    matches!(distribution, Ok(Distribution::Normal { .. }))
 }
 
 /// What others, or writing alone, take beside this crate, or the other way round.
 fn ratios(row: &Row, rows: &[&Row]) -> Vec<String> {
-    let by = |by: By| rows.iter().find(|other| other.by == by && other.size == row.size).map(|row| row.seconds.median);
-    let (mut ratios, ours) = (vec![format!("{:.1}% of the write bandwidth", 100.0 * row.share())], row.seconds.median);
+    let by = |by: By| {
+        rows.iter()
+            .find(|other| other.by == by && other.size == row.size)
+            .map(|row| row.seconds.median)
+    };
+    let (mut ratios, ours) =
+        (vec![format!("{:.1}% of the write bandwidth", 100.0 * row.share())], row.seconds.median);
     if let Some(built_ins) = by(By::BuiltIns) {
-        ratios.push(format!("portable bits take {} times as long as WGSL built-ins", figure(ours / built_ins)));
+        ratios.push(format!(
+            "portable bits take {} times as long as WGSL built-ins",
+            figure(ours / built_ins)
+        ));
     }
     if let Some(one) = by(By::OneThread) {
         let beside = [
@@ -68,8 +82,9 @@ fn ratios(row: &Row, rows: &[&Row]) -> Vec<String> {
             (By::RandDistrPhilox, "Philox4x32's"),
             (By::PlainPhilox, "a plain Philox's"),
         ];
-        let beside =
-            beside.iter().filter_map(|&(other, name)| Some(format!("{} times {name}", figure(by(other)? / one))));
+        let beside = beside.iter().filter_map(|&(other, name)| {
+            Some(format!("{} times {name}", figure(by(other)? / one)))
+        });
         let beside: Vec<String> = beside.collect();
         if !beside.is_empty() {
             ratios.push(format!("one thread has {} speed", beside.join(", ")));

@@ -8,15 +8,23 @@ pub(super) fn table(report: &Report) -> String {
 }
 
 fn device(device: &Measured) -> String {
-    let mut text =
-        format!("{}: {}; {}; write bandwidth by {}\n", device.name, device.details, device.timing, device.write);
+    let mut text = format!(
+        "{}: {}; {}; write bandwidth by {}\n",
+        device.name, device.details, device.timing, device.write
+    );
     let mut last: Option<&Row> = None;
     for row in &device.rows {
         if last.is_none_or(|last| last.by != row.by || last.dtype != row.dtype) {
             text += &format!("\n  {} {}\n", row.dtype, row.by.name());
             text += &format!(
                 "  {:<18} {:>8} {:>10}  {:<21} {:>9} {:>11} {:>7}\n",
-                "initializer", "elements", "ns/element", "(min .. max)", "GB/s", "write GB/s", "share"
+                "initializer",
+                "elements",
+                "ns/element",
+                "(min .. max)",
+                "GB/s",
+                "write GB/s",
+                "share"
             );
             last = None;
         }
@@ -43,7 +51,8 @@ fn device(device: &Measured) -> String {
 pub(super) fn figure(value: f64) -> String {
     // Rounded first: 9.998 is 10.0.
     let value: f64 = format!("{value:.2e}").parse().unwrap_or(value);
-    let decimals = if value > 0.0 { (2 - value.log10().floor() as i32).clamp(0, 9) as usize } else { 0 };
+    let decimals =
+        if value > 0.0 { (2 - value.log10().floor() as i32).clamp(0, 9) as usize } else { 0 };
     format!("{value:.decimals$}")
 }
 

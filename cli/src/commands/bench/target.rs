@@ -1,6 +1,6 @@
 //! A device and what there is to measure on it.
 
-use gpu_init::{DType, Initializer, Parameter, wgpu};
+use gpu_init::{DType, Initializer, TensorSpec, wgpu};
 
 use crate::commands::bench::by::By;
 use crate::commands::bench::gpu::Gpu;
@@ -144,7 +144,7 @@ impl Wanted {
     }
 }
 
-/// A matrix as square as can be, for the laws that go by fans.
-fn parameter(initializer: Initializer, size: u32) -> Parameter {
-    Parameter::new([1 << (size - size / 2), 1 << (size / 2)], initializer)
+/// A matrix as square as can be, for the distributions that go by fans.
+fn parameter(initializer: Initializer, size: u32) -> TensorSpec {
+    TensorSpec::new([1 << (size - size / 2), 1 << (size / 2)], initializer)
 }

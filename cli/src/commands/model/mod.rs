@@ -1,4 +1,5 @@
-//! `gpu-init model`: every tensor of a model initialized in device memory by rules, fingerprinted, checked and saved.
+//! `gpu-init model`: every tensor of a model initialized in device memory by rules, fingerprinted,
+//! checked and saved.
 
 mod report;
 mod run;
@@ -23,12 +24,13 @@ use report::Report;
 
 /// Initialize every tensor of a model in device memory and print one fingerprint.
 ///
-/// How is for the rules to say; the recipe xavier is taken unless told. Each tensor's stream is its name's, so the
-/// weights depend on neither the order nor the device. Under mpirun, torchrun or srun each process makes its own part.
+/// How is for the rules to say; the recipe xavier is taken unless told. Each tensor's stream is its
+/// name's, so the weights depend on neither the order nor the device. Under mpirun, torchrun or
+/// srun each process makes its own part.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// A .safetensors file or a folder of shards, of which the headers are read, or a tensor list in the form of
-    /// such a header: {"name": {"dtype": "F32", "shape": [768, 768]}, ...}.
+    /// A .safetensors file or a folder of shards, of which the headers are read, or a tensor list
+    /// in the form of such a header: {"name": {"dtype": "F32", "shape": [768, 768]}, ...}.
     #[arg(value_name = "SOURCE")]
     file: PathBuf,
     #[command(flatten)]
@@ -36,17 +38,20 @@ pub(crate) struct Args {
     /// Print which tensor would be initialized how, and open no device.
     #[arg(long)]
     dry_run: bool,
-    /// Check every tensor on the device against its rule's law: mean, deviation and bounds, or exact values.
+    /// Check every tensor on the device against its rule's distribution: mean, deviation and
+    /// bounds, or exact values.
     #[arg(long)]
     verify: bool,
-    /// Where: auto (a GPU, or else the CPU), gpu (an adapter of any kind), cpu, or an adapter's number in
-    /// `gpu-init devices`.
+    /// Where: auto (a GPU, or else the CPU), gpu (an adapter of any kind), cpu, or an adapter's
+    /// number in `gpu-init devices`.
     #[arg(long, default_value = "auto")]
     device: Choice,
-    /// Save the model as FILE.safetensors, or as shards in a folder with --max-shard-size or several processes.
+    /// Save the model as FILE.safetensors, or as shards in a folder with --max-shard-size or
+    /// several processes.
     #[arg(long, value_name = "FILE|FOLDER")]
     out: Option<PathBuf>,
-    /// Save shards of at most that many bytes in the folder of --out, with their index: 5GB, 500MB, 2GiB.
+    /// Save shards of at most that many bytes in the folder of --out, with their index: 5GB, 500MB,
+    /// 2GiB.
     #[arg(long, value_name = "SIZE", requires = "out", value_parser = parse_size)]
     max_shard_size: Option<u64>,
     /// Replace files that exist.
@@ -80,14 +85,18 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     for warning in work.whole.warnings().iter().filter(|_| work.rank() == 0) {
         complain(&format!("warning: {warning}"));
     }
-    if let Some(warning) = World::warning(|name| std::env::var(name).ok()).filter(|_| work.world.is_none()) {
+    if let Some(warning) =
+        World::warning(|name| std::env::var(name).ok()).filter(|_| work.world.is_none())
+    {
         complain(&format!("warning: {warning}"));
     }
-    // Before there is anything to be removed at a signal. A dry run has no steps that would hear one.
+    // Before there is anything to be removed at a signal. A dry run has no steps that would hear
+    // one.
     if !args.dry_run {
         listen_to_ctrl_c()?;
     }
-    let files = args.out.as_deref().map(|out| save::Output::plan(out, &work)).transpose()?.flatten();
+    let files =
+        args.out.as_deref().map(|out| save::Output::plan(out, &work)).transpose()?.flatten();
     if args.dry_run {
         args.device.check()?;
         return work.dry_run();
@@ -119,7 +128,8 @@ impl<'a> Work<'a> {
         let architecture = printable(&source.architecture.unwrap_or_else(|| "model".to_owned()));
         let all_typed = source.tensors.iter().all(|entry| entry.dtype.is_some());
         let speaks = world.as_ref().is_none_or(|world| world.rank == 0);
-        if let (Some(dtype), None, true) = (rules.dtype(), args.rules.dtype(), all_typed && speaks) {
+        if let (Some(dtype), None, true) = (rules.dtype(), args.rules.dtype(), all_typed && speaks)
+        {
             complain(&format!(
                 "warning: the rules' dtype, {dtype}, is for tensors that have none, and all of {} have one; \
                  pass --dtype to change them",
@@ -128,7 +138,8 @@ impl<'a> Work<'a> {
         }
         let source_ties = source.ties.iter().map(|(_, alias)| alias.clone()).collect();
         rules = rules.with_tied(source.ties);
-        let tensors = source.tensors.into_iter().map(|entry| (entry.name, entry.shape, entry.dtype));
+        let tensors =
+            source.tensors.into_iter().map(|entry| (entry.name, entry.shape, entry.dtype));
         let whole = Plan::new(tensors, &rules)?;
         let plan = match &world {
             Some(World { rank, size, .. }) => whole.shard(*rank, *size)?,
@@ -148,13 +159,23 @@ impl<'a> Work<'a> {
 
     fn title(&self) -> String {
         let Work { args, architecture, rules, .. } = self;
-        format!("{architecture} from {} by {}, seed {}\n", args.file.display(), args.rules.source(), rules.seed())
+        format!(
+            "{architecture} from {} by {}, seed {}\n",
+            args.file.display(),
+            args.rules.source(),
+            rules.seed()
+        )
     }
 
     fn dry_run(&self) -> anyhow::Result<()> {
         let Work { args, plan, .. } = self;
         if !args.json {
-            return print(&(plan_table::table(plan) + "\n" + &self.title() + &plan_table::summary(plan, &self.rules)));
+            return print(
+                &(plan_table::table(plan)
+                    + "\n"
+                    + &self.title()
+                    + &plan_table::summary(plan, &self.rules)),
+            );
         }
         print_json(&json!({
             "model": self.architecture,

@@ -1,4 +1,5 @@
-//! What `gpu-init model` prints: for people a report, or one line for each of several processes; for programs an object.
+//! What `gpu-init model` prints: for people a report, or one line for each of several processes;
+//! for programs an object.
 
 use serde_json::json;
 
@@ -74,15 +75,23 @@ impl Report<'_> {
             Some(_) => ("to fill and save", String::new()),
             None => ("to fill", format!(", {:.3} s to check", outcome.check_seconds)),
         };
-        text += &row("time", format!("{seconds:.3} s {what} ({:.2} GB/s){check}", gb_per_s(plan.bytes(), seconds)));
+        text += &row(
+            "time",
+            format!("{seconds:.3} s {what} ({:.2} GB/s){check}", gb_per_s(plan.bytes(), seconds)),
+        );
         text += &row(
             "checked",
             match (&outcome.stats, outcome.disagreements.len()) {
                 (None, _) => "no; --verify does".to_owned(),
                 (Some(_), 0) => {
-                    format!("mean, std and range of all {} tensors agree with theory", plan.entries().len())
+                    format!(
+                        "mean, std and range of all {} tensors agree with theory",
+                        plan.entries().len()
+                    )
                 }
-                (Some(_), n) => format!("{n} of {} tensors disagree with theory", plan.entries().len()),
+                (Some(_), n) => {
+                    format!("{n} of {} tensors disagree with theory", plan.entries().len())
+                }
             },
         );
         text += &row("fingerprint", outcome.fingerprint);

@@ -47,7 +47,8 @@ impl Outcome {
         self.fingerprint += fingerprint.in_model(stream_of(&entry.name));
         if let Some(part) = stats {
             let disagreement = part.disagreement(&entry.fill);
-            self.disagreements.extend(disagreement.map(|reason| format!("{}: {reason}", entry.name)));
+            self.disagreements
+                .extend(disagreement.map(|reason| format!("{}: {reason}", entry.name)));
             self.stats = Some(self.stats.map_or(part, |stats| stats.join(&part)));
         }
     }
@@ -59,14 +60,18 @@ pub(super) fn in_memory(work: &Work, backend: &Backend) -> anyhow::Result<Outcom
     let parameters: Vec<_> = entries.iter().map(|entry| entry.parameter.clone()).collect();
     let progress = bar("filling", work.plan.bytes());
     let start = Instant::now();
-    let tensors = backend.fill_all(&parameters, &mut listener(&progress, work.plan.bytes())).map_err(of_model)?;
+    let tensors = backend
+        .fill_all(&parameters, &mut listener(&progress, work.plan.bytes()))
+        .map_err(of_model)?;
     outcome.fill_seconds = start.elapsed().as_secs_f64();
     progress.reset();
     progress.set_message("checking");
     let start = Instant::now();
     for (entries, tensors) in entries.chunks(TOGETHER).zip(tensors.chunks(TOGETHER)) {
         not_interrupted(KEPT)?;
-        for (entry, (fingerprint, stats)) in entries.iter().zip(backend.examine(tensors, work.args.verify)?) {
+        for (entry, (fingerprint, stats)) in
+            entries.iter().zip(backend.examine(tensors, work.args.verify)?)
+        {
             outcome.add(entry, fingerprint, stats);
             progress.inc(entry.fill.bytes());
         }
@@ -76,8 +81,8 @@ pub(super) fn in_memory(work: &Work, backend: &Backend) -> anyhow::Result<Outcom
     Ok(outcome)
 }
 
-/// A tensor at a time, in memory no longer than it is on its way into the files. A tensor that disagrees keeps all of
-/// them from their final names.
+/// A tensor at a time, in memory no longer than it is on its way into the files. A tensor that
+/// disagrees keeps all of them from their final names.
 pub(super) fn saved(work: &Work, backend: &Backend, output: Output) -> anyhow::Result<Outcome> {
     let mut outcome = Outcome::default();
     let progress = bar("saving", work.plan.bytes());
@@ -116,10 +121,13 @@ struct Current {
 
 impl Current {
     fn new(tensor: usize, entry: &PlanEntry, backend: &Backend) -> anyhow::Result<Self> {
-        let mut current = Current { tensor, filled: None, fingerprint: Fingerprint::default(), stats: None };
+        let mut current =
+            Current { tensor, filled: None, fingerprint: Fingerprint::default(), stats: None };
         if backend.fills_whole(&entry.fill) {
-            let filled = backend.fill_all(std::slice::from_ref(&entry.parameter), &mut |_, _| go_on());
-            let filled = filled.map_err(of_model)?.into_iter().next().context("nothing was filled")?;
+            let filled =
+                backend.fill_all(std::slice::from_ref(&entry.parameter), &mut |_, _| go_on());
+            let filled =
+                filled.map_err(of_model)?.into_iter().next().context("nothing was filled")?;
             current.filled = Some(filled);
         }
         Ok(current)

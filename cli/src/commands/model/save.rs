@@ -13,8 +13,8 @@ use crate::checkpoint::claim::Claim;
 use crate::checkpoint::place;
 use crate::checkpoint::place::Place;
 use crate::checkpoint::{
-    Files, Finished, INDEX, Planned, RESERVED, SHAPES, SLICES, SOURCE_TIES, leftovers_beside_ranks, of_other_worlds,
-    rank_file, shapes_fingerprint,
+    Files, Finished, INDEX, Planned, RESERVED, SHAPES, SLICES, SOURCE_TIES, leftovers_beside_ranks,
+    of_other_worlds, rank_file, shapes_fingerprint,
 };
 use crate::commands::model::Work;
 use crate::commands::model::slices::List;
@@ -28,8 +28,9 @@ pub(super) struct Output {
     slices: Option<Place>,
     /// Files of a model that one process wrote, which rank 0 removes when this one is there.
     leftovers: Vec<PathBuf>,
-    /// That no other process writes there; none in a dry run. Fields are dropped in their order: the claim goes after all
-    /// files, and the folder, which has to be empty for that, after the claim.
+    /// That no other process writes there; none in a dry run. Fields are dropped in their order:
+    /// the claim goes after all files, and the folder, which has to be empty for that, after the
+    /// claim.
     claim: Option<Claim>,
     /// The folder that they are in, unless it is one file.
     folder: Option<Folder>,
@@ -45,8 +46,8 @@ pub(super) struct Written {
 }
 
 impl Output {
-    /// From here on no other process writes there, unless this is a dry run. None for a dry run whose folder is not
-    /// there yet: it has nothing in the way.
+    /// From here on no other process writes there, unless this is a dry run. None for a dry run
+    /// whose folder is not there yet: it has nothing in the way.
     pub(super) fn plan(out: &Path, work: &Work) -> anyhow::Result<Option<Self>> {
         check_ties(out, work)?;
         let args = work.args;
@@ -65,7 +66,8 @@ impl Output {
         } else {
             check_file(out)?;
         }
-        let path = world.map_or_else(|| out.to_owned(), |world| out.join(rank_file(world.rank, world.size)));
+        let path = world
+            .map_or_else(|| out.to_owned(), |world| out.join(rank_file(world.rank, world.size)));
         let claimed = if args.max_shard_size.is_some() { out.join(INDEX) } else { path.clone() };
         let job = world.map(|_| job(work)).transpose()?;
         let claim = (!args.dry_run).then(|| Claim::take(&claimed, job)).transpose()?;
@@ -105,7 +107,13 @@ impl Output {
     ) -> anyhow::Result<Written> {
         let finished = self.files.write(&metadata(work)?, produce, progress)?;
         let (claim, folder) = (self.claim, self.folder);
-        Ok(Written { finished, slices: self.slices, leftovers: self.leftovers, _claim: claim, _folder: folder })
+        Ok(Written {
+            finished,
+            slices: self.slices,
+            leftovers: self.leftovers,
+            _claim: claim,
+            _folder: folder,
+        })
     }
 }
 
@@ -116,7 +124,9 @@ impl Written {
         let _held = signals::hold();
         finished.commit()?;
         if let (Some(place), Some(world)) = (self.slices, &work.world) {
-            place.write_with(|file| Ok(serde_json::to_writer_pretty(file, &List::new(work, world.size)?)?))?;
+            place.write_with(|file| {
+                Ok(serde_json::to_writer_pretty(file, &List::new(work, world.size)?)?)
+            })?;
             let others = of_other_worlds(place::folder(place.path()), world.size);
             self.leftovers.iter().chain(&others).try_for_each(|path| place::remove(path))?;
         }
@@ -138,8 +148,9 @@ fn check_ties(out: &Path, work: &Work) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What makes the weights again: seed, stream version and rules; a fingerprint that is not known yet; names that share
-/// a tensor with another one; for one process of several, which slices it has.
+/// What makes the weights again: seed, stream version and rules; a fingerprint that is not known
+/// yet; names that share a tensor with another one; for one process of several, which slices it
+/// has.
 fn metadata(work: &Work) -> anyhow::Result<BTreeMap<String, String>> {
     let mut metadata: BTreeMap<String, String> = [
         ("format", "pt".to_owned()),
@@ -156,7 +167,8 @@ fn metadata(work: &Work) -> anyhow::Result<BTreeMap<String, String>> {
     if !work.source_ties.is_empty() {
         metadata.insert(SOURCE_TIES.to_owned(), serde_json::to_string(&work.source_ties)?);
     }
-    // A layer's number or a bias' fan_in may hang on an alias of a tensor that this process has nothing of.
+    // A layer's number or a bias' fan_in may hang on an alias of a tensor that this process has
+    // nothing of.
     for entry in work.whole.entries() {
         metadata.extend(entry.aliases.iter().map(|alias| (alias.clone(), entry.name.clone())));
     }
@@ -168,7 +180,8 @@ fn metadata(work: &Work) -> anyhow::Result<BTreeMap<String, String>> {
             let shape = entry.parameter.shape().dims();
             (entry.name.clone(), json!({ "dtype": entry.fill.dtype.to_string(), "shape": shape }))
         };
-        let whole: serde_json::Map<String, Value> = work.whole.entries().iter().map(whole).collect();
+        let whole: serde_json::Map<String, Value> =
+            work.whole.entries().iter().map(whole).collect();
         metadata.insert("whole".to_owned(), Value::from(whole).to_string());
     }
     Ok(metadata)
@@ -182,10 +195,13 @@ fn job(work: &Work) -> anyhow::Result<u64> {
 /// The fingerprint of all names, types and shapes, which is the same in every file of the model.
 fn shapes(work: &Work) -> Fingerprint {
     let entries = || work.whole.entries().iter();
-    let described =
-        |entry: &PlanEntry| (entry.name.clone(), entry.fill.dtype.to_string(), entry.parameter.shape().clone());
+    let described = |entry: &PlanEntry| {
+        (entry.name.clone(), entry.fill.dtype.to_string(), entry.parameter.shape().clone())
+    };
     let tensors: Vec<_> = entries().map(described).collect();
-    let tensors = tensors.iter().map(|(name, dtype, shape)| (name.as_str(), dtype.as_str(), shape.dims()));
-    let ties = entries().flat_map(|entry| entry.aliases.iter().map(|alias| (alias.as_str(), entry.name.as_str())));
+    let tensors =
+        tensors.iter().map(|(name, dtype, shape)| (name.as_str(), dtype.as_str(), shape.dims()));
+    let ties = entries()
+        .flat_map(|entry| entry.aliases.iter().map(|alias| (alias.as_str(), entry.name.as_str())));
     shapes_fingerprint(tensors, ties)
 }

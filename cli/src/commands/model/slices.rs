@@ -20,7 +20,12 @@ pub(super) struct List<'a> {
 
 impl<'a> List<'a> {
     pub(super) fn new(work: &'a Work<'a>, world: u64) -> anyhow::Result<Self> {
-        let slices: u64 = work.whole.entries().iter().map(|entry| ranks(entry, world)).fold(0, u64::saturating_add);
+        let slices: u64 = work
+            .whole
+            .entries()
+            .iter()
+            .map(|entry| ranks(entry, world))
+            .fold(0, u64::saturating_add);
         if slices > MOST {
             bail!(
                 "{world} processes would have {slices} slices of tensors, and a model's list holds {MOST}; use fewer"
@@ -45,7 +50,9 @@ struct Tensors<'a>(&'a List<'a>);
 impl Serialize for Tensors<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let List { work, world } = *self.0;
-        serializer.collect_map(work.whole.entries().iter().map(|entry| (&entry.name, tensor(entry, world))))
+        serializer.collect_map(
+            work.whole.entries().iter().map(|entry| (&entry.name, tensor(entry, world))),
+        )
     }
 }
 

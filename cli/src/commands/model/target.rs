@@ -19,7 +19,10 @@ use crate::terminal::signals;
 /// One file of one process.
 pub(super) fn check_file(out: &Path) -> anyhow::Result<()> {
     let file = out.join("model.safetensors");
-    let remedy = format!("name a file, such as {}, or pass --max-shard-size 5GB for shards in it", file.display());
+    let remedy = format!(
+        "name a file, such as {}, or pass --max-shard-size 5GB for shards in it",
+        file.display()
+    );
     not_a_folder(out, &remedy)?;
     formats::check(out, "model", "safetensors")
 }
@@ -42,7 +45,8 @@ pub(super) fn check_job(out: &Path, world: &World, job: u64, force: bool) -> any
     let is_other = |name: &str| matches!(role(name), Some(Role::Rank { rank, world: size }) if size == world.size && rank != world.rank);
     let names = if force { Vec::new() } else { names_in(out).unwrap_or_default() };
     let others = names.iter().filter(|name| is_other(name)).map(|name| out.join(name));
-    // One that records no job, or cannot be read, is for `verify` to name; the first one that does speaks for all.
+    // One that records no job, or cannot be read, is for `verify` to name; the first one that does
+    // speaks for all.
     let jobs = others.filter_map(|path| Some((job_of(&Shard::open(&path).ok()?.metadata)?, path)));
     match jobs.into_iter().next() {
         Some((other, path)) if other != job => bail!(
@@ -68,8 +72,8 @@ pub(super) struct Folder {
 }
 
 impl Folder {
-    /// Fails unless a folder is there or can be made in one that is there. It is made if `make` says so; none if it is not
-    /// there otherwise.
+    /// Fails unless a folder is there or can be made in one that is there. It is made if `make`
+    /// says so; none if it is not there otherwise.
     pub(super) fn find(path: &Path, make: bool) -> anyhow::Result<Option<Self>> {
         let (shown, parent) = (path.display(), place::folder(path));
         if path.is_dir() {
@@ -84,7 +88,10 @@ impl Folder {
             );
         }
         if !parent.is_dir() {
-            bail!("cannot make the folder {shown}: there is no folder {}; make it first", parent.display());
+            bail!(
+                "cannot make the folder {shown}: there is no folder {}; make it first",
+                parent.display()
+            );
         }
         let context = || format!("cannot make the folder {shown}");
         claim::clear(path).with_context(context)?;

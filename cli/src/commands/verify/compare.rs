@@ -1,10 +1,13 @@
-//! A tensor's elements, piece by piece: what they say, and whether they are those that the rules give.
+//! A tensor's elements, piece by piece: what they say, and whether they are those that the rules
+//! give.
 
 use std::ops::{ControlFlow, Range};
 
 use anyhow::{Context, anyhow};
 use gpu_init::half::{bf16, f16};
-use gpu_init::{Cpu, DType, Element, Error, Fill, Fingerprint, HostTensor, Parameter, PlanEntry, Stats};
+use gpu_init::{
+    Cpu, DType, Element, Error, Fill, Fingerprint, HostTensor, PlanEntry, Stats, TensorSpec,
+};
 use indicatif::ProgressBar;
 
 use crate::backend::part_costs_whole;
@@ -26,7 +29,7 @@ pub(super) struct Compared {
 #[derive(Debug, Default)]
 pub(super) struct Verdict {
     pub(super) difference: Option<Difference>,
-    /// What is wrong with the statistics for the law.
+    /// What is wrong with the statistics for the distribution.
     pub(super) disagreement: Option<String>,
 }
 
@@ -57,16 +60,19 @@ impl Compared {
                  expected {expected:e} ({expected_bits})"
             )
         });
-        difference.into_iter().chain(disagreement.as_ref().map(|reason| format!("{name}: {reason}"))).collect()
+        difference
+            .into_iter()
+            .chain(disagreement.as_ref().map(|reason| format!("{name}: {reason}")))
+            .collect()
     }
 }
 
-/// Reads a tensor; none if its type is none that can be filled. `places` says where its elements are in the whole one,
-/// `expected` what they are to be.
+/// Reads a tensor; none if its type is none that can be filled. `places` says where its elements
+/// are in the whole one, `expected` what they are to be.
 pub(super) fn tensor(
     pieces: &mut Pieces,
     stored: &Stored,
-    places: &Parameter,
+    places: &TensorSpec,
     expected: Option<&PlanEntry>,
     progress: &ProgressBar,
 ) -> anyhow::Result<Option<Compared>> {
@@ -95,8 +101,10 @@ pub(super) fn tensor(
         Ok(())
     })?;
     let finite = (stats.nan, stats.infinite) == (0, 0);
-    let verdict =
-        |entry: &PlanEntry| Verdict { difference, disagreement: stats.disagreement(&entry.fill).filter(|_| finite) };
+    let verdict = |entry: &PlanEntry| Verdict {
+        difference,
+        disagreement: stats.disagreement(&entry.fill).filter(|_| finite),
+    };
     Ok(Some(Compared { fingerprint, stats, expected: expected.map(verdict) }))
 }
 
@@ -112,7 +120,8 @@ fn measure(fill: &Fill, dtype: DType, bytes: &[u8]) -> (Fingerprint, Stats) {
     }
 }
 
-/// The elements that the rules give: all of them at once where a part costs as much, else a piece at a time.
+/// The elements that the rules give: all of them at once where a part costs as much, else a piece
+/// at a time.
 struct Made<'a> {
     entry: &'a PlanEntry,
     last: Option<HostTensor>,
@@ -126,16 +135,18 @@ impl<'a> Made<'a> {
     fn piece(&mut self, Range { start, end }: Range<u64>) -> anyhow::Result<&[u8]> {
         let Made { entry, last } = self;
         let whole = part_costs_whole(&entry.fill);
-        let fill = |parameter: Parameter| {
+        let fill = |parameter: TensorSpec| {
             // Every parameter of a plan has its own seed.
             // After the last element there is nothing left to interrupt here.
-            let listener = &mut |done, total| if done < total { go_on() } else { ControlFlow::Continue(()) };
-            let filled = Cpu::new().fill_all_with(&[parameter], listener).map_err(|error| match error {
-                Error::Interrupted { done, total, .. } => {
-                    anyhow!("interrupted after {done} of {total} elements; {NO_REPORT}")
-                }
-                error => error.into(),
-            })?;
+            let listener =
+                &mut |done, total| if done < total { go_on() } else { ControlFlow::Continue(()) };
+            let filled =
+                Cpu::new().fill_all_with(&[parameter], listener).map_err(|error| match error {
+                    Error::Interrupted { done, total, .. } => {
+                        anyhow!("interrupted after {done} of {total} elements; {NO_REPORT}")
+                    }
+                    error => error.into(),
+                })?;
             filled.into_iter().next().context("nothing was filled")
         };
         // A piece goes before the next one is made.
@@ -147,12 +158,21 @@ impl<'a> Made<'a> {
         };
         let size = entry.fill.dtype.size();
         let bytes = ((start - first) * size) as usize..((end - first) * size) as usize;
-        last.insert(tensor).as_bytes().get(bytes).context("fewer elements than wanted; please report this")
+        last.insert(tensor)
+            .as_bytes()
+            .get(bytes)
+            .context("fewer elements than wanted; please report this")
     }
 }
 
 /// How elements differ, if they do; `fill` is where they are in the whole tensor.
-fn differ(places: &Parameter, fill: &Fill, dtype: DType, bytes: &[u8], expected: &[u8]) -> Option<Difference> {
+fn differ(
+    places: &TensorSpec,
+    fill: &Fill,
+    dtype: DType,
+    bytes: &[u8],
+    expected: &[u8],
+) -> Option<Difference> {
     if bytes == expected {
         return None;
     }
@@ -171,7 +191,12 @@ fn differ(places: &Parameter, fill: &Fill, dtype: DType, bytes: &[u8], expected:
         let bits: String = element.iter().rev().map(|byte| format!("{byte:02x}")).collect();
         (bits, value(dtype, element))
     };
-    Some(Difference { count: 1 + different.count() as u64, place, is: shown(is), expected: shown(expected) })
+    Some(Difference {
+        count: 1 + different.count() as u64,
+        place,
+        is: shown(is),
+        expected: shown(expected),
+    })
 }
 
 /// Of an element's bytes, which are as many as its type has.

@@ -1,4 +1,5 @@
-//! One checkpoint, a model or the part of one: what it says of itself, held against every element that it has.
+//! One checkpoint, a model or the part of one: what it says of itself, held against every element
+//! that it has.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
@@ -38,10 +39,12 @@ pub(super) fn examine(
     budget: &mut Budget,
     progress: &ProgressBar,
 ) -> anyhow::Result<Examination> {
-    let shown = checkpoint.shards.first().map(|shard| shard.path.display().to_string()).unwrap_or_default();
+    let shown =
+        checkpoint.shards.first().map(|shard| shard.path.display().to_string()).unwrap_or_default();
     let context = || format!("cannot verify {shown}");
     let claims = Claims::of(&checkpoint, given).with_context(context)?;
-    let (files, stored) = (checkpoint.shards.len(), || checkpoint.shards.iter().flat_map(|shard| &shard.tensors));
+    let (files, stored) =
+        (checkpoint.shards.len(), || checkpoint.shards.iter().flat_map(|shard| &shard.tensors));
     let mut differences = Vec::new();
     if let Some(expected) = &claims.expected {
         for entry in stored().filter_map(|stored| expected.of(stored)) {
@@ -50,11 +53,13 @@ pub(super) fn examine(
         differences = expected.problems(stored(), &claims.metadata);
     }
     let tensors = read(checkpoint, &claims, progress).with_context(context)?;
-    let compared = || tensors.iter().filter_map(|one| Some((&one.stored.name, one.compared.as_ref()?)));
+    let compared =
+        || tensors.iter().filter_map(|one| Some((&one.stored.name, one.compared.as_ref()?)));
     differences.extend(compared().flat_map(|(name, compared)| compared.differences(name)));
     let matches = claims.expected.as_ref().map(|_| differences.is_empty());
     let not_finite = compared().filter_map(|(name, compared)| compared.not_finite(name));
-    let fingerprint = compared().map(|(name, compared)| compared.fingerprint.in_model(stream_of(name))).sum();
+    let fingerprint =
+        compared().map(|(name, compared)| compared.fingerprint.in_model(stream_of(name))).sum();
 
     // Ranks have tensors of the same names.
     let rank = claims.part.as_ref().map(|part| format!("rank {}: ", part.rank)).unwrap_or_default();
@@ -79,7 +84,11 @@ pub(super) fn examine(
 }
 
 /// Reads every element.
-fn read(checkpoint: Checkpoint, claims: &Claims, progress: &ProgressBar) -> anyhow::Result<Vec<Examined>> {
+fn read(
+    checkpoint: Checkpoint,
+    claims: &Claims,
+    progress: &ProgressBar,
+) -> anyhow::Result<Vec<Examined>> {
     let Claims { part, expected, .. } = claims;
     let mut tensors = Vec::new();
     for shard in checkpoint.shards {
@@ -89,7 +98,9 @@ fn read(checkpoint: Checkpoint, claims: &Claims, progress: &ProgressBar) -> anyh
             let entry = expected.as_ref().and_then(|expected| expected.of(&stored));
             let compared = compare::tensor(&mut pieces, &stored, &offsets, entry, progress)?;
             let matches = compared.as_ref().zip(expected.as_ref());
-            let matches = matches.map(|(compared, _)| entry.is_some() && compared.differences(&stored.name).is_empty());
+            let matches = matches.map(|(compared, _)| {
+                entry.is_some() && compared.differences(&stored.name).is_empty()
+            });
             tensors.push(Examined { stored, matches, compared });
         }
     }
@@ -102,25 +113,40 @@ impl Claims {
         let part = Part::of(&metadata)?;
         let rules = given.or_recorded(&metadata)?;
         let stored = || checkpoint.shards.iter().flat_map(|shard| &shard.tensors);
-        let described = |stored: &Stored| (stored.name.clone(), stored.dtype.to_string(), stored.shape.clone());
+        let described =
+            |stored: &Stored| (stored.name.clone(), stored.dtype.to_string(), stored.shape.clone());
         let tensors: Vec<(String, String, Vec<usize>)> = match &part {
             Some(part) => part.described().collect(),
             None => stored().map(described).collect(),
         };
         let names: HashSet<&str> = tensors.iter().map(|(name, ..)| name.as_str()).collect();
         let ties = Ties::of(&metadata, |name| names.contains(name))?;
-        let described = tensors.iter().map(|(name, dtype, shape)| (name.as_str(), dtype.as_str(), &shape[..]));
+        let described =
+            tensors.iter().map(|(name, dtype, shape)| (name.as_str(), dtype.as_str(), &shape[..]));
         let shapes = shapes_fingerprint(described, ties.all.iter().copied());
         let expected = match &rules {
-            Some(rules) if is_of_this_stream(&metadata) => Some(Expected::new(stored(), part.as_ref(), &ties, rules)?),
+            Some(rules) if is_of_this_stream(&metadata) => {
+                Some(Expected::new(stored(), part.as_ref(), &ties, rules)?)
+            }
             _ => None,
         };
         let recorded = |key: &str| {
             let files = checkpoint.shards.iter();
-            files.filter_map(|shard| Some((shard.path.clone(), shard.metadata.get(key)?.clone()))).collect()
+            files
+                .filter_map(|shard| Some((shard.path.clone(), shard.metadata.get(key)?.clone())))
+                .collect()
         };
         let [fingerprints, shapes_recorded] = ["fingerprint", SHAPES].map(recorded);
-        Ok(Claims { metadata, part, rules, given: given.has_rules(), expected, shapes, fingerprints, shapes_recorded })
+        Ok(Claims {
+            metadata,
+            part,
+            rules,
+            given: given.has_rules(),
+            expected,
+            shapes,
+            fingerprints,
+            shapes_recorded,
+        })
     }
 
     /// Rules of another stream are no rules.
@@ -137,9 +163,14 @@ impl Claims {
     /// Every file has the fingerprints of the whole model, or of the rank's part.
     fn unlike_recorded(&self, fingerprint: Fingerprint) -> Vec<String> {
         let (is, shapes) = (fingerprint.to_string(), self.shapes.to_string());
-        let weights = self.fingerprints.iter().filter(|(_, recorded)| *recorded != is).map(|(path, recorded)| {
-            format!("{}: the fingerprint recorded is {recorded}, that of the weights {is}", path.display())
-        });
+        let weights = self.fingerprints.iter().filter(|(_, recorded)| *recorded != is).map(
+            |(path, recorded)| {
+                format!(
+                    "{}: the fingerprint recorded is {recorded}, that of the weights {is}",
+                    path.display()
+                )
+            },
+        );
         let shapes = self.shapes_recorded.iter().filter(|(_, recorded)| *recorded != shapes).map(|(path, recorded)| {
             let path = path.display();
             format!("{path}: names, dtypes and shapes are not those recorded: {SHAPES} is {recorded}, theirs {shapes}")
@@ -151,7 +182,8 @@ impl Claims {
     fn unchecked(&self, tensors: &[Examined]) -> Vec<String> {
         let mut unchecked = Vec::new();
         if self.part.as_ref().map_or(tensors.is_empty(), |part| part.whole.is_empty()) {
-            unchecked.push("there are no tensors to compare; name a model that has some".to_owned());
+            unchecked
+                .push("there are no tensors to compare; name a model that has some".to_owned());
         }
         if self.rules.is_none() && self.fingerprints.is_empty() {
             let what = "neither rules nor a fingerprint are recorded, so no element was compared with anything; pass \

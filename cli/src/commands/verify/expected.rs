@@ -16,7 +16,10 @@ pub(super) struct Ties<'a> {
 }
 
 impl<'a> Ties<'a> {
-    pub(super) fn of(metadata: &'a BTreeMap<String, String>, is_tensor: impl Fn(&str) -> bool) -> anyhow::Result<Self> {
+    pub(super) fn of(
+        metadata: &'a BTreeMap<String, String>,
+        is_tensor: impl Fn(&str) -> bool,
+    ) -> anyhow::Result<Self> {
         let all: Vec<_> = ties(metadata, is_tensor).collect();
         let of_source = source_ties(metadata, &all)?;
         Ok(Ties { all, of_source })
@@ -39,13 +42,18 @@ impl Expected {
         let mut listed: Vec<(String, Vec<usize>, Option<DType>)> = match part {
             Some(part) => {
                 let whole = part.whole.iter();
-                whole.map(|(name, whole)| (name.clone(), whole.shape.clone(), Some(whole.dtype))).collect()
+                whole
+                    .map(|(name, whole)| (name.clone(), whole.shape.clone(), Some(whole.dtype)))
+                    .collect()
             }
             None => stored
-                .filter_map(|stored| Some((stored.name.clone(), stored.shape.clone(), Some(fillable(stored.dtype)?))))
+                .filter_map(|stored| {
+                    Some((stored.name.clone(), stored.shape.clone(), Some(fillable(stored.dtype)?)))
+                })
                 .collect(),
         };
-        // Tied names were listed when the model was made, and count as layers and as a bias' weight.
+        // Tied names were listed when the model was made, and count as layers and as a bias'
+        // weight.
         let by_name: HashMap<&str, usize> =
             listed.iter().enumerate().map(|(i, (name, ..))| (name.as_str(), i)).collect();
         let of = |&(alias, owner): &(&str, &str)| {
@@ -54,14 +62,17 @@ impl Expected {
         };
         let mut tied = ties.all.iter().filter_map(of).collect();
         listed.append(&mut tied);
-        let rules = rules.clone().with_tied(ties.of_source.iter().map(|&(alias, owner)| (owner, alias)));
+        let rules =
+            rules.clone().with_tied(ties.of_source.iter().map(|&(alias, owner)| (owner, alias)));
         let mut plan = Plan::new(listed, &rules)?;
         if let Some(Part { rank, world, .. }) = part {
             plan = plan.shard(*rank, *world)?;
         }
         let mut by_name = HashMap::new();
         for (i, entry) in plan.entries().iter().enumerate() {
-            by_name.extend([&entry.name].into_iter().chain(&entry.aliases).map(|name| (name.clone(), i)));
+            by_name.extend(
+                [&entry.name].into_iter().chain(&entry.aliases).map(|name| (name.clone(), i)),
+            );
         }
         Ok(Expected { plan, by_name })
     }
@@ -83,15 +94,20 @@ impl Expected {
             match self.entry(&stored.name) {
                 Some(entry) => problems.extend(mismatch(entry, stored)),
                 None if fillable(stored.dtype).is_none() => {}
-                None => problems.push(format!("{}: the rules give this file nothing of it", stored.name)),
+                None => problems
+                    .push(format!("{}: the rules give this file nothing of it", stored.name)),
             }
         }
         for PlanEntry { name, aliases, .. } in self.plan.entries() {
-            if there.contains(name.as_str()) || aliases.iter().any(|alias| there.contains(alias.as_str())) {
+            if there.contains(name.as_str())
+                || aliases.iter().any(|alias| there.contains(alias.as_str()))
+            {
                 continue;
             }
             problems.push(match metadata.get(name) {
-                Some(owner) => format!("{name}: the file has it tied to {owner}, and the rules as a tensor of its own"),
+                Some(owner) => format!(
+                    "{name}: the file has it tied to {owner}, and the rules as a tensor of its own"
+                ),
                 None => format!("{name}: it is missing"),
             });
         }
@@ -107,5 +123,7 @@ fn mismatch(entry: &PlanEntry, stored: &Stored) -> Option<String> {
     let Stored { name, dtype, shape, .. } = stored;
     let expected = entry.parameter.local_shape().ok()?;
     let same = expected.dims() == shape && fillable(*dtype) == Some(entry.fill.dtype);
-    (!same).then(|| format!("{name}: it is {dtype} {shape:?}, and by the rules {} {expected}", entry.fill.dtype))
+    (!same).then(|| {
+        format!("{name}: it is {dtype} {shape:?}, and by the rules {} {expected}", entry.fill.dtype)
+    })
 }

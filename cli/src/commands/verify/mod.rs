@@ -1,5 +1,5 @@
-//! `gpu-init verify`: a model in .safetensors files, read piece by piece and held against what it says of itself and
-//! what seed and rules give.
+//! `gpu-init verify`: a model in .safetensors files, read piece by piece and held against what it
+//! says of itself and what seed and rules give.
 
 mod compare;
 mod examine;
@@ -26,20 +26,25 @@ use report::Report;
 use rules::Given;
 use work::Budget;
 
-/// Read a model back and say whether it is what seed and rules give, and has the fingerprint that it says.
+/// Read a model back and say whether it is what seed and rules give, and has the fingerprint that
+/// it says.
 ///
-/// Seed and rules are those that the file records, unless given. Exits with 1, and names the tensors, if a value is not
-/// the one they give or not finite, or a fingerprint is another one; and where something could not be compared.
+/// Seed and rules are those that the file records, unless given. Exits with 1, and names the
+/// tensors, if a value is not the one they give or not finite, or a fingerprint is another one; and
+/// where something could not be compared.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// A .safetensors file, or a folder with model.safetensors, an index and its shards, or the files of all ranks.
+    /// A .safetensors file, or a folder with model.safetensors, an index and its shards, or the
+    /// files of all ranks.
     model: PathBuf,
     #[command(flatten)]
     rules: rules::Args,
-    /// Exit with 0 although something was compared with nothing, if all else agrees; the report says what it is.
+    /// Exit with 0 although something was compared with nothing, if all else agrees; the report
+    /// says what it is.
     #[arg(long)]
     allow_unchecked: bool,
-    /// Make orthogonal and sparse tensors again however much larger they are than the slices that the file has.
+    /// Make orthogonal and sparse tensors again however much larger they are than the slices that
+    /// the file has.
     #[arg(long)]
     allow_costly: bool,
     /// Print every tensor.
@@ -90,7 +95,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         None => {
             let checkpoint = Checkpoint::open(&args.model)?;
             let tensors = checkpoint.shards.iter().flat_map(|shard| &shard.tensors);
-            let progress = bar("verifying", tensors.map(|stored| stored.bytes.end - stored.bytes.start).sum());
+            let progress =
+                bar("verifying", tensors.map(|stored| stored.bytes.end - stored.bytes.start).sum());
             let examination = examine(checkpoint, &given, &mut budget, &progress)?;
             progress.finish_and_clear();
             examination

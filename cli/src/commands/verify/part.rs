@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, anyhow, bail};
-use gpu_init::{DType, Initializer, Parameter, Shard};
+use gpu_init::{DType, Initializer, Shard, TensorSpec};
 
 use crate::checkpoint::{Stored, fillable, read_list};
 
@@ -27,20 +27,27 @@ impl Part {
     /// None for a file that has all of its tensors.
     pub(super) fn of(metadata: &BTreeMap<String, String>) -> anyhow::Result<Option<Self>> {
         // Adapters of others have a rank, too.
-        let (rank, world, whole) = match ["rank", "world_size", "whole"].map(|key| metadata.get(key)) {
+        let (rank, world, whole) = match ["rank", "world_size", "whole"]
+            .map(|key| metadata.get(key))
+        {
             [_, None, None] => return Ok(None),
             [Some(rank), Some(world), Some(whole)] => (rank, world, whole),
             _ => bail!("it records only some of rank, world_size and whole; write the model again"),
         };
         let number = |key: &str, text: &str| {
             let number = text.parse::<u64>();
-            number.map_err(|_| anyhow!("the {key} that it records is {text:?}, no number; write the model again"))
+            number.map_err(|_| {
+                anyhow!("the {key} that it records is {text:?}, no number; write the model again")
+            })
         };
         let (rank, world) = (number("rank", rank)?, number("world_size", world)?);
         if rank >= world {
-            bail!("it records rank {rank} of {world}, and ranks count from 0; write the model again");
+            bail!(
+                "it records rank {rank} of {world}, and ranks count from 0; write the model again"
+            );
         }
-        let listed = read_list(whole.as_bytes(), None).context("the whole model that it records")?.tensors;
+        let listed =
+            read_list(whole.as_bytes(), None).context("the whole model that it records")?.tensors;
         let mut whole = BTreeMap::new();
         for entry in listed {
             let name = entry.name;
@@ -54,22 +61,28 @@ impl Part {
 
     /// Name, type and shape of each tensor of the whole model.
     pub(super) fn described(&self) -> impl ExactSizeIterator<Item = (String, String, Vec<usize>)> {
-        self.whole.iter().map(|(name, Whole { dtype, shape })| (name.clone(), dtype.to_string(), shape.clone()))
+        self.whole
+            .iter()
+            .map(|(name, Whole { dtype, shape })| (name.clone(), dtype.to_string(), shape.clone()))
     }
 
-    fn places(&self, stored: &Stored) -> anyhow::Result<Parameter> {
+    fn places(&self, stored: &Stored) -> anyhow::Result<TensorSpec> {
         let Stored { name, shape, .. } = stored;
         let (rank, world) = (self.rank, self.world);
         let whole = self.whole.get(name);
-        let whole = whole.with_context(|| format!("tensor {name:?} is not in the whole model that it records"))?;
+        let whole = whole.with_context(|| {
+            format!("tensor {name:?} is not in the whole model that it records")
+        })?;
         if fillable(stored.dtype) != Some(whole.dtype) {
             let (is, recorded) = (stored.dtype, whole.dtype);
             bail!(
                 "tensor {name:?}: it is {is}, and {recorded} in the whole model that it records; write the model again"
             );
         }
-        let parameter = Parameter::new(&whole.shape[..], Initializer::ZEROS);
-        let differ = (0..shape.len()).filter(|&dim| whole.shape.get(dim) != Some(&shape[dim])).collect::<Vec<_>>();
+        let parameter = TensorSpec::new(&whole.shape[..], Initializer::ZEROS);
+        let differ = (0..shape.len())
+            .filter(|&dim| whole.shape.get(dim) != Some(&shape[dim]))
+            .collect::<Vec<_>>();
         match differ[..] {
             [] if shape.len() == whole.shape.len() => return Ok(parameter),
             [dim] if shape.len() == whole.shape.len() => {
@@ -87,10 +100,11 @@ impl Part {
     }
 }
 
-/// Where the elements of a file's tensor are in the whole one: a parameter of that shape, cut as it is.
-pub(super) fn places(part: Option<&Part>, stored: &Stored) -> anyhow::Result<Parameter> {
+/// Where the elements of a file's tensor are in the whole one: a parameter of that shape, cut as it
+/// is.
+pub(super) fn places(part: Option<&Part>, stored: &Stored) -> anyhow::Result<TensorSpec> {
     match part {
         Some(part) => part.places(stored),
-        None => Ok(Parameter::new(&stored.shape[..], Initializer::ZEROS)),
+        None => Ok(TensorSpec::new(&stored.shape[..], Initializer::ZEROS)),
     }
 }

@@ -12,10 +12,15 @@ use crate::commands::verify::work::Budget;
 use crate::terminal::progress::bar;
 
 /// What all files of a model say alike.
-const COMMON: [&str; 7] = ["seed", "rules", "stream_version", "world_size", "whole", SHAPES, SOURCE_TIES];
+const COMMON: [&str; 7] =
+    ["seed", "rules", "stream_version", "world_size", "whole", SHAPES, SOURCE_TIES];
 
 /// Every rank's file, one after the other; what a tensor is to have is asked of its own metadata.
-pub(super) fn examine_all(slices: &Slices, given: &Given, budget: &mut Budget) -> anyhow::Result<Examination> {
+pub(super) fn examine_all(
+    slices: &Slices,
+    given: &Given,
+    budget: &mut Budget,
+) -> anyhow::Result<Examination> {
     let (files, bytes) = slices.files()?;
     let progress = bar("verifying", bytes);
     let mut all: Option<Examination> = None;
@@ -27,13 +32,19 @@ pub(super) fn examine_all(slices: &Slices, given: &Given, budget: &mut Budget) -
         match part {
             Some(part) if (part.rank, part.world) == (rank, slices.world) => {
                 if !slices.agrees_with(part.described()) {
-                    problems.push(format!("{shown}: the whole model that it records is not that of {SLICES}"));
+                    problems.push(format!(
+                        "{shown}: the whole model that it records is not that of {SLICES}"
+                    ));
                 }
             }
             Some(Part { rank, world, .. }) => {
-                bail!("cannot verify {shown}: it records rank {rank} of {world}; write it again as its name says")
+                bail!(
+                    "cannot verify {shown}: it records rank {rank} of {world}; write it again as its name says"
+                )
             }
-            None => bail!("cannot verify {shown}: it records no rank; write it again as its name says"),
+            None => {
+                bail!("cannot verify {shown}: it records no rank; write it again as its name says")
+            }
         }
         let mut one = examine(Checkpoint { shards: vec![shard] }, given, budget, &progress)?;
         one.problems.append(&mut problems);
@@ -54,7 +65,9 @@ pub(super) fn examine_all(slices: &Slices, given: &Given, budget: &mut Budget) -
 impl Examination {
     /// With another rank's, the file `shown`.
     fn join(mut self, mut other: Examination, shown: &str) -> Self {
-        for key in COMMON.into_iter().filter(|&key| self.metadata.get(key) != other.metadata.get(key)) {
+        for key in
+            COMMON.into_iter().filter(|&key| self.metadata.get(key) != other.metadata.get(key))
+        {
             self.problems.push(format!("{shown}: its {key} is not rank 0's"));
         }
         self.problems.append(&mut other.problems);

@@ -20,7 +20,8 @@ pub(super) struct Report<'a> {
 
 impl Report<'_> {
     pub(super) fn json(&self, verbose: bool) -> Value {
-        let Examination { files, tensors, fingerprint, recorded, shapes, recorded_shapes, .. } = &self.examination;
+        let Examination { files, tensors, fingerprint, recorded, shapes, recorded_shapes, .. } =
+            &self.examination;
         let Examination { rules, matches, problems, unchecked, metadata, .. } = &self.examination;
         let (bytes, stats) = (self.bytes(), self.stats());
         let mut report = json!({
@@ -60,18 +61,30 @@ impl Report<'_> {
     }
 
     pub(super) fn text(&self, verbose: bool) -> String {
-        let Examination { files, tensors, fingerprint, recorded, shapes, recorded_shapes, .. } = &self.examination;
+        let Examination { files, tensors, fingerprint, recorded, shapes, recorded_shapes, .. } =
+            &self.examination;
         let mut text = format!("{}\n", printable(&self.model.display().to_string()));
         if verbose {
             text.extend(tensors.iter().map(Examined::line));
         }
         let (bytes, stats, others) = (self.bytes(), self.stats(), self.not_checked());
-        let not_checked = if others == 0 { String::new() } else { format!(", {others} of other types not checked") };
-        let ranks = if self.ranks.is_some() { format!(" in {files} files, one of each rank") } else { String::new() };
+        let not_checked = if others == 0 {
+            String::new()
+        } else {
+            format!(", {others} of other types not checked")
+        };
+        let ranks = if self.ranks.is_some() {
+            format!(" in {files} files, one of each rank")
+        } else {
+            String::new()
+        };
         text += &row("tensors", format!("{}{ranks}{not_checked}", self.tensors()));
         text += &row("elements", grouped(stats.map_or(0, |stats| stats.count)));
         text += &row("bytes", format!("{} ({})", grouped(bytes), binary_bytes(bytes)));
-        text += &row("time", format!("{:.3} s ({:.2} GB/s)", self.seconds, gb_per_s(bytes, self.seconds)));
+        text += &row(
+            "time",
+            format!("{:.3} s ({:.2} GB/s)", self.seconds, gb_per_s(bytes, self.seconds)),
+        );
         if let Some(Stats { mean, std, min, max, nan, infinite, .. }) = stats {
             text += &row("values", format!("mean {mean:.6e}, std {std:.6e}, {min:e} to {max:e}"));
             text += &row("NaN, inf", format!("{nan}, {infinite}"));
@@ -79,7 +92,9 @@ impl Report<'_> {
         text += &row("rules", self.rules());
         text += &row("fingerprint", beside(fingerprint, recorded, "none recorded"));
         text += &row("shapes", beside(shapes, recorded_shapes, "not recorded"));
-        text.extend(self.examination.unchecked.iter().map(|what| row("unchecked", printable(what))));
+        text.extend(
+            self.examination.unchecked.iter().map(|what| row("unchecked", printable(what))),
+        );
         text
     }
 
@@ -87,7 +102,11 @@ impl Report<'_> {
     fn rules(&self) -> String {
         let Examination { rules, recorded, matches, .. } = &self.examination;
         let Some((seed, source)) = rules else {
-            let fingerprint = if recorded.is_some() { "only the fingerprint is checked" } else { "nothing is checked" };
+            let fingerprint = if recorded.is_some() {
+                "only the fingerprint is checked"
+            } else {
+                "nothing is checked"
+            };
             return format!("none recorded, so {fingerprint}; pass --rules or --recipe");
         };
         let source = printable(source);
@@ -108,7 +127,11 @@ impl Report<'_> {
     }
 
     fn bytes(&self) -> u64 {
-        self.examination.tensors.iter().map(|one| one.stored.bytes.end - one.stored.bytes.start).sum()
+        self.examination
+            .tensors
+            .iter()
+            .map(|one| one.stored.bytes.end - one.stored.bytes.start)
+            .sum()
     }
 
     fn stats(&self) -> Option<Stats> {
@@ -130,7 +153,8 @@ impl Examined {
     fn json(&self) -> Value {
         let Examined { stored, matches, compared } = self;
         let stats = compared.as_ref().map(|compared| compared.stats);
-        let difference = compared.as_ref().and_then(|compared| compared.expected.as_ref()?.difference.as_ref());
+        let difference =
+            compared.as_ref().and_then(|compared| compared.expected.as_ref()?.difference.as_ref());
         json!({
             "name": stored.name,
             "dtype": stored.dtype.to_string(),
@@ -159,11 +183,17 @@ impl Examined {
         let measured = match compared {
             Some(Compared { fingerprint, stats: Stats { mean, std, min, max, .. }, expected }) => {
                 let verdict = match expected {
-                    Some(Verdict { difference: Some(difference), .. }) => format!("  {} differ", difference.count),
-                    Some(Verdict { disagreement: Some(_), .. }) => "  not its law".to_owned(),
+                    Some(Verdict { difference: Some(difference), .. }) => {
+                        format!("  {} differ", difference.count)
+                    }
+                    Some(Verdict { disagreement: Some(_), .. }) => {
+                        "  not its distribution".to_owned()
+                    }
                     _ => String::new(),
                 };
-                format!("{fingerprint}  mean {mean:>13.6e}  std {std:.6e}  {min:e} to {max:e}{verdict}")
+                format!(
+                    "{fingerprint}  mean {mean:>13.6e}  std {std:.6e}  {min:e} to {max:e}{verdict}"
+                )
             }
             None => "not checked".to_owned(),
         };

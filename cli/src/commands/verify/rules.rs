@@ -13,7 +13,8 @@ pub(super) struct Args {
     /// Rules in TOML to verify against, instead of those that the file records.
     #[arg(long, value_name = "FILE", conflicts_with = "recipe")]
     rules: Option<PathBuf>,
-    /// Built-in rules, instead of those that the file records: xavier, gpt2, llama, bert, resnet or vit.
+    /// Built-in rules, instead of those that the file records: xavier, gpt2, llama, bert, resnet or
+    /// vit.
     #[arg(long, value_name = "NAME", value_parser = recipe)]
     recipe: Option<Recipe>,
     /// The seed, instead of the one that the file records, or else the rules'.
@@ -39,7 +40,10 @@ impl Given {
         let rules = match (&args.rules, &args.recipe) {
             (Some(path), _) => {
                 let source = path.display().to_string();
-                Some(Sourced { rules: read_text(path)?.parse().with_context(|| source.clone())?, source })
+                Some(Sourced {
+                    rules: read_text(path)?.parse().with_context(|| source.clone())?,
+                    source,
+                })
             }
             (None, Some(recipe)) => {
                 Some(Sourced { rules: recipe.rules(), source: format!("recipe {}", recipe.name()) })
@@ -60,26 +64,37 @@ impl Given {
     }
 
     /// These, or what they leave open by a file's metadata; none if neither has rules.
-    pub(super) fn or_recorded(&self, metadata: &BTreeMap<String, String>) -> anyhow::Result<Option<Sourced>> {
+    pub(super) fn or_recorded(
+        &self,
+        metadata: &BTreeMap<String, String>,
+    ) -> anyhow::Result<Option<Sourced>> {
         let recorded = metadata.get("rules");
         let Sourced { rules, source } = match (&self.rules, recorded) {
             (Some(rules), _) => rules.clone(),
             (None, Some(text)) if text.len() as u64 > LARGEST => {
-                bail!("the rules that it records have over {LARGEST} bytes; pass others with --rules or --recipe")
+                bail!(
+                    "the rules that it records have over {LARGEST} bytes; pass others with --rules or --recipe"
+                )
             }
             (None, Some(text)) => {
-                let rules = text.parse().context("the rules that it records are none; pass --rules or --recipe")?;
+                let rules = text
+                    .parse()
+                    .context("the rules that it records are none; pass --rules or --recipe")?;
                 Sourced { rules, source: "the file's own rules".to_owned() }
             }
             (None, None) => match self.seed {
-                Some(seed) => bail!("it records no rules for seed {seed}; pass --rules or --recipe"),
+                Some(seed) => {
+                    bail!("it records no rules for seed {seed}; pass --rules or --recipe")
+                }
                 None => return Ok(None),
             },
         };
         let seed = match (self.seed, metadata.get("seed")) {
             (Some(seed), _) => seed,
             (None, Some(text)) => text.parse().map_err(|_| {
-                anyhow!("the seed that it records is {text:?}, and seeds are 0 to 2^64 - 1; pass --seed")
+                anyhow!(
+                    "the seed that it records is {text:?}, and seeds are 0 to 2^64 - 1; pass --seed"
+                )
             })?,
             (None, None) => rules.seed(),
         };

@@ -1,12 +1,13 @@
-//! A bound on what a small file can make us compute: a slice of an orthogonal or sparse tensor takes all of the tensor
-//! to make again, and the file only has to name its shape.
+//! A bound on what a small file can make us compute: a slice of an orthogonal or sparse tensor
+//! takes all of the tensor to make again, and the file only has to name its shape.
 
 use anyhow::bail;
 use gpu_init::{Distribution, PlanEntry};
 
 /// Multiplications, about, of what no file has to justify: two seconds of two cores, and 128 MiB.
 const FREE: u128 = 1 << 36;
-/// Whole tensors that may be made for a slice of each: a model of so many ranks can be verified rank by rank.
+/// Whole tensors that may be made for a slice of each: a model of so many ranks can be verified
+/// rank by rank.
 const TIMES: u128 = 64;
 
 /// What a run may still compute beyond what its files have the elements of.
@@ -23,7 +24,8 @@ impl Budget {
     /// Takes the work for a tensor, if there is so much left.
     pub(super) fn take(&mut self, entry: &PlanEntry) -> anyhow::Result<()> {
         let Some(left) = &mut self.left else { return Ok(()) };
-        let elements: u128 = entry.parameter.shape().dims().iter().map(|&dim| dim as u128).product();
+        let elements: u128 =
+            entry.parameter.shape().dims().iter().map(|&dim| dim as u128).product();
         let all = match entry.fill.distribution {
             // For each entry as many as a column has, at most.
             Distribution::Orthogonal { .. } => elements.saturating_mul(elements.isqrt()),
@@ -31,7 +33,9 @@ impl Budget {
             _ => return Ok(()),
         };
         let len = u128::from(entry.fill.len);
-        match left.checked_sub(all.saturating_sub((all / elements.max(1)).saturating_mul(len * TIMES))) {
+        match left
+            .checked_sub(all.saturating_sub((all / elements.max(1)).saturating_mul(len * TIMES)))
+        {
             Some(rest) => *left = rest,
             None => bail!(
                 "tensor {:?}: the file has {len} elements of {elements}, and to make them again takes all of the {} \
@@ -53,7 +57,8 @@ mod tests {
     /// The entry of rank 0's slice of a tensor.
     fn slice(init: &str, shape: [usize; 2], world: u64) -> PlanEntry {
         let rules: Rules = format!("default = '{init}'").parse().unwrap();
-        Plan::new([("w", shape, None)], &rules).unwrap().shard(0, world).unwrap().entries()[0].clone()
+        Plan::new([("w", shape, None)], &rules).unwrap().shard(0, world).unwrap().entries()[0]
+            .clone()
     }
 
     #[test]

@@ -10,7 +10,8 @@ pub struct Layer {
     pub fan_out: f64,
 }
 
-/// Linear layers, convolutions of one to three dimensions, grouped, transposed and in batches, in each order of axes.
+/// Linear layers, convolutions of one to three dimensions, grouped, transposed and in batches, in
+/// each order of axes.
 pub fn layers() -> Vec<Layer> {
     use Layout::{Grouped, InOutKernel, Keras, KernelInOut, OutInKernel};
     let groups = 4;
@@ -20,7 +21,8 @@ pub fn layers() -> Vec<Layer> {
         batch: batch.into(),
     };
     let rows: [(_, &[usize], _, u32, u32); 23] = [
-        // PyTorch's _calculate_fan_in_and_fan_out: size 1 and size 0, times all further ones, whatever the layer.
+        // PyTorch's _calculate_fan_in_and_fan_out: size 1 and size 0, times all further ones,
+        // whatever the layer.
         ("Linear(300, 200)", &[200, 300], OutInKernel, 300, 200),
         ("Conv1d(64, 128, 5)", &[128, 64, 5], OutInKernel, 64 * 5, 128 * 5),
         ("Conv2d(48, 96, 3)", &[96, 48, 3, 3], OutInKernel, 48 * 9, 96 * 9),
@@ -35,7 +37,8 @@ pub fn layers() -> Vec<Layer> {
         ("transposed 1 D", &[64, 128, 5], InOutKernel, 64 * 5, 128 * 5),
         ("transposed 2 D", &[64, 32, 4, 4], InOutKernel, 64 * 16, 32 * 16),
         ("transposed 3 D", &[32, 16, 3, 5, 7], InOutKernel, 32 * 105, 16 * 105),
-        // keras.initializers.compute_fans: the last but one and the last, times all before; of a vector its length.
+        // keras.initializers.compute_fans: the last but one and the last, times all before; of a
+        // vector its length.
         ("Dense(200)", &[300, 200], Keras, 300, 200),
         ("Conv1D(128, 5)", &[5, 64, 128], Keras, 64 * 5, 128 * 5),
         ("Conv2D(96, 3)", &[3, 3, 48, 96], Keras, 48 * 9, 96 * 9),

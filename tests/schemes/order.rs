@@ -8,8 +8,8 @@ pub struct Order {
     axes: Vec<usize>,
 }
 
-/// PyTorch's order, the same with groups, that of its transposed convolutions, Keras' and JAX's, and one by numbers
-/// with the outputs amid the kernel.
+/// PyTorch's order, the same with groups, that of its transposed convolutions, Keras' and JAX's,
+/// and one by numbers with the outputs amid the kernel.
 pub fn orders(rank: usize) -> Vec<Order> {
     let kernel = || 2..rank;
     let order = |layout, axes| Order { layout, axes };

@@ -1,6 +1,6 @@
 //! Initializers that draw nothing: every element is compared with the definition.
 
-use gpu_init::{DType, Layout, Parameter};
+use gpu_init::{DType, Layout, TensorSpec};
 
 use crate::order::{flat, orders};
 use crate::rounding::nearest_within;
@@ -8,7 +8,8 @@ use crate::{fill, read};
 
 const CONSTANTS: [(&str, f32); 4] =
     [("zeros", 0.0), ("ones", 1.0), ("constant(val=-0.3)", -0.3), ("constant(val=1e-3)", 1e-3)];
-const IDENTITIES: [(&str, f32); 4] = [("eye", 1.0), ("identity", 1.0), ("eye(gain=-0.3)", -0.3), ("eye(gain=0)", 0.0)];
+const IDENTITIES: [(&str, f32); 4] =
+    [("eye", 1.0), ("identity", 1.0), ("eye(gain=-0.3)", -0.3), ("eye(gain=0)", 0.0)];
 /// With its groups; shapes have 12 outputs.
 const DIRACS: [(&str, usize); 4] =
     [("dirac", 1), ("dirac(groups=2)", 2), ("dirac(groups=3)", 3), ("dirac(groups=12)", 12)];
@@ -20,12 +21,24 @@ pub fn texts() -> Vec<&'static str> {
 
 /// Bit by bit, in every type: no zero is negative.
 #[track_caller]
-fn assert_filled(text: &str, shape: &[usize], layout: Layout, expected: &[f32], unstored: impl Fn(&[f32]) -> Vec<f32>) {
+fn assert_filled(
+    text: &str,
+    shape: &[usize],
+    layout: Layout,
+    expected: &[f32],
+    unstored: impl Fn(&[f32]) -> Vec<f32>,
+) {
     for dtype in DType::ALL {
-        let actual = unstored(&fill(&Parameter::new(shape, read(text)).layout(layout.clone()).dtype(dtype)).to_f32());
+        let actual = unstored(
+            &fill(&TensorSpec::new(shape, read(text)).layout(layout.clone()).dtype(dtype)).to_f32(),
+        );
         let everywhere = (f64::NEG_INFINITY, f64::INFINITY);
-        let expected = expected.iter().map(|&value| nearest_within(value, everywhere, dtype).to_bits());
-        assert!(actual.iter().map(|value| value.to_bits()).eq(expected), "{text} {shape:?} {layout:?} {dtype}");
+        let expected =
+            expected.iter().map(|&value| nearest_within(value, everywhere, dtype).to_bits());
+        assert!(
+            actual.iter().map(|value| value.to_bits()).eq(expected),
+            "{text} {shape:?} {layout:?} {dtype}"
+        );
     }
 }
 
@@ -44,10 +57,14 @@ fn constants_are_one_value() {
 #[test]
 fn identities_have_a_diagonal() {
     for (text, value) in IDENTITIES {
-        for [rows, columns] in [[1, 1], [1, 7], [7, 1], [5, 3], [3, 5], [64, 64], [300, 200], [100, 1000]] {
+        for [rows, columns] in
+            [[1, 1], [1, 7], [7, 1], [5, 3], [3, 5], [64, 64], [300, 200], [100, 1000]]
+        {
             let mut expected = vec![0.0; rows * columns];
             (0..rows.min(columns)).for_each(|i| expected[i * columns + i] = value);
-            for layout in [Layout::OutInKernel, Layout::Keras, Layout::KernelInOut, Layout::InOutKernel] {
+            for layout in
+                [Layout::OutInKernel, Layout::Keras, Layout::KernelInOut, Layout::InOutKernel]
+            {
                 assert_filled(text, &[rows, columns], layout, &expected, <[f32]>::to_vec);
             }
         }
@@ -91,18 +108,24 @@ fn diracs_pass_inputs_on() {
     }
 }
 
-/// The comparisons above would see one element wrong, another middle, other groups and another order of axes.
+/// The comparisons above would see one element wrong, another middle, other groups and another
+/// order of axes.
 #[test]
 fn definitions_are_told_apart() {
     let dims = [12, 12, 4];
     let [torch, _, transposed, keras, ..] = &orders(3)[..] else { panic!("six orders") };
-    let own = torch.unstored(&dims, &fill(&Parameter::new(dims, read("dirac(groups=3)"))).to_f32());
+    let own =
+        torch.unstored(&dims, &fill(&TensorSpec::new(dims, read("dirac(groups=3)"))).to_f32());
     assert_eq!(own, dirac(&dims, 3));
     let mut moved = own.clone();
     moved.rotate_left(1);
-    for other in
-        [moved, dirac(&dims, 1), dirac(&dims, 4), transposed.unstored(&dims, &own), keras.unstored(&dims, &own)]
-    {
+    for other in [
+        moved,
+        dirac(&dims, 1),
+        dirac(&dims, 4),
+        transposed.unstored(&dims, &own),
+        keras.unstored(&dims, &own),
+    ] {
         assert_ne!(own, other);
     }
 }

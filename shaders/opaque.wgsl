@@ -1,7 +1,7 @@
-// Floats for compilers that take float operations for associative. Twin: `keep` in src/sample.rs.
+// Floats for compilers that take float operations for associative. Twin: `opaque` in src/sample.rs.
 // Expects params.zero = 0, read from a buffer.
 
 // v, behind an integer that such a compiler cannot see through.
-fn keep(v: f32) -> f32 {
+fn opaque(v: f32) -> f32 {
     return bitcast<f32>(bitcast<u32>(v) ^ params.zero);
 }

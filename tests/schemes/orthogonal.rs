@@ -1,8 +1,8 @@
-//! Orthogonal matrices, flattened as the peers do, and the law of Haar's measure.
+//! Orthogonal matrices, flattened as the peers do, and the distribution of Haar's measure.
 
 use std::f64::consts::PI;
 
-use gpu_init::{Layout, Parameter};
+use gpu_init::{Layout, TensorSpec};
 
 use crate::common::statistics::{self, Family, normal_cdf};
 use crate::order::{flat, orders};
@@ -10,8 +10,11 @@ use crate::{fill_types, read};
 
 const MATRICES: [(&str, f64); 3] =
     [("orthogonal", 1.0), ("orthogonal(gain=1.5)", 1.5), ("orthogonal(gain=-0.3)", -0.3)];
-const DELTAS: [(&str, f64); 3] =
-    [("delta_orthogonal", 1.0), ("delta_orthogonal(gain=2)", 2.0), ("delta_orthogonal(gain=-0.3)", -0.3)];
+const DELTAS: [(&str, f64); 3] = [
+    ("delta_orthogonal", 1.0),
+    ("delta_orthogonal(gain=2)", 2.0),
+    ("delta_orthogonal(gain=-0.3)", -0.3),
+];
 /// Of an entry of Q'Q, on its diagonal and off it.
 const DEFECT: f64 = 1e-5;
 
@@ -21,24 +24,33 @@ pub fn texts() -> Vec<&'static str> {
 
 fn filled(shape: &[usize], text: &str, layout: &Layout) -> Vec<f32> {
     let name = format!("{text} {shape:?} {layout:?}");
-    fill_types(&Parameter::new(shape, read(text)).layout(layout.clone()).name(&name), EVERYWHERE)
+    fill_types(&TensorSpec::new(shape, read(text)).layout(layout.clone()).name(&name), EVERYWHERE)
 }
 
 const EVERYWHERE: (f64, f64) = (f64::NEG_INFINITY, f64::INFINITY);
 
-/// The largest entry of |Q'Q - I|, or of |QQ' - I| if there are fewer rows, of row-major matrices over their gain.
+/// The largest entry of |Q'Q - I|, or of |QQ' - I| if there are fewer rows, of row-major matrices
+/// over their gain.
 fn defect(values: &[f32], rows: usize, columns: usize, gain: f64) -> f64 {
     let (height, width) = (rows.max(columns), rows.min(columns));
     let of_matrix = |matrix: &[f32]| {
-        let entry = |i, j| f64::from(if rows < columns { matrix[j * columns + i] } else { matrix[i * columns + j] });
-        let product = |a, b| (0..height).map(|i| entry(i, a) * entry(i, b)).sum::<f64>() / (gain * gain);
+        let entry = |i, j| {
+            f64::from(if rows < columns {
+                matrix[j * columns + i]
+            } else {
+                matrix[i * columns + j]
+            })
+        };
+        let product =
+            |a, b| (0..height).map(|i| entry(i, a) * entry(i, b)).sum::<f64>() / (gain * gain);
         let pairs = (0..width).flat_map(|a| (0..=a).map(move |b| (a, b)));
         pairs.map(|(a, b)| (product(a, b) - f64::from(u8::from(a == b))).abs()).fold(0.0, f64::max)
     };
     values.chunks(rows * columns).map(of_matrix).fold(0.0, f64::max)
 }
 
-/// PyTorch: dimension 0 by all others. Keras and JAX: all others by the last one. Batch axes: matrices by themselves.
+/// PyTorch: dimension 0 by all others. Keras and JAX: all others by the last one. Batch axes:
+/// matrices by themselves.
 #[test]
 fn matrices_are_orthogonal_as_the_peers_flatten_them() {
     use Layout::{Grouped, InOutKernel, Keras, KernelInOut, OutInKernel};
@@ -87,7 +99,10 @@ fn matrices_are_orthogonal_as_the_peers_flatten_them() {
             for [other_rows, other_columns] in others {
                 if other_rows * columns != rows * other_columns {
                     let other = defect_of(other_rows, other_columns);
-                    assert!(other > 0.01, "{text} {shape:?} {layout:?} is orthogonal by another rule: {other:e}");
+                    assert!(
+                        other > 0.01,
+                        "{text} {shape:?} {layout:?} is orthogonal by another rule: {other:e}"
+                    );
                     told_apart += 1;
                 }
             }
@@ -97,7 +112,8 @@ fn matrices_are_orthogonal_as_the_peers_flatten_them() {
     assert!(told_apart > 3 * 16, "{told_apart}");
 }
 
-/// Zero but at (k - 1) / 2; there the inputs' rows are orthonormal. Shapes are (out, in, kernel...).
+/// Zero but at (k - 1) / 2; there the inputs' rows are orthonormal. Shapes are (out, in,
+/// kernel...).
 #[test]
 fn deltas_are_orthogonal_at_the_middle() {
     let shapes: [&[usize]; 8] = [
@@ -125,7 +141,10 @@ fn deltas_are_orthogonal_at_the_middle() {
                     }
                 }
                 let row = format!("{text} {dims:?} as {:?}", order.layout);
-                assert!(others.iter().all(|value| value.to_bits() == 0), "{row} is not zero around the middle");
+                assert!(
+                    others.iter().all(|value| value.to_bits() == 0),
+                    "{row} is not zero around the middle"
+                );
                 let defect = defect(&matrix, dims[0], dims[1], gain);
                 assert!(defect <= DEFECT, "{row}: {defect:e}");
             }
@@ -138,18 +157,23 @@ fn deltas_are_orthogonal_at_the_middle() {
 fn gains_multiply() {
     for scheme in ["orthogonal", "delta_orthogonal"] {
         let of = |gain: f32| {
-            let parameter = Parameter::new([40, 20, 3], read(&format!("{scheme}(gain={gain})"))).name("gain");
+            let parameter =
+                TensorSpec::new([40, 20, 3], read(&format!("{scheme}(gain={gain})"))).name("gain");
             fill_types(&parameter, EVERYWHERE)
         };
         let one = of(1.0);
         for gain in [2.0, -0.5] {
-            assert!(of(gain).iter().zip(&one).all(|(scaled, value)| *scaled == value * gain), "{scheme} {gain}");
+            assert!(
+                of(gain).iter().zip(&one).all(|(scaled, value)| *scaled == value * gain),
+                "{scheme} {gain}"
+            );
         }
     }
 }
 
-/// P(entry <= x) of a column of Haar-distributed columns of height m: (1 + x) / 2 has the law Beta((m - 1) / 2,
-/// (m - 1) / 2), whose distribution function is elementary for these.
+/// P(entry <= x) of a column of Haar-distributed columns of height m: (1 + x) / 2 has the
+/// distribution Beta((m - 1) / 2, (m - 1) / 2), whose distribution function is elementary for
+/// these.
 fn entry_cdf(height: usize) -> impl Fn(f64) -> f64 {
     move |x| {
         let x = x.clamp(-1.0, 1.0);
@@ -171,14 +195,18 @@ fn batch(text: &str, count: usize, rows: usize, columns: usize) -> Vec<f32> {
     filled(&[count, rows, columns], text, &layout)
 }
 
-fn fit(values: impl Iterator<Item = f64>, cdf: impl Fn(f64) -> f64) -> statistics::KolmogorovSmirnov {
+fn fit(
+    values: impl Iterator<Item = f64>,
+    cdf: impl Fn(f64) -> f64,
+) -> statistics::KolmogorovSmirnov {
     statistics::kolmogorov_smirnov(&mut values.map(|value| value as f32).collect::<Vec<_>>(), cdf)
 }
 
-/// Each entry of small matrices, 20000 of each size, and what has an entry's law because Haar's measure knows no
-/// directions: u'Qv for fixed unit vectors. Angles of the first column and row in their first plane are uniform.
+/// Each entry of small matrices, 20000 of each size, and what has an entry's distribution because
+/// Haar's measure knows no directions: u'Qv for fixed unit vectors. Angles of the first column and
+/// row in their first plane are uniform.
 #[test]
-fn entries_have_haars_law() {
+fn entries_have_haars_distribution() {
     let (count, gain) = (20_000, 1.5);
     let mut family = Family::new("KS of orthogonal matrices");
     for [rows, columns] in [[2, 2], [3, 3], [4, 4], [5, 5], [7, 7], [4, 2], [3, 5], [7, 3]] {
@@ -187,24 +215,38 @@ fn entries_have_haars_law() {
         let matrices = || values.chunks(rows * columns);
         let entries = |index: usize| matrices().map(move |matrix| f64::from(matrix[index]) / gain);
         for index in 0..rows * columns {
-            family.kolmogorov_smirnov(format!("{rows} x {columns} {index}"), fit(entries(index), entry_cdf(height)));
+            family.kolmogorov_smirnov(
+                format!("{rows} x {columns} {index}"),
+                fit(entries(index), entry_cdf(height)),
+            );
         }
         if rows == columns {
             let length = (1..=rows).map(|i| (i * i) as f64).sum::<f64>().sqrt();
             let [u, v] = [1.0 / (rows as f64).sqrt(), 1.0 / (length * gain)];
             let products = matrices().map(|matrix| {
-                let terms = matrix.iter().zip(0..).map(|(&q, index)| u * f64::from(q) * v * (index % rows + 1) as f64);
+                let terms = matrix
+                    .iter()
+                    .zip(0..)
+                    .map(|(&q, index)| u * f64::from(q) * v * (index % rows + 1) as f64);
                 terms.sum::<f64>()
             });
-            family.kolmogorov_smirnov(format!("u'Qv of order {rows}"), fit(products, entry_cdf(rows)));
+            family.kolmogorov_smirnov(
+                format!("u'Qv of order {rows}"),
+                fit(products, entry_cdf(rows)),
+            );
         }
         for (name, other) in [("column", columns), ("row", 1)] {
             if (name == "column" && rows >= columns) || (name == "row" && columns >= rows) {
-                let angles = entries(0).zip(entries(other)).map(|(x, y)| 0.5 + y.atan2(x) / (2.0 * PI));
-                family.kolmogorov_smirnov(format!("angle of {rows} x {columns}'s {name}"), fit(angles, |x| x));
+                let angles =
+                    entries(0).zip(entries(other)).map(|(x, y)| 0.5 + y.atan2(x) / (2.0 * PI));
+                family.kolmogorov_smirnov(
+                    format!("angle of {rows} x {columns}'s {name}"),
+                    fit(angles, |x| x),
+                );
             }
         }
-        // Orders near to each other, and the normal with the entries' deviation, are not mistaken for it.
+        // Orders near to each other, and the normal with the entries' deviation, are not mistaken
+        // for it.
         if height == 5 {
             for (wrong, cdf) in [("order 4", entry_cdf(4)), ("order 7", entry_cdf(7))] {
                 let mut family = Family::new(wrong);
@@ -223,12 +265,15 @@ fn entries_have_haars_law() {
 fn determinant(q: &[f64]) -> f64 {
     match *q {
         [a, b, c, d] => a * d - b * c,
-        [a, b, c, d, e, f, g, h, i] => a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g),
+        [a, b, c, d, e, f, g, h, i] => {
+            a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g)
+        }
         _ => panic!("{q:?}"),
     }
 }
 
-/// Rotations and reflections are as likely; a matrix without the signs of Haar's measure has one determinant.
+/// Rotations and reflections are as likely; a matrix without the signs of Haar's measure has one
+/// determinant.
 #[test]
 fn determinants_have_either_sign() {
     let count = 20_000;
@@ -237,12 +282,14 @@ fn determinants_have_either_sign() {
     let mut family = Family::new("determinants");
     for order in [2, 3] {
         let name = format!("order {order}");
-        let values: Vec<f64> = batch("orthogonal", count, order, order).into_iter().map(f64::from).collect();
+        let values: Vec<f64> =
+            batch("orthogonal", count, order, order).into_iter().map(f64::from).collect();
         let determinants: Vec<f64> = values.chunks(order * order).map(determinant).collect();
         assert!(determinants.iter().all(|determinant| (determinant.abs() - 1.0).abs() < DEFECT));
         family.score(&*name, score(determinants.iter().sum()));
         // A tenth turned over would be seen.
-        let turned = determinants.iter().enumerate().map(|(i, x)| if i % 10 == 0 { x.abs() } else { *x });
+        let turned =
+            determinants.iter().enumerate().map(|(i, x)| if i % 10 == 0 { x.abs() } else { *x });
         let mut other = Family::new(format!("{name} with reflections turned over"));
         other.score("all", score(turned.sum()));
         other.reject();

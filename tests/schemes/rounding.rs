@@ -34,12 +34,16 @@ pub fn nearest_within(exact: f32, (low, high): (f64, f64), dtype: DType) -> f32 
 
 #[test]
 fn rounding_by_hand() {
-    let round = |exact, within| [DType::F16, DType::BF16].map(|dtype| nearest_within(exact, within, dtype));
+    let round =
+        |exact, within| [DType::F16, DType::BF16].map(|dtype| nearest_within(exact, within, dtype));
     let all = (f64::NEG_INFINITY, f64::INFINITY);
     // Steps near 1 are 2^-10 and 2^-7.
     assert_eq!(round(1.0 + 0.75 / 1024.0, all), [1.0 + 1.0 / 1024.0, 1.0]);
     assert_eq!(round(1.0 + 0.75 / 128.0, all), [1.0 + 6.0 / 1024.0, 1.0 + 1.0 / 128.0]);
     assert_eq!(round(1.0 + 0.75 / 1024.0, (0.0, 1.0 + 0.8 / 1024.0)), [1.0, 1.0]);
     assert_eq!(round(-1.0 - 0.75 / 128.0, (-1.0 - 0.8 / 128.0, 0.0)), [-1.0 - 6.0 / 1024.0, -1.0]);
-    assert_eq!(round(1.0 + 0.25 / 1024.0, (1.0 + 0.2 / 1024.0, 2.0)), [1.0 + 1.0 / 1024.0, 1.0 + 1.0 / 128.0]);
+    assert_eq!(
+        round(1.0 + 0.25 / 1024.0, (1.0 + 0.2 / 1024.0, 2.0)),
+        [1.0 + 1.0 / 1024.0, 1.0 + 1.0 / 128.0]
+    );
 }

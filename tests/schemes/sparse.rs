@@ -1,11 +1,12 @@
 //! Sparse matrices: how many zeros, where, and what is beside them.
 
-use gpu_init::{Parameter, Philox4x32, stream_of};
+use gpu_init::{Philox4x32, TensorSpec, stream_of};
 
 use crate::common::statistics::{self, Family, normal_cdf};
 use crate::{fill, fill_types, read};
 
-/// Text, shape and the zeros of a column, ceil(sparsity rows) in f64 as `torch.nn.init.sparse_` computes it.
+/// Text, shape and the zeros of a column, ceil(sparsity rows) in f64 as `torch.nn.init.sparse_`
+/// computes it.
 const TABLE: [(&str, [usize; 2], usize); 14] = [
     ("sparse(sparsity=0)", [40, 300], 0),
     ("sparse(sparsity=1)", [40, 300], 40),
@@ -29,9 +30,12 @@ pub fn texts() -> Vec<&'static str> {
 }
 
 fn filled(text: &str, shape: [usize; 2]) -> Vec<f32> {
-    let parameter = Parameter::new(shape, read(text)).name(&format!("{text} {shape:?}"));
+    let parameter = TensorSpec::new(shape, read(text)).name(&format!("{text} {shape:?}"));
     let values = fill_types(&parameter, (f64::NEG_INFINITY, f64::INFINITY));
-    assert!(values.iter().all(|value| *value != 0.0 || value.to_bits() == 0), "{text}: a zero is negative");
+    assert!(
+        values.iter().all(|value| *value != 0.0 || value.to_bits() == 0),
+        "{text}: a zero is negative"
+    );
     values
 }
 
@@ -62,7 +66,10 @@ fn other_elements_are_normal() {
     ] {
         let mut values = filled(text, [rows, width]);
         values.retain(|value| *value != 0.0);
-        family.kolmogorov_smirnov(text, statistics::kolmogorov_smirnov(&mut values, |x| normal_cdf(x / std)));
+        family.kolmogorov_smirnov(
+            text,
+            statistics::kolmogorov_smirnov(&mut values, |x| normal_cdf(x / std)),
+        );
         let mut wrong = Family::new(format!("{text} with 6% more"));
         let ks = statistics::kolmogorov_smirnov(&mut values, |x| normal_cdf(x / (1.06 * std)));
         wrong.kolmogorov_smirnov("KS", ks);
@@ -97,8 +104,8 @@ fn counted(cells: impl Iterator<Item = usize>, count: usize) -> Vec<u64> {
     counts
 }
 
-/// Every subset is as likely: chi-square over all of them, of 65536 columns. So is every pair of subsets of columns
-/// that are neighbours, or as far apart as vectors are wide.
+/// Every subset is as likely: chi-square over all of them, of 65536 columns. So is every pair of
+/// subsets of columns that are neighbours, or as far apart as vectors are wide.
 fn judge_subsets(name: &str, matrix: &[Vec<f32>], zeros: usize) -> Family {
     let rows = matrix[0].len();
     let (numbers, count) = numbered(rows, zeros);
@@ -107,7 +114,8 @@ fn judge_subsets(name: &str, matrix: &[Vec<f32>], zeros: usize) -> Family {
     family.uniform_counts("subsets", &counted(subsets.iter().copied(), count));
     for lag in [1, 2, 16] {
         // Pairs that have no column in common.
-        let pairs = subsets.chunks_exact(2 * lag).flat_map(|part| part[..lag].iter().zip(&part[lag..]));
+        let pairs =
+            subsets.chunks_exact(2 * lag).flat_map(|part| part[..lag].iter().zip(&part[lag..]));
         let cells = pairs.map(|(a, b)| a * count + b);
         family.uniform_counts(format!("pairs {lag} apart"), &counted(cells, count * count));
     }
@@ -117,7 +125,8 @@ fn judge_subsets(name: &str, matrix: &[Vec<f32>], zeros: usize) -> Family {
 /// A fair coin of a standard normal, and its name.
 type Coin = (&'static str, fn(f32) -> bool);
 
-/// Zeros say nothing of what is beside them: signs of the others, and which of them are larger than the median of
+/// Zeros say nothing of what is beside them: signs of the others, and which of them are larger than
+/// the median of
 /// |N(0, 1)|, are a fair coin's in every subset.
 fn judge_values(name: &str, matrix: &[Vec<f32>], zeros: usize, std: f32) -> Family {
     let rows = matrix[0].len();
@@ -127,7 +136,9 @@ fn judge_values(name: &str, matrix: &[Vec<f32>], zeros: usize, std: f32) -> Fami
     for (view, coin) in coins {
         let cells = matrix.iter().map(|column| {
             let others = column.iter().filter(|value| **value != 0.0);
-            others.fold(numbers[subset(column)], |cell, value| cell << 1 | usize::from(coin(value / std)))
+            others.fold(numbers[subset(column)], |cell, value| {
+                cell << 1 | usize::from(coin(value / std))
+            })
         });
         family.uniform_counts(view, &counted(cells, count << (rows - zeros)));
     }
@@ -146,13 +157,13 @@ fn every_choice_of_zeros_is_as_likely() {
     }
 }
 
-/// Nor do zeros say anything of the values that their random words would have given, had those been the elements' of
-/// the same stream: of four rows, column c's words would be those of elements 4c and on. Magnitudes, which
-/// come from those words, are a fair coin's in every subset.
+/// Nor do zeros say anything of the values that their random words would have given, had those been
+/// the elements' of the same stream: of four rows, column c's words would be those of elements 4c
+/// and on. Magnitudes, which come from those words, are a fair coin's in every subset.
 fn judge_words(name: &str, zeros: impl Iterator<Item = usize>, normals: &[f32]) -> Family {
-    let cells = zeros
-        .zip(normals.as_chunks::<4>().0)
-        .map(|(zero, values)| values.iter().fold(zero, |cell, value| cell << 1 | usize::from(value.abs() > MEDIAN)));
+    let cells = zeros.zip(normals.as_chunks::<4>().0).map(|(zero, values)| {
+        values.iter().fold(zero, |cell, value| cell << 1 | usize::from(value.abs() > MEDIAN))
+    });
     let mut family = Family::new(format!("words of zeros, {name}"));
     family.uniform_counts("magnitudes", &counted(cells, 4 << 4));
     family
@@ -161,14 +172,16 @@ fn judge_words(name: &str, zeros: impl Iterator<Item = usize>, normals: &[f32]) 
 #[test]
 fn zeros_have_words_of_their_own() {
     let (name, width) = ("words", 1 << 16);
-    let of = |text| fill(&Parameter::new([4, width], read(text)).name(name)).to_f32();
+    let of = |text| fill(&TensorSpec::new([4, width], read(text)).name(name)).to_f32();
     let normals = of("normal");
     let sparse = of("sparse(sparsity=0.25)");
     // The row of the one zero of each column.
-    let zeros = columns(&sparse, width).map(|column| column.iter().position(|value| *value == 0.0).unwrap());
+    let zeros = columns(&sparse, width)
+        .map(|column| column.iter().position(|value| *value == 0.0).unwrap());
     judge_words("sparse", zeros, &normals).accept();
 
-    // The same selection from the elements' words: row by row, a zero with the probability 1 / rows left.
+    // The same selection from the elements' words: row by row, a zero with the probability 1 / rows
+    // left.
     let words = Philox4x32::new(42, stream_of(name));
     let shared = (0..width as u64).map(|column| {
         let zero = |&row: &usize| u64::from(words.block(column)[row]) * (4 - row as u64) < 1 << 32;
@@ -181,7 +194,7 @@ fn zeros_have_words_of_their_own() {
 #[test]
 fn other_choices_are_rejected() {
     let (rows, zeros, width) = (5, 2, 1 << 16);
-    let normals = Parameter::new([rows, width], read("normal")).name("other choices");
+    let normals = TensorSpec::new([rows, width], read("normal")).name("other choices");
     let normals = fill_types(&normals, (f64::NEG_INFINITY, f64::INFINITY));
     let with_zeros = |choose: &dyn Fn(usize, &[f32]) -> [usize; 2]| -> Vec<Vec<f32>> {
         let chosen = columns(&normals, width).enumerate().map(|(index, mut column)| {

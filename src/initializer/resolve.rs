@@ -1,0 +1,203 @@
+//! What an initializer means for a shape, in f64: a distribution that knows no element type yet.
+
+use crate::distribution::diagonal::Diagonal;
+use crate::distribution::orthogonal::Orthogonal;
+use crate::distribution::sparse::Sparse;
+use crate::initializer::{FanMode, Initializer, VarianceDistribution, calculate_gain};
+use crate::{DType, Distribution, Error, Layout, Result, Shape};
+
+/// The standard deviation of N(0, 1) truncated at -2 and 2, which Keras and JAX divide by.
+const TRUNCATED_STD: f64 = 0.879_625_661_034_239_8;
+
+/// A distribution with its numbers in f64; what they mean is said at [`Distribution`].
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Unrounded {
+    Normal { mean: f64, std: f64 },
+    Uniform { mean: f64, bound: f64 },
+    Truncated { mean: f64, std: f64, low: f64, high: f64 },
+    Constant { value: f64 },
+    Diagonal { value: f64, diagonal: Diagonal },
+    Sparse { std: f64, sparse: Sparse },
+    Orthogonal { gain: f64, orthogonal: Orthogonal },
+}
+
+impl Unrounded {
+    /// The distribution of every value times `scale`, which is above 0.
+    pub(crate) fn scaled(self, scale: f64) -> Self {
+        let scaled = |value: f64| product(scale, value);
+        match self {
+            Unrounded::Normal { mean, std } => {
+                Unrounded::Normal { mean: scaled(mean), std: scaled(std) }
+            }
+            Unrounded::Uniform { mean, bound } => {
+                Unrounded::Uniform { mean: scaled(mean), bound: scaled(bound) }
+            }
+            Unrounded::Truncated { mean, std, low, high } => Unrounded::Truncated {
+                mean: scale * mean,
+                std: scale * std,
+                low: scale * low,
+                high: scale * high,
+            },
+            Unrounded::Constant { value } => Unrounded::Constant { value: scaled(value) },
+            Unrounded::Diagonal { value, diagonal } => {
+                Unrounded::Diagonal { value: scaled(value), diagonal }
+            }
+            Unrounded::Sparse { std, sparse } => Unrounded::Sparse { std: scaled(std), sparse },
+            Unrounded::Orthogonal { gain, orthogonal } => {
+                Unrounded::Orthogonal { gain: scaled(gain), orthogonal }
+            }
+        }
+    }
+}
+
+/// A product that is zero only if a factor is. One that underflows becomes the least number
+/// instead, which no element type holds: an error where the distribution is made, not a tensor of
+/// zeros.
+fn product(a: f64, b: f64) -> f64 {
+    let product = a * b;
+    if product == 0.0 && a != 0.0 && b != 0.0 {
+        product.signum() * f64::from_bits(1)
+    } else {
+        product
+    }
+}
+
+impl Initializer {
+    /// The distribution for a shape, computed in f64 and rounded once to f32.
+    ///
+    /// ```
+    /// use gpu_init::{DType, Initializer, Layout};
+    ///
+    /// let distribution = Initializer::XAVIER_NORMAL.distribution(&[300, 100].into(), &Layout::OutInKernel, DType::F32)?;
+    /// assert_eq!(distribution.std() as f32, (2.0f64 / 400.0).sqrt() as f32);
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::TooFewDims`] where fans are needed and the shape has fewer than two dimensions,
+    /// [`Error::Dimensions`] where the scheme is for other shapes, [`Error::Layout`],
+    /// [`Error::ZeroSized`], [`Error::SizeOverflow`], [`Error::InvalidOption`] for an option that
+    /// is not finite or out of its range, [`Error::Subnormal`] and [`Error::Overflow`] if `dtype`
+    /// cannot hold the values, [`Error::NoValueBetween`] if it has none within the bounds.
+    pub fn distribution(
+        &self,
+        shape: &Shape,
+        layout: &Layout,
+        dtype: DType,
+    ) -> Result<Distribution> {
+        Distribution::new(self.name(), self.unrounded(shape, layout)?, dtype)
+    }
+
+    pub(crate) fn unrounded(&self, shape: &Shape, layout: &Layout) -> Result<Unrounded> {
+        let operation = self.name();
+        shape.elements(operation)?;
+        self.validate()?;
+        // Every scheme by fans is one line over this.
+        let scaled = |gain: f64,
+                      mode: FanMode,
+                      distribution: VarianceDistribution,
+                      mean: f64|
+         -> Result<Unrounded> {
+            let std = product(gain, (1.0 / fan(operation, shape, layout, mode)?).sqrt());
+            Ok(match distribution {
+                VarianceDistribution::Normal => Unrounded::Normal { mean, std },
+                VarianceDistribution::Uniform => {
+                    Unrounded::Uniform { mean, bound: 3f64.sqrt() * std }
+                }
+                VarianceDistribution::TruncatedNormal => {
+                    let wide = std / TRUNCATED_STD;
+                    Unrounded::Truncated {
+                        mean,
+                        std: wide,
+                        low: mean - 2.0 * wide,
+                        high: mean + 2.0 * wide,
+                    }
+                }
+            })
+        };
+        use {FanMode::*, VarianceDistribution::*};
+        match *self {
+            Initializer::VarianceScaling { scale, mode, distribution } => {
+                scaled(scale.sqrt(), mode, distribution, 0.0)
+            }
+            Initializer::XavierNormal { gain, mean } => scaled(gain, FanAvg, Normal, mean),
+            Initializer::XavierUniform { gain, mean } => scaled(gain, FanAvg, Uniform, mean),
+            Initializer::KaimingNormal { a, mode, nonlinearity } => {
+                scaled(calculate_gain(nonlinearity, Some(a)), mode, Normal, 0.0)
+            }
+            Initializer::KaimingUniform { a, mode, nonlinearity } => {
+                scaled(calculate_gain(nonlinearity, Some(a)), mode, Uniform, 0.0)
+            }
+            Initializer::GlorotNormal => scaled(1.0, FanAvg, TruncatedNormal, 0.0),
+            Initializer::GlorotUniform => scaled(1.0, FanAvg, Uniform, 0.0),
+            Initializer::HeNormal => scaled(2f64.sqrt(), FanIn, TruncatedNormal, 0.0),
+            Initializer::HeUniform => scaled(2f64.sqrt(), FanIn, Uniform, 0.0),
+            Initializer::LecunNormal => scaled(1.0, FanIn, TruncatedNormal, 0.0),
+            Initializer::LecunUniform => scaled(1.0, FanIn, Uniform, 0.0),
+            Initializer::Normal { mean, std } => Ok(Unrounded::Normal { mean, std }),
+            Initializer::Uniform { a, b } => {
+                let (a, b) = (product(a, 0.5), product(b, 0.5));
+                Ok(Unrounded::Uniform { mean: a + b, bound: b - a })
+            }
+            Initializer::TruncatedNormal { mean, std, a, b } => {
+                Ok(Unrounded::Truncated { mean, std, low: a, high: b })
+            }
+            Initializer::TruncatedNormalSigma { mean, std, lower, upper } => {
+                Ok(Unrounded::Truncated {
+                    mean,
+                    std,
+                    low: mean + lower * std,
+                    high: mean + upper * std,
+                })
+            }
+            Initializer::Constant { val } => Ok(Unrounded::Constant { value: val }),
+            Initializer::Eye { gain } => {
+                Ok(Unrounded::Diagonal { value: gain, diagonal: Diagonal::eye(operation, shape)? })
+            }
+            Initializer::Dirac { groups } => Ok(Unrounded::Diagonal {
+                value: 1.0,
+                diagonal: Diagonal::dirac(operation, shape, layout, groups)?,
+            }),
+            Initializer::Orthogonal { gain } => Ok(Unrounded::Orthogonal {
+                gain,
+                orthogonal: Orthogonal::matrices(operation, shape, layout)?,
+            }),
+            Initializer::DeltaOrthogonal { gain } => Ok(Unrounded::Orthogonal {
+                gain,
+                orthogonal: Orthogonal::delta(operation, shape, layout)?,
+            }),
+            Initializer::Sparse { sparsity, std } => {
+                Ok(Unrounded::Sparse { std, sparse: Sparse::new(operation, shape, sparsity)? })
+            }
+        }
+    }
+}
+
+/// The fan that a mode divides by.
+fn fan(operation: &'static str, shape: &Shape, layout: &Layout, mode: FanMode) -> Result<f64> {
+    if shape.dims().len() < 2 && *layout != Layout::Keras {
+        return Err(Error::TooFewDims { operation, shape: shape.clone() });
+    }
+    let remedy = "name axes that it has, each once, or groups that divide its first dimension";
+    let (fan_in, fan_out) =
+        layout.fans(shape).ok_or_else(|| layout_error(operation, shape, layout, remedy))?;
+    let (fan_in, fan_out) = (fan_in as f64, fan_out as f64);
+    Ok(match mode {
+        FanMode::FanIn => fan_in,
+        FanMode::FanOut => fan_out,
+        FanMode::FanAvg => (fan_in + fan_out) / 2.0,
+        FanMode::FanGeoAvg => (fan_in * fan_out).sqrt(),
+    })
+}
+
+/// For those that put one matrix of inputs and outputs into a kernel.
+pub(crate) const ONE_EACH: &str = "name one input and one output axis that it has, and no batch";
+
+pub(crate) fn layout_error(
+    operation: &'static str,
+    shape: &Shape,
+    layout: &Layout,
+    remedy: &'static str,
+) -> Error {
+    Error::Layout { operation, shape: shape.clone(), layout: Box::new(layout.clone()), remedy }
+}

@@ -66,7 +66,7 @@ pub fn count(words: &[u32]) -> Count {
             }
             op::FUNCTION_END => function = 0,
             op::TYPE_POINTER if instruction[2] == STORAGE_BUFFER => {
-                drop(module.pointers.insert(instruction[1]))
+                _ = module.pointers.insert(instruction[1])
             }
             op::FUNCTION_PARAMETER => (),
             _ if function != 0 => {

@@ -15,10 +15,8 @@ use gpu_init::{
     Tensor, TensorSpec,
 };
 
-use crate::backend::adapter;
-use crate::backend::adapter::adapter_for;
-use crate::backend::memory;
 use crate::terminal::signals::Endless;
+use adapter::adapter_for;
 
 /// `--device`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 //! `gpu-init devices`: the adapters, what they can do, and which one `auto` takes.
 
+use gpu_init::wgpu;
 use serde_json::json;
 
 use crate::backend::adapter::{auto, is_software, why_auto};

@@ -164,7 +164,7 @@ fn check(case: &Case) -> Vec<usize> {
     let check =
         || case.commands.iter().filter_map(|line| check_line(folder.path(), line)).collect();
     std::panic::catch_unwind(check).unwrap_or_else(|panic| {
-        eprintln!("commands: {:?}\nfiles: {}", case.commands, folder.opaque().display());
+        eprintln!("commands: {:?}\nfiles: {}", case.commands, folder.keep().display());
         std::panic::resume_unwind(panic)
     })
 }

@@ -202,7 +202,7 @@ fn a_kill_between_two_steps_leaves_a_model() {
                 for (i, step) in steps.into_iter().enumerate() {
                     match step {
                         step if i < done => step.apply().unwrap(),
-                        Step::Move(_, temporary) => _ = temporary.opaque().unwrap(),
+                        Step::Move(_, temporary) => _ = temporary.keep().unwrap(),
                         _ => {}
                     }
                 }

@@ -27,16 +27,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     std::fs::create_dir_all(folder)?;
     for (name, wgsl) in &sources {
-        for (distribution, distribution) in compiled::DISTRIBUTIONS {
-            if *name == BUILT_INS && distribution != "normal" {
+        for (label, distribution) in compiled::DISTRIBUTIONS {
+            if *name == BUILT_INS && label != "normal" {
                 continue;
             }
             for dtype in DType::ALL {
                 let words = compiled::spirv(wgsl, distribution, dtype);
                 // What an invocation fills, in stores of 16 bytes.
                 let elements = spirv_count::count(&words).stores * 16 / dtype.size();
-                let path = Path::new(folder)
-                    .join(format!("{distribution} {dtype} {name}, {elements} elements"));
+                let path =
+                    Path::new(folder).join(format!("{label} {dtype} {name}, {elements} elements"));
                 std::fs::write(
                     path.with_extension("spv"),
                     bytemuck::cast_slice::<u32, u8>(&words),

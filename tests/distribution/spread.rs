@@ -1,6 +1,6 @@
 //! The spread that Xavier prescribes, by fans written by hand.
 
-use gpu_init::{Distribution as Law, Initializer, Layout, TensorSpec};
+use gpu_init::{Distribution, Initializer, Layout, TensorSpec};
 
 use crate::common::statistics::Family;
 use crate::{assert_close, fill, sized};
@@ -54,10 +54,10 @@ fn xavier_has_the_spread_of_the_fans() {
             let expected = (2.0 / (fan_in + fan_out) as f64).sqrt();
             // The number that the values are multiplied by, rounded once to f32.
             match parameter.resolve(42, 0).unwrap().distribution {
-                Law::Normal { mean, std, .. } => {
+                Distribution::Normal { mean, std, .. } => {
                     assert_eq!((mean, std), (0.0, expected as f32), "{layer}")
                 }
-                Law::Uniform { mean, bound, .. } => {
+                Distribution::Uniform { mean, bound, .. } => {
                     assert_eq!(mean, 0.0, "{layer}");
                     assert_close(bound.into(), (6.0 / (fan_in + fan_out) as f64).sqrt(), 6.1e-8);
                 }

@@ -218,7 +218,7 @@ fn the_first_column_is_the_first_vector_of_normals() {
     let plan = plan(50, 20, 1);
     let q = on_cpu(plan, 9, 5);
     let distribution = Distribution::Normal { mean: 0.0, std: 1.0 };
-    let fill = Fill { distribution: distribution, len: 50, ..self::distribution(plan, 9, 5) };
+    let fill = Fill { distribution, len: 50, ..self::distribution(plan, 9, 5) };
     let normals: Vec<f32> =
         HostTensor::filled(fill, &mut Progress::silent()).unwrap().into_vec().unwrap();
     let norm = normals.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>().sqrt();

@@ -52,7 +52,7 @@ impl Host {
 
     /// Seconds that a fill takes.
     pub(super) fn fill(&mut self, parameter: &TensorSpec, by: By) -> anyhow::Result<f64> {
-        let Fill { distribution: distribution, dtype, len, .. } = parameter.resolve(0, 0)?;
+        let Fill { distribution, dtype, len, .. } = parameter.resolve(0, 0)?;
         let (cpu, words, len) = (&self.cpu, &mut self.words[..], len as usize);
         let mut fill = || match dtype {
             DType::F32 => cpu.fill_into(parameter, &mut cast_slice_mut::<_, f32>(words)[..len]),

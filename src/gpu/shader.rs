@@ -1,24 +1,24 @@
 //! The shaders' text, assembled from the files in `shaders/`: plain concatenation, no preprocessor.
 
-const MUL_WIDE_INT64: &str = include_str!("../../shaders/mul_wide_int64.wgsl");
-const MUL_WIDE_LIMBS: &str = include_str!("../../shaders/mul_wide_limbs.wgsl");
-const PHILOX: &str = include_str!("../../shaders/philox.wgsl");
-const MUL_ADD: &str = include_str!("../../shaders/mul_add.wgsl");
-const MUL_ADD_PLAIN: &str = include_str!("../../shaders/mul_add_plain.wgsl");
-const OPAQUE: &str = include_str!("../../shaders/opaque.wgsl");
-const OPAQUE_PLAIN: &str = include_str!("../../shaders/opaque_plain.wgsl");
-const SAMPLE: &str = include_str!("../../shaders/sample.wgsl");
-const PACK: &str = include_str!("../../shaders/pack.wgsl");
-const DTYPE: &str = include_str!("../../shaders/dtype.wgsl");
-const TRUNCATED: &str = include_str!("../../shaders/truncated.wgsl");
+const MUL_WIDE_INT64: &str = include_str!("../../shaders/lib/mul_wide_int64.wgsl");
+const MUL_WIDE_LIMBS: &str = include_str!("../../shaders/lib/mul_wide_limbs.wgsl");
+const PHILOX: &str = include_str!("../../shaders/lib/philox.wgsl");
+const MUL_ADD: &str = include_str!("../../shaders/lib/mul_add.wgsl");
+const MUL_ADD_PLAIN: &str = include_str!("../../shaders/lib/mul_add_plain.wgsl");
+const OPAQUE: &str = include_str!("../../shaders/lib/opaque.wgsl");
+const OPAQUE_PLAIN: &str = include_str!("../../shaders/lib/opaque_plain.wgsl");
+const SAMPLE: &str = include_str!("../../shaders/lib/sample.wgsl");
+const PACK: &str = include_str!("../../shaders/lib/pack.wgsl");
+const DTYPE: &str = include_str!("../../shaders/lib/dtype.wgsl");
+const TRUNCATED: &str = include_str!("../../shaders/lib/truncated.wgsl");
 const FILL: &str = include_str!("../../shaders/fill.wgsl");
 const FILL_MANY: &str = include_str!("../../shaders/fill_many.wgsl");
-const SLICE: &str = include_str!("../../shaders/slice.wgsl");
+const SLICE: &str = include_str!("../../shaders/lib/slice.wgsl");
 const CLEAR: &str = include_str!("../../shaders/clear.wgsl");
 const GATHER: &str = include_str!("../../shaders/gather.wgsl");
 const REDUCE: &str = include_str!("../../shaders/reduce.wgsl");
 const FINGERPRINT: &str = include_str!("../../shaders/fingerprint.wgsl");
-const PLACE: &str = include_str!("../../shaders/place.wgsl");
+const PLACE: &str = include_str!("../../shaders/lib/scatter.wgsl");
 const DIAGONAL: &str = include_str!("../../shaders/diagonal.wgsl");
 const SPARSE: &str = include_str!("../../shaders/sparse.wgsl");
 const ORTHOGONAL: &str = include_str!("../../shaders/orthogonal.wgsl");

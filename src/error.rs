@@ -1,73 +1,115 @@
-//! The one error of the crate: every variant names the operation, the values and what to do
-//! instead.
+//! The one error of the crate: the call or initializer that failed, and what went wrong there.
+
+use std::fmt;
 
 use crate::{DType, Layout, Shape};
 
-/// What can go wrong, with the values that were wrong and the remedy.
+/// An operation that failed, and why: the values that were wrong and the remedy.
 ///
-/// Nothing partial is returned with an error, and the device (unless it is lost) goes on working.
+/// No partial result accompanies an error, and the device goes on working unless it is lost.
 ///
 /// ```
-/// use gpu_init::{Error, TensorSpec};
+/// use gpu_init::{ErrorKind, TensorSpec};
 ///
 /// let error = TensorSpec::xavier_normal([768]).resolve(0, 0).unwrap_err();
-/// assert!(matches!(error, Error::TooFewDims { .. }));
+/// assert_eq!(error.operation(), "xavier_normal");
+/// assert!(matches!(error.kind(), ErrorKind::TooFewDims { .. }));
 /// assert_eq!(
 ///     error.to_string(),
 ///     "xavier_normal: shape [768] has 1 dimension, but fan_in and fan_out need at least two; \
 ///      use normal, uniform or constant for vectors"
 /// );
 /// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Error {
+    operation: &'static str,
+    kind: ErrorKind,
+}
+
+impl Error {
+    /// The initializer or call that failed.
+    pub fn operation(&self) -> &'static str {
+        self.operation
+    }
+
+    /// What went wrong.
+    pub fn kind(&self) -> &ErrorKind {
+        &self.kind
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.operation, self.kind)
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl ErrorKind {
+    /// Names the operation that failed.
+    pub(crate) fn during(self, operation: &'static str) -> Error {
+        Error { operation, kind: self }
+    }
+}
+
+/// Names the operation of a result that failed, once, where a public call returns it.
+pub(crate) trait During<T> {
+    fn during(self, operation: &'static str) -> Result<T>;
+}
+
+impl<T> During<T> for Result<T, ErrorKind> {
+    fn during(self, operation: &'static str) -> Result<T> {
+        self.map_err(|kind| kind.during(operation))
+    }
+}
+
+#[cfg(feature = "rules")]
+impl From<crate::PlanError> for Error {
+    fn from(error: crate::PlanError) -> Self {
+        ErrorKind::Plan(error).during("plan")
+    }
+}
+
+/// What went wrong, with the offending values; its text names the remedy.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
-pub enum Error {
+pub enum ErrorKind {
     /// The initializer needs fan_in and fan_out, and the shape has fewer than two dimensions.
     #[error(
-        "{operation}: shape {shape} has {} dimension{}, but fan_in and fan_out need at least two; \
+        "shape {shape} has {} dimension{}, but fan_in and fan_out need at least two; \
          use normal, uniform or constant for vectors",
         shape.dims().len(), if shape.dims().len() == 1 { "" } else { "s" }
     )]
     TooFewDims {
-        /// The initializer.
-        operation: &'static str,
         /// The shape asked for.
         shape: Shape,
     },
     /// The scheme is for shapes of another kind.
     #[error(
-        "{operation}: shape {shape} does not fit: it must have {expected}; use another shape or initializer"
+        "shape {shape} does not fit: it must have {expected}; use another shape or initializer"
     )]
     Dimensions {
-        /// The initializer.
-        operation: &'static str,
         /// The shape asked for.
         shape: Shape,
         /// What it must have.
         expected: &'static str,
     },
     /// A dimension is zero: there is nothing to fill.
-    #[error(
-        "{operation}: shape {shape} has a dimension of size 0; every dimension must be at least 1"
-    )]
+    #[error("shape {shape} has a dimension of size 0; every dimension must be at least 1")]
     ZeroSized {
-        /// The initializer or call.
-        operation: &'static str,
         /// The shape asked for.
         shape: Shape,
     },
     /// The number of elements, or their bytes, does not fit in 64 bits.
-    #[error("{operation}: the size of shape {shape} overflows 64 bits; check its dimensions")]
+    #[error("the size of shape {shape} overflows 64 bits; check its dimensions")]
     SizeOverflow {
-        /// The initializer or call.
-        operation: &'static str,
         /// The shape asked for.
         shape: Shape,
     },
     /// The shape lacks a dimension that is to be cut.
-    #[error("{operation}: shape {shape} has no dimension {dim} to cut; name one below {rank}")]
+    #[error("shape {shape} has no dimension {dim} to cut; name one below {rank}")]
     NoDimension {
-        /// The initializer.
-        operation: &'static str,
         /// The shape asked for.
         shape: Shape,
         /// The dimension to cut.
@@ -77,12 +119,10 @@ pub enum Error {
     },
     /// A slice or shard of a dimension is empty or not inside it.
     #[error(
-        "{operation}: {start}..{end} of dimension {dim} of shape {shape} is empty or beyond its length here, {len}; \
+        "{start}..{end} of dimension {dim} of shape {shape} is empty or beyond its length here, {len}; \
          give a range inside it, or let this rank leave the tensor out"
     )]
     Slice {
-        /// The initializer.
-        operation: &'static str,
         /// The shape asked for.
         shape: Shape,
         /// The dimension to cut.
@@ -95,30 +135,24 @@ pub enum Error {
         len: u64,
     },
     /// A rank that its world does not have.
-    #[error("{operation}: there is no rank {rank} among {world}; ranks count from 0")]
+    #[error("there is no rank {rank} among {world}; ranks count from 0")]
     NoRank {
-        /// The initializer.
-        operation: &'static str,
         /// The rank asked for.
         rank: u64,
         /// How many there are.
         world: u64,
     },
     /// A slice along so many dimensions that its elements are scattered too much.
-    #[error("{operation}: shape {shape} is cut along too many dimensions; cut two of them at most")]
+    #[error("shape {shape} is cut along too many dimensions; cut two of them at most")]
     Scattered {
-        /// The initializer.
-        operation: &'static str,
         /// The shape asked for.
         shape: Shape,
     },
     /// The layout does not fit the shape or the initializer: an axis that there is not or that
     /// comes twice, groups that do not divide the outputs, or axes that the initializer has no use
     /// for.
-    #[error("{operation}: shape {shape} cannot be read as {layout:?}; {remedy}")]
+    #[error("shape {shape} cannot be read as {layout:?}; {remedy}")]
     Layout {
-        /// The initializer.
-        operation: &'static str,
         /// The shape asked for.
         shape: Shape,
         /// How it was to be read; boxed, so that results are small.
@@ -127,10 +161,8 @@ pub enum Error {
         remedy: &'static str,
     },
     /// An option of an initializer is not a number it can take.
-    #[error("{operation}: {option} = {value:?} is out of range; it must be {expected}")]
+    #[error("{option} = {value:?} is out of range; it must be {expected}")]
     InvalidOption {
-        /// The initializer.
-        operation: &'static str,
         /// The option: `gain`, `std`...
         option: &'static str,
         /// Its value.
@@ -141,13 +173,11 @@ pub enum Error {
     /// The scale is so small that values would be subnormal in `dtype`: devices flush those to
     /// zero.
     #[error(
-        "{operation}: {option} = {value:e} would give subnormal values in {dtype}, which devices may flush to zero; \
+        "{option} = {value:e} would give subnormal values in {dtype}, which devices may flush to zero; \
          its magnitude must be at least {least:e}: use a larger one{}",
         if *dtype == DType::F16 { ", or F32 instead of F16" } else { "" }
     )]
     Subnormal {
-        /// The initializer.
-        operation: &'static str,
         /// `std`, `bound` or `mean`; `std within the bounds` of a truncated distribution.
         option: &'static str,
         /// Its value.
@@ -159,12 +189,10 @@ pub enum Error {
     },
     /// Values would overflow to infinity in `dtype`.
     #[error(
-        "{operation}: values up to {largest:e} do not fit in {dtype}, whose largest is {limit:e}; use smaller ones{}",
+        "values up to {largest:e} do not fit in {dtype}, whose largest is {limit:e}; use smaller ones{}",
         if *dtype == DType::F16 { ", or F32 or BF16 instead of F16" } else { "" }
     )]
     Overflow {
-        /// The initializer.
-        operation: &'static str,
         /// The largest magnitude that the distribution can give.
         largest: f64,
         /// The largest finite value of the element type.
@@ -175,12 +203,10 @@ pub enum Error {
     /// The bounds of a truncated distribution are so near to each other that `dtype` has no value
     /// between them.
     #[error(
-        "{operation}: {dtype} has no value between the bounds {low:?} and {high:?}; move them apart{}",
+        "{dtype} has no value between the bounds {low:?} and {high:?}; move them apart{}",
         if *dtype == DType::F32 { "" } else { " or use a dtype with more digits" }
     )]
     NoValueBetween {
-        /// The initializer.
-        operation: &'static str,
         /// The lower bound.
         low: f64,
         /// The upper bound.
@@ -190,11 +216,9 @@ pub enum Error {
     },
     /// The range of elements is not inside the tensor.
     #[error(
-        "{operation}: elements {start}..{end} are not a range of shape {shape}, which has {elements}; start must be below end, end at most {elements}"
+        "elements {start}..{end} are not a range of shape {shape}, which has {elements}; start must be below end, end at most {elements}"
     )]
     Range {
-        /// The call.
-        operation: &'static str,
         /// First element asked for.
         start: u64,
         /// One past the last.
@@ -206,23 +230,17 @@ pub enum Error {
     },
     /// A host slice does not have as many elements as the parameter.
     #[error(
-        "{operation}: the slice has {actual} elements, but {expected} are to be written; pass a slice of exactly {expected}"
+        "the slice has {actual} elements, but {expected} are to be written; pass a slice of exactly {expected}"
     )]
     Length {
-        /// The call.
-        operation: &'static str,
         /// Elements to write.
         expected: u64,
         /// Elements of the slice.
         actual: u64,
     },
     /// Host values of another type than the tensor's or the parameter's dtype.
-    #[error(
-        "{operation}: the dtype is {expected}, but the host type is {actual}; use the same for both"
-    )]
+    #[error("the dtype is {expected}, but the host type is {actual}; use the same for both")]
     DTypeMismatch {
-        /// The call.
-        operation: &'static str,
         /// The parameter's or tensor's dtype.
         expected: DType,
         /// The host type's.
@@ -230,43 +248,31 @@ pub enum Error {
     },
     /// The host has no memory for it.
     #[error(
-        "{operation}: {bytes} bytes of host memory cannot be had; fill a smaller tensor, or a range of it at a time"
+        "{bytes} bytes of host memory cannot be had; fill a smaller tensor, or a range of it at a time"
     )]
     HostOutOfMemory {
-        /// The call.
-        operation: &'static str,
         /// Bytes asked for.
         bytes: u64,
     },
     /// There is no adapter to run on.
     #[error(
-        "{operation}: no GPU adapter was found ({backends}); install a Vulkan, Metal or DX12 driver (mesa-vulkan-drivers is one without a GPU), or use the CPU path"
+        "no GPU adapter was found ({backends}); install a Vulkan, Metal or DX12 driver (mesa-vulkan-drivers is one without a GPU), or use the CPU path"
     )]
     NoAdapter {
-        /// The call.
-        operation: &'static str,
         /// The backends that were asked.
         backends: String,
     },
     /// An adapter number that is not in the list.
-    #[error(
-        "{operation}: there is no adapter {index}, only {count}; `gpu-init devices` lists them"
-    )]
+    #[error("there is no adapter {index}, only {count}; `adapters` lists them")]
     NoSuchAdapter {
-        /// The call.
-        operation: &'static str,
         /// The number asked for.
         index: usize,
         /// How many there are.
         count: usize,
     },
     /// The adapter lacks what the shaders need.
-    #[error(
-        "{operation}: adapter {adapter} cannot be used: {reason}; choose another adapter or the CPU path"
-    )]
-    UnfitAdapter {
-        /// The call.
-        operation: &'static str,
+    #[error("adapter {adapter} cannot be used: {reason}; choose another adapter or the CPU path")]
+    UnsupportedAdapter {
         /// The adapter's name.
         adapter: String,
         /// What it lacks, or the driver's words.
@@ -275,12 +281,10 @@ pub enum Error {
     /// The driver's arithmetic gives other bits than the stream's, so its weights would be other
     /// weights.
     #[error(
-        "{operation}: adapter {adapter} breaks the arithmetic of the stream: {what} is {actual}, not {expected}; \
+        "adapter {adapter} breaks the arithmetic of the stream: {what} is {actual}, not {expected}; \
          update its driver, choose another adapter or the CPU path, and please report this"
     )]
     WrongBits {
-        /// The call.
-        operation: &'static str,
         /// The adapter's name and driver.
         adapter: String,
         /// The kernel and the first element that differs, `normal F32, element 7`, or what is wrong
@@ -293,11 +297,9 @@ pub enum Error {
     },
     /// A buffer larger than the adapter allows.
     #[error(
-        "{operation}: {bytes} bytes are over the largest buffer of adapter {adapter}, {limit} bytes; fill a range of the tensor at a time or use a smaller dtype"
+        "{bytes} bytes are over the largest buffer of adapter {adapter}, {limit} bytes; fill a range of the tensor at a time or use a smaller dtype"
     )]
     BufferTooLarge {
-        /// The call.
-        operation: &'static str,
         /// Bytes asked for.
         bytes: u64,
         /// The adapter's `max_buffer_size`.
@@ -308,11 +310,9 @@ pub enum Error {
     /// An orthogonal matrix is made of whole columns, and one is more than a binding of the device
     /// may have.
     #[error(
-        "{operation}: an orthogonal matrix of {rows} rows takes {bytes} bytes at a time, and adapter {adapter} binds at most {limit}; make it on the CPU, which gives the same bits, or use a smaller matrix"
+        "an orthogonal matrix of {rows} rows takes {bytes} bytes at a time, and adapter {adapter} binds at most {limit}; make it on the CPU, which gives the same bits, or use a smaller matrix"
     )]
     MatrixTooLarge {
-        /// The call.
-        operation: &'static str,
         /// The larger side of the matrix.
         rows: u64,
         /// Bytes of the columns or reflections that are needed together.
@@ -324,11 +324,9 @@ pub enum Error {
     },
     /// The device has no memory for it.
     #[error(
-        "{operation}: adapter {adapter} is out of memory for {bytes} more bytes; free buffers, or fill a range of the tensor at a time"
+        "adapter {adapter} is out of memory for {bytes} more bytes; free buffers, or fill a range of the tensor at a time"
     )]
     OutOfMemory {
-        /// The call.
-        operation: &'static str,
         /// Bytes asked for.
         bytes: u64,
         /// The adapter's name.
@@ -336,11 +334,9 @@ pub enum Error {
     },
     /// A byte offset into the caller's buffer that shaders cannot address.
     #[error(
-        "{operation}: byte offset {offset} is not a multiple of {alignment}; move the tensor to a multiple of {alignment} in the buffer"
+        "byte offset {offset} is not a multiple of {alignment}; move the tensor to a multiple of {alignment} in the buffer"
     )]
     UnalignedOffset {
-        /// The call.
-        operation: &'static str,
         /// The offset.
         offset: u64,
         /// What it must be a multiple of.
@@ -348,11 +344,9 @@ pub enum Error {
     },
     /// The caller's buffer ends before the tensor does.
     #[error(
-        "{operation}: {bytes} bytes at offset {offset} do not fit in a buffer of {size} bytes; it must have at least {needed}"
+        "{bytes} bytes at offset {offset} do not fit in a buffer of {size} bytes; it must have at least {needed}"
     )]
     BufferTooSmall {
-        /// The call.
-        operation: &'static str,
         /// Bytes of the tensor.
         bytes: u64,
         /// Where it is to start.
@@ -364,12 +358,8 @@ pub enum Error {
     },
     /// The buffer was not made for this use.
     #[cfg(feature = "gpu")]
-    #[error(
-        "{operation}: the buffer lacks usage {missing:?} (it has {usage:?}); create it with that usage too"
-    )]
+    #[error("the buffer lacks usage {missing:?} (it has {usage:?}); create it with that usage too")]
     BufferUsage {
-        /// The call.
-        operation: &'static str,
         /// The usage that is missing.
         missing: wgpu::BufferUsages,
         /// What it has.
@@ -377,11 +367,9 @@ pub enum Error {
     },
     /// The caller's progress function asked for the end.
     #[error(
-        "{operation}: interrupted after {done} of {total} elements, so they are not all there; fill again to have them"
+        "interrupted after {done} of {total} elements, so they are not all there; fill again to have them"
     )]
     Interrupted {
-        /// The call.
-        operation: &'static str,
         /// Elements that were done.
         done: u64,
         /// All elements of the call.
@@ -390,28 +378,24 @@ pub enum Error {
     /// Rules and a list of tensors that give no plan.
     #[cfg(feature = "rules")]
     #[error(transparent)]
-    Plan(#[from] crate::PlanError),
+    Plan(crate::PlanError),
     /// The device is gone: destroyed, unplugged or reset by its driver.
-    #[error("{operation}: device {adapter} is lost; open a new Device and fill again")]
+    #[error("device {adapter} is lost; open a new Device and fill again")]
     DeviceLost {
-        /// The call.
-        operation: &'static str,
         /// The adapter's name.
         adapter: String,
     },
     /// The device refused something for a reason that has no variant of its own.
     #[error(
-        "{operation}: the device refuses: {message}; check the buffers, usages and limits that it was given"
+        "the device refuses: {message}; check the buffers, usages and limits that it was given"
     )]
     Gpu {
-        /// The call.
-        operation: &'static str,
         /// wgpu's words.
         message: String,
     },
 }
 
-/// `Result` with the crate's [`enum@Error`].
+/// `Result` with the crate's [`Error`].
 ///
 /// ```
 /// fn checked() -> gpu_init::Result<()> {

@@ -5,9 +5,10 @@ use std::ops::Range;
 use half::{bf16, f16};
 
 use crate::cpu::{copied, fill, zeroed};
+use crate::error::During;
 use crate::progress::Progress;
 use crate::spec::slice::Elements;
-use crate::{DType, Element, Error, Fill, Fingerprint, Result, Stats};
+use crate::{DType, Element, ErrorKind, Fill, Fingerprint, Result, Stats};
 
 /// A tensor, or a range of one, in host memory: made by [`Cpu::fill`](crate::Cpu::fill) or read
 /// back from a GPU.
@@ -44,18 +45,18 @@ macro_rules! with_values {
 }
 
 impl HostTensor {
-    pub(crate) fn filled(fill: Fill, progress: &mut Progress) -> Result<Self> {
+    pub(crate) fn filled(fill: Fill, progress: &mut Progress) -> Result<Self, ErrorKind> {
         let mut tensor = Self::zeroed(&fill)?;
         with_values!(&mut tensor.data, values => fill::fill(&fill, values, progress))?;
         Ok(tensor)
     }
 
     /// Memory for a fill's elements.
-    pub(crate) fn zeroed(fill: &Fill) -> Result<Self> {
+    pub(crate) fn zeroed(fill: &Fill) -> Result<Self, ErrorKind> {
         let data = match fill.dtype {
-            DType::F32 => Data::F32(zeroed(fill.operation, fill.len)?),
-            DType::F16 => Data::F16(zeroed(fill.operation, fill.len)?),
-            DType::BF16 => Data::BF16(zeroed(fill.operation, fill.len)?),
+            DType::F32 => Data::F32(zeroed(fill.len)?),
+            DType::F16 => Data::F16(zeroed(fill.len)?),
+            DType::BF16 => Data::BF16(zeroed(fill.len)?),
         };
         Ok(HostTensor { data, elements: fill.elements() })
     }
@@ -143,23 +144,18 @@ impl HostTensor {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Range`] if the range is empty or not all here, and [`Error::HostOutOfMemory`].
+    /// [`ErrorKind::Range`] if the range is empty or not all here, and [`ErrorKind::HostOutOfMemory`].
     pub fn slice(&self, range: Range<u64>) -> Result<HostTensor> {
         let (Range { start, end }, len) = (range, self.len());
         if start >= end || end > len as u64 {
-            return Err(Error::Range {
-                operation: "slice",
-                start,
-                end,
-                shape: [len].into(),
-                elements: len as u64,
-            });
+            let (shape, elements) = ([len].into(), len as u64);
+            return Err(ErrorKind::Range { start, end, shape, elements }.during("slice"));
         }
         let range = start as usize..end as usize;
         let data = match &self.data {
-            Data::F32(values) => Data::F32(copied("slice", &values[range])?),
-            Data::F16(values) => Data::F16(copied("slice", &values[range])?),
-            Data::BF16(values) => Data::BF16(copied("slice", &values[range])?),
+            Data::F32(values) => Data::F32(copied(&values[range]).during("slice")?),
+            Data::F16(values) => Data::F16(copied(&values[range]).during("slice")?),
+            Data::BF16(values) => Data::BF16(copied(&values[range]).during("slice")?),
         };
         Ok(HostTensor { data, elements: self.elements.part(start, end - start) })
     }

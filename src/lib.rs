@@ -26,7 +26,7 @@ mod stream;
 pub use cpu::Cpu;
 pub use distribution::{Diagonal, Distribution, Orthogonal, Sparse};
 pub use dtype::{DType, Element, ParseDTypeError};
-pub use error::{Error, Result};
+pub use error::{Error, ErrorKind, Result};
 #[cfg(feature = "gpu")]
 pub use gpu::{Device, DeviceOptions, FpGuard, Tensor, WideMul, adapters, best_adapter, shader};
 pub use host_tensor::HostTensor;

@@ -2,27 +2,26 @@
 
 use std::ops::ControlFlow;
 
-use crate::{Error, Result};
+use crate::{ErrorKind, Result};
 
 /// Hears how many elements are done, of how many, and says whether to go on.
 type Listener<'a> = dyn FnMut(u64, u64) -> ControlFlow<()> + 'a;
 
 /// Elements done of a call's.
 pub(crate) struct Progress<'a> {
-    operation: &'static str,
     listener: Option<&'a mut Listener<'a>>,
     done: u64,
     total: u64,
 }
 
 impl<'a> Progress<'a> {
-    pub(crate) fn new(operation: &'static str, total: u64, listener: &'a mut Listener<'a>) -> Self {
-        Progress { operation, listener: Some(listener), done: 0, total }
+    pub(crate) fn new(total: u64, listener: &'a mut Listener<'a>) -> Self {
+        Progress { listener: Some(listener), done: 0, total }
     }
 
     /// Nobody listens.
     pub(crate) fn silent() -> Self {
-        Progress { operation: "", listener: None, done: 0, total: 0 }
+        Progress { listener: None, done: 0, total: 0 }
     }
 
     pub(crate) fn is_silent(&self) -> bool {
@@ -32,12 +31,12 @@ impl<'a> Progress<'a> {
     /// So many more elements are done.
     ///
     /// # Errors
-    /// [`Error::Interrupted`] if the listener broke off.
-    pub(crate) fn add(&mut self, elements: u64) -> Result<()> {
+    /// [`ErrorKind::Interrupted`] if the listener broke off.
+    pub(crate) fn add(&mut self, elements: u64) -> Result<(), ErrorKind> {
         self.done += elements;
-        let Progress { operation, done, total, .. } = *self;
+        let Progress { done, total, .. } = *self;
         match self.listener.as_mut().map(|listener| listener(done, total)) {
-            Some(ControlFlow::Break(())) => Err(Error::Interrupted { operation, done, total }),
+            Some(ControlFlow::Break(())) => Err(ErrorKind::Interrupted { done, total }),
             _ => Ok(()),
         }
     }

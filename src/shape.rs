@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use crate::{Error, Result};
+use crate::error::During;
+use crate::{ErrorKind, Result};
 
 /// The dimensions of a row-major tensor, outermost first.
 ///
@@ -11,7 +12,7 @@ use crate::{Error, Result};
 ///
 /// let shape = Shape::from([4096, 11008]);
 /// assert_eq!(shape.to_string(), "[4096, 11008]");
-/// assert_eq!(shape.elements("example")?, 45_088_768);
+/// assert_eq!(shape.elements()?, 45_088_768);
 /// # Ok::<(), gpu_init::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -23,20 +24,25 @@ impl Shape {
         &self.0
     }
 
-    /// The number of elements. `operation` is what an error names.
+    /// The number of elements.
     ///
     /// # Errors
-    /// [`Error::ZeroSized`] if a dimension is 0, [`Error::SizeOverflow`] if the elements or their
-    /// bytes at four bytes each do not fit in 64 bits.
-    pub fn elements(&self, operation: &'static str) -> Result<u64> {
+    /// [`ErrorKind::ZeroSized`] if a dimension is 0, [`ErrorKind::SizeOverflow`] if the elements or
+    /// their bytes at four bytes each do not fit in 64 bits.
+    pub fn elements(&self) -> Result<u64> {
+        self.count().during("elements")
+    }
+
+    /// The number of elements, for a call that names its own operation.
+    pub(crate) fn count(&self) -> Result<u64, ErrorKind> {
         if self.0.contains(&0) {
-            return Err(Error::ZeroSized { operation, shape: self.clone() });
+            return Err(ErrorKind::ZeroSized { shape: self.clone() });
         }
         self.0
             .iter()
             .try_fold(1u64, |product, &dim| product.checked_mul(dim as u64))
             .filter(|&product| product <= u64::MAX / 4)
-            .ok_or_else(|| Error::SizeOverflow { operation, shape: self.clone() })
+            .ok_or_else(|| ErrorKind::SizeOverflow { shape: self.clone() })
     }
 }
 

@@ -1,12 +1,12 @@
 //! What the benches share.
 
-use gpu_init::{Device, Error};
+use gpu_init::{Device, ErrorKind};
 
 /// The best adapter, if there is one.
 pub fn device() -> Option<Device> {
     match Device::new() {
         Ok(device) => Some(device),
-        Err(Error::NoAdapter { .. }) => None,
+        Err(error) if matches!(error.kind(), ErrorKind::NoAdapter { .. }) => None,
         Err(error) => panic!("{error}"),
     }
 }

@@ -12,7 +12,7 @@ use crate::distribution::cache::table;
 use crate::progress::Progress;
 use crate::stream::philox::{philox4x32, words};
 use crate::stream::quantile::Truncated as Unrounded;
-use crate::{Distribution, Element, Fill, Result};
+use crate::{Distribution, Element, ErrorKind, Fill, Result};
 
 /// Elements of a unit of work for one core: 256 KiB of f32, inside a core's cache.
 pub(crate) const TASK: usize = 1 << 16;
@@ -37,9 +37,13 @@ const REPORT: usize = 1 << 24;
 /// Writes `fill`'s elements, as many as `out` has, on all cores.
 ///
 /// # Errors
-/// [`Error::HostOutOfMemory`](crate::Error::HostOutOfMemory) for what a matrix is made in, and
-/// [`Error::Interrupted`](crate::Error::Interrupted) if `progress` broke off.
-pub(crate) fn fill<T: Element>(fill: &Fill, out: &mut [T], progress: &mut Progress) -> Result<()> {
+/// [`ErrorKind::HostOutOfMemory`] for what a matrix is made in, and
+/// [`ErrorKind::Interrupted`] if `progress` broke off.
+pub(crate) fn fill<T: Element>(
+    fill: &Fill,
+    out: &mut [T],
+    progress: &mut Progress,
+) -> Result<(), ErrorKind> {
     debug_assert_eq!(fill.len, out.len() as u64);
     values(fill, out, progress)?;
     if let Some([low, high]) = fill.zeros {
@@ -53,7 +57,11 @@ pub(crate) fn fill<T: Element>(fill: &Fill, out: &mut [T], progress: &mut Progre
 }
 
 /// All but for the rows that are zero.
-fn values<T: Element>(fill: &Fill, out: &mut [T], progress: &mut Progress) -> Result<()> {
+fn values<T: Element>(
+    fill: &Fill,
+    out: &mut [T],
+    progress: &mut Progress,
+) -> Result<(), ErrorKind> {
     let base = fill.distribution.base();
     // Elements that are not yet what they will be are not done.
     let mut silent = Progress::silent();
@@ -77,7 +85,7 @@ fn elements<T: Element>(
     fill: &Fill,
     out: &mut [T],
     progress: &mut Progress,
-) -> Result<()> {
+) -> Result<(), ErrorKind> {
     let params = Params { key: words(fill.seed), stream: words(fill.stream) };
     let table = match distribution {
         Distribution::Truncated { mean, std, low, high, .. } => {

@@ -12,8 +12,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rayon::prelude::*;
 
+use crate::error::During;
 use crate::progress::Progress;
-use crate::{Element, Error, Fill, HostTensor, Result, TensorSpec};
+use crate::{Element, ErrorKind, Fill, HostTensor, Result, TensorSpec};
 
 /// Seed and next stream of a device: what a call uses that names none.
 #[derive(Debug, Clone, Default)]
@@ -85,10 +86,11 @@ impl Cpu {
     /// Makes a tensor in host memory.
     ///
     /// # Errors
-    /// Those of [`TensorSpec::resolve`], and [`Error::HostOutOfMemory`].
+    /// Those of [`TensorSpec::resolve`], and [`ErrorKind::HostOutOfMemory`].
     pub fn fill(&self, parameter: &TensorSpec) -> Result<HostTensor> {
         let fill = self.streams.resolve(parameter)?;
         HostTensor::filled(self.streams.take(parameter, fill), &mut Progress::silent())
+            .during(fill.operation)
     }
 
     /// Makes many tensors.
@@ -116,7 +118,7 @@ impl Cpu {
     /// ```
     ///
     /// # Errors
-    /// Those of [`fill`](Self::fill), and [`Error::Interrupted`] if `progress` broke off.
+    /// Those of [`fill`](Self::fill), and [`ErrorKind::Interrupted`] if `progress` broke off.
     pub fn fill_all_with(
         &self,
         parameters: &[TensorSpec],
@@ -127,21 +129,26 @@ impl Cpu {
             .map(|parameter| self.streams.resolve(parameter))
             .collect::<Result<Vec<_>>>()?;
         let total = fills.iter().map(|fill| fill.len).fold(0, u64::saturating_add);
-        let mut progress = Progress::new("fill", total, progress);
+        let mut progress = Progress::new(total, progress);
         let take = |(parameter, fill)| self.streams.take(parameter, fill);
         let fills: Vec<_> = parameters.iter().zip(fills).map(take).collect();
         let mut tensors: Vec<_> = fills.iter().map(|_| None).collect();
         let (small, large): (Vec<_>, Vec<_>) = (0..fills.len()).partition(|&i| is_small(&fills[i]));
         for group in small.chunks(GROUP) {
-            let made =
-                group.par_iter().map(|&i| HostTensor::filled(fills[i], &mut Progress::silent()));
+            let made = group.par_iter().map(|&i| {
+                HostTensor::filled(fills[i], &mut Progress::silent()).during(fills[i].operation)
+            });
             for (&i, tensor) in group.iter().zip(made.collect::<Result<Vec<_>>>()?) {
                 tensors[i] = Some(tensor);
             }
-            progress.add(group.iter().map(|&i| fills[i].len).sum())?;
+            progress.add(group.iter().map(|&i| fills[i].len).sum()).during("fill")?;
         }
         for i in large {
-            tensors[i] = Some(HostTensor::filled(fills[i], &mut progress)?);
+            let filled = HostTensor::filled(fills[i], &mut progress).map_err(|kind| match kind {
+                ErrorKind::Interrupted { .. } => kind.during("fill"),
+                _ => kind.during(fills[i].operation),
+            });
+            tensors[i] = Some(filled?);
         }
         Ok(tensors.into_iter().flatten().collect())
     }
@@ -160,39 +167,39 @@ impl Cpu {
     /// ```
     ///
     /// # Errors
-    /// Those of [`TensorSpec::resolve`], [`Error::Length`], and [`Error::DTypeMismatch`] if the
-    /// parameter asks for another type. The slice is untouched then. [`Error::HostOutOfMemory`] for
+    /// Those of [`TensorSpec::resolve`], [`ErrorKind::Length`], and [`ErrorKind::DTypeMismatch`] if the
+    /// parameter asks for another type. The slice is untouched then. [`ErrorKind::HostOutOfMemory`] for
     /// what orthogonal and sparse matrices are made in.
     pub fn fill_into<T: Element>(&self, parameter: &TensorSpec, out: &mut [T]) -> Result<()> {
         let operation = parameter.initializer().name();
         if let Some(expected) = parameter.asked_dtype().filter(|&dtype| dtype != T::DTYPE) {
-            return Err(Error::DTypeMismatch { operation, expected, actual: T::DTYPE });
+            return Err(ErrorKind::DTypeMismatch { expected, actual: T::DTYPE }.during(operation));
         }
         let parameter = parameter.clone().dtype(T::DTYPE);
         let fill = self.streams.resolve(&parameter)?;
         let (expected, actual) = (fill.len, out.len() as u64);
         if expected != actual {
-            return Err(Error::Length { operation, expected, actual });
+            return Err(ErrorKind::Length { expected, actual }.during(operation));
         }
         fill::fill(&self.streams.take(&parameter, fill), out, &mut Progress::silent())
+            .during(operation)
     }
 }
 
 /// A vector of zeros, or an error instead of an abort.
-pub(crate) fn zeroed<T: bytemuck::Zeroable>(operation: &'static str, len: u64) -> Result<Vec<T>> {
+pub(crate) fn zeroed<T: bytemuck::Zeroable>(len: u64) -> Result<Vec<T>, ErrorKind> {
     let bytes = len.saturating_mul(size_of::<T>() as u64);
     usize::try_from(len)
         .ok()
         .and_then(|len| bytemuck::try_zeroed_vec(len).ok())
-        .ok_or(Error::HostOutOfMemory { operation, bytes })
+        .ok_or(ErrorKind::HostOutOfMemory { bytes })
 }
 
 /// A copy, or an error instead of an abort.
-pub(crate) fn copied<T: Copy>(operation: &'static str, values: &[T]) -> Result<Vec<T>> {
+pub(crate) fn copied<T: Copy>(values: &[T]) -> Result<Vec<T>, ErrorKind> {
     let mut copy = Vec::new();
     let bytes = size_of_val(values) as u64;
-    copy.try_reserve_exact(values.len())
-        .map_err(|_| Error::HostOutOfMemory { operation, bytes })?;
+    copy.try_reserve_exact(values.len()).map_err(|_| ErrorKind::HostOutOfMemory { bytes })?;
     copy.extend_from_slice(values);
     Ok(copy)
 }

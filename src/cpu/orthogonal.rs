@@ -15,7 +15,7 @@ use crate::distribution::orthogonal::{BLOCK, Orthogonal, PARTS, Place, RUN};
 use crate::progress::Progress;
 use crate::reduce::reduce_lanes;
 use crate::stream::sample::{SQRT_GUESS, SQRT_Q1, SQRT_Q2, SQRT_Q3, SQRT_Q4, mul_add};
-use crate::{DType, Distribution, Element, Fill, Result};
+use crate::{DType, Distribution, Element, ErrorKind, Fill, Result};
 
 /// Columns of a panel: the widest vectors hold 16 floats. Reflections of a block belong to the same
 /// columns.
@@ -45,8 +45,8 @@ impl Orthogonal {
     /// matrix's stays as it is.
     ///
     /// # Errors
-    /// [`Error::HostOutOfMemory`](crate::Error::HostOutOfMemory), and
-    /// [`Error::Interrupted`](crate::Error::Interrupted) if `progress` broke off; what `out` then
+    /// [`ErrorKind::HostOutOfMemory`], and
+    /// [`ErrorKind::Interrupted`] if `progress` broke off; what `out` then
     /// holds is not specified.
     pub(crate) fn put<T: Element>(
         &self,
@@ -54,7 +54,7 @@ impl Orthogonal {
         gain: f32,
         out: &mut [T],
         progress: &mut Progress,
-    ) -> Result<()> {
+    ) -> Result<(), ErrorKind> {
         // What lies between runs is made, too, and left out.
         let between = distribution.index(distribution.len - 1) + 1 - distribution.first;
         let wanted = self.rows_of(distribution.first, between);
@@ -76,15 +76,14 @@ impl Orthogonal {
         let total = (end_matrix - first_matrix) * (0..each).map(cost).sum::<u64>();
         let (mut done, mut heard) = (0, 0);
         // Panels of a group of matrices: whole columns first, then their rows go where they belong.
-        let mut panels: Vec<Row> =
-            zeroed(distribution.operation, (matrices * each * height) as u64)?;
+        let mut panels: Vec<Row> = zeroed((matrices * each * height) as u64)?;
         for group in (first_matrix..end_matrix).step_by(matrices) {
             let count = matrices.min((end_matrix - group) as usize);
             let reflections = (0..count * blocks)
                 .into_par_iter()
                 .with_max_len(1.max(WAVE as usize / (64 * height * BLOCK)))
                 .map(|unit| self.block(distribution, group + (unit / blocks) as u64, unit % blocks))
-                .collect::<Result<Vec<Block>>>()?;
+                .collect::<Result<Vec<Block>, _>>()?;
             let panels = &mut panels[..count * each * height];
             // The costliest panels first.
             let mut work: Vec<_> = panels.chunks_exact_mut(height).enumerate().collect();
@@ -126,16 +125,21 @@ impl Orthogonal {
     }
 
     /// The reflections `index` BLOCK and on of a matrix.
-    pub(crate) fn block(&self, distribution: &Fill, matrix: u64, index: usize) -> Result<Block> {
+    pub(crate) fn block(
+        &self,
+        distribution: &Fill,
+        matrix: u64,
+        index: usize,
+    ) -> Result<Block, ErrorKind> {
         let (height, width, first) = (self.height(), self.width(), index * BLOCK);
         let rows = height - first;
         let mut block = Block {
             first,
-            vectors: zeroed(distribution.operation, rows as u64)?,
+            vectors: zeroed(rows as u64)?,
             gram: [[0.0; LANES]; BLOCK],
             signs: [1.0; LANES],
         };
-        let mut normals: Vec<f32> = zeroed(distribution.operation, rows as u64)?;
+        let mut normals: Vec<f32> = zeroed(rows as u64)?;
         for q in 0..BLOCK.min(width - first) {
             let number = matrix * width as u64 + (first + q) as u64;
             let distribution = Fill {

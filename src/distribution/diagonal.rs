@@ -2,7 +2,7 @@
 //! `shaders/diagonal.wgsl`.
 
 use crate::initializer::{ONE_EACH, layout_error};
-use crate::{Element, Error, Layout, Result, Shape};
+use crate::{Element, ErrorKind, Layout, Result, Shape};
 
 /// Places in a tensor: those of [`Initializer::Eye`](crate::Initializer::Eye) and
 /// [`Initializer::Dirac`](crate::Initializer::Dirac).
@@ -28,45 +28,35 @@ const MOST: u64 = 1 << 31;
 
 impl Diagonal {
     /// The diagonal of a matrix.
-    pub(crate) fn eye(operation: &'static str, shape: &Shape) -> Result<Self> {
-        let elements = shape.elements(operation)?;
+    pub(crate) fn eye(shape: &Shape) -> Result<Self, ErrorKind> {
+        let elements = shape.count()?;
         let &[rows, columns] = shape.dims() else {
-            return Err(Error::Dimensions {
-                operation,
-                shape: shape.clone(),
-                expected: "two dimensions",
-            });
+            return Err(ErrorKind::Dimensions { shape: shape.clone(), expected: "two dimensions" });
         };
         let (outer, stride) = (Progression { count: 1, stride: elements }, columns as u64 + 1);
         let inner = Progression { count: rows.min(columns) as u64, stride };
-        Diagonal { first: 0, outer, inner, elements }.counted(operation, shape)
+        Diagonal { first: 0, outer, inner, elements }.counted(shape)
     }
 
     /// Input i to output i of each group, at the middle of the kernel.
-    pub(crate) fn dirac(
-        operation: &'static str,
-        shape: &Shape,
-        layout: &Layout,
-        groups: u32,
-    ) -> Result<Self> {
-        let (elements, rank) = (shape.elements(operation)?, shape.dims().len());
+    pub(crate) fn dirac(shape: &Shape, layout: &Layout, groups: u32) -> Result<Self, ErrorKind> {
+        let (elements, rank) = (shape.count()?, shape.dims().len());
         if !(3..=5).contains(&rank) {
             let expected = "three to five dimensions";
-            return Err(Error::Dimensions { operation, shape: shape.clone(), expected });
+            return Err(ErrorKind::Dimensions { shape: shape.clone(), expected });
         }
         let axes = layout.axes(rank).filter(|axes| axes.batch.is_empty());
         let ([input], [output]) =
             axes.as_ref().map_or((&[][..], &[][..]), |axes| (&axes.input, &axes.output))
         else {
-            return Err(layout_error(operation, shape, layout, ONE_EACH));
+            return Err(layout_error(shape, layout, ONE_EACH));
         };
         let dims: Vec<u64> = shape.dims().iter().map(|&dim| dim as u64).collect();
         let stride = |axis: usize| dims[axis + 1..].iter().product::<u64>();
         let (outputs, inputs, groups) = (dims[*output], dims[*input], u64::from(groups));
         if !outputs.is_multiple_of(groups) {
             let expected = "a divisor of the outputs, dimension 0 in PyTorch's order";
-            return Err(Error::InvalidOption {
-                operation,
+            return Err(ErrorKind::InvalidOption {
                 option: "groups",
                 value: groups as f64,
                 expected,
@@ -84,14 +74,14 @@ impl Diagonal {
         if outer.count == 1 {
             outer.stride = elements;
         }
-        Diagonal { first, outer, inner, elements }.counted(operation, shape)
+        Diagonal { first, outer, inner, elements }.counted(shape)
     }
 
-    fn counted(self, operation: &'static str, shape: &Shape) -> Result<Self> {
+    fn counted(self, shape: &Shape) -> Result<Self, ErrorKind> {
         if self.outer.count < MOST && self.inner.count < MOST {
             Ok(self)
         } else {
-            Err(Error::SizeOverflow { operation, shape: shape.clone() })
+            Err(ErrorKind::SizeOverflow { shape: shape.clone() })
         }
     }
 
@@ -156,9 +146,9 @@ mod tests {
                 [Layout::OutInKernel, Layout::KernelInOut, Layout::InOutKernel, axes.clone()]
             {
                 let diagonal = match groups {
-                    0 => Diagonal::eye("eye", &shape).unwrap(),
+                    0 => Diagonal::eye(&shape).unwrap(),
                     groups => {
-                        let found = Diagonal::dirac("dirac", &shape, &layout, groups);
+                        let found = Diagonal::dirac(&shape, &layout, groups);
                         let output = layout.axes(dims.len()).unwrap().output[0];
                         assert_eq!(
                             found.is_ok(),

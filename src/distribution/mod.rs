@@ -10,7 +10,7 @@ pub(crate) mod sparse;
 use crate::initializer::Unrounded;
 use crate::stream::quantile::Truncated;
 use crate::stream::sample::Scaling;
-use crate::{DType, Error, Fill, Result};
+use crate::{DType, ErrorKind, Fill, Result};
 pub use diagonal::Diagonal;
 pub use orthogonal::Orthogonal;
 pub use sparse::Sparse;
@@ -126,117 +126,93 @@ pub(crate) struct Moments {
 impl Distribution {
     /// A distribution whose options are those of a valid initializer, its numbers rounded and
     /// checked.
-    pub(crate) fn new(
-        operation: &'static str,
-        distribution: Unrounded,
-        dtype: DType,
-    ) -> Result<Self> {
+    pub(crate) fn new(distribution: Unrounded, dtype: DType) -> Result<Self, ErrorKind> {
         match distribution {
-            Unrounded::Normal { mean, std } => Self::normal(operation, mean, std, dtype),
-            Unrounded::Uniform { mean, bound } => Self::uniform(operation, mean, bound, dtype),
+            Unrounded::Normal { mean, std } => Self::normal(mean, std, dtype),
+            Unrounded::Uniform { mean, bound } => Self::uniform(mean, bound, dtype),
             Unrounded::Truncated { mean, std, low, high } => {
-                Self::truncated_normal(operation, mean, std, low, high, dtype)
+                Self::truncated_normal(mean, std, low, high, dtype)
             }
-            Unrounded::Constant { value } => Self::constant(operation, value, dtype),
-            Unrounded::Diagonal { value, diagonal } => {
-                match Self::constant(operation, value, dtype)? {
-                    Distribution::Constant { value } if value != 0.0 => {
-                        Ok(Distribution::Diagonal { value, diagonal })
-                    }
-                    zeros => Ok(zeros),
+            Unrounded::Constant { value } => Self::constant(value, dtype),
+            Unrounded::Diagonal { value, diagonal } => match Self::constant(value, dtype)? {
+                Distribution::Constant { value } if value != 0.0 => {
+                    Ok(Distribution::Diagonal { value, diagonal })
                 }
-            }
-            Unrounded::Sparse { std, sparse } => match Self::normal(operation, 0.0, std, dtype)? {
+                zeros => Ok(zeros),
+            },
+            Unrounded::Sparse { std, sparse } => match Self::normal(0.0, std, dtype)? {
                 Distribution::Normal { std, .. } if !sparse.is_empty() => {
                     Ok(Distribution::Sparse { std, sparse })
                 }
-                _ => Self::constant(operation, 0.0, dtype),
+                _ => Self::constant(0.0, dtype),
             },
-            Unrounded::Orthogonal { gain, orthogonal } => {
-                Self::orthogonal(operation, gain, orthogonal, dtype)
-            }
+            Unrounded::Orthogonal { gain, orthogonal } => Self::orthogonal(gain, orthogonal, dtype),
         }
     }
 
-    pub(crate) fn normal(
-        operation: &'static str,
-        mean: f64,
-        std: f64,
-        dtype: DType,
-    ) -> Result<Self> {
+    pub(crate) fn normal(mean: f64, std: f64, dtype: DType) -> Result<Self, ErrorKind> {
         if std == 0.0 {
-            return Self::constant(operation, mean, dtype);
+            return Self::constant(mean, dtype);
         }
-        let mean = checked_mean(operation, mean, dtype)?;
-        at_least(operation, "std", std, LEAST_STD, dtype)?;
-        in_range(operation, f64::from(mean).abs() + LARGEST_NORMAL * std, dtype)?;
+        let mean = checked_mean(mean, dtype)?;
+        at_least("std", std, LEAST_STD, dtype)?;
+        in_range(f64::from(mean).abs() + LARGEST_NORMAL * std, dtype)?;
         Ok(Distribution::Normal { mean, std: std as f32 })
     }
 
-    pub(crate) fn uniform(
-        operation: &'static str,
-        mean: f64,
-        bound: f64,
-        dtype: DType,
-    ) -> Result<Self> {
+    pub(crate) fn uniform(mean: f64, bound: f64, dtype: DType) -> Result<Self, ErrorKind> {
         if bound == 0.0 {
-            return Self::constant(operation, mean, dtype);
+            return Self::constant(mean, dtype);
         }
-        let mean = checked_mean(operation, mean, dtype)?;
-        at_least(operation, "bound", bound, LEAST_BOUND, dtype)?;
-        in_range(operation, f64::from(mean).abs() + bound, dtype)?;
+        let mean = checked_mean(mean, dtype)?;
+        at_least("bound", bound, LEAST_BOUND, dtype)?;
+        in_range(f64::from(mean).abs() + bound, dtype)?;
         Ok(Distribution::Uniform { mean, bound: bound as f32 })
     }
 
     /// The bounds are absolute and may be infinite; the errors call them a and b.
     pub(crate) fn truncated_normal(
-        operation: &'static str,
         mean: f64,
         std: f64,
         low: f64,
         high: f64,
         dtype: DType,
-    ) -> Result<Self> {
-        in_range(operation, mean.abs(), dtype)?;
-        at_least(operation, "std", std, LEAST_TRUNCATED, dtype)?;
+    ) -> Result<Self, ErrorKind> {
+        in_range(mean.abs(), dtype)?;
+        at_least("std", std, LEAST_TRUNCATED, dtype)?;
         if low >= high {
             // Bounds in sigma that rounding made one.
-            return Err(Error::NoValueBetween { operation, low, high, dtype });
+            return Err(ErrorKind::NoValueBetween { low, high, dtype });
         }
         let distribution = Truncated { mean, std, low, high };
         let (lowest, highest) = distribution.bounds();
-        in_range(operation, lowest.abs().max(highest.abs()), dtype)?;
+        in_range(lowest.abs().max(highest.abs()), dtype)?;
         if f64::from(least_from(low.next_up(), dtype)) >= high {
-            return Err(Error::NoValueBetween { operation, low, high, dtype });
+            return Err(ErrorKind::NoValueBetween { low, high, dtype });
         }
         let [_, spread, _] = cache::moments(distribution);
-        at_least(operation, "std within the bounds", spread, LEAST_TRUNCATED, dtype)?;
+        at_least("std within the bounds", spread, LEAST_TRUNCATED, dtype)?;
         let (least, largest) = (least_from(low, dtype), 0.0 - least_from(-high, dtype));
         Ok(Distribution::Truncated { mean, std, low, high, least, largest })
     }
 
-    pub(crate) fn constant(operation: &'static str, value: f64, dtype: DType) -> Result<Self> {
+    pub(crate) fn constant(value: f64, dtype: DType) -> Result<Self, ErrorKind> {
         // f16 holds subnormal constants as well as it can, but not what would become zero.
         let least = if dtype == DType::F16 { 2f64.powi(-24) } else { f32::MIN_POSITIVE.into() };
         if value != 0.0 && value.abs() < least {
-            return Err(Error::Subnormal { operation, option: "val", value, least, dtype });
+            return Err(ErrorKind::Subnormal { option: "val", value, least, dtype });
         }
-        in_range(operation, value.abs(), dtype)?;
+        in_range(value.abs(), dtype)?;
         Ok(Distribution::Constant { value: value as f32 })
     }
 
-    fn orthogonal(
-        operation: &'static str,
-        gain: f64,
-        orthogonal: Orthogonal,
-        dtype: DType,
-    ) -> Result<Self> {
+    fn orthogonal(gain: f64, orthogonal: Orthogonal, dtype: DType) -> Result<Self, ErrorKind> {
         if gain == 0.0 {
-            return Self::constant(operation, 0.0, dtype);
+            return Self::constant(0.0, dtype);
         }
         let deviation = gain.abs() / (orthogonal.height() as f64).sqrt();
-        at_least(operation, "gain / sqrt(the larger side)", deviation, LEAST_ORTHOGONAL, dtype)?;
-        in_range(operation, gain.abs() * LARGEST_ORTHOGONAL, dtype)?;
+        at_least("gain / sqrt(the larger side)", deviation, LEAST_ORTHOGONAL, dtype)?;
+        in_range(gain.abs() * LARGEST_ORTHOGONAL, dtype)?;
         Ok(Distribution::Orthogonal { gain: gain as f32, orthogonal })
     }
 
@@ -400,42 +376,22 @@ impl Fill {
 }
 
 /// Rounded to f32; -0 becomes +0, so that a constant is one zero everywhere.
-fn checked_mean(operation: &'static str, mean: f64, dtype: DType) -> Result<f32> {
+fn checked_mean(mean: f64, dtype: DType) -> Result<f32, ErrorKind> {
     if mean != 0.0 && mean.abs() < LEAST_MEAN {
-        return Err(Error::Subnormal {
-            operation,
-            option: "mean",
-            value: mean,
-            least: LEAST_MEAN,
-            dtype,
-        });
+        return Err(ErrorKind::Subnormal { option: "mean", value: mean, least: LEAST_MEAN, dtype });
     }
-    in_range(operation, mean.abs(), dtype)?;
+    in_range(mean.abs(), dtype)?;
     Ok(mean as f32 + 0.0)
 }
 
-fn at_least(
-    operation: &'static str,
-    option: &'static str,
-    value: f64,
-    least: f64,
-    dtype: DType,
-) -> Result<()> {
+fn at_least(option: &'static str, value: f64, least: f64, dtype: DType) -> Result<(), ErrorKind> {
     let least = if dtype == DType::F16 { LEAST_F16 } else { least };
-    if value < least {
-        Err(Error::Subnormal { operation, option, value, least, dtype })
-    } else {
-        Ok(())
-    }
+    if value < least { Err(ErrorKind::Subnormal { option, value, least, dtype }) } else { Ok(()) }
 }
 
-fn in_range(operation: &'static str, largest: f64, dtype: DType) -> Result<()> {
+fn in_range(largest: f64, dtype: DType) -> Result<(), ErrorKind> {
     let limit = dtype.max();
-    if largest <= limit {
-        Ok(())
-    } else {
-        Err(Error::Overflow { operation, largest, limit, dtype })
-    }
+    if largest <= limit { Ok(()) } else { Err(ErrorKind::Overflow { largest, limit, dtype }) }
 }
 
 /// The least value of the element type that is not below `bound`; no subnormal f32.

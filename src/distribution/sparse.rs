@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use crate::cpu::vectors::{Vectorize, vectorized};
 use crate::cpu::zeroed;
 use crate::stream::philox::{philox4x32, words};
-use crate::{Element, Error, Fill, Result, Shape};
+use crate::{Element, ErrorKind, Fill, Result, Shape};
 
 /// Columns side by side.
 const LANES: usize = 16;
@@ -28,18 +28,14 @@ pub struct Sparse {
 }
 
 impl Sparse {
-    pub(crate) fn new(operation: &'static str, shape: &Shape, sparsity: f64) -> Result<Self> {
-        shape.elements(operation)?;
+    pub(crate) fn new(shape: &Shape, sparsity: f64) -> Result<Self, ErrorKind> {
+        shape.count()?;
         let &[rows, columns] = shape.dims() else {
-            return Err(Error::Dimensions {
-                operation,
-                shape: shape.clone(),
-                expected: "two dimensions",
-            });
+            return Err(ErrorKind::Dimensions { shape: shape.clone(), expected: "two dimensions" });
         };
         // Places within a column or a row are added in 32 bits.
         if rows >= 1 << 31 || columns >= 1 << 31 {
-            return Err(Error::SizeOverflow { operation, shape: shape.clone() });
+            return Err(ErrorKind::SizeOverflow { shape: shape.clone() });
         }
         // Computed as PyTorch does.
         let zeros = (sparsity * rows as f64).ceil() as u32;
@@ -62,12 +58,11 @@ impl Sparse {
     }
 
     /// Zeros those of `fill`'s elements, which `out` has, that are to be.
-    pub(crate) fn clear<T: Element>(&self, fill: &Fill, out: &mut [T]) -> Result<()> {
+    pub(crate) fn clear<T: Element>(&self, fill: &Fill, out: &mut [T]) -> Result<(), ErrorKind> {
         let columns = u64::from(self.columns);
         let (first_row, end_row) = (fill.first / columns, fill.index(fill.len - 1) / columns + 1);
         let rows = (end_row - first_row) as usize;
-        let mut masks: Vec<u16> =
-            zeroed(fill.operation, rows as u64 * columns.div_ceil(LANES as u64))?;
+        let mut masks: Vec<u16> = zeroed(rows as u64 * columns.div_ceil(LANES as u64))?;
         masks.par_chunks_mut(rows).enumerate().for_each(|(group, masks)| {
             let first_column = (group * LANES) as u32;
             vectorized(Selection {

@@ -1,7 +1,7 @@
 //! The adapters of this machine and the choice among them.
 
 use crate::gpu::DeviceOptions;
-use crate::{Error, Result};
+use crate::{ErrorKind, Result};
 
 /// Backends with compute shaders, unless `WGPU_BACKEND` names others.
 fn backends() -> wgpu::Backends {
@@ -59,12 +59,11 @@ pub(super) async fn request(
     };
     let index = match options.adapter {
         Some(index) if count > 0 && index >= count => {
-            return Err(Error::NoSuchAdapter { operation, index, count });
+            return Err(ErrorKind::NoSuchAdapter { index, count }.during(operation));
         }
         Some(index) if count > 0 => index,
-        _ => best_adapter(&adapters).filter(is_wanted).ok_or_else(|| Error::NoAdapter {
-            operation,
-            backends: format!("asked {:?}", backends()),
+        _ => best_adapter(&adapters).filter(is_wanted).ok_or_else(|| {
+            ErrorKind::NoAdapter { backends: format!("asked {:?}", backends()) }.during(operation)
         })?,
     };
     let adapter = &adapters[index];
@@ -74,9 +73,8 @@ pub(super) async fn request(
         required_limits: adapter.limits(),
         ..Default::default()
     };
-    adapter.request_device(&descriptor).await.map_err(|error| Error::UnfitAdapter {
-        operation,
-        adapter: adapter.get_info().name,
-        reason: error.to_string(),
+    adapter.request_device(&descriptor).await.map_err(|error| {
+        let (adapter, reason) = (adapter.get_info().name, error.to_string());
+        ErrorKind::UnsupportedAdapter { adapter, reason }.during(operation)
     })
 }

@@ -4,7 +4,7 @@
 use crate::gpu::batch::*;
 use crate::gpu::tests::{options, raw_device, raw_device_with};
 use crate::gpu::{WideMul, readback};
-use crate::{Cpu, DeviceOptions, Error, Initializer, TensorSpec};
+use crate::{Cpu, DeviceOptions, ErrorKind, Initializer, TensorSpec};
 
 /// All bytes of a buffer.
 fn bytes(device: &Device, buffer: &wgpu::Buffer) -> Vec<u8> {
@@ -197,6 +197,6 @@ fn many_can_be_followed_and_broken_off() {
     };
     device.fill_all_with(&parameters, &mut listen).unwrap();
     assert_eq!(heard.last(), Some(&(500 * 4096, 500 * 4096)));
-    let broken = device.fill_all_with(&parameters, &mut |_, _| ControlFlow::Break(()));
-    assert!(matches!(broken, Err(Error::Interrupted { .. })));
+    let error = device.fill_all_with(&parameters, &mut |_, _| ControlFlow::Break(())).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Interrupted { .. }));
 }

@@ -12,8 +12,8 @@ impl Device {
     /// `gpu-init bench` alone.
     ///
     /// # Errors
-    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory),
-    /// [`Error::DeviceLost`](crate::Error::DeviceLost).
+    /// [`ErrorKind::OutOfMemory`](crate::ErrorKind::OutOfMemory),
+    /// [`ErrorKind::DeviceLost`](crate::ErrorKind::DeviceLost).
     #[doc(hidden)]
     pub fn with_fill_shader(&self, wgsl: String) -> Result<Self> {
         let (Inner { context, multiply, .. }, mul_add) = (&*self.inner, self.mul_add());

@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::task::{Context as TaskContext, Poll, Waker};
 
 use crate::gpu::memory;
-use crate::{Error, Result};
+use crate::{Error, ErrorKind, Result};
 
 /// Device and queue, and the adapter's name for errors.
 #[derive(Debug, Clone)]
@@ -70,7 +70,8 @@ impl Context {
         match errors.collect::<Vec<_>>().into_iter().next() {
             None => Ok(result),
             Some(wgpu::Error::OutOfMemory { .. }) => {
-                Err(Error::OutOfMemory { operation, bytes, adapter: self.adapter.clone() })
+                Err(ErrorKind::OutOfMemory { bytes, adapter: self.adapter.clone() }
+                    .during(operation))
             }
             Some(_) if self.is_lost() => Err(self.lost(operation)),
             Some(error) => Err(self.refused(operation, &error.to_string())),
@@ -79,11 +80,12 @@ impl Context {
 
     /// What the device said, on one line.
     pub(crate) fn refused(&self, operation: &'static str, message: &str) -> Error {
-        Error::Gpu { operation, message: message.split_whitespace().collect::<Vec<_>>().join(" ") }
+        ErrorKind::Gpu { message: message.split_whitespace().collect::<Vec<_>>().join(" ") }
+            .during(operation)
     }
 
     pub(crate) fn lost(&self, operation: &'static str) -> Error {
-        Error::DeviceLost { operation, adapter: self.adapter.clone() }
+        ErrorKind::DeviceLost { adapter: self.adapter.clone() }.during(operation)
     }
 
     /// A buffer, or the reason why there is none.
@@ -95,12 +97,8 @@ impl Context {
     ) -> Result<wgpu::Buffer> {
         let limit = self.device.limits().max_buffer_size;
         if size > limit {
-            return Err(Error::BufferTooLarge {
-                operation,
-                bytes: size,
-                limit,
-                adapter: self.adapter.clone(),
-            });
+            let (bytes, adapter) = (size, self.adapter.clone());
+            return Err(ErrorKind::BufferTooLarge { bytes, limit, adapter }.during(operation));
         }
         memory::check_host(self, operation, size)?;
         let usage = memory::usages(self, usage);
@@ -157,7 +155,7 @@ pub(crate) fn check_usage(
     if usage.contains(needed) {
         Ok(())
     } else {
-        Err(Error::BufferUsage { operation, missing: needed, usage })
+        Err(ErrorKind::BufferUsage { missing: needed, usage }.during(operation))
     }
 }
 

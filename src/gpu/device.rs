@@ -9,7 +9,7 @@ use crate::gpu::probe;
 use crate::gpu::probe::Group;
 use crate::gpu::shader::{FpGuard, WideMul};
 use crate::gpu::{adapter, vulkan, window};
-use crate::{Error, Result};
+use crate::{ErrorKind, Result};
 
 /// How to open a [`Device`].
 ///
@@ -89,8 +89,8 @@ impl Device {
     /// more are examined when they are done.
     ///
     /// # Errors
-    /// [`Error::NoAdapter`], [`Error::NoSuchAdapter`], [`Error::UnfitAdapter`] if it lacks
-    /// something, [`Error::WrongBits`] if its driver breaks the arithmetic.
+    /// [`ErrorKind::NoAdapter`], [`ErrorKind::NoSuchAdapter`], [`ErrorKind::UnsupportedAdapter`] if it lacks
+    /// something, [`ErrorKind::WrongBits`] if its driver breaks the arithmetic.
     pub fn open(options: &DeviceOptions) -> Result<Self> {
         pollster::block_on(Self::open_async(options))
     }
@@ -116,7 +116,7 @@ impl Device {
     /// ```
     ///
     /// # Errors
-    /// [`Error::UnfitAdapter`], [`Error::WrongBits`], [`Error::DeviceLost`].
+    /// [`ErrorKind::UnsupportedAdapter`], [`ErrorKind::WrongBits`], [`ErrorKind::DeviceLost`].
     pub fn from_wgpu(device: wgpu::Device, queue: wgpu::Queue) -> Result<Self> {
         pollster::block_on(Self::from_wgpu_async(device, queue, &DeviceOptions::default()))
     }
@@ -153,11 +153,8 @@ impl Device {
     ) -> Result<Self> {
         let context = Context::new(device, queue);
         let unsupported = |reason: &str| {
-            Err(Error::UnfitAdapter {
-                operation: OPEN,
-                adapter: context.adapter.clone(),
-                reason: reason.to_owned(),
-            })
+            let (adapter, reason) = (context.adapter.clone(), reason.to_owned());
+            Err(ErrorKind::UnsupportedAdapter { adapter, reason }.during(OPEN))
         };
         let limits = context.device.limits();
         if limits.max_compute_invocations_per_workgroup < window::WORKGROUP_SIZE
@@ -255,7 +252,7 @@ impl Device {
     /// ```
     ///
     /// # Errors
-    /// [`Error::DeviceLost`].
+    /// [`ErrorKind::DeviceLost`].
     pub fn wait(&self) -> Result<()> {
         let context = &self.inner.context;
         let polled = context.device.poll(wgpu::PollType::wait_indefinitely());

@@ -13,7 +13,7 @@ use crate::gpu::table::Tables;
 use crate::gpu::window::{ENTRY, WindowLimits, windows};
 use crate::gpu::{Tensor, batch, gather, orthogonal, place};
 use crate::progress::Progress;
-use crate::{Distribution, Error, Fill, Result, TensorSpec};
+use crate::{Distribution, ErrorKind, Fill, Result, TensorSpec};
 
 impl Device {
     /// Makes a tensor in a new buffer of its own and submits the commands that fill it.
@@ -28,8 +28,8 @@ impl Device {
     /// ```
     ///
     /// # Errors
-    /// Those of [`TensorSpec::resolve`], [`Error::BufferTooLarge`], [`Error::MatrixTooLarge`],
-    /// [`Error::OutOfMemory`], [`Error::DeviceLost`], [`Error::WrongBits`] at the first use of a
+    /// Those of [`TensorSpec::resolve`], [`ErrorKind::BufferTooLarge`], [`ErrorKind::MatrixTooLarge`],
+    /// [`ErrorKind::OutOfMemory`], [`ErrorKind::DeviceLost`], [`ErrorKind::WrongBits`] at the first use of a
     /// kernel that the driver breaks, or for an orthogonal matrix of 65,536 entries or 8,193 rows
     /// and more that comes out not orthogonal: such a fill waits until it is done.
     pub fn fill(&self, parameter: &TensorSpec) -> Result<Tensor> {
@@ -83,14 +83,14 @@ impl Device {
     /// ```
     ///
     /// # Errors
-    /// Those of [`fill_all`](Self::fill_all), and [`Error::Interrupted`] if `progress` broke off;
+    /// Those of [`fill_all`](Self::fill_all), and [`ErrorKind::Interrupted`] if `progress` broke off;
     /// the device goes on working.
     pub fn fill_all_with(
         &self,
         parameters: &[TensorSpec],
         progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
     ) -> Result<Vec<Tensor>> {
-        self.fill_tensors(parameters, |total| Progress::new("fill", total, progress))
+        self.fill_tensors(parameters, |total| Progress::new(total, progress))
     }
 
     fn fill_tensors<'a>(
@@ -156,9 +156,9 @@ impl Device {
     /// ```
     ///
     /// # Errors
-    /// Those of [`TensorSpec::resolve`], [`Error::UnalignedOffset`] if the offset is not a multiple
-    /// of 4, [`Error::BufferUsage`] if the buffer lacks STORAGE, [`Error::BufferTooSmall`],
-    /// [`Error::DeviceLost`], [`Error::WrongBits`], [`Error::Gpu`] if the buffer is another
+    /// Those of [`TensorSpec::resolve`], [`ErrorKind::UnalignedOffset`] if the offset is not a multiple
+    /// of 4, [`ErrorKind::BufferUsage`] if the buffer lacks STORAGE, [`ErrorKind::BufferTooSmall`],
+    /// [`ErrorKind::DeviceLost`], [`ErrorKind::WrongBits`], [`ErrorKind::Gpu`] if the buffer is another
     /// device's of the same [`wgpu::Instance`]. Nothing is written then, except by a large
     /// orthogonal matrix that is found wrong only when it is done. (wgpu cannot tell the buffers of
     /// different instances apart: never pass one across.)
@@ -294,13 +294,13 @@ pub(super) fn add_fill(
 fn check_target(fill: &Fill, buffer: &wgpu::Buffer, offset: u64) -> Result<()> {
     let (operation, alignment) = (fill.operation, wgpu::COPY_BUFFER_ALIGNMENT);
     if !offset.is_multiple_of(alignment) {
-        return Err(Error::UnalignedOffset { operation, offset, alignment });
+        return Err(ErrorKind::UnalignedOffset { offset, alignment }.during(operation));
     }
     check_usage(operation, buffer, wgpu::BufferUsages::STORAGE)?;
     let (bytes, size) = (fill.bytes(), buffer.size());
     let needed = offset.saturating_add(bytes.next_multiple_of(alignment));
     if needed > size {
-        return Err(Error::BufferTooSmall { operation, bytes, offset, size, needed });
+        return Err(ErrorKind::BufferTooSmall { bytes, offset, size, needed }.during(operation));
     }
     Ok(())
 }

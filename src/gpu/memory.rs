@@ -7,7 +7,7 @@
 
 use crate::gpu::context::Context;
 use crate::gpu::readback;
-use crate::{Error, Result};
+use crate::{ErrorKind, Result};
 
 /// Smaller buffers are not worth asking: what lets them fail lets everything fail.
 const LARGE: u64 = 1 << 20;
@@ -18,12 +18,12 @@ const RESERVE: u64 = 64 << 20;
 /// this says nothing.
 ///
 /// # Errors
-/// [`Error::OutOfMemory`].
+/// [`ErrorKind::OutOfMemory`].
 pub(super) fn check_host(context: &Context, operation: &'static str, bytes: u64) -> Result<()> {
     if bytes < LARGE || !context.is_software() || can_reserve(bytes.saturating_add(RESERVE)) {
         return Ok(());
     }
-    Err(Error::OutOfMemory { operation, bytes, adapter: context.adapter.clone() })
+    Err(ErrorKind::OutOfMemory { bytes, adapter: context.adapter.clone() }.during(operation))
 }
 
 /// Address space, which no page of memory backs until it is written.
@@ -52,7 +52,7 @@ pub(super) fn usages(context: &Context, usage: wgpu::BufferUsages) -> wgpu::Buff
 /// Whether there is memory behind a new buffer.
 ///
 /// # Errors
-/// [`Error::OutOfMemory`], and what the device says of the word that is written and read.
+/// [`ErrorKind::OutOfMemory`], and what the device says of the word that is written and read.
 pub(super) fn check_buffer(
     context: &Context,
     operation: &'static str,
@@ -72,7 +72,7 @@ pub(super) fn check_buffer(
     if u32::from_le_bytes(found) == WORD {
         return Ok(());
     }
-    Err(Error::OutOfMemory { operation, bytes, adapter: context.adapter.clone() })
+    Err(ErrorKind::OutOfMemory { bytes, adapter: context.adapter.clone() }.during(operation))
 }
 
 #[cfg(test)]
@@ -128,7 +128,7 @@ mod tests {
                 Ok(()) => buffers.push(buffer),
                 Err(error) => {
                     break assert!(
-                        matches!(error, Error::OutOfMemory { bytes: 0x2000_0000, .. }),
+                        matches!(error.kind(), ErrorKind::OutOfMemory { bytes: 0x2000_0000, .. }),
                         "{error}"
                     );
                 }

@@ -11,13 +11,16 @@ use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
 use crate::distribution::orthogonal::TILE;
+use crate::error::During;
 use crate::gpu::context::Context;
 use crate::gpu::device::{Device, Inner};
 use crate::gpu::record::Recorder;
 use crate::gpu::window::Transform;
 use crate::gpu::{FpGuard, Tensor, batch, reduce};
 use crate::progress::Progress;
-use crate::{DType, Distribution, Error, Fill, HostTensor, Initializer, Result, Shape, TensorSpec};
+use crate::{
+    DType, Distribution, ErrorKind, Fill, HostTensor, Initializer, Result, Shape, TensorSpec,
+};
 
 /// Kernels that are compiled and shown to be right together: few, since compilation is what opening
 /// a device waits for.
@@ -119,7 +122,7 @@ impl Trusted {
 /// Shows that these groups are right, unless they were before; the guarded ones if others are not.
 ///
 /// # Errors
-/// [`Error::WrongBits`] if one is not, and what the device says.
+/// [`ErrorKind::WrongBits`] if one is not, and what the device says.
 pub(super) async fn trust(
     device: &Device,
     operation: &'static str,
@@ -131,7 +134,9 @@ pub(super) async fn trust(
         let mul_add = kernels.mul_add();
         let missing = trusted.missing(groups.iter().copied(), mul_add);
         match show(device, operation, &missing).await {
-            Err(Error::WrongBits { .. }) if kernels.fall_back(mul_add) => {}
+            Err(error)
+                if matches!(error.kind(), ErrorKind::WrongBits { .. })
+                    && kernels.fall_back(mul_add) => {}
             Ok(()) if kernels.mul_add() != mul_add => {} // Another thread had them fall back.
             shown => return shown.map(|()| trusted.add(missing, mul_add)),
         }
@@ -203,10 +208,9 @@ fn blocks(operation: &'static str, dtype: DType, transform: Transform) -> Result
             let (std, step) = (f64::from(SPREAD), 2.0 * dtype.rounding());
             [(std, -0.7 * std, 8.0 * std), (1.0, 1.0 + 0.3 * step, 1.0 + 2.7 * step)]
                 .into_iter()
-                .map(|(std, low, high)| {
-                    Distribution::truncated_normal(operation, 0.0, std, low, high, dtype)
-                })
-                .collect::<Result<_>>()?
+                .map(|(std, low, high)| Distribution::truncated_normal(0.0, std, low, high, dtype))
+                .collect::<Result<_, _>>()
+                .during(operation)?
         }
     };
     let mut fills = Vec::new();
@@ -298,7 +302,8 @@ async fn filled(device: &Device, operation: &'static str, fills: Vec<Fill>) -> R
     let mut bytes = vec![0; buffer.size() as usize];
     crate::gpu::readback::read(context, operation, &buffer, 0, &mut bytes).await?;
     for (tensor, actual) in tensors.iter().zip(bytes.chunks(STRIDE as usize)) {
-        let expected = HostTensor::filled(tensor.fill, &mut Progress::silent())?;
+        let expected =
+            HostTensor::filled(tensor.fill, &mut Progress::silent()).during(operation)?;
         compare(context, &tensor.fill, expected.as_bytes(), actual)?;
     }
     Ok(tensors)
@@ -307,7 +312,7 @@ async fn filled(device: &Device, operation: &'static str, fills: Vec<Fill>) -> R
 /// Compares the reductions of a tensor with the CPU's.
 async fn reduced(operation: &'static str, tensor: &Tensor) -> Result<()> {
     let (context, dtype) = (&tensor.device.inner.context, tensor.dtype());
-    let expected = HostTensor::filled(tensor.fill, &mut Progress::silent())?;
+    let expected = HostTensor::filled(tensor.fill, &mut Progress::silent()).during(operation)?;
     let sums = reduce::untrusted_fingerprints(&[tensor]).await?;
     let stats = reduce::untrusted_stats(&[tensor]).await?;
     let of = |what: &str| format!("{what} {dtype}");
@@ -354,8 +359,10 @@ async fn shared(
     device.record_shared(&in_room, &mut recorder)?;
     recorder.finish()?;
     for (tensor, room) in in_room {
-        let mut expected =
-            HostTensor::filled(tensor.fill, &mut Progress::silent())?.as_bytes().to_vec();
+        let mut expected = HostTensor::filled(tensor.fill, &mut Progress::silent())
+            .during(operation)?
+            .as_bytes()
+            .to_vec();
         expected.resize(room as usize, 0);
         let mut actual = vec![0; room as usize];
         crate::gpu::readback::read(context, operation, &tensor.buffer, tensor.offset, &mut actual)
@@ -448,7 +455,8 @@ fn check(
     if expected == actual {
         return Ok(());
     }
-    Err(Error::WrongBits { operation, adapter: context.adapter.clone(), what, expected, actual })
+    Err(ErrorKind::WrongBits { adapter: context.adapter.clone(), what, expected, actual }
+        .during(operation))
 }
 
 #[cfg(test)]

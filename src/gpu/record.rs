@@ -5,11 +5,12 @@ use std::collections::VecDeque;
 
 use bytemuck::Pod;
 
+use crate::error::During;
 use crate::gpu::context::Context;
 use crate::gpu::kernels::{Kernel, Kernels};
 use crate::gpu::orthogonal::Examination;
 use crate::progress::Progress;
-use crate::{Error, Result};
+use crate::{ErrorKind, Result};
 
 /// One dispatch of a kernel: its params, the buffers bound after them, its workgroups.
 #[derive(Debug, Clone)]
@@ -222,14 +223,14 @@ impl<'a> Recorder<'a> {
     /// Adds a dispatch that costs so much and completes so many elements.
     ///
     /// # Errors
-    /// [`Error::Gpu`] for loops that are too long, instead of what a driver would make of them.
+    /// [`ErrorKind::Gpu`] for loops that are too long, instead of what a driver would make of them.
     pub(crate) fn add(&mut self, dispatch: Dispatch, cost: u64, elements: u64) -> Result<()> {
         let Dispatch { kernel, iterations, .. } = dispatch;
         if iterations > MOST_ITERATIONS {
             let message = format!(
                 "{kernel:?} would loop {iterations} times, over {MOST_ITERATIONS}; please report this"
             );
-            return Err(Error::Gpu { operation: self.operation, message });
+            return Err(ErrorKind::Gpu { message }.during(self.operation));
         }
         self.dispatches.push(dispatch);
         self.cost += cost;
@@ -272,7 +273,11 @@ impl<'a> Recorder<'a> {
             pollster::block_on(examination.judge(self.context))?;
         }
         // Those that were told of after the last submission.
-        if self.elements > 0 { self.progress.add(self.elements) } else { Ok(()) }
+        if self.elements > 0 {
+            self.progress.add(self.elements).during(self.operation)
+        } else {
+            Ok(())
+        }
     }
 
     fn submit(&mut self) -> Result<()> {
@@ -301,6 +306,6 @@ impl<'a> Recorder<'a> {
         if polled.is_err() || self.context.is_lost() {
             return Err(self.context.lost(self.operation));
         }
-        self.progress.add(elements)
+        self.progress.add(elements).during(self.operation)
     }
 }

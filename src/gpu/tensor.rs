@@ -3,10 +3,11 @@
 use std::ops::Range;
 
 use crate::cpu::zeroed;
+use crate::error::During;
 use crate::gpu::context::check_usage;
 use crate::gpu::{Device, readback, reduce};
 use crate::{
-    DType, Distribution, Element, Error, Fill, Fingerprint, HostTensor, Result, Shape, Stats,
+    DType, Distribution, Element, ErrorKind, Fill, Fingerprint, HostTensor, Result, Shape, Stats,
 };
 
 /// A tensor, or a range of one, in a buffer of GPU memory.
@@ -102,8 +103,8 @@ impl Tensor {
     /// Statistics, computed on the GPU: only a few bytes for every 16,384 elements are read back.
     ///
     /// # Errors
-    /// [`Error::BufferUsage`] if the caller's buffer lacks STORAGE, [`Error::OutOfMemory`],
-    /// [`Error::DeviceLost`], [`Error::WrongBits`] at the first use of a kernel that the driver
+    /// [`ErrorKind::BufferUsage`] if the caller's buffer lacks STORAGE, [`ErrorKind::OutOfMemory`],
+    /// [`ErrorKind::DeviceLost`], [`ErrorKind::WrongBits`] at the first use of a kernel that the driver
     /// breaks.
     pub fn stats(&self) -> Result<Stats> {
         pollster::block_on(self.stats_async())
@@ -145,8 +146,8 @@ impl Tensor {
     /// ```
     ///
     /// # Errors
-    /// [`Error::BufferUsage`] if the caller's buffer lacks COPY_SRC, [`Error::HostOutOfMemory`],
-    /// [`Error::OutOfMemory`], [`Error::DeviceLost`].
+    /// [`ErrorKind::BufferUsage`] if the caller's buffer lacks COPY_SRC, [`ErrorKind::HostOutOfMemory`],
+    /// [`ErrorKind::OutOfMemory`], [`ErrorKind::DeviceLost`].
     pub fn read(&self) -> Result<HostTensor> {
         pollster::block_on(self.read_async())
     }
@@ -169,7 +170,7 @@ impl Tensor {
     /// ```
     ///
     /// # Errors
-    /// Those of [`read`](Self::read), and [`Error::Range`].
+    /// Those of [`read`](Self::read), and [`ErrorKind::Range`].
     pub fn read_range(&self, range: Range<u64>) -> Result<HostTensor> {
         pollster::block_on(self.read_range_async(range))
     }
@@ -182,25 +183,21 @@ impl Tensor {
         let operation = "read";
         let Range { start, end } = range;
         if start >= end || end > self.len() {
-            return Err(Error::Range {
-                operation,
-                start,
-                end,
-                shape: self.shape.clone(),
-                elements: self.len(),
-            });
+            let (shape, elements) = (self.shape.clone(), self.len());
+            return Err(ErrorKind::Range { start, end, shape, elements }.during(operation));
         }
         check_usage(operation, &self.buffer, wgpu::BufferUsages::COPY_SRC)?;
         let part =
             Fill { operation, ..self.fill.of(self.fill.elements().part(start, end - start)) };
-        let mut tensor = HostTensor::zeroed(&part)?;
+        let mut tensor = HostTensor::zeroed(&part).during(operation)?;
         let (from, size) = (self.offset + start * self.dtype().size(), part.bytes());
         let (before, context) = ((from % 4) as usize, &self.device.inner.context);
         if before == 0 && size.is_multiple_of(4) {
             readback::read(context, operation, &self.buffer, from, tensor.as_bytes_mut()).await?;
         } else {
             // Copies are of whole words.
-            let mut words: Vec<u8> = zeroed(operation, (before as u64 + size).next_multiple_of(4))?;
+            let mut words: Vec<u8> =
+                zeroed((before as u64 + size).next_multiple_of(4)).during(operation)?;
             readback::read(context, operation, &self.buffer, from - before as u64, &mut words)
                 .await?;
             tensor.as_bytes_mut().copy_from_slice(&words[before..before + size as usize]);
@@ -217,14 +214,11 @@ impl Tensor {
     /// ```
     ///
     /// # Errors
-    /// Those of [`read`](Self::read), and [`Error::DTypeMismatch`] if `T` is another type.
+    /// Those of [`read`](Self::read), and [`ErrorKind::DTypeMismatch`] if `T` is another type.
     pub fn to_vec<T: Element>(&self) -> Result<Vec<T>> {
         if T::DTYPE != self.dtype() {
-            return Err(Error::DTypeMismatch {
-                operation: "read",
-                expected: self.dtype(),
-                actual: T::DTYPE,
-            });
+            let (expected, actual) = (self.dtype(), T::DTYPE);
+            return Err(ErrorKind::DTypeMismatch { expected, actual }.during("read"));
         }
         Ok(self.read()?.into_vec().unwrap_or_default())
     }

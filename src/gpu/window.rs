@@ -3,7 +3,7 @@
 use crate::gpu::context::Context;
 use crate::spec::slice::{Elements, Runs};
 use crate::stream::philox::{round_keys, words};
-use crate::{DType, Distribution, Error, Fill, Result};
+use crate::{DType, Distribution, ErrorKind, Fill, Result};
 
 /// Invocations of a workgroup.
 pub(crate) const WORKGROUP_SIZE: u32 = 256;
@@ -51,7 +51,7 @@ impl WindowLimits {
         if bytes <= limit {
             Ok(())
         } else {
-            Err(Error::BufferTooLarge { operation, bytes, limit, adapter })
+            Err(ErrorKind::BufferTooLarge { bytes, limit, adapter }.during(operation))
         }
     }
 

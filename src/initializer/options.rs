@@ -2,26 +2,24 @@
 
 use crate::initializer::Initializer;
 use crate::initializer::text::Slot;
-use crate::{Error, Result};
+use crate::{ErrorKind, Result};
 
 impl Initializer {
     /// Checks what can be checked without a shape.
-    pub(crate) fn validate(&self) -> Result<()> {
-        let operation = self.name();
+    pub(crate) fn validate(&self) -> Result<(), ErrorKind> {
         let check = |option, value: f64, good: bool, expected| {
             if value.is_finite() && good {
                 Ok(())
             } else {
-                Err(Error::InvalidOption { operation, option, value, expected })
+                Err(ErrorKind::InvalidOption { option, value, expected })
             }
         };
         let finite = |option, value| check(option, value, true, "a finite number");
         let not_negative =
             |option, value| check(option, value, value >= 0.0, "a finite number not below 0");
         let bounded = |lower: &'static str, upper: &'static str, mean, std, low: f64, high: f64| {
-            let invalid = |option, value, expected| {
-                Err(Error::InvalidOption { operation, option, value, expected })
-            };
+            let invalid =
+                |option, value, expected| Err(ErrorKind::InvalidOption { option, value, expected });
             finite("mean", mean)?;
             check("std", std, std > 0.0, "a finite number above 0")?;
             if low.is_nan() {

@@ -3,8 +3,9 @@
 use crate::distribution::diagonal::Diagonal;
 use crate::distribution::orthogonal::Orthogonal;
 use crate::distribution::sparse::Sparse;
+use crate::error::During;
 use crate::initializer::{FanMode, Initializer, VarianceDistribution, calculate_gain};
-use crate::{DType, Distribution, Error, Layout, Result, Shape};
+use crate::{DType, Distribution, ErrorKind, Layout, Result, Shape};
 
 /// The standard deviation of N(0, 1) truncated at -2 and 2, which Keras and JAX divide by.
 const TRUNCATED_STD: f64 = 0.879_625_661_034_239_8;
@@ -74,31 +75,31 @@ impl Initializer {
     /// ```
     ///
     /// # Errors
-    /// [`Error::TooFewDims`] where fans are needed and the shape has fewer than two dimensions,
-    /// [`Error::Dimensions`] where the scheme is for other shapes, [`Error::Layout`],
-    /// [`Error::ZeroSized`], [`Error::SizeOverflow`], [`Error::InvalidOption`] for an option that
-    /// is not finite or out of its range, [`Error::Subnormal`] and [`Error::Overflow`] if `dtype`
-    /// cannot hold the values, [`Error::NoValueBetween`] if it has none within the bounds.
+    /// [`ErrorKind::TooFewDims`] where fans are needed and the shape has fewer than two dimensions,
+    /// [`ErrorKind::Dimensions`] where the scheme is for other shapes, [`ErrorKind::Layout`],
+    /// [`ErrorKind::ZeroSized`], [`ErrorKind::SizeOverflow`], [`ErrorKind::InvalidOption`] for an option that
+    /// is not finite or out of its range, [`ErrorKind::Subnormal`] and [`ErrorKind::Overflow`] if `dtype`
+    /// cannot hold the values, [`ErrorKind::NoValueBetween`] if it has none within the bounds.
     pub fn distribution(
         &self,
         shape: &Shape,
         layout: &Layout,
         dtype: DType,
     ) -> Result<Distribution> {
-        Distribution::new(self.name(), self.unrounded(shape, layout)?, dtype)
+        let distribution = |unrounded| Distribution::new(unrounded, dtype);
+        self.unrounded(shape, layout).and_then(distribution).during(self.name())
     }
 
-    pub(crate) fn unrounded(&self, shape: &Shape, layout: &Layout) -> Result<Unrounded> {
-        let operation = self.name();
-        shape.elements(operation)?;
+    pub(crate) fn unrounded(&self, shape: &Shape, layout: &Layout) -> Result<Unrounded, ErrorKind> {
+        shape.count()?;
         self.validate()?;
         // Every scheme by fans is one line over this.
         let scaled = |gain: f64,
                       mode: FanMode,
                       distribution: VarianceDistribution,
                       mean: f64|
-         -> Result<Unrounded> {
-            let std = product(gain, (1.0 / fan(operation, shape, layout, mode)?).sqrt());
+         -> Result<Unrounded, ErrorKind> {
+            let std = product(gain, (1.0 / fan(shape, layout, mode)?).sqrt());
             Ok(match distribution {
                 VarianceDistribution::Normal => Unrounded::Normal { mean, std },
                 VarianceDistribution::Uniform => {
@@ -152,35 +153,33 @@ impl Initializer {
             }
             Initializer::Constant { val } => Ok(Unrounded::Constant { value: val }),
             Initializer::Eye { gain } => {
-                Ok(Unrounded::Diagonal { value: gain, diagonal: Diagonal::eye(operation, shape)? })
+                Ok(Unrounded::Diagonal { value: gain, diagonal: Diagonal::eye(shape)? })
             }
             Initializer::Dirac { groups } => Ok(Unrounded::Diagonal {
                 value: 1.0,
-                diagonal: Diagonal::dirac(operation, shape, layout, groups)?,
+                diagonal: Diagonal::dirac(shape, layout, groups)?,
             }),
-            Initializer::Orthogonal { gain } => Ok(Unrounded::Orthogonal {
-                gain,
-                orthogonal: Orthogonal::matrices(operation, shape, layout)?,
-            }),
-            Initializer::DeltaOrthogonal { gain } => Ok(Unrounded::Orthogonal {
-                gain,
-                orthogonal: Orthogonal::delta(operation, shape, layout)?,
-            }),
+            Initializer::Orthogonal { gain } => {
+                Ok(Unrounded::Orthogonal { gain, orthogonal: Orthogonal::matrices(shape, layout)? })
+            }
+            Initializer::DeltaOrthogonal { gain } => {
+                Ok(Unrounded::Orthogonal { gain, orthogonal: Orthogonal::delta(shape, layout)? })
+            }
             Initializer::Sparse { sparsity, std } => {
-                Ok(Unrounded::Sparse { std, sparse: Sparse::new(operation, shape, sparsity)? })
+                Ok(Unrounded::Sparse { std, sparse: Sparse::new(shape, sparsity)? })
             }
         }
     }
 }
 
 /// The fan that a mode divides by.
-fn fan(operation: &'static str, shape: &Shape, layout: &Layout, mode: FanMode) -> Result<f64> {
+fn fan(shape: &Shape, layout: &Layout, mode: FanMode) -> Result<f64, ErrorKind> {
     if shape.dims().len() < 2 && *layout != Layout::Keras {
-        return Err(Error::TooFewDims { operation, shape: shape.clone() });
+        return Err(ErrorKind::TooFewDims { shape: shape.clone() });
     }
     let remedy = "name axes that it has, each once, or groups that divide its first dimension";
     let (fan_in, fan_out) =
-        layout.fans(shape).ok_or_else(|| layout_error(operation, shape, layout, remedy))?;
+        layout.fans(shape).ok_or_else(|| layout_error(shape, layout, remedy))?;
     let (fan_in, fan_out) = (fan_in as f64, fan_out as f64);
     Ok(match mode {
         FanMode::FanIn => fan_in,
@@ -193,11 +192,6 @@ fn fan(operation: &'static str, shape: &Shape, layout: &Layout, mode: FanMode) -
 /// For those that put one matrix of inputs and outputs into a kernel.
 pub(crate) const ONE_EACH: &str = "name one input and one output axis that it has, and no batch";
 
-pub(crate) fn layout_error(
-    operation: &'static str,
-    shape: &Shape,
-    layout: &Layout,
-    remedy: &'static str,
-) -> Error {
-    Error::Layout { operation, shape: shape.clone(), layout: Box::new(layout.clone()), remedy }
+pub(crate) fn layout_error(shape: &Shape, layout: &Layout, remedy: &'static str) -> ErrorKind {
+    ErrorKind::Layout { shape: shape.clone(), layout: Box::new(layout.clone()), remedy }
 }

@@ -143,7 +143,7 @@ fn parse(text: &str) -> Result<Initializer, String> {
             "{name} has no default for {option}; specify it, as in {name}({option}=0.5)"
         ));
     }
-    initializer.validate().map_err(|error| error.to_string())?;
+    initializer.validate().map_err(|kind| kind.during(initializer.name()).to_string())?;
     Ok(initializer)
 }
 

@@ -2,14 +2,15 @@
 
 use crate::{DType, Error, Shape};
 
-/// What is wrong with a plan: [`Error::Plan`] holds it.
+/// What is wrong with a plan: [`ErrorKind::Plan`](crate::ErrorKind::Plan) holds it.
 ///
 /// ```
-/// use gpu_init::{Error, Plan, PlanError, Rules};
+/// use gpu_init::{ErrorKind, Plan, PlanError, Rules};
 ///
 /// let rules: Rules = "rules = [{ match = '*.weight', init = 'xavier_normal' }]".parse()?;
 /// let error = Plan::new([("fc.weight", [3, 4], None), ("cls_token", [1, 4], None)], &rules).unwrap_err();
-/// assert_eq!(error, Error::Plan(PlanError::Unmatched { tensors: vec!["cls_token".to_owned()] }));
+/// let unmatched = PlanError::Unmatched { tensors: vec!["cls_token".to_owned()] };
+/// assert_eq!(error.kind(), &ErrorKind::Plan(unmatched));
 /// assert_eq!(
 ///     error.to_string(),
 ///     "plan: no rule matches \"cls_token\"; add a rule, or a default for all that no rule matches"
@@ -21,7 +22,7 @@ use crate::{DType, Error, Shape};
 pub enum PlanError {
     /// The tensors need more memory than there is.
     #[error(
-        "plan: its tensors have {bytes} bytes, and there is memory for {memory}; the largest are {largest}: use a \
+        "its tensors have {bytes} bytes, and there is memory for {memory}; the largest are {largest}: use a \
          smaller dtype, several processes, or --out, which needs memory for one tensor at a time"
     )]
     Memory {
@@ -33,14 +34,14 @@ pub enum PlanError {
         largest: String,
     },
     /// Two tensors have one name.
-    #[error("plan: the name {tensor:?} comes twice; give every tensor a name of its own")]
+    #[error("the name {tensor:?} comes twice; give every tensor a name of its own")]
     Duplicate {
         /// The name.
         tensor: String,
     },
     /// No rule is for these tensors, and there is no default.
     #[error(
-        "plan: no rule matches {}; add a rule, or a default for all that no rule matches",
+        "no rule matches {}; add a rule, or a default for all that no rule matches",
         listed(tensors)
     )]
     Unmatched {
@@ -49,7 +50,7 @@ pub enum PlanError {
     },
     /// Tied tensors that cannot share memory.
     #[error(
-        "plan: {owner:?} and {alias:?} are tied, but are {owner_type} and {alias_type}; \
+        "{owner:?} and {alias:?} are tied, but are {owner_type} and {alias_type}; \
          tie only tensors of one shape and dtype"
     )]
     Tied {
@@ -63,7 +64,7 @@ pub enum PlanError {
         alias_type: String,
     },
     /// The tensor cannot be initialized so.
-    #[error("plan: tensor {tensor:?}, {rule}: {error}")]
+    #[error("tensor {tensor:?}, {rule}: {error}")]
     Tensor {
         /// Its name.
         tensor: String,
@@ -73,7 +74,7 @@ pub enum PlanError {
         error: Box<Error>,
     },
     /// A formula without a value for this tensor.
-    #[error("plan: tensor {tensor:?}, {rule}: scale {scale:?} cannot be computed: {reason}")]
+    #[error("tensor {tensor:?}, {rule}: scale {scale:?} cannot be computed: {reason}")]
     Scale {
         /// The tensor's name.
         tensor: String,
@@ -86,7 +87,7 @@ pub enum PlanError {
     },
     /// A dimension to shard that the tensor does not have.
     #[error(
-        "plan: tensor {tensor:?}, {rule}: shape {shape} has no dimension {dim} to shard; they count from 0"
+        "tensor {tensor:?}, {rule}: shape {shape} has no dimension {dim} to shard; they count from 0"
     )]
     Shard {
         /// The tensor's name.
@@ -100,7 +101,7 @@ pub enum PlanError {
     },
     /// `pytorch_bias` for a tensor that has no weight beside it.
     #[error(
-        "plan: tensor {tensor:?}, {rule}: pytorch_bias needs the fan_in of {weight:?}, which is not there with two or \
+        "tensor {tensor:?}, {rule}: pytorch_bias needs the fan_in of {weight:?}, which is not there with two or \
          more dimensions; list it, or use uniform or zeros"
     )]
     Bias {
@@ -112,7 +113,7 @@ pub enum PlanError {
         weight: String,
     },
     /// The elements or bytes of all tensors do not fit in 64 bits.
-    #[error("plan: the size of all {tensors} tensors overflows 64 bits; check their shapes")]
+    #[error("the size of all {tensors} tensors overflows 64 bits; check their shapes")]
     Overflow {
         /// How many there are.
         tensors: usize,

@@ -102,7 +102,7 @@ impl Plan {
     /// a tie of which one name is there, or none, does nothing.
     ///
     /// # Errors
-    /// [`Error::Plan`](crate::Error::Plan) with what is wrong and with which tensor.
+    /// [`ErrorKind::Plan`](crate::ErrorKind::Plan) with what is wrong and with which tensor.
     pub fn new<N, S>(
         tensors: impl IntoIterator<Item = (N, S, Option<DType>)>,
         rules: &Rules,
@@ -136,7 +136,7 @@ impl Plan {
     /// ```
     ///
     /// # Errors
-    /// [`Error::NoRank`](crate::Error::NoRank), [`Error::Scattered`](crate::Error::Scattered).
+    /// [`ErrorKind::NoRank`](crate::ErrorKind::NoRank), [`ErrorKind::Scattered`](crate::ErrorKind::Scattered).
     pub fn shard(&self, rank: u64, world: u64) -> Result<Self> {
         let mut plan = Plan { entries: Vec::new(), elements: 0, bytes: 0, ..self.clone() };
         for entry in &self.entries {

@@ -22,7 +22,7 @@ impl Plan {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Plan`](crate::Error::Plan), with the sum and the largest tensors.
+    /// [`ErrorKind::Plan`](crate::ErrorKind::Plan), with the sum and the largest tensors.
     pub fn fits(&self, memory: u64) -> Result<()> {
         if self.bytes() <= memory {
             return Ok(());
@@ -69,7 +69,7 @@ impl Device {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Plan`](crate::Error::Plan) if the device has not so much memory, before any is
+    /// [`ErrorKind::Plan`](crate::ErrorKind::Plan) if the device has not so much memory, before any is
     /// allocated, and those of [`Device::fill_all_with`]; all memory is given back then.
     pub fn run(
         &self,

@@ -7,8 +7,9 @@ use std::ops::Range;
 
 use sha2::{Digest, Sha256};
 
+use crate::error::During;
 use crate::spec::slice::{Cut, Runs, cut};
-use crate::{DType, Distribution, Error, Initializer, Layout, Result, Shape};
+use crate::{DType, Distribution, ErrorKind, Initializer, Layout, Result, Shape};
 pub use slice::Shard;
 
 /// A parameter of a model: what [`Device::fill`](crate::Device::fill) and
@@ -211,7 +212,7 @@ impl TensorSpec {
     /// ```
     ///
     /// # Errors
-    /// [`Error::NoDimension`], [`Error::NoRank`], [`Error::Slice`] if nothing is left.
+    /// [`ErrorKind::NoDimension`], [`ErrorKind::NoRank`], [`ErrorKind::Slice`] if nothing is left.
     pub fn local_shape(&self) -> Result<Shape> {
         let ranges = self.local_ranges()?;
         Ok(ranges.iter().map(|range| (range.end - range.start) as usize).collect::<Vec<_>>().into())
@@ -230,7 +231,7 @@ impl TensorSpec {
     /// # Errors
     /// Those of [`local_shape`](Self::local_shape).
     pub fn local_ranges(&self) -> Result<Vec<Range<u64>>> {
-        cut(self.initializer.name(), &self.shape, &self.cuts)
+        cut(&self.shape, &self.cuts).during(self.initializer.name())
     }
 
     /// Only these elements of the row-major tensor, or of its slice, with the bits they have in the
@@ -294,41 +295,33 @@ impl TensorSpec {
     ///
     /// # Errors
     /// Those of [`Initializer::distribution`] and of [`local_shape`](Self::local_shape),
-    /// [`Error::Scattered`], and [`Error::Range`] if the elements asked for are none or not all in
+    /// [`ErrorKind::Scattered`], and [`ErrorKind::Range`] if the elements asked for are none or not all in
     /// the tensor.
     pub fn resolve(&self, seed: u64, stream: u64) -> Result<Fill> {
-        let operation = self.initializer.name();
+        self.resolved(seed, stream).during(self.initializer.name())
+    }
+
+    fn resolved(&self, seed: u64, stream: u64) -> Result<Fill, ErrorKind> {
         if let Some((option, value)) = self.stray_option {
             let expected = "left out: this initializer does not have it";
-            return Err(Error::InvalidOption { operation, option, value, expected });
+            return Err(ErrorKind::InvalidOption { option, value, expected });
         }
         if !(self.scale.is_finite() && self.scale > 0.0) {
-            let expected = "a finite number above 0";
-            return Err(Error::InvalidOption {
-                operation,
-                option: "scale",
-                value: self.scale,
-                expected,
-            });
+            let (option, expected) = ("scale", "a finite number above 0");
+            return Err(ErrorKind::InvalidOption { option, value: self.scale, expected });
         }
         let dtype = self.dtype.unwrap_or_default();
-        let distribution =
-            self.initializer.unrounded(&self.shape, &self.layout)?.scaled(self.scale);
-        let distribution = Distribution::new(operation, distribution, dtype)?;
-        self.shape.elements(operation)?;
-        let (runs, elements) = Runs::of_box(operation, &self.shape, &self.local_ranges()?)?;
+        let unrounded = self.initializer.unrounded(&self.shape, &self.layout)?;
+        let distribution = Distribution::new(unrounded.scaled(self.scale), dtype)?;
+        let ranges = cut(&self.shape, &self.cuts)?;
+        let (runs, elements) = Runs::of_box(&self.shape, &ranges)?;
         let Range { start, end } = self.elements.clone().unwrap_or(0..elements);
         if start >= end || end > elements {
-            return Err(Error::Range {
-                operation,
-                start,
-                end,
-                shape: self.shape.clone(),
-                elements,
-            });
+            let shape = self.shape.clone();
+            return Err(ErrorKind::Range { start, end, shape, elements });
         }
         let slice = Fill {
-            operation,
+            operation: self.initializer.name(),
             distribution,
             dtype,
             seed: self.seed.unwrap_or(seed),
@@ -336,24 +329,22 @@ impl TensorSpec {
             first: runs.origin,
             len: elements,
             runs: Some(runs),
-            zeros: self.zeros(operation)?,
+            zeros: self.zeros()?,
         };
         Ok(slice.of(slice.elements().part(start, end - start)))
     }
-}
 
-impl TensorSpec {
     /// The range of indices that is zero.
-    fn zeros(&self, operation: &'static str) -> Result<Option<[u64; 2]>> {
+    fn zeros(&self) -> Result<Option<[u64; 2]>, ErrorKind> {
         let Some(Range { start, end }) = self.zero_rows.clone() else { return Ok(None) };
         let (shape, dim) = (self.shape.clone(), 0);
         let Some(len) = shape.dims().first().map(|&len| len as u64) else {
-            return Err(Error::NoDimension { operation, shape, dim, rank: 0 });
+            return Err(ErrorKind::NoDimension { shape, dim, rank: 0 });
         };
         if start >= end || end > len {
-            return Err(Error::Slice { operation, shape, dim, start, end, len });
+            return Err(ErrorKind::Slice { shape, dim, start, end, len });
         }
-        let row = shape.elements(operation)? / len;
+        let row = shape.count()? / len;
         Ok(Some([start * row, end * row]))
     }
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use crate::{Error, Fill, Result, Shape};
+use crate::{ErrorKind, Fill, Result, Shape};
 
 /// One process' part of a dimension, as PyTorch's DTensor and `torch.chunk` divide it: parts of
 /// ceil(len / world), the last ones smaller or empty.
@@ -43,27 +43,27 @@ pub(crate) enum Cut {
 }
 
 /// The ranges of the dimensions that are left, one cut after the other.
-pub(crate) fn cut(operation: &'static str, shape: &Shape, cuts: &[Cut]) -> Result<Vec<Range<u64>>> {
+pub(crate) fn cut(shape: &Shape, cuts: &[Cut]) -> Result<Vec<Range<u64>>, ErrorKind> {
     let mut ranges: Vec<Range<u64>> = shape.dims().iter().map(|&dim| 0..dim as u64).collect();
     for cut in cuts {
         let dim = match *cut {
             Cut::Range { dim, .. } | Cut::Shard(Shard { dim, .. }) => dim,
         };
         let rank = ranges.len();
-        let no_dim = || Error::NoDimension { operation, shape: shape.clone(), dim, rank };
+        let no_dim = || ErrorKind::NoDimension { shape: shape.clone(), dim, rank };
         let range = ranges.get_mut(dim).ok_or_else(no_dim)?;
         let len = range.end - range.start;
         let part = match cut {
             Cut::Range { range, .. } => range.clone(),
             Cut::Shard(shard) if shard.rank >= shard.world => {
                 let Shard { rank, world, .. } = *shard;
-                return Err(Error::NoRank { operation, rank, world });
+                return Err(ErrorKind::NoRank { rank, world });
             }
             Cut::Shard(shard) => shard.range(len),
         };
         let Range { start, end } = part;
         if start >= end || end > len {
-            return Err(Error::Slice { operation, shape: shape.clone(), dim, start, end, len });
+            return Err(ErrorKind::Slice { shape: shape.clone(), dim, start, end, len });
         }
         *range = range.start + start..range.start + end;
     }
@@ -95,11 +95,7 @@ const MOST: u64 = 1 << 31;
 
 impl Runs {
     /// The elements of a box and how many they are.
-    pub(crate) fn of_box(
-        operation: &'static str,
-        shape: &Shape,
-        ranges: &[Range<u64>],
-    ) -> Result<(Self, u64)> {
+    pub(crate) fn of_box(shape: &Shape, ranges: &[Range<u64>]) -> Result<(Self, u64), ErrorKind> {
         let (mut origin, mut stride) = (0, 1);
         // From the innermost one on, those that go on where the one before ends as one.
         let mut levels = vec![Steps { count: 1, stride: 1 }];
@@ -125,7 +121,7 @@ impl Runs {
             || inner.count >= MOST
             || outer.count >= MOST
         {
-            return Err(Error::Scattered { operation, shape: shape.clone() });
+            return Err(ErrorKind::Scattered { shape: shape.clone() });
         }
         let len = run * inner.count * outer.count;
         Ok((Runs { origin, run, inner, outer, skip: 0 }, len))
@@ -242,7 +238,8 @@ mod tests {
                         let part =
                             whole.clone().slice(a, a_range.clone()).slice(b, b_range.clone());
                         if a == b && b_range.end > a_range.end - a_range.start {
-                            assert!(matches!(part.resolve(0, 0), Err(Error::Slice { .. })));
+                            let error = part.resolve(0, 0).unwrap_err();
+                            assert!(matches!(error.kind(), ErrorKind::Slice { .. }));
                             continue;
                         }
                         let mut ranges: Vec<Range<u64>> =

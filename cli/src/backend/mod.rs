@@ -9,10 +9,11 @@ pub(crate) mod threads;
 use std::ops::{ControlFlow, Range};
 use std::str::FromStr;
 
+use anyhow::bail;
 use gpu_init::wgpu::DeviceType;
 use gpu_init::{
-    Cpu, Device, DeviceOptions, Distribution, Error, Fill, Fingerprint, HostTensor, Plan, Stats,
-    Tensor, TensorSpec,
+    Cpu, Device, DeviceOptions, Distribution, ErrorKind, Fill, Fingerprint, HostTensor, Plan,
+    Stats, Tensor, TensorSpec,
 };
 
 use crate::terminal::signals::Endless;
@@ -47,15 +48,17 @@ impl FromStr for Choice {
 impl Choice {
     /// Fails if there is no such adapter among those of this machine. None is opened. A machine
     /// that has none says nothing of the one that the work is for.
-    pub(crate) fn check(self) -> gpu_init::Result<()> {
+    pub(crate) fn check(self) -> anyhow::Result<()> {
         let Choice::Adapter(index) = self else { return Ok(()) };
         match pollster::block_on(gpu_init::adapters()).len() {
-            count if count > 0 && index >= count => {
-                Err(Error::NoSuchAdapter { operation: "dry run", index, count })
-            }
+            count if count > 0 && index >= count => no_such_adapter("dry run", index, count),
             _ => Ok(()),
         }
     }
+}
+
+fn no_such_adapter<T>(operation: &str, index: usize, count: usize) -> anyhow::Result<T> {
+    bail!("{operation}: there is no adapter {index}, only {count}; `gpu-init devices` lists them")
 }
 
 /// An open device.
@@ -74,7 +77,7 @@ pub(crate) enum Filled {
 
 impl Backend {
     /// Opens the device that `--device` names.
-    pub(crate) fn open(choice: Choice, seed: u64) -> gpu_init::Result<Self> {
+    pub(crate) fn open(choice: Choice, seed: u64) -> anyhow::Result<Self> {
         Self::open_local(choice, seed, None)
     }
 
@@ -84,7 +87,7 @@ impl Backend {
         choice: Choice,
         seed: u64,
         local_rank: Option<u64>,
-    ) -> gpu_init::Result<Self> {
+    ) -> anyhow::Result<Self> {
         let adapter = match (choice, local_rank) {
             (Choice::Cpu, _) => return Ok(Backend::Cpu(Cpu::with_seed(seed))),
             (Choice::Adapter(index), _) => Some(index),
@@ -104,10 +107,19 @@ impl Backend {
             ..Default::default()
         };
         match Device::open(&options) {
-            Err(Error::NoAdapter { .. }) if choice == Choice::Auto => {
+            Err(error)
+                if matches!(error.kind(), ErrorKind::NoAdapter { .. })
+                    && choice == Choice::Auto =>
+            {
                 Ok(Backend::Cpu(Cpu::with_seed(seed)))
             }
-            device => device.map(Backend::Gpu),
+            Err(error) => match *error.kind() {
+                ErrorKind::NoSuchAdapter { index, count } => {
+                    no_such_adapter(error.operation(), index, count)
+                }
+                _ => Err(error.into()),
+            },
+            Ok(device) => Ok(Backend::Gpu(device)),
         }
     }
 

@@ -5,7 +5,8 @@ use std::time::Instant;
 
 use anyhow::{Context, anyhow, bail};
 use gpu_init::{
-    DType, Distribution, Error, Fill, Fingerprint, Initializer, Layout, Shape, Stats, TensorSpec,
+    DType, Distribution, ErrorKind, Fill, Fingerprint, Initializer, Layout, Shape, Stats,
+    TensorSpec,
 };
 use serde_json::json;
 
@@ -97,12 +98,12 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let bar = bar("filling", fill.bytes());
     let tensors =
         backend.fill_all(std::slice::from_ref(&parameter), &mut listener(&bar, fill.bytes()));
-    let tensors = tensors.map_err(|error| match error {
+    let tensors = tensors.map_err(|error| match *error.kind() {
         // "After all of all elements" would say that they are there.
-        Error::Interrupted { done, total, .. } if done == total => {
+        ErrorKind::Interrupted { done, total, .. } if done == total => {
             anyhow!("interrupted; fill again to have the tensor")
         }
-        error => error.into(),
+        _ => error.into(),
     })?;
     bar.finish_and_clear();
     let tensor = tensors.into_iter().next().context("nothing was filled")?;

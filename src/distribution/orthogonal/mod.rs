@@ -40,7 +40,7 @@ pub(crate) mod tests;
 use std::ops::Range;
 
 use crate::initializer::{ONE_EACH, layout_error};
-use crate::{Error, Layout, Result, Shape};
+use crate::{ErrorKind, Layout, Result, Shape};
 
 /// Reflections applied at once.
 pub(crate) const BLOCK: usize = 16;
@@ -95,20 +95,13 @@ impl Orthogonal {
     /// Matrices as the layout's peer flattens a shape: dimension 0 by all others in PyTorch's order
     /// of axes, all others by the last one in Keras' and JAX's. Leading batch axes count the
     /// matrices.
-    pub(crate) fn matrices(
-        operation: &'static str,
-        shape: &Shape,
-        layout: &Layout,
-    ) -> Result<Self> {
-        let (elements, rank) = (shape.elements(operation)?, shape.dims().len());
-        let too_few = || Error::Dimensions {
-            operation,
-            shape: shape.clone(),
-            expected: "two or more dimensions",
-        };
+    pub(crate) fn matrices(shape: &Shape, layout: &Layout) -> Result<Self, ErrorKind> {
+        let (elements, rank) = (shape.count()?, shape.dims().len());
+        let too_few =
+            || ErrorKind::Dimensions { shape: shape.clone(), expected: "two or more dimensions" };
         let unsupported = || {
             let remedy = "name axes that it has, each once: leading ones as batch, and as output the next one or the last";
-            layout_error(operation, shape, layout, remedy)
+            layout_error(shape, layout, remedy)
         };
         let axes =
             layout.axes(rank).ok_or_else(|| if rank < 2 { too_few() } else { unsupported() })?;
@@ -133,14 +126,13 @@ impl Orthogonal {
             return Err(unsupported());
         }
         let batch = batch.iter().map(|&dim| dim as u64).product();
-        Self::placed(operation, shape, [batch, rows, cols], 0, [cols, 1], elements)
+        Self::placed(shape, [batch, rows, cols], 0, [cols, 1], elements)
     }
 
     /// One matrix at the middle of a convolution's kernel.
-    pub(crate) fn delta(operation: &'static str, shape: &Shape, layout: &Layout) -> Result<Self> {
-        let (elements, rank) = (shape.elements(operation)?, shape.dims().len());
-        let dimensions =
-            |expected| Err(Error::Dimensions { operation, shape: shape.clone(), expected });
+    pub(crate) fn delta(shape: &Shape, layout: &Layout) -> Result<Self, ErrorKind> {
+        let (elements, rank) = (shape.count()?, shape.dims().len());
+        let dimensions = |expected| Err(ErrorKind::Dimensions { shape: shape.clone(), expected });
         if !(3..=5).contains(&rank) {
             return dimensions("three to five dimensions");
         }
@@ -148,7 +140,7 @@ impl Orthogonal {
         let ([input], [output]) =
             axes.as_ref().map_or((&[][..], &[][..]), |axes| (&axes.input, &axes.output))
         else {
-            return Err(layout_error(operation, shape, layout, ONE_EACH));
+            return Err(layout_error(shape, layout, ONE_EACH));
         };
         let dims: Vec<u64> = shape.dims().iter().map(|&dim| dim as u64).collect();
         if dims[*input] > dims[*output] {
@@ -159,7 +151,6 @@ impl Orthogonal {
         let first = kernel.map(|axis| (dims[axis] - 1) / 2 * stride(axis)).sum();
         let (outer, inner) = (*input.min(output), *input.max(output));
         Self::placed(
-            operation,
             shape,
             [1, dims[outer], dims[inner]],
             first,
@@ -170,19 +161,18 @@ impl Orthogonal {
 
     /// `sides` are matrices, rows and columns, `strides` those of a row and a column.
     fn placed(
-        operation: &'static str,
         shape: &Shape,
         sides: [u64; 3],
         first: u64,
         strides: [u64; 2],
         elements: u64,
-    ) -> Result<Self> {
+    ) -> Result<Self, ErrorKind> {
         // Shaders add two of them in 32 bits.
         let narrow = |n: u64| {
             u32::try_from(n)
                 .ok()
                 .filter(|&n| n < 1 << 31)
-                .ok_or_else(|| Error::SizeOverflow { operation, shape: shape.clone() })
+                .ok_or_else(|| ErrorKind::SizeOverflow { shape: shape.clone() })
         };
         let [stride, step] = strides;
         let place = Place {
@@ -194,8 +184,7 @@ impl Orthogonal {
         let [batch, rows, cols] = sides;
         if u128::from(batch) * u128::from(rows) * u128::from(cols) >= 1 << 33 {
             // Their Philox blocks are counted in 32 bits.
-            return Err(Error::Dimensions {
-                operation,
+            return Err(ErrorKind::Dimensions {
                 shape: shape.clone(),
                 expected: "fewer than 2^33 entries",
             });

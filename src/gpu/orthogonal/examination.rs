@@ -10,7 +10,7 @@ use crate::gpu::context::Context;
 use crate::gpu::orthogonal::sizes::{COLUMNS, Sizes, Slab, TILE, len};
 use crate::gpu::readback;
 use crate::gpu::record::{Bound, Recorder};
-use crate::{Error, Result};
+use crate::{ErrorKind, Result};
 
 /// Matrices of fewer entries in one tile of rows are no long work.
 const LONG: u64 = 1 << 16;
@@ -65,7 +65,7 @@ impl Examination {
     /// Reads the sums when the device has them.
     ///
     /// # Errors
-    /// [`Error::WrongBits`] if a column is not of length 1 or not orthogonal to the next one.
+    /// [`ErrorKind::WrongBits`] if a column is not of length 1 or not orthogonal to the next one.
     pub(in crate::gpu) async fn judge(&self, context: &Context) -> Result<()> {
         let mut sums = vec![0f32; (self.sums.size() / 4) as usize];
         readback::read(context, self.operation, &self.sums, 0, bytemuck::cast_slice_mut(&mut sums))
@@ -107,13 +107,9 @@ impl Examination {
         if (actual - expected).abs() <= TOLERANCE {
             return Ok(());
         }
-        Err(Error::WrongBits {
-            operation: self.operation,
-            adapter: context.adapter.clone(),
-            what: what(),
-            expected: expected.to_string(),
-            actual: actual.to_string(),
-        })
+        let [expected, actual] = [expected, actual].map(|value| value.to_string());
+        let (adapter, what) = (context.adapter.clone(), what());
+        Err(ErrorKind::WrongBits { adapter, what, expected, actual }.during(self.operation))
     }
 }
 

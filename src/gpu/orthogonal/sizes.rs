@@ -7,7 +7,7 @@ use crate::distribution::orthogonal;
 use crate::distribution::orthogonal::Orthogonal;
 use crate::gpu::context::Context;
 use crate::gpu::window::WindowLimits;
-use crate::{Error, Result};
+use crate::{ErrorKind, Result};
 
 pub(super) const BLOCK: u64 = orthogonal::BLOCK as u64;
 pub(super) const COLUMNS: u64 = orthogonal::COLUMNS as u64;
@@ -93,7 +93,7 @@ impl Sizes {
     }
 
     /// # Errors
-    /// [`Error::MatrixTooLarge`] if a panel or a block of reflections is more than a binding may
+    /// [`ErrorKind::MatrixTooLarge`] if a panel or a block of reflections is more than a binding may
     /// have.
     pub(super) fn check(
         &self,
@@ -106,7 +106,7 @@ impl Sizes {
             return Ok(());
         }
         let (rows, limit, adapter) = (self.rows, limits.binding, context.adapter.clone());
-        Err(Error::MatrixTooLarge { operation, rows, bytes, limit, adapter })
+        Err(ErrorKind::MatrixTooLarge { rows, bytes, limit, adapter }.during(operation))
     }
 
     pub(super) fn scratch_bytes(&self) -> u64 {

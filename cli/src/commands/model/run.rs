@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::time::Instant;
 
 use anyhow::{Context, anyhow};
-use gpu_init::{Error, Fingerprint, HostTensor, PlanEntry, Stats, stream_of};
+use gpu_init::{Error, ErrorKind, Fingerprint, HostTensor, PlanEntry, Stats, stream_of};
 
 use crate::backend::{Backend, Filled};
 use crate::commands::model::Work;
@@ -19,13 +19,13 @@ const TOGETHER: usize = 64;
 
 /// An error of a fill in the words of someone who saves a model or prints its fingerprint.
 fn of_model(error: Error) -> anyhow::Error {
-    match error {
-        Error::Interrupted { .. } => anyhow!("interrupted; {KEPT}"),
-        Error::HostOutOfMemory { bytes, .. } => anyhow!(
+    match *error.kind() {
+        ErrorKind::Interrupted { .. } => anyhow!("interrupted; {KEPT}"),
+        ErrorKind::HostOutOfMemory { bytes, .. } => anyhow!(
             "{bytes} bytes of host memory cannot be had; --out streams tensor by tensor, and a smaller dtype or several \
              processes need less"
         ),
-        error => error.into(),
+        _ => error.into(),
     }
 }
 

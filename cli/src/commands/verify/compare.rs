@@ -6,7 +6,7 @@ use std::ops::{ControlFlow, Range};
 use anyhow::{Context, anyhow};
 use gpu_init::half::{bf16, f16};
 use gpu_init::{
-    Cpu, DType, Element, Error, Fill, Fingerprint, HostTensor, PlanEntry, Stats, TensorSpec,
+    Cpu, DType, Element, ErrorKind, Fill, Fingerprint, HostTensor, PlanEntry, Stats, TensorSpec,
 };
 use indicatif::ProgressBar;
 
@@ -140,13 +140,14 @@ impl<'a> Made<'a> {
             // After the last element there is nothing left to interrupt here.
             let listener =
                 &mut |done, total| if done < total { go_on() } else { ControlFlow::Continue(()) };
-            let filled =
-                Cpu::new().fill_all_with(&[parameter], listener).map_err(|error| match error {
-                    Error::Interrupted { done, total, .. } => {
+            let filled = Cpu::new().fill_all_with(&[parameter], listener).map_err(|error| {
+                match *error.kind() {
+                    ErrorKind::Interrupted { done, total, .. } => {
                         anyhow!("interrupted after {done} of {total} elements; {NO_REPORT}")
                     }
-                    error => error.into(),
-                })?;
+                    _ => error.into(),
+                }
+            })?;
             filled.into_iter().next().context("nothing was filled")
         };
         // A piece goes before the next one is made.

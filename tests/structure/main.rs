@@ -1,0 +1,132 @@
+//! What the layout of the source promises, checked on its text: no two files need each other, what
+//! describes needs nothing that runs, and only `src/gpu` names wgpu.
+
+mod needs;
+mod source;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use needs::{Needs, Sources};
+
+/// Folders and files whose circles are still to be broken; this only ever gets shorter.
+const KNOWN: &[&str] = &[
+    "cli/src/backend/",
+    "cli/src/checkpoint/",
+    "cli/src/commands/bench/",
+    "cli/src/commands/model/",
+    "cli/src/commands/verify/",
+    "src/cpu/",
+    "src/distribution/",
+    "src/error.rs",
+    "src/gpu/",
+    "src/host_tensor.rs",
+    "src/initializer/",
+    "src/model/error.rs",
+    "src/reduce/",
+    "src/shape.rs",
+    "src/spec/",
+];
+/// Hidden items that the program still uses; this too only gets shorter.
+const KNOWN_HIDDEN: &[&str] = &["with_fill_shader"];
+
+/// What a file whose path starts with the first needs nothing of, directly or by way of others.
+const APART: &[(&str, &str)] = &[];
+
+/// Files outside of `src/gpu` that may name wgpu.
+const WGPU: &[&str] = &["src/gpu/", "src/lib.rs", "src/init.rs", "src/error.rs", "src/spec/mod.rs"];
+
+fn sources(folder: &str) -> Sources {
+    fn read(folder: &Path, sources: &mut Sources) {
+        for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if entry.is_dir() {
+                read(&entry, sources);
+            } else if entry.extension().is_some_and(|extension| extension == "rs") {
+                let path = entry.strip_prefix(env!("CARGO_MANIFEST_DIR")).unwrap();
+                let path = path.to_str().unwrap().replace('\\', "/");
+                sources.insert(path, fs::read_to_string(&entry).unwrap());
+            }
+        }
+    }
+    let mut sources = Sources::new();
+    read(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &mut sources);
+    sources
+}
+
+fn starts_with_any(file: &str, starts: &[&str]) -> bool {
+    starts.iter().any(|start| file.starts_with(start))
+}
+
+#[test]
+fn no_two_files_need_each_other() {
+    for (folder, root) in [("src", "src/lib.rs"), ("cli/src", "cli/src/main.rs")] {
+        let sources = sources(folder);
+        let needs = Needs::new(&sources, root);
+        let circles = needs.circles();
+        let new =
+            circles.iter().filter(|files| !files.iter().all(|file| starts_with_any(file, KNOWN)));
+        let shown: Vec<_> = new.map(|files| needs.shown(files)).collect();
+        assert!(shown.is_empty(), "{}", shown.join("\n"));
+    }
+}
+
+#[test]
+fn what_describes_needs_nothing_that_runs() {
+    let sources = sources("src");
+    let needs = Needs::new(&sources, "src/lib.rs");
+    for &(from, to) in APART {
+        let files: Vec<_> = needs.0.keys().filter(|file| file.starts_with(from)).collect();
+        assert!(!files.is_empty(), "there is no {from}");
+        for file in files {
+            let reached = needs.reached(file);
+            let wrong: Vec<_> = reached.iter().filter(|file| file.starts_with(to)).collect();
+            assert!(wrong.is_empty(), "{file} needs {wrong:?}");
+        }
+    }
+}
+
+#[test]
+fn only_gpu_names_wgpu() {
+    for (file, text) in &sources("src") {
+        let named = source::tokens(text).contains(&"wgpu");
+        assert!(!named || starts_with_any(file, WGPU), "{file} names wgpu");
+    }
+}
+
+#[test]
+fn program_uses_nothing_hidden() {
+    let library = sources("src");
+    let mut hidden: BTreeSet<_> =
+        library.values().flat_map(|text| hidden(&source::tokens(text))).collect();
+    hidden.retain(|name| !KNOWN_HIDDEN.contains(name));
+    for (file, text) in &sources("cli/src") {
+        let tokens = source::tokens(text);
+        let used: Vec<_> = tokens.iter().filter(|token| hidden.contains(*token)).collect();
+        assert!(used.is_empty(), "{file} uses {used:?}, which the library's documentation hides");
+    }
+}
+
+/// The names of the items under `#[doc(hidden)]`.
+fn hidden<'a>(tokens: &[&'a str]) -> Vec<&'a str> {
+    let attributes = tokens.windows(7).enumerate();
+    let attributes = attributes.filter(|(_, tokens)| tokens.concat() == "#[doc(hidden)]");
+    attributes.map(|(at, _)| declared(&tokens[at + 7..])).collect()
+}
+
+/// The name that is declared by the item, field or variant that starts `tokens`.
+fn declared<'a>(tokens: &[&'a str]) -> &'a str {
+    const BEFORE: [&str; 15] = [
+        "pub", "crate", "super", "async", "unsafe", "const", "static", "fn", "struct", "enum",
+        "trait", "type", "mod", "use", "mut",
+    ];
+    let name = tokens.iter().find(|token| source::is_name(token) && !BEFORE.contains(*token));
+    name.expect("an attribute is of an item")
+}
+
+#[test]
+fn hidden_items_are_found() {
+    let text =
+        "#[doc(hidden)] pub(crate) async fn one() {} enum E { #[doc(hidden)] Two(u8), Three }";
+    assert_eq!(hidden(&source::tokens(text)), ["one", "Two"]);
+}

@@ -1,13 +1,15 @@
-//! Writes the fill kernels for tools that compile them: one file of SPIR-V, as a Vulkan driver gets
-//! it, and one of Metal's C++ for each distribution and element type into the folder named first,
-//! of the WGSL in the file named second, or else of this crate's. `benches/machine_code.py`
-//! compiles them for AMD and NVIDIA GPUs that need not be there.
+//! Writes the fill kernels for tools that compile them: for each distribution and element type one
+//! file of SPIR-V, as a Vulkan driver gets it, and one of Metal's C++.
+//!
+//! The first argument is the folder to write to, the second a file of WGSL to use instead of this
+//! crate's. `benches/machine_code.py` compiles the files for AMD and NVIDIA GPUs that need not be
+//! installed.
 
-#[path = "../cli/src/commands/bench/builtins.rs"]
+#[path = "../../cli/src/commands/bench/builtins.rs"]
 mod builtins;
-#[path = "../tests/common/compiled.rs"]
+#[path = "../../tests/common/compiled.rs"]
 mod compiled;
-#[path = "../tests/common/spirv_count.rs"]
+#[path = "../../tests/common/spirv_count.rs"]
 mod spirv_count;
 
 use std::path::Path;
@@ -15,7 +17,7 @@ use std::path::Path;
 use gpu_init::DType;
 use naga::back::msl;
 
-/// The kernel of normals with the transform that GPUs have built in.
+/// The kernel of normals with the GPU's built-in functions.
 const BUILT_INS: &str = "int64, built-ins";
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -33,7 +35,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             }
             for dtype in DType::ALL {
                 let words = compiled::spirv(wgsl, distribution, dtype);
-                // What an invocation fills, in stores of 16 bytes.
+                // Elements per invocation, which stores 16 bytes at a time.
                 let elements = spirv_count::count(&words).stores * 16 / dtype.size();
                 let path =
                     Path::new(folder).join(format!("{label} {dtype} {name}, {elements} elements"));
@@ -48,7 +50,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// The entry point `fill` of `wgsl` in Metal's C++: of naga's languages the nearest to CUDA's.
+/// The entry point `fill` of `wgsl` in Metal's C++, the language of naga's that is nearest to CUDA's.
 fn metal(wgsl: &str, distribution: u32, dtype: DType) -> Result<String, msl::Error> {
     let (module, info) = compiled::module(wgsl, distribution, dtype);
     let options = msl::Options {
@@ -63,7 +65,7 @@ fn metal(wgsl: &str, distribution: u32, dtype: DType) -> Result<String, msl::Err
     Ok(msl::write_string(&module, &info, &options, &pipeline)?.0)
 }
 
-/// This crate's, and what portable bits are measured beside.
+/// This crate's WGSL, and the kernel with built-in functions to compare it with.
 fn sources() -> Vec<(&'static str, String)> {
     let [int64, limbs] = compiled::sources();
     let built_ins = builtins::shader(&int64.1).map(|wgsl| (BUILT_INS, wgsl));

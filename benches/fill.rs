@@ -32,9 +32,9 @@ fn fill(criterion: &mut Criterion) {
         None => eprintln!("There is no GPU adapter: only the CPU is measured."),
     }
     for initializer in [
-        Initializer::XAVIER_NORMAL,
-        Initializer::XAVIER_UNIFORM,
-        Initializer::TruncatedNormal { mean: 0.0, std: 0.02, a: -0.04, b: 0.04 },
+        Initializer::xavier_normal(),
+        Initializer::xavier_uniform(),
+        Initializer::truncated_normal(0.0, 0.02, -0.04, 0.04),
     ] {
         let mut group = criterion.benchmark_group(initializer.name());
         group.sample_size(10).sampling_mode(SamplingMode::Flat);

@@ -11,7 +11,7 @@ use criterion::{
     BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main,
 };
 use gpu_init::wgpu::BufferUsages;
-use gpu_init::{Cpu, Device, DeviceOptions, TensorSpec};
+use gpu_init::{Cpu, Device, DeviceOptions, FillOptions, Initializer, TensorSpec};
 
 /// From nothing to a tensor that is filled. The driver may keep compiled shaders from one opening
 /// to the next.
@@ -19,7 +19,7 @@ fn opening(criterion: &mut Criterion) {
     if device().is_none() {
         return eprintln!("There is no GPU adapter to open.");
     }
-    let parameter = TensorSpec::xavier_normal([64, 64]);
+    let parameter = TensorSpec::new([64, 64], Initializer::xavier_normal());
     let mut group = criterion.benchmark_group("opening");
     group.sample_size(10).sampling_mode(SamplingMode::Flat);
     group.bench_function("to the first tensor", |bencher| {
@@ -36,8 +36,10 @@ fn opening(criterion: &mut Criterion) {
 /// A thousand small tensors in one call, beside one tensor of as many elements: what a tensor costs
 /// beyond its bytes.
 fn small_tensors(criterion: &mut Criterion) {
-    let small: Vec<_> = (0..1000).map(|i| TensorSpec::xavier_normal([64, 64]).stream(i)).collect();
-    let one = [TensorSpec::xavier_normal([64_000, 64])];
+    let small: Vec<_> = (0..1000)
+        .map(|i| TensorSpec::new([64, 64], Initializer::xavier_normal()).stream(i))
+        .collect();
+    let one = [TensorSpec::new([64_000, 64], Initializer::xavier_normal())];
     let mut group = criterion.benchmark_group("plan");
     group
         .sample_size(10)
@@ -63,15 +65,15 @@ fn small_tensors(criterion: &mut Criterion) {
 /// anything else than weights; and another fill of the same memory.
 fn new_buffer(criterion: &mut Criterion) {
     let Some(device) = device() else { return };
-    let weights = TensorSpec::xavier_uniform([8192, 8192]).name("w");
+    let weights = TensorSpec::new([8192, 8192], Initializer::xavier_uniform()).name("w");
     let mut group = criterion.benchmark_group("buffer");
     group.sample_size(10).sampling_mode(SamplingMode::Flat).throughput(Throughput::Bytes(4 << 26));
     group.warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(3));
     for (name, usages) in [("new", BufferUsages::empty()), ("new, zeroed", BufferUsages::VERTEX)] {
-        let weights = weights.clone().usages(usages);
+        let options = FillOptions::new().usages(usages);
         group.bench_function(name, |bencher| {
             bencher.iter(|| {
-                let tensor = device.fill(&weights).unwrap();
+                let tensor = device.fill_with(&weights, &options).unwrap();
                 device.wait().unwrap();
                 tensor
             });

@@ -20,9 +20,9 @@ fn block(criterion: &mut Criterion) {
 
 fn transforms(criterion: &mut Criterion) {
     for initializer in [
-        Initializer::Constant { val: 0.5 },
-        Initializer::Uniform { a: -0.05, b: 0.05 },
-        Initializer::Normal { mean: 0.0, std: 0.02 },
+        Initializer::constant(0.5),
+        Initializer::uniform(-0.05, 0.05),
+        Initializer::normal(0.0, 0.02),
     ] {
         transform::<f32>(criterion, initializer);
         transform::<f16>(criterion, initializer);

@@ -9,9 +9,9 @@ use crate::{DType, Layout, Shape};
 /// No partial result accompanies an error, and the device goes on working unless it is lost.
 ///
 /// ```
-/// use gpu_init::{ErrorKind, TensorSpec};
+/// use gpu_init::{ErrorKind, Initializer, TensorSpec};
 ///
-/// let error = TensorSpec::xavier_normal([768]).resolve(0, 0).unwrap_err();
+/// let error = TensorSpec::new([768], Initializer::xavier_normal()).resolve(0, 0).unwrap_err();
 /// assert_eq!(error.operation(), "xavier_normal");
 /// assert!(matches!(error.kind(), ErrorKind::TooFewDims { .. }));
 /// assert_eq!(
@@ -169,6 +169,17 @@ pub enum ErrorKind {
         value: f64,
         /// What it must be.
         expected: &'static str,
+    },
+    /// The initializer does not have an option that is set on it.
+    #[error(
+        "there is no option {option:?}; it has {}",
+        if options.is_empty() { "none".to_owned() } else { options.join(", ") }
+    )]
+    UnknownOption {
+        /// The option: `gain`, `mode`...
+        option: &'static str,
+        /// The options that the initializer has.
+        options: Vec<&'static str>,
     },
     /// The scale is so small that values would be subnormal in `dtype`: devices flush those to
     /// zero.
@@ -399,7 +410,7 @@ pub enum ErrorKind {
 ///
 /// ```
 /// fn checked() -> gpu_init::Result<()> {
-///     gpu_init::TensorSpec::xavier_uniform([2, 3]).resolve(0, 0)?;
+///     gpu_init::TensorSpec::new([2, 3], gpu_init::Initializer::xavier_uniform()).resolve(0, 0)?;
 ///     Ok(())
 /// }
 /// # checked().unwrap();

@@ -7,23 +7,29 @@ use half::{bf16, f16};
 use crate::cpu::{copied, fill, zeroed};
 use crate::error::During;
 use crate::progress::Progress;
-use crate::spec::slice::Elements;
 use crate::{DType, Element, ErrorKind, Fill, Fingerprint, Result, Stats};
 
 /// A tensor, or a range of one, in host memory: made by [`Cpu::fill`](crate::Cpu::fill) or read
 /// back from a GPU.
 ///
 /// ```
-/// use gpu_init::{Cpu, DType, TensorSpec};
+/// use gpu_init::{Cpu, DType, Initializer, TensorSpec};
 ///
-/// let tensor = Cpu::new().fill(&TensorSpec::xavier_normal([3, 5]).dtype(DType::F16))?;
+/// let tensor = Cpu::new().fill(&TensorSpec::new([3, 5], Initializer::xavier_normal()).dtype(DType::F16))?;
 /// assert_eq!((tensor.dtype(), tensor.len(), tensor.as_bytes().len()), (DType::F16, 15, 30));
 /// # Ok::<(), gpu_init::Error>(())
 /// ```
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct HostTensor {
     data: Data,
-    elements: Elements,
+    fill: Fill,
+}
+
+/// Tensors are equal if their elements are and have the same indices in the whole tensor.
+impl PartialEq for HostTensor {
+    fn eq(&self, other: &Self) -> bool {
+        self.data == other.data && self.fill.elements() == other.fill.elements()
+    }
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -58,56 +64,82 @@ impl HostTensor {
             DType::F16 => Data::F16(zeroed(fill.len)?),
             DType::BF16 => Data::BF16(zeroed(fill.len)?),
         };
-        Ok(HostTensor { data, elements: fill.elements() })
+        Ok(HostTensor { data, fill: *fill })
+    }
+
+    /// The resolved request: the distribution, the seed, the stream and the elements.
+    ///
+    /// ```
+    /// use gpu_init::{Cpu, Initializer, TensorSpec};
+    ///
+    /// let tensor = Cpu::with_seed(42).fill(&TensorSpec::new([8, 8], Initializer::xavier_normal()))?;
+    /// assert_eq!((tensor.spec().seed, tensor.spec().stream), (42, 0));
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    pub fn spec(&self) -> &Fill {
+        &self.fill
     }
 
     /// The element type.
     pub fn dtype(&self) -> DType {
-        match self.data {
-            Data::F32(_) => DType::F32,
-            Data::F16(_) => DType::F16,
-            Data::BF16(_) => DType::BF16,
-        }
+        self.fill.dtype
     }
 
     /// Number of elements, at least 1.
     #[expect(clippy::len_without_is_empty, reason = "a tensor is never empty")]
-    pub fn len(&self) -> usize {
-        with_values!(&self.data, values => values.len())
+    pub fn len(&self) -> u64 {
+        self.fill.len
+    }
+
+    /// Bytes of the elements.
+    pub fn bytes(&self) -> u64 {
+        self.fill.bytes()
     }
 
     /// Index of the first element in the whole row-major tensor.
     ///
     /// ```
-    /// use gpu_init::{Cpu, TensorSpec};
+    /// use gpu_init::{Cpu, Initializer, TensorSpec};
     ///
-    /// let part = Cpu::new().fill(&TensorSpec::xavier_normal([9, 9]).elements(20..30))?;
+    /// let part = Cpu::new().fill(&TensorSpec::new([9, 9], Initializer::xavier_normal()).elements(20..30))?;
     /// assert_eq!(part.first(), 20);
     /// # Ok::<(), gpu_init::Error>(())
     /// ```
     pub fn first(&self) -> u64 {
-        self.elements.first
+        self.fill.first
     }
 
-    /// The elements, if `T` is their type.
-    pub fn as_slice<T: Element>(&self) -> Option<&[T]> {
-        (T::DTYPE == self.dtype()).then(|| bytemuck::cast_slice(self.as_bytes()))
+    /// The elements.
+    ///
+    /// # Errors
+    /// [`ErrorKind::DTypeMismatch`] if `T` is not their type.
+    pub fn as_slice<T: Element>(&self) -> Result<&[T]> {
+        self.check_type::<T>("as_slice").map(|()| bytemuck::cast_slice(self.as_bytes()))
     }
 
-    /// The elements as a vector, if `T` is their type.
+    /// The elements as a vector, without a copy.
     ///
     /// ```
-    /// use gpu_init::{Cpu, TensorSpec};
+    /// use gpu_init::{Cpu, Initializer, TensorSpec};
     ///
-    /// let weights: Vec<f32> = Cpu::new().fill(&TensorSpec::xavier_normal([3, 5]))?.into_vec().unwrap();
+    /// let weights: Vec<f32> = Cpu::new().fill(&TensorSpec::new([3, 5], Initializer::xavier_normal()))?.into_vec()?;
     /// assert_eq!(weights.len(), 15);
     /// # Ok::<(), gpu_init::Error>(())
     /// ```
-    pub fn into_vec<T: Element>(self) -> Option<Vec<T>> {
-        if T::DTYPE != self.dtype() {
-            return None;
+    ///
+    /// # Errors
+    /// [`ErrorKind::DTypeMismatch`] if `T` is not their type.
+    pub fn into_vec<T: Element>(self) -> Result<Vec<T>> {
+        self.check_type::<T>("into_vec")?;
+        Ok(with_values!(self.data, values => bytemuck::cast_vec(values)))
+    }
+
+    fn check_type<T: Element>(&self, operation: &'static str) -> Result<()> {
+        let (expected, actual) = (self.dtype(), T::DTYPE);
+        if expected == actual {
+            return Ok(());
         }
-        with_values!(self.data, values => bytemuck::try_cast_vec(values).ok())
+        Err(ErrorKind::DTypeMismatch { expected, actual }.during(operation))
     }
 
     /// The elements' bytes in the machine's order (little-endian on all that wgpu runs on).
@@ -123,9 +155,9 @@ impl HostTensor {
     /// The elements as f32, exactly.
     ///
     /// ```
-    /// use gpu_init::{Cpu, DType, TensorSpec};
+    /// use gpu_init::{Cpu, DType, Initializer, TensorSpec};
     ///
-    /// let tensor = Cpu::new().fill(&TensorSpec::xavier_uniform([2, 4]).dtype(DType::BF16))?;
+    /// let tensor = Cpu::new().fill(&TensorSpec::new([2, 4], Initializer::xavier_uniform()).dtype(DType::BF16))?;
     /// assert!(tensor.to_f32().iter().all(|value| value.abs() <= 1.0));
     /// # Ok::<(), gpu_init::Error>(())
     /// ```
@@ -136,19 +168,19 @@ impl HostTensor {
     /// A range of the elements here, counted from the first one, as a tensor of its own.
     ///
     /// ```
-    /// use gpu_init::{Cpu, TensorSpec};
+    /// use gpu_init::{Cpu, Initializer, TensorSpec};
     ///
-    /// let tensor = Cpu::new().fill(&TensorSpec::xavier_normal([9, 9]))?;
-    /// assert_eq!(tensor.slice(9..18)?.as_slice::<f32>(), tensor.as_slice::<f32>().map(|all| &all[9..18]));
+    /// let tensor = Cpu::new().fill(&TensorSpec::new([9, 9], Initializer::xavier_normal()))?;
+    /// assert_eq!(tensor.slice(9..18)?.as_slice::<f32>()?, &tensor.as_slice::<f32>()?[9..18]);
     /// # Ok::<(), gpu_init::Error>(())
     /// ```
     ///
     /// # Errors
     /// [`ErrorKind::Range`] if the range is empty or not all here, and [`ErrorKind::HostOutOfMemory`].
     pub fn slice(&self, range: Range<u64>) -> Result<HostTensor> {
-        let (Range { start, end }, len) = (range, self.len());
-        if start >= end || end > len as u64 {
-            let (shape, elements) = ([len].into(), len as u64);
+        let (Range { start, end }, elements) = (range, self.len());
+        if start >= end || end > elements {
+            let shape = [elements as usize].into();
             return Err(ErrorKind::Range { start, end, shape, elements }.during("slice"));
         }
         let range = start as usize..end as usize;
@@ -157,7 +189,8 @@ impl HostTensor {
             Data::F16(values) => Data::F16(copied(&values[range]).during("slice")?),
             Data::BF16(values) => Data::BF16(copied(&values[range]).during("slice")?),
         };
-        Ok(HostTensor { data, elements: self.elements.part(start, end - start) })
+        let fill = self.fill.of(self.fill.elements().part(start, end - start));
+        Ok(HostTensor { data, fill })
     }
 
     /// Statistics, on all cores.
@@ -167,6 +200,6 @@ impl HostTensor {
 
     /// The fingerprint, on all cores.
     pub fn fingerprint(&self) -> Fingerprint {
-        with_values!(&self.data, values => Fingerprint::of_elements(&self.elements, values))
+        with_values!(&self.data, values => Fingerprint::of_fill(&self.fill, values))
     }
 }

@@ -13,6 +13,7 @@ mod error;
 #[cfg(feature = "gpu")]
 mod gpu;
 mod host_tensor;
+#[cfg(feature = "gpu")]
 mod init;
 mod initializer;
 #[cfg(feature = "rules")]
@@ -24,13 +25,14 @@ mod spec;
 mod stream;
 
 pub use cpu::Cpu;
-pub use distribution::{Diagonal, Distribution, Orthogonal, Sparse};
+pub use distribution::Distribution;
 pub use dtype::{DType, Element, ParseDTypeError};
 pub use error::{Error, ErrorKind, Result};
 #[cfg(feature = "gpu")]
-pub use gpu::{Device, DeviceOptions, FpGuard, Tensor, WideMul, adapters, best_adapter, shader};
+pub use gpu::{
+    Device, DeviceOptions, FillOptions, FpGuard, Tensor, WideMul, adapters, best_adapter, shader,
+};
 pub use host_tensor::HostTensor;
-pub use init::CpuInit;
 #[cfg(feature = "gpu")]
 pub use init::GpuInit;
 pub use initializer::{

@@ -5,9 +5,7 @@
 mod gpu;
 
 use gpu_init::half::f16;
-use gpu_init::{
-    Cpu, CpuInit, DType, Distribution, Error, ErrorKind, Initializer, Layout, TensorSpec,
-};
+use gpu_init::{Cpu, DType, Distribution, Error, ErrorKind, Initializer, Layout, TensorSpec};
 
 /// What a parameter's error says; it must be of one line.
 fn refusal(parameter: &TensorSpec) -> Error {
@@ -27,20 +25,20 @@ macro_rules! assert_error {
 #[test]
 fn shapes() {
     assert_error!(
-        refusal(&TensorSpec::xavier_normal([7])),
+        refusal(&TensorSpec::new([7], Initializer::xavier_normal())),
         ErrorKind::TooFewDims { .. },
         "xavier_normal",
         "[7]",
         "at least two"
     );
     assert_error!(
-        refusal(&TensorSpec::xavier_uniform([])),
+        refusal(&TensorSpec::new([], Initializer::xavier_uniform())),
         ErrorKind::TooFewDims { .. },
         "xavier_uniform",
         "0 dimensions"
     );
     assert_error!(
-        refusal(&TensorSpec::xavier_normal([3, 0, 5])),
+        refusal(&TensorSpec::new([3, 0, 5], Initializer::xavier_normal())),
         ErrorKind::ZeroSized { .. },
         "[3, 0, 5]",
         "at least 1"
@@ -52,7 +50,7 @@ fn shapes() {
         vec![1 << 62, 1],
     ] {
         assert_error!(
-            refusal(&TensorSpec::xavier_normal(shape)),
+            refusal(&TensorSpec::new(shape, Initializer::xavier_normal())),
             ErrorKind::SizeOverflow { .. },
             "overflows 64 bits"
         );
@@ -60,12 +58,12 @@ fn shapes() {
     // A zero among huge dimensions is a zero, and the largest size that fits is only too much
     // memory.
     assert_error!(
-        refusal(&TensorSpec::xavier_normal([usize::MAX, 0, 9])),
+        refusal(&TensorSpec::new([usize::MAX, 0, 9], Initializer::xavier_normal())),
         ErrorKind::ZeroSized { .. },
         "size 0"
     );
     assert_error!(
-        refusal(&TensorSpec::new([(1 << 61) - 1], Initializer::ZEROS)),
+        refusal(&TensorSpec::new([(1 << 61) - 1], Initializer::zeros())),
         ErrorKind::HostOutOfMemory { .. },
         "9223372036854775804 bytes"
     );
@@ -75,31 +73,32 @@ fn shapes() {
 fn options() {
     for gain in [f64::NAN, f64::INFINITY, -1.0, -f64::MIN_POSITIVE] {
         assert_error!(
-            refusal(&TensorSpec::xavier_normal([3, 5]).gain(gain)),
+            Initializer::xavier_normal().gain(gain).unwrap_err(),
             ErrorKind::InvalidOption { option: "gain", .. },
             "gain"
         );
     }
     assert_error!(
-        refusal(&TensorSpec::xavier_normal([3, 5]).mean(f64::NAN)),
+        Initializer::xavier_normal().mean(f64::NAN).unwrap_err(),
         ErrorKind::InvalidOption { option: "mean", .. },
         "NaN"
     );
-    let backwards = Initializer::Uniform { a: 1.0, b: 0.5 };
+    let backwards = Initializer::uniform(1.0, 0.5);
     assert_error!(
         refusal(&TensorSpec::new([3], backwards)),
         ErrorKind::InvalidOption { option: "b", .. },
         "0.5",
         "not below a"
     );
-    let normal = |std| TensorSpec::new([3], Initializer::Normal { mean: 0.0, std });
+    let normal = |std| TensorSpec::new([3], Initializer::normal(0.0, std));
     assert_error!(refusal(&normal(-0.5)), ErrorKind::InvalidOption { option: "std", .. }, "-0.5");
     assert_error!(
-        refusal(&TensorSpec::new([3], Initializer::ZEROS).gain(2.0)),
-        ErrorKind::InvalidOption { option: "gain", .. },
-        "constant"
+        Initializer::zeros().gain(2.0).unwrap_err(),
+        ErrorKind::UnknownOption { option: "gain", .. },
+        "constant",
+        "it has val"
     );
-    let infinite = Initializer::Constant { val: f64::INFINITY };
+    let infinite = Initializer::constant(f64::INFINITY);
     assert_error!(
         refusal(&TensorSpec::new([3], infinite)),
         ErrorKind::InvalidOption { option: "val", .. },
@@ -145,7 +144,7 @@ fn schemes_for_other_shapes() {
     );
     // More inputs than outputs, in each order.
     let delta = |shape: &[usize], layout| {
-        refusal(&TensorSpec::new(shape, Initializer::DeltaOrthogonal { gain: 1.0 }).layout(layout))
+        refusal(&TensorSpec::new(shape, Initializer::delta_orthogonal()).layout(layout))
     };
     for error in [
         delta(&[5, 6, 3], Layout::OutInKernel),
@@ -222,12 +221,10 @@ fn schemes_for_other_layouts() {
 #[test]
 fn options_of_matrices() {
     let matrix = |initializer| refusal(&TensorSpec::new([6, 6], initializer));
-    let kernel = |initializer| refusal(&TensorSpec::new([6, 6, 3], initializer));
-    let sparse = |sparsity, std| matrix(Initializer::Sparse { sparsity, std });
     for sparsity in [-0.1, 1.1, f64::NAN, f64::INFINITY, -f64::MIN_POSITIVE] {
         let value = format!("sparse: sparsity = {sparsity:?}");
         assert_error!(
-            sparse(sparsity, 0.01),
+            matrix(Initializer::sparse(sparsity)),
             ErrorKind::InvalidOption { option: "sparsity", .. },
             &value,
             "a part from 0 to 1"
@@ -236,14 +233,14 @@ fn options_of_matrices() {
     for std in [-0.5, f64::NAN, f64::INFINITY] {
         let value = format!("sparse: std = {std:?}");
         assert_error!(
-            sparse(0.1, std),
+            Initializer::sparse(0.1).std(std).unwrap_err(),
             ErrorKind::InvalidOption { option: "std", .. },
             &value,
             "not below 0"
         );
     }
     for gain in [f64::INFINITY, f64::NEG_INFINITY, f64::NAN] {
-        let error = matrix(Initializer::Eye { gain });
+        let error = Initializer::eye().gain(gain).unwrap_err();
         assert_error!(
             error,
             ErrorKind::InvalidOption { option: "gain", .. },
@@ -253,8 +250,8 @@ fn options_of_matrices() {
     }
     for gain in [f64::INFINITY, f64::NAN, 1e31, -1e31, 1e-21] {
         for error in [
-            matrix(Initializer::Orthogonal { gain }),
-            kernel(Initializer::DeltaOrthogonal { gain }),
+            Initializer::orthogonal().gain(gain).unwrap_err(),
+            Initializer::delta_orthogonal().gain(gain).unwrap_err(),
         ] {
             let value = format!("orthogonal: gain = {gain:?}");
             assert_error!(
@@ -265,7 +262,7 @@ fn options_of_matrices() {
             );
         }
     }
-    let error = kernel(Initializer::Dirac { groups: 0 });
+    let error = Initializer::dirac().groups(0).unwrap_err();
     assert_error!(
         error,
         ErrorKind::InvalidOption { option: "groups", .. },
@@ -274,10 +271,10 @@ fn options_of_matrices() {
     );
     // Nothing to draw is zeros, not an error.
     for initializer in [
-        Initializer::Eye { gain: 0.0 },
-        Initializer::Orthogonal { gain: 0.0 },
-        Initializer::Sparse { sparsity: 1.0, std: 0.01 },
-        Initializer::Sparse { sparsity: 0.5, std: 0.0 },
+        Initializer::eye().gain(0.0).unwrap(),
+        Initializer::orthogonal().gain(0.0).unwrap(),
+        Initializer::sparse(1.0),
+        Initializer::sparse(0.5).std(0.0).unwrap(),
     ] {
         let values = Cpu::new().fill(&TensorSpec::new([6, 6], initializer)).unwrap().to_f32();
         assert!(values.iter().all(|value| value.to_bits() == 0), "{initializer}");
@@ -330,8 +327,7 @@ fn values_of_matrices_out_of_the_types_range() {
 
 #[test]
 fn values_out_of_the_types_range() {
-    let normal =
-        |std, dtype| TensorSpec::new([3], Initializer::Normal { mean: 0.0, std }).dtype(dtype);
+    let normal = |std, dtype| TensorSpec::new([3], Initializer::normal(0.0, std)).dtype(dtype);
     for (std, dtype) in
         [(1e-26, DType::F32), (1e-320, DType::F32), (1e-26, DType::BF16), (6e-5, DType::F16)]
     {
@@ -354,22 +350,22 @@ fn values_out_of_the_types_range() {
         );
     }
     assert_error!(
-        refusal(&TensorSpec::xavier_uniform([3, 5]).gain(1e-40)),
+        refusal(&TensorSpec::new([3, 5], Initializer::xavier_uniform().gain(1e-40).unwrap())),
         ErrorKind::Subnormal { option: "bound", .. },
         "use a larger one"
     );
     assert_error!(
-        refusal(&TensorSpec::xavier_normal([3, 5]).mean(1e-35)),
+        refusal(&TensorSpec::new([3, 5], Initializer::xavier_normal().mean(1e-35).unwrap())),
         ErrorKind::Subnormal { option: "mean", .. },
         "1e-35"
     );
     assert_error!(
-        refusal(&TensorSpec::new([3], Initializer::Constant { val: 1e5 }).dtype(DType::F16)),
+        refusal(&TensorSpec::new([3], Initializer::constant(1e5)).dtype(DType::F16)),
         ErrorKind::Overflow { .. },
         "F16"
     );
     assert_error!(
-        refusal(&TensorSpec::new([3], Initializer::Constant { val: 1e-40 })),
+        refusal(&TensorSpec::new([3], Initializer::constant(1e-40))),
         ErrorKind::Subnormal { .. },
         "value"
     );
@@ -382,8 +378,7 @@ fn the_widest_type_is_not_advised_to_itself() {
         for (std, remedy) in
             [(1e-26, ", or F32 instead of F16"), (6e37, ", or F32 or BF16 instead of F16")]
         {
-            let parameter =
-                TensorSpec::new([3], Initializer::Normal { mean: 0.0, std }).dtype(dtype);
+            let parameter = TensorSpec::new([3], Initializer::normal(0.0, std)).dtype(dtype);
             let message = refusal(&parameter).to_string();
             assert_eq!(message.ends_with(remedy), dtype == DType::F16, "{message}");
             assert!(
@@ -406,8 +401,7 @@ fn what_is_accepted_is_normal_and_finite() {
         (9800.0, DType::F16),
     ] {
         for mean in [0.0, 1e-30] {
-            let parameter =
-                TensorSpec::new([1 << 20], Initializer::Normal { mean, std }).dtype(dtype);
+            let parameter = TensorSpec::new([1 << 20], Initializer::normal(mean, std)).dtype(dtype);
             let values = Cpu::new().fill(&parameter).unwrap().to_f32();
             assert!(
                 values.iter().all(|value| value.is_normal() || *value == 0.0 && mean != 0.0),
@@ -416,13 +410,14 @@ fn what_is_accepted_is_normal_and_finite() {
         }
     }
     // No gain at all is a constant, not an error.
-    let zero = TensorSpec::xavier_normal([3, 5]).gain(0.0).mean(0.5).resolve(0, 0).unwrap();
+    let zero = Initializer::xavier_normal().gain(0.0).unwrap().mean(0.5).unwrap();
+    let zero = TensorSpec::new([3, 5], zero).resolve(0, 0).unwrap();
     assert!(matches!(zero.distribution, Distribution::Constant { value: 0.5, .. }));
 }
 
 #[test]
 fn ranges_lengths_and_types() {
-    let whole = TensorSpec::xavier_normal([4, 4]);
+    let whole = TensorSpec::new([4, 4], Initializer::xavier_normal());
     for (start, end) in [(3, 3), (5, 4), (0, 17), (16, 17), (u64::MAX - 1, u64::MAX)] {
         assert_error!(
             refusal(&whole.clone().elements(start..end)),
@@ -434,7 +429,7 @@ fn ranges_lengths_and_types() {
     let cpu = Cpu::new();
     let mut short = [0f32; 15];
     assert_error!(
-        CpuInit::xavier_normal(&cpu, [4, 4], &mut short).unwrap_err(),
+        cpu.fill_into(&whole, &mut short).unwrap_err(),
         ErrorKind::Length { .. },
         "15",
         "16"
@@ -477,7 +472,8 @@ mod on_a_device {
 
     /// The next fill is right.
     fn assert_works(device: &Device) {
-        let parameter = TensorSpec::xavier_normal([33, 65]).name("after an error");
+        let parameter =
+            TensorSpec::new([33, 65], Initializer::xavier_normal()).name("after an error");
         assert_eq!(
             device.fill(&parameter).unwrap().read().unwrap(),
             Cpu::new().fill(&parameter).unwrap()
@@ -503,7 +499,7 @@ mod on_a_device {
     fn a_buffer_of_the_callers_that_cannot_be_filled() {
         let Some(device) = device() else { return };
         let memory = buffer(&device, 1024, BufferUsages::STORAGE | BufferUsages::COPY_SRC);
-        let parameter = TensorSpec::xavier_normal([8, 8]);
+        let parameter = TensorSpec::new([8, 8], Initializer::xavier_normal());
         for offset in [1, 2, 3, 6, 1021] {
             let error = device.fill_into(&parameter, &memory, offset).unwrap_err();
             assert_error!(
@@ -580,7 +576,9 @@ mod on_a_device {
             Device::from_wgpu(device, queue).unwrap()
         });
         let foreign = buffer(&other, 1024, BufferUsages::STORAGE);
-        let error = device.fill_into(&TensorSpec::xavier_normal([8, 8]), &foreign, 0).unwrap_err();
+        let error = device
+            .fill_into(&TensorSpec::new([8, 8], Initializer::xavier_normal()), &foreign, 0)
+            .unwrap_err();
         assert_error!(error, ErrorKind::Gpu { .. }, "xavier_normal", "doesn't match");
         assert_works(&device);
         assert_works(&other);
@@ -601,8 +599,10 @@ mod on_a_device {
             );
         }
         // Several at once: all or nothing.
-        let parameters =
-            [TensorSpec::xavier_normal([8, 8]), TensorSpec::xavier_normal([rows, 1024])];
+        let parameters = [
+            TensorSpec::new([8, 8], Initializer::xavier_normal()),
+            TensorSpec::new([rows, 1024], Initializer::xavier_normal()),
+        ];
         assert_error!(
             device.fill_all(&parameters).unwrap_err(),
             ErrorKind::BufferTooLarge { .. },
@@ -615,7 +615,10 @@ mod on_a_device {
     fn usages_that_a_buffer_cannot_have() {
         let Some(device) = device() else { return };
         let error = device
-            .fill(&TensorSpec::xavier_normal([8, 8]).usages(BufferUsages::MAP_WRITE))
+            .fill_with(
+                &TensorSpec::new([8, 8], Initializer::xavier_normal()),
+                &gpu_init::FillOptions::new().usages(BufferUsages::MAP_WRITE),
+            )
             .unwrap_err();
         assert_error!(error, ErrorKind::Gpu { .. }, "xavier_normal", "MAP_WRITE");
         assert_works(&device);
@@ -674,7 +677,8 @@ mod on_a_device {
     fn out_of_memory_in_a_limited_process() {
         let Some(device) = device() else { return };
         let limit = device.wgpu_device().limits().max_buffer_size.min(1 << 29);
-        let parameter = TensorSpec::xavier_normal([limit as usize / 1024 / 4, 1024]);
+        let parameter =
+            TensorSpec::new([limit as usize / 1024 / 4, 1024], Initializer::xavier_normal());
         let mut tensors = Vec::new();
         let error = loop {
             assert!(tensors.len() < 100, "memory never ended");

@@ -13,15 +13,17 @@ use gpu_init::{
     WideMul,
 };
 
-const INITIALIZERS: [Initializer; 7] = [
-    Initializer::XAVIER_NORMAL,
-    Initializer::XavierUniform { gain: 3.0, mean: -0.25 },
-    Initializer::Normal { mean: 0.5, std: 0.02 },
-    Initializer::Constant { val: 0.3 },
-    Initializer::TruncatedNormal { mean: 0.0, std: 1.0, a: -2.0, b: 2.0 },
-    Initializer::TruncatedNormal { mean: 0.1, std: 0.02, a: 0.2, b: 0.22 },
-    Initializer::TruncatedNormal { mean: 1.0, std: 0.5, a: f64::NEG_INFINITY, b: 1.1 },
-];
+fn initializers() -> [Initializer; 7] {
+    [
+        Initializer::xavier_normal(),
+        Initializer::xavier_uniform().gain(3.0).unwrap().mean(-0.25).unwrap(),
+        Initializer::normal(0.5, 0.02),
+        Initializer::constant(0.3),
+        Initializer::truncated_normal(0.0, 1.0, -2.0, 2.0),
+        Initializer::truncated_normal(0.1, 0.02, 0.2, 0.22),
+        Initializer::truncated_normal(1.0, 0.5, f64::NEG_INFINITY, 1.1),
+    ]
+}
 
 /// The device as it is, one guarded as GPUs are with Vulkan, and one for each multiplication that
 /// the adapter has, guarded as for any driver.
@@ -66,11 +68,11 @@ fn every_length_around_a_boundary() {
             (1..40).chain(boundaries.into_iter().flat_map(|n| [n - 3, n - 1, n, n + 1, n + 2]));
         for len in lengths {
             for (dtype, initializer) in
-                DType::ALL.into_iter().zip(INITIALIZERS.iter().cycle().skip(len % 4))
+                DType::ALL.into_iter().zip(initializers().into_iter().cycle().skip(len % 4))
             {
                 assert_same(
                     &device,
-                    &TensorSpec::new([len, 1], *initializer).dtype(dtype).name("boundary"),
+                    &TensorSpec::new([len, 1], initializer).dtype(dtype).name("boundary"),
                 );
             }
         }
@@ -81,7 +83,7 @@ fn every_length_around_a_boundary() {
 fn every_initializer_type_and_layout() {
     for device in devices() {
         for dtype in DType::ALL {
-            for initializer in INITIALIZERS {
+            for initializer in initializers() {
                 for layout in [Layout::OutInKernel, Layout::KernelInOut] {
                     let parameter = TensorSpec::new([13, 7, 3, 5], initializer)
                         .dtype(dtype)
@@ -110,10 +112,14 @@ fn ranges_past_2_to_the_32_34_and_40() {
                 for dtype in DType::ALL {
                     let shape = [1 << 21, (1 << 21) + 1];
                     let parameter =
-                        TensorSpec::xavier_uniform(shape).gain(1000.0).dtype(dtype).name("huge");
+                        TensorSpec::new(shape, Initializer::xavier_uniform().gain(1000.0).unwrap())
+                            .dtype(dtype)
+                            .name("huge");
                     assert_same(&device, &parameter.elements(start..end));
                     let normal =
-                        TensorSpec::xavier_normal(shape).gain(1000.0).dtype(dtype).stream(u64::MAX);
+                        TensorSpec::new(shape, Initializer::xavier_normal().gain(1000.0).unwrap())
+                            .dtype(dtype)
+                            .stream(u64::MAX);
                     assert_same(&device, &normal.elements(start..end));
                 }
             }
@@ -126,7 +132,8 @@ fn ranges_past_2_to_the_32_34_and_40() {
 fn ranges_are_parts_of_the_whole() {
     for device in devices() {
         for dtype in DType::ALL {
-            let whole = TensorSpec::xavier_normal([40, 50]).dtype(dtype).name("parts");
+            let whole =
+                TensorSpec::new([40, 50], Initializer::xavier_normal()).dtype(dtype).name("parts");
             let all = device.fill(&whole).unwrap().read().unwrap();
             for start in 0..9 {
                 for len in [1, 2, 3, 4, 5, 7, 8, 9, 16, 31, 1000] {
@@ -157,7 +164,7 @@ fn only_the_tensors_own_bytes_are_written() {
                 for dtype in DType::ALL {
                     let memory = buffer(&device, size as u64);
                     device.wgpu_queue().write_buffer(&memory, 0, &background);
-                    let parameter = TensorSpec::new([len], Initializer::Uniform { a: 1.0, b: 2.0 })
+                    let parameter = TensorSpec::new([len], Initializer::uniform(1.0, 2.0))
                         .dtype(dtype)
                         .name("own");
                     let tensor = device.fill_into(&parameter, &memory, offset).unwrap();
@@ -169,7 +176,7 @@ fn only_the_tensors_own_bytes_are_written() {
                     expected[offset as usize..][..cpu.as_bytes().len()]
                         .copy_from_slice(cpu.as_bytes());
                     // The same memory seen as a whole.
-                    let all = TensorSpec::new([size / 4], Initializer::ZEROS);
+                    let all = TensorSpec::new([size / 4], Initializer::zeros());
                     let view = whole_buffer(&device, &memory, &all);
                     assert_eq!(view, expected, "{dtype} x {len} at {offset}");
                 }
@@ -208,12 +215,15 @@ fn windows_of_a_small_binding_limit() {
     };
     assert_eq!(device.wgpu_device().limits().max_storage_buffer_binding_size, 1 << 20);
     for dtype in DType::ALL {
-        let parameter = TensorSpec::xavier_normal([1111, 1237]).dtype(dtype).name("windows");
+        let parameter = TensorSpec::new([1111, 1237], Initializer::xavier_normal())
+            .dtype(dtype)
+            .name("windows");
         assert_same(&device, &parameter);
         assert_same(&device, &parameter.elements(3..1_000_003));
     }
     let memory = buffer(&device, 6 << 20);
-    let parameter = TensorSpec::xavier_uniform([1111, 1237]).name("windows at an offset");
+    let parameter =
+        TensorSpec::new([1111, 1237], Initializer::xavier_uniform()).name("windows at an offset");
     let tensor = device.fill_into(&parameter, &memory, 4 * 123).unwrap();
     let expected = Cpu::new().fill(&parameter).unwrap();
     assert_eq!(tensor.fingerprint().unwrap(), expected.fingerprint());
@@ -229,7 +239,9 @@ fn workgroups_in_two_dimensions() {
     };
     for dtype in DType::ALL {
         // 7 workgroups of 256 entries are 28,672 bytes; this is not a multiple of it.
-        let parameter = TensorSpec::xavier_normal([200, 250]).dtype(dtype).name("dimensions");
+        let parameter = TensorSpec::new([200, 250], Initializer::xavier_normal())
+            .dtype(dtype)
+            .name("dimensions");
         assert_same(&device, &parameter);
         assert_same(&device, &parameter.elements(1..49_000));
     }
@@ -240,7 +252,10 @@ fn workgroups_in_two_dimensions() {
 fn the_default_limits_are_enough() {
     let Some(device) = narrow_device(|limits| *limits = wgpu::Limits::default()) else { return };
     assert_eq!(device.multiply(), WideMul::Limbs);
-    assert_same(&device, &TensorSpec::xavier_normal([333, 777]).name("default limits"));
+    assert_same(
+        &device,
+        &TensorSpec::new([333, 777], Initializer::xavier_normal()).name("default limits"),
+    );
 }
 
 /// Larger than a binding, with the device's own limits: 128 MiB on llvmpipe, 2 GiB on a GPU. Other
@@ -252,9 +267,10 @@ fn a_tensor_larger_than_a_binding() {
     let software = device.wgpu_device().adapter_info().device_type == wgpu::DeviceType::Cpu;
     let most = if software { 130 << 20 } else { limits.max_buffer_size };
     let bytes = (limits.max_storage_buffer_binding_size + (1 << 20)).min(most);
-    let parameter = TensorSpec::xavier_normal([bytes as usize / 2 / 1024 - 1, 1024])
-        .dtype(DType::BF16)
-        .name("large");
+    let parameter =
+        TensorSpec::new([bytes as usize / 2 / 1024 - 1, 1024], Initializer::xavier_normal())
+            .dtype(DType::BF16)
+            .name("large");
     let tensor = device.fill(&parameter).unwrap();
     let expected = Cpu::new().fill(&parameter).unwrap();
     assert_eq!(tensor.fingerprint().unwrap(), expected.fingerprint());
@@ -274,8 +290,9 @@ fn fills_are_recorded_into_the_callers_encoder() {
     for device in devices() {
         let memory = buffer(&device, 4096);
         let mut encoder = device.wgpu_device().create_command_encoder(&Default::default());
-        let a = TensorSpec::xavier_normal([10, 10]).name("a");
-        let b = TensorSpec::xavier_uniform([30, 10]).name("b").dtype(DType::F16);
+        let a = TensorSpec::new([10, 10], Initializer::xavier_normal()).name("a");
+        let b =
+            TensorSpec::new([30, 10], Initializer::xavier_uniform()).name("b").dtype(DType::F16);
         let a_tensor = device.record(&a, &mut encoder, &memory, 0).unwrap();
         let b_tensor = device.record(&b, &mut encoder, &memory, 400).unwrap();
         assert!(
@@ -298,19 +315,16 @@ fn truncated_normals_of_many_distributions_in_one_submission() {
             .into_iter()
             .zip(DType::ALL.into_iter().cycle())
             .map(|((a, b), dtype)| {
-                TensorSpec::new(
-                    [77, 31],
-                    Initializer::TruncatedNormal { mean: 0.0, std: 1.0, a, b },
-                )
-                .dtype(dtype)
+                TensorSpec::new([77, 31], Initializer::truncated_normal(0.0, 1.0, a, b))
+                    .dtype(dtype)
             })
             .collect();
-        parameters.insert(2, TensorSpec::xavier_normal([50, 60]));
+        parameters.insert(2, TensorSpec::new([50, 60], Initializer::xavier_normal()));
         let (device, cpu) = (device.with_seed(1), Cpu::with_seed(1));
         for (tensor, parameter) in device.fill_all(&parameters).unwrap().iter().zip(&parameters) {
             let expected = cpu.fill(parameter).unwrap();
             assert_eq!(tensor.read().unwrap(), expected, "{parameter:?}");
-            assert_eq!(tensor.stats().unwrap().disagreement(tensor.fill()), None);
+            assert_eq!(tensor.stats().unwrap().disagreement(tensor.spec()), None);
         }
     }
 }
@@ -321,7 +335,7 @@ fn truncated_normals_of_many_distributions_in_one_submission() {
 fn truncated_normals_at_any_range_and_offset() {
     for device in devices() {
         let memory = buffer(&device, 8192);
-        let initializer = Initializer::TruncatedNormal { mean: 0.1, std: 0.2, a: -0.3, b: 0.25 };
+        let initializer = Initializer::truncated_normal(0.1, 0.2, -0.3, 0.25);
         for dtype in DType::ALL {
             for start in [0u64, 1, 2, 3, (1 << 32) - 130, (1 << 34) - 3, (1 << 40) + 1] {
                 for len in [1, 2, 261, 1024] {
@@ -353,13 +367,14 @@ fn unnamed_calls_take_the_next_stream() {
         for shape in [[64, 64], [64, 64], [32, 64]] {
             let tensor = gpu_init::GpuInit::xavier_normal(&device, shape).unwrap();
             let mut host = vec![0f32; shape[0] * shape[1]];
-            gpu_init::CpuInit::xavier_normal(&cpu, shape, &mut host).unwrap();
+            cpu.fill_into(&TensorSpec::new(shape, Initializer::xavier_normal()), &mut host)
+                .unwrap();
             let values = tensor.to_vec::<f32>().unwrap();
             assert_eq!(values, host);
             assert!(seen.iter().all(|earlier| earlier[..16] != values[..16]));
             seen.push(values);
         }
-        let many = vec![TensorSpec::xavier_uniform([5, 5]); 3];
+        let many = vec![TensorSpec::new([5, 5], Initializer::xavier_uniform()); 3];
         for tensor in device.fill_all(&many).unwrap() {
             assert_eq!(tensor.read().unwrap(), cpu.fill(&many[0]).unwrap());
         }
@@ -405,7 +420,7 @@ fn reductions_agree_on_any_values() {
 }
 
 fn check_reductions<T: gpu_init::Element>(device: &Device, values: &[T]) {
-    let parameter = TensorSpec::new([values.len()], Initializer::ONES).dtype(T::DTYPE);
+    let parameter = TensorSpec::new([values.len()], Initializer::ones()).dtype(T::DTYPE);
     let tensor: Tensor = device.fill(&parameter).unwrap();
     let mut bytes: Vec<u8> = values
         .iter()
@@ -426,7 +441,7 @@ fn check_reductions<T: gpu_init::Element>(device: &Device, values: &[T]) {
 #[test]
 fn reading_back_is_async_too() {
     let Some(device) = gpu::device() else { return };
-    let parameter = TensorSpec::xavier_normal([100, 100]).name("async");
+    let parameter = TensorSpec::new([100, 100], Initializer::xavier_normal()).name("async");
     let expected = Cpu::new().fill(&parameter).unwrap();
     let (values, stats, fingerprint) = pollster::block_on(async {
         let device = Device::open_async(&DeviceOptions::default()).await?;
@@ -450,13 +465,21 @@ fn reading_back_is_async_too() {
 fn threads_share_a_device() {
     let Some(device) = gpu::device() else { return };
     let expected: Vec<_> = (0..8)
-        .map(|i| Cpu::new().fill(&TensorSpec::xavier_normal([64, 65]).stream(i)).unwrap())
+        .map(|i| {
+            Cpu::new()
+                .fill(&TensorSpec::new([64, 65], Initializer::xavier_normal()).stream(i))
+                .unwrap()
+        })
         .collect();
     let tensors = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..8)
             .map(|_| {
                 scope.spawn(|| {
-                    device.fill(&TensorSpec::xavier_normal([64, 65])).unwrap().read().unwrap()
+                    device
+                        .fill(&TensorSpec::new([64, 65], Initializer::xavier_normal()))
+                        .unwrap()
+                        .read()
+                        .unwrap()
                 })
             })
             .collect();

@@ -17,34 +17,38 @@ fn read(text: &str) -> Initializer {
 fn changed() -> Vec<Initializer> {
     let (mode, nonlinearity) = (FanMode::FanGeoAvg, Nonlinearity::ConvTranspose2d);
     vec![
-        Initializer::VarianceScaling {
-            scale: 0.1,
-            mode,
-            distribution: VarianceDistribution::Uniform,
-        },
-        Initializer::XavierNormal { gain: 5.0 / 3.0, mean: -1e-3 },
-        Initializer::XavierUniform { gain: 1e10, mean: 0.25 },
-        Initializer::KaimingNormal { a: 0.2, mode, nonlinearity },
-        Initializer::KaimingUniform {
-            a: -3.0,
-            mode: FanMode::FanOut,
-            nonlinearity: Nonlinearity::Selu,
-        },
-        Initializer::Normal { mean: 1.0 / 3.0, std: 0.02 },
-        Initializer::Uniform { a: -3.5, b: -0.1 },
-        Initializer::Constant { val: -0.1 },
-        Initializer::Eye { gain: -1.5 },
-        Initializer::Dirac { groups: 8 },
-        Initializer::Orthogonal { gain: 2f64.sqrt() },
-        Initializer::DeltaOrthogonal { gain: -0.1 },
-        Initializer::Sparse { sparsity: 0.9, std: 0.3 },
+        Initializer::variance_scaling(0.1, mode, VarianceDistribution::Uniform),
+        Initializer::xavier_normal().gain(5.0 / 3.0).unwrap().mean(-1e-3).unwrap(),
+        Initializer::xavier_uniform().gain(1e10).unwrap().mean(0.25).unwrap(),
+        Initializer::kaiming_normal()
+            .a(0.2)
+            .unwrap()
+            .mode(mode)
+            .unwrap()
+            .nonlinearity(nonlinearity)
+            .unwrap(),
+        Initializer::kaiming_uniform()
+            .a(-3.0)
+            .unwrap()
+            .mode(FanMode::FanOut)
+            .unwrap()
+            .nonlinearity(Nonlinearity::Selu)
+            .unwrap(),
+        Initializer::normal(1.0 / 3.0, 0.02),
+        Initializer::uniform(-3.5, -0.1),
+        Initializer::constant(-0.1),
+        Initializer::eye().gain(-1.5).unwrap(),
+        Initializer::dirac().groups(8).unwrap(),
+        Initializer::orthogonal().gain(2f64.sqrt()).unwrap(),
+        Initializer::delta_orthogonal().gain(-0.1).unwrap(),
+        Initializer::sparse(0.9).std(0.3).unwrap(),
     ]
 }
 
 #[test]
 fn text_goes_both_ways() {
     for initializer in
-        schemes::every().chain(changed()).chain([Initializer::ZEROS, Initializer::ONES])
+        schemes::every().chain(changed()).chain([Initializer::zeros(), Initializer::ones()])
     {
         let text = initializer.to_string();
         assert_eq!(read(&text), initializer, "{text}");
@@ -71,9 +75,9 @@ fn text_goes_both_ways() {
             ),
         }
     }
-    assert_eq!(read("zeros()"), Initializer::ZEROS);
-    assert_eq!(Initializer::ZEROS.to_string(), "zeros");
-    assert_eq!(Initializer::XAVIER_NORMAL.to_string(), "xavier_normal");
+    assert_eq!(read("zeros()"), Initializer::zeros());
+    assert_eq!(Initializer::zeros().to_string(), "zeros");
+    assert_eq!(Initializer::xavier_normal().to_string(), "xavier_normal");
 }
 
 #[test]
@@ -132,10 +136,7 @@ fn presets_are_the_peers_defaults() {
         distribution("pytorch-conv", &[128, 64, 3, 3], pytorch).bounds().1 as f32,
         (1.0 / 576f64.sqrt()) as f32
     );
-    assert_eq!(
-        Initializer::pytorch_bias(576),
-        Initializer::Uniform { a: -1.0 / 24.0, b: 1.0 / 24.0 }
-    );
+    assert_eq!(Initializer::pytorch_bias(576), Initializer::uniform(-1.0 / 24.0, 1.0 / 24.0));
     // keras.layers.Dense: U(+-sqrt(6 / (fan_in + fan_out))).
     assert_eq!(
         distribution("keras_dense", &[30, 20], keras.clone()).bounds().1 as f32,
@@ -239,7 +240,7 @@ fn gains_are_pytorchs() {
 #[test]
 fn layouts_that_do_not_fit_are_errors() {
     let fill = |shape: &[usize], layout: Layout| {
-        TensorSpec::xavier_normal(shape).layout(layout).resolve(0, 0)
+        TensorSpec::new(shape, Initializer::xavier_normal()).layout(layout).resolve(0, 0)
     };
     let axes = |input: &[isize], output: &[isize]| Layout::Axes {
         input: input.into(),
@@ -270,13 +271,13 @@ fn layouts_that_do_not_fit_are_errors() {
 #[test]
 fn vectors_have_fans_in_keras_alone() {
     let vector = |layout: Layout| {
-        TensorSpec::new([100], Initializer::GlorotUniform).layout(layout).resolve(0, 0)
+        TensorSpec::new([100], Initializer::glorot_uniform()).layout(layout).resolve(0, 0)
     };
     // Both fans are 100: the variance is 2 / 200.
     let distribution = vector(Layout::Keras).unwrap().distribution;
     assert!((distribution.std() / 0.1 - 1.0).abs() < 1e-7, "{}", distribution.std());
     let scalar =
-        TensorSpec::new([], Initializer::HeNormal).layout(Layout::Keras).resolve(0, 0).unwrap();
+        TensorSpec::new([], Initializer::he_normal()).layout(Layout::Keras).resolve(0, 0).unwrap();
     assert!((scalar.distribution.std() / 2f64.sqrt() - 1.0).abs() < 1e-6);
     for layout in [
         Layout::KernelInOut,
@@ -299,11 +300,13 @@ fn every_scheme_has_its_distribution() {
     for initializer in schemes::every().chain(changed()) {
         let shape = schemes::shape_for(initializer, &[256, 144], &[256, 16, 3, 3]);
         for dtype in DType::ALL {
-            let mut parameter =
-                TensorSpec::new(shape, initializer).dtype(dtype).name("distribution");
-            if matches!(initializer, Initializer::XavierUniform { gain, .. } if gain > 1e9) {
-                parameter = parameter.gain(100.0);
-            }
+            let initializer = match initializer {
+                Initializer::XavierUniform { gain, .. } if gain > 1e9 => {
+                    initializer.gain(100.0).unwrap()
+                }
+                _ => initializer,
+            };
+            let parameter = TensorSpec::new(shape, initializer).dtype(dtype).name("distribution");
             let stats = Cpu::new().fill(&parameter).unwrap().stats();
             assert_eq!(
                 stats.disagreement(&parameter.resolve(0, 0).unwrap()),
@@ -350,11 +353,13 @@ fn nothing_underflows_to_zeros() {
     // sqrt(2 / (1 + a^2)) / sqrt(64) = sqrt(2) / 8 * 1e-155, at which a^2 overflows; 1e10 is beside
     // 1e9 where it does not.
     for (a, scale) in [(1e155, 1e155), (-1e155, 1e155), (1e10, 1e10), (1e200, 1e200)] {
-        let initializer = Initializer::KaimingNormal {
-            a,
-            mode: FanMode::FanIn,
-            nonlinearity: Nonlinearity::LeakyRelu,
-        };
+        let initializer = Initializer::kaiming_normal()
+            .a(a)
+            .unwrap()
+            .mode(FanMode::FanIn)
+            .unwrap()
+            .nonlinearity(Nonlinearity::LeakyRelu)
+            .unwrap();
         let std = TensorSpec::new([64, 64], initializer)
             .scale(scale)
             .resolve(0, 0)

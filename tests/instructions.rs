@@ -23,9 +23,9 @@ use instructions::Counted;
 use spirv_count::Count;
 
 const INITIALIZERS: [(&str, Initializer); 3] = [
-    ("normal", Initializer::Normal { mean: 0.0, std: 0.02 }),
-    ("uniform", Initializer::Uniform { a: -0.05, b: 0.05 }),
-    ("truncated", Initializer::TruncatedNormal { mean: 0.0, std: 0.02, a: -0.04, b: 0.04 }),
+    ("normal", Initializer::normal(0.0, 0.02)),
+    ("uniform", Initializer::uniform(-0.05, 0.05)),
+    ("truncated", Initializer::truncated_normal(0.0, 0.02, -0.04, 0.04)),
 ];
 /// The difference of two lengths is free of what does not grow with them.
 const LENGTHS: [usize; 2] = [1 << 17, 1 << 19];

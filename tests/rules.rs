@@ -120,7 +120,7 @@ fn recipes_have_the_distributions_of_their_models() {
         {
             // Norms are one, biases zero, but for the classifier's.
             let norm = entry.name.ends_with("weight");
-            let expected = if norm { Initializer::ONES } else { Initializer::ZEROS };
+            let expected = if norm { Initializer::ones() } else { Initializer::zeros() };
             assert!(
                 entry.parameter.initializer() == expected || entry.name == "classifier.1.bias",
                 "{}",
@@ -137,9 +137,9 @@ fn xavier_takes_every_model() {
         assert_eq!(plan.warnings(), []);
         for entry in plan.entries() {
             let expected = match entry.parameter.shape().dims() {
-                [_] | [] if entry.name.ends_with(".weight") => Initializer::ONES,
-                [_] | [] => Initializer::ZEROS,
-                _ => Initializer::XAVIER_NORMAL,
+                [_] | [] if entry.name.ends_with(".weight") => Initializer::ones(),
+                [_] | [] => Initializer::zeros(),
+                _ => Initializer::xavier_normal(),
             };
             assert_eq!(entry.parameter.initializer(), expected, "{}", entry.name);
         }
@@ -166,7 +166,7 @@ fn xavier_tells_norm_weights_by_name() {
         "bn1.running_var",
         "running_var",
     ] {
-        assert_eq!(initializer(name), Initializer::ONES, "{name}");
+        assert_eq!(initializer(name), Initializer::ones(), "{name}");
     }
     for name in [
         "fc.bias",
@@ -181,7 +181,7 @@ fn xavier_tells_norm_weights_by_name() {
         "plain.1.weight",
         "not_running_var",
     ] {
-        assert_eq!(initializer(name), Initializer::ZEROS, "{name}");
+        assert_eq!(initializer(name), Initializer::zeros(), "{name}");
     }
 }
 
@@ -308,7 +308,7 @@ fn the_first_match_wins() {
     let plan = plan(&tensors, rules).unwrap();
     let rules: Vec<_> = plan.entries().iter().map(|entry| entry.rule).collect();
     assert_eq!(rules, [Some(0), Some(1), Some(2), None]);
-    let expected = TensorSpec::xavier_uniform([2, 3])
+    let expected = TensorSpec::new([2, 3], Initializer::xavier_uniform())
         .name("b.weight")
         .seed(0)
         .dtype(DType::F32)

@@ -37,8 +37,8 @@ fn the_documented_program_gives_the_same_bits() {
         let output =
             run(program(0), &[&seed.to_string(), name, &fan_out.to_string(), &fan_in.to_string()]);
         let expected: String = [
-            TensorSpec::xavier_normal([fan_out, fan_in]),
-            TensorSpec::xavier_uniform([fan_out, fan_in]),
+            TensorSpec::new([fan_out, fan_in], Initializer::xavier_normal()),
+            TensorSpec::new([fan_out, fan_in], Initializer::xavier_uniform()),
         ]
         .into_iter()
         .map(|parameter| {
@@ -67,7 +67,7 @@ fn the_documented_mean_is_that_of_the_normal() {
             "for i in range(64): print(f\"{{bits(normal(42, stream_of('w'), i, {mean:?}, {std:?})):08x}}\")"
         );
         let output = with_function(1, &calls);
-        let parameter = TensorSpec::new([64], Initializer::Normal { mean, std }).name("w");
+        let parameter = TensorSpec::new([64], Initializer::normal(mean, std)).name("w");
         let values = Cpu::with_seed(42).fill(&parameter).unwrap().to_f32();
         let expected: String =
             values.iter().map(|value| format!("{:08x}\n", value.to_bits())).collect();
@@ -83,8 +83,7 @@ fn the_documented_zeros_are_those_of_sparse() {
             "for column in range({columns}): print(*zero_rows(42, stream_of('w'), {rows}, {zeros}, column))"
         );
         let output = with_function(1, &calls);
-        let parameter =
-            TensorSpec::new([rows, columns], Initializer::Sparse { sparsity, std: 0.01 }).name("w");
+        let parameter = TensorSpec::new([rows, columns], Initializer::sparse(sparsity)).name("w");
         let values = Cpu::with_seed(42).fill(&parameter).unwrap().to_f32();
         let column = |column: usize| {
             let zero = (0..rows).filter(|row| values[row * columns + column] == 0.0);
@@ -116,11 +115,10 @@ fn the_documented_matrices_are_those_of_orthogonal() {
     let layout = Layout::Axes { input: vec![2], output: vec![1], batch: vec![0] };
     let of_batch = |(rows, cols, batch): (usize, usize, usize)| {
         let size = (rows * cols) as u64;
-        let parameter =
-            TensorSpec::new([batch + 1, rows, cols], Initializer::Orthogonal { gain: 1.0 })
-                .layout(layout.clone())
-                .name("w")
-                .elements(batch as u64 * size..(batch as u64 + 1) * size);
+        let parameter = TensorSpec::new([batch + 1, rows, cols], Initializer::orthogonal())
+            .layout(layout.clone())
+            .name("w")
+            .elements(batch as u64 * size..(batch as u64 + 1) * size);
         let values: Vec<f32> = Cpu::with_seed(42).fill(&parameter).unwrap().to_f32();
         format!("{}\n", Fingerprint::of(0, &values))
     };

@@ -10,7 +10,7 @@ use gpu_init::{Cpu, DType, Distribution, Element, ErrorKind, Initializer, Layout
 const N: usize = 10_000_000;
 
 fn truncated(mean: f64, std: f64, a: f64, b: f64) -> Initializer {
-    Initializer::TruncatedNormal { mean, std, a, b }
+    Initializer::truncated_normal(mean, std, a, b)
 }
 
 /// The exact distribution function, from the tail where the bounds are. Between bounds less than
@@ -249,10 +249,7 @@ fn statistics_agree_with_the_distribution() {
         .fill(&TensorSpec::new([1 << 20], truncated(0.0, 1.0, -2.0, 2.0)).name("stats"))
         .unwrap();
     assert!(
-        stats
-            .stats()
-            .disagreement(&distribution(Initializer::Normal { mean: 0.0, std: 1.0 }).unwrap())
-            .is_some()
+        stats.stats().disagreement(&distribution(Initializer::normal(0.0, 1.0)).unwrap()).is_some()
     );
     assert!(
         stats

@@ -143,9 +143,11 @@ fn pinned_values() {
 /// where it is.
 #[test]
 fn pinned_layout_and_range() {
-    let conv = TensorSpec::xavier_normal([3, 3, 16, 32]).layout(Layout::KernelInOut).name("conv");
+    let conv = TensorSpec::new([3, 3, 16, 32], Initializer::xavier_normal())
+        .layout(Layout::KernelInOut)
+        .name("conv");
     assert_eq!(Cpu::new().fill(&conv).unwrap().fingerprint().to_string(), "61fb966528270f3f");
-    let far = TensorSpec::xavier_uniform([1 << 21, 1 << 21])
+    let far = TensorSpec::new([1 << 21, 1 << 21], Initializer::xavier_uniform())
         .name("far")
         .elements((1 << 40) + 1..(1 << 40) + 1002);
     assert_eq!(Cpu::new().fill(&far).unwrap().fingerprint().to_string(), "ae666786ca29ff45");

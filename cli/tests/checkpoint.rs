@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use gpu_init::{Cpu, DType, TensorSpec};
+use gpu_init::{Cpu, DType, Initializer, TensorSpec};
 use program::{command, complaint, json, run, succeed};
 use safetensors::SafeTensors;
 use serde_json::{Value, json as object};
@@ -172,7 +172,7 @@ fn model() -> Value {
 fn expected(seed: u64) -> BTreeMap<String, Vec<u8>> {
     let cpu = Cpu::with_seed(seed);
     let weights = |name: &str, shape: &[usize], dtype| {
-        cpu.fill(&TensorSpec::xavier_normal(shape).name(name).dtype(dtype))
+        cpu.fill(&TensorSpec::new(shape, Initializer::xavier_normal()).name(name).dtype(dtype))
             .unwrap()
             .as_bytes()
             .to_vec()

@@ -9,7 +9,7 @@ use std::fs;
 use std::path::Path;
 
 use gpu_init::half::bf16;
-use gpu_init::{Cpu, DType, Element, Fingerprint, TensorSpec};
+use gpu_init::{Cpu, DType, Element, Fingerprint, Initializer, TensorSpec};
 use serde_json::Value;
 
 use program::{command, complaint, json, run, succeed};
@@ -66,7 +66,7 @@ fn fill_reports_the_same_tensor_everywhere() {
                 device,
                 "--json",
             ]);
-            let parameter = TensorSpec::xavier_normal([300, 70])
+            let parameter = TensorSpec::new([300, 70], Initializer::xavier_normal())
                 .seed(42)
                 .name("w")
                 .dtype(dtype.parse().unwrap());
@@ -153,7 +153,8 @@ fn fill_saves_npy() {
                 header.contains(descr) && header.contains("(33, 65") && header.contains("False"),
                 "{header}"
             );
-            let parameter = TensorSpec::xavier_normal([33, 65]).dtype(dtype.parse().unwrap());
+            let parameter = TensorSpec::new([33, 65], Initializer::xavier_normal())
+                .dtype(dtype.parse().unwrap());
             assert_eq!(data, Cpu::new().fill(&parameter).unwrap().as_bytes());
             // What is there is kept, unless told.
             assert!(complaint(&args).contains("--force"));
@@ -302,7 +303,12 @@ fn a_models_fingerprint_can_be_computed_by_hand() {
     )
     .unwrap();
     let weight = Cpu::new()
-        .fill(&TensorSpec::xavier_normal([30, 20]).seed(7).name("fc.weight").dtype(DType::BF16))
+        .fill(
+            &TensorSpec::new([30, 20], Initializer::xavier_normal())
+                .seed(7)
+                .name("fc.weight")
+                .dtype(DType::BF16),
+        )
         .unwrap();
     assert_eq!(weight.as_slice::<bf16>().unwrap().len(), 600);
     let zero = gpu_init::half::f16::round(0.0);

@@ -136,13 +136,13 @@ fn rules_files_are_obeyed() {
         ["model", model.to_str().unwrap(), "--rules", rules.to_str().unwrap(), "--device", "cpu"];
     let expected = |seed: u64| {
         let parameters = [
-            ("wte", TensorSpec::xavier_normal([9, 8])),
+            ("wte", TensorSpec::new([9, 8], Initializer::xavier_normal())),
             (
                 "h.1.w",
-                TensorSpec::new([8, 8], Initializer::Normal { mean: 0.0, std: 0.25 })
+                TensorSpec::new([8, 8], Initializer::normal(0.0, 0.25))
                     .dtype(gpu_init::DType::BF16),
             ),
-            ("b", TensorSpec::new([8], Initializer::ZEROS)),
+            ("b", TensorSpec::new([8], Initializer::zeros())),
         ];
         let fingerprint = |(name, parameter): (&str, TensorSpec)| {
             let tensor = Cpu::with_seed(seed).fill(&parameter.name(name)).unwrap();

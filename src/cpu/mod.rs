@@ -58,12 +58,12 @@ fn is_small(fill: &Fill) -> bool {
 /// calls it gives the same bits.
 ///
 /// ```
-/// use gpu_init::{Cpu, TensorSpec};
+/// use gpu_init::{Cpu, Initializer, TensorSpec};
 ///
 /// let cpu = Cpu::with_seed(42);
-/// let weights = cpu.fill(&TensorSpec::xavier_normal([256, 128]))?;
+/// let weights = cpu.fill(&TensorSpec::new([256, 128], Initializer::xavier_normal()))?;
 /// assert_eq!(weights.as_slice::<f32>().unwrap().len(), 256 * 128);
-/// let more = cpu.fill(&TensorSpec::xavier_normal([256, 128]))?;
+/// let more = cpu.fill(&TensorSpec::new([256, 128], Initializer::xavier_normal()))?;
 /// assert_ne!(weights.fingerprint(), more.fingerprint());
 /// # Ok::<(), gpu_init::Error>(())
 /// ```
@@ -109,7 +109,7 @@ impl Cpu {
     ///
     /// use gpu_init::{Cpu, Initializer, TensorSpec};
     ///
-    /// let recurrent = TensorSpec::new([256, 256], Initializer::Orthogonal { gain: 1.0 }).name("recurrent");
+    /// let recurrent = TensorSpec::new([256, 256], Initializer::orthogonal()).name("recurrent");
     /// let tensors = Cpu::new().fill_all_with(&[recurrent], &mut |done, total| {
     ///     eprintln!("{done} of {total} elements");
     ///     ControlFlow::Continue(())
@@ -158,10 +158,10 @@ impl Cpu {
     /// The element type is the slice's.
     ///
     /// ```
-    /// use gpu_init::{Cpu, TensorSpec, half::bf16};
+    /// use gpu_init::{Cpu, Initializer, TensorSpec, half::bf16};
     ///
     /// let mut weights = vec![bf16::ZERO; 12];
-    /// Cpu::new().fill_into(&TensorSpec::xavier_uniform([3, 4]), &mut weights)?;
+    /// Cpu::new().fill_into(&TensorSpec::new([3, 4], Initializer::xavier_uniform()), &mut weights)?;
     /// assert!(weights.iter().all(|w| w.to_f32().abs() <= 1.0));
     /// # Ok::<(), gpu_init::Error>(())
     /// ```

@@ -40,12 +40,13 @@ const LEAST_F16: f64 = f64::from_bits((1023 - 14) << 52); // 2^-14
 /// ```
 /// use gpu_init::{DType, Initializer, Layout};
 ///
-/// let distribution = Initializer::XAVIER_UNIFORM.distribution(&[2, 4].into(), &Layout::OutInKernel, DType::F32)?;
+/// let distribution = Initializer::xavier_uniform().distribution(&[2, 4].into(), &Layout::OutInKernel, DType::F32)?;
 /// assert_eq!(distribution.mean(), 0.0);
 /// assert_eq!(distribution.bounds(), (-1.0, 1.0)); // sqrt(6 / (2 + 4))
 /// # Ok::<(), gpu_init::Error>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 #[non_exhaustive]
 pub enum Distribution {
     /// N(mean, std^2), |value - mean| at most 6.6604 std.
@@ -67,6 +68,7 @@ pub enum Distribution {
     /// N(mean, std^2) given that it is within `low` to `high`; the probability beyond the last
     /// value on either side is 2^-33.
     #[non_exhaustive]
+    #[strum(serialize = "truncated_normal")]
     Truncated {
         /// The mean of the normal before it is truncated.
         mean: f64,
@@ -214,6 +216,12 @@ impl Distribution {
         at_least("gain / sqrt(the larger side)", deviation, LEAST_ORTHOGONAL, dtype)?;
         in_range(gain.abs() * LARGEST_ORTHOGONAL, dtype)?;
         Ok(Distribution::Orthogonal { gain: gain as f32, orthogonal })
+    }
+
+    /// The name: `normal`, `uniform`, `truncated_normal`, `constant`, `diagonal`, `sparse` or
+    /// `orthogonal`.
+    pub fn name(&self) -> &'static str {
+        self.into()
     }
 
     /// The expected mean.

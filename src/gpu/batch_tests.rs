@@ -4,7 +4,7 @@
 use crate::gpu::batch::*;
 use crate::gpu::tests::{options, raw_device, raw_device_with};
 use crate::gpu::{WideMul, readback};
-use crate::{Cpu, DeviceOptions, ErrorKind, Initializer, TensorSpec};
+use crate::{Cpu, DeviceOptions, ErrorKind, FillOptions, Initializer, TensorSpec};
 
 /// All bytes of a buffer.
 fn bytes(device: &Device, buffer: &wgpu::Buffer) -> Vec<u8> {
@@ -16,7 +16,7 @@ fn bytes(device: &Device, buffer: &wgpu::Buffer) -> Vec<u8> {
 
 /// Has the device's memory hold something before it is given out again.
 fn soil(device: &Device) {
-    let ones = TensorSpec::new([4 << 20], Initializer::Constant { val: -1.5 });
+    let ones = TensorSpec::new([4 << 20], Initializer::constant(-1.5));
     let tensors: Vec<_> = (0..3).map(|_| device.fill(&ones).unwrap()).collect();
     drop(tensors);
     device.wait().unwrap();
@@ -31,12 +31,12 @@ fn device(device: wgpu::Device, queue: wgpu::Queue, options: &DeviceOptions) -> 
 /// in part, with large ones, slices, matrices and buffers of other usages among them.
 fn mixture() -> Vec<TensorSpec> {
     let initializers = [
-        Initializer::Normal { mean: 0.5, std: 0.02 },
-        Initializer::Normal { mean: 0.0, std: 0.02 },
-        Initializer::Uniform { a: -1.0, b: 3.0 },
-        Initializer::Constant { val: 0.3 },
-        Initializer::TruncatedNormal { mean: 0.0, std: 1.0, a: -2.0, b: 2.0 },
-        Initializer::TruncatedNormal { mean: 0.1, std: 0.02, a: 0.2, b: 0.22 },
+        Initializer::normal(0.5, 0.02),
+        Initializer::normal(0.0, 0.02),
+        Initializer::uniform(-1.0, 3.0),
+        Initializer::constant(0.3),
+        Initializer::truncated_normal(0.0, 1.0, -2.0, 2.0),
+        Initializer::truncated_normal(0.1, 0.02, 0.2, 0.22),
     ];
     let sizes =
         [1, 2, 3, 4, 5, 7, 8, 9, 31, 64, 127, 128, 129, 511, 1023, 1024, 1025, 2047, 2049, 5000];
@@ -55,18 +55,12 @@ fn mixture() -> Vec<TensorSpec> {
     all.push(long.clone().elements(1 << 34..(1 << 34) + 20));
     all.push(long.clone().slice(1, 3..5).slice(0, 2..9));
     all.push(long.elements(0..300_000).zero_rows(0..1));
-    all.push(TensorSpec::new([20, 30], Initializer::Orthogonal { gain: 1.0 }));
+    all.push(TensorSpec::new([20, 30], Initializer::orthogonal()));
     all.push(
-        TensorSpec::new([20, 30], Initializer::Sparse { sparsity: 0.5, std: 1.0 })
-            .dtype(DType::F16),
+        TensorSpec::new([20, 30], Initializer::sparse(0.5).std(1.0).unwrap()).dtype(DType::F16),
     );
     all.push(TensorSpec::new([600, 601], initializers[2]).dtype(DType::BF16));
     all.push(TensorSpec::new([777, 999], initializers[4]));
-    all.extend(
-        [3, 300].map(|size| {
-            TensorSpec::new([size], initializers[0]).usages(wgpu::BufferUsages::VERTEX)
-        }),
-    );
     all
 }
 
@@ -105,6 +99,13 @@ fn check(device: &Device) {
         tensors.len(),
         expected.len()
     );
+    for size in [3, 300] {
+        let parameter = TensorSpec::new([size], Initializer::normal(0.5, 0.02));
+        let options = FillOptions::new().usages(wgpu::BufferUsages::VERTEX);
+        let tensor = device.fill_with(&parameter, &options).unwrap();
+        assert!(tensor.buffer().usage().contains(wgpu::BufferUsages::VERTEX));
+        assert_eq!(tensor.read().unwrap(), cpu.fill(&parameter).unwrap());
+    }
     for (buffer, expected) in expected {
         assert!(bytes(&device, buffer) == expected, "bytes between tensors are zero");
     }
@@ -133,18 +134,15 @@ fn narrow_limits_make_no_difference() {
         &DeviceOptions { multiply: Some(WideMul::Limbs), ..Default::default() },
     );
     check(&device);
-    let distribution = |i: usize| Initializer::TruncatedNormal {
-        mean: 0.0,
-        std: 1.0,
-        a: -1.0,
-        b: 1.0 + i as f64 / 64.0,
-    };
+    let distribution =
+        |i: usize| Initializer::truncated_normal(0.0, 1.0, -1.0, 1.0 + i as f64 / 64.0);
     let mut distributions: Vec<_> =
         (0..300).map(|i| TensorSpec::new([5], distribution(i)).stream(i as u64)).collect();
     distributions.extend(
-        [vec![3, 3], vec![600, 601]].map(|shape| TensorSpec::xavier_normal(shape).stream(0)),
+        [vec![3, 3], vec![600, 601]]
+            .map(|shape| TensorSpec::new(shape, Initializer::xavier_normal()).stream(0)),
     );
-    distributions.push(TensorSpec::xavier_normal([3, 3]).stream(1));
+    distributions.push(TensorSpec::new([3, 3], Initializer::xavier_normal()).stream(1));
     for (tensor, parameter) in device.fill_all(&distributions).unwrap().iter().zip(&distributions) {
         assert_eq!(
             tensor.read().unwrap(),
@@ -163,7 +161,8 @@ fn a_new_buffer_has_its_tensor_and_zeros() {
     soil(&device);
     for len in [1, 2, 3, 5, 7, 9, 1001] {
         for dtype in DType::ALL {
-            let whole = TensorSpec::xavier_normal([1001, 3]).dtype(dtype).name("w");
+            let whole =
+                TensorSpec::new([1001, 3], Initializer::xavier_normal()).dtype(dtype).name("w");
             for parameter in [
                 whole.clone().elements(0..len),
                 whole.clone().elements(1..1 + len),
@@ -188,8 +187,9 @@ fn many_can_be_followed_and_broken_off() {
     use std::ops::ControlFlow;
     let Some((wgpu_device, queue)) = raw_device() else { return };
     let device = Device::from_wgpu(wgpu_device, queue).unwrap();
-    let parameters: Vec<_> =
-        (0..500).map(|i| TensorSpec::xavier_normal([64, 64]).stream(i)).collect();
+    let parameters: Vec<_> = (0..500)
+        .map(|i| TensorSpec::new([64, 64], Initializer::xavier_normal()).stream(i))
+        .collect();
     let mut heard = Vec::new();
     let mut listen = |done, total| {
         heard.push((done, total));

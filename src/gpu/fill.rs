@@ -15,14 +15,38 @@ use crate::gpu::{Tensor, batch, gather, orthogonal, place};
 use crate::progress::Progress;
 use crate::{Distribution, ErrorKind, Fill, Result, TensorSpec};
 
+/// Options of a fill that concern the GPU alone.
+#[derive(Debug, Clone)]
+pub struct FillOptions {
+    usages: wgpu::BufferUsages,
+}
+
+impl FillOptions {
+    /// The defaults: no usages beyond those of every tensor.
+    pub fn new() -> Self {
+        FillOptions { usages: wgpu::BufferUsages::empty() }
+    }
+
+    /// Usages of the buffer beyond STORAGE, COPY_SRC and COPY_DST, such as VERTEX.
+    pub fn usages(self, usages: wgpu::BufferUsages) -> Self {
+        FillOptions { usages }
+    }
+}
+
+impl Default for FillOptions {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Device {
     /// Makes a tensor in a new buffer of its own and submits the commands that fill it.
     ///
     /// ```no_run
-    /// use gpu_init::{DType, Device, TensorSpec};
+    /// use gpu_init::{DType, Device, Initializer, TensorSpec};
     ///
     /// let device = Device::new()?;
-    /// let q_proj = TensorSpec::xavier_normal([4096, 4096]).name("layers.0.q_proj.weight").dtype(DType::BF16);
+    /// let q_proj = TensorSpec::new([4096, 4096], Initializer::xavier_normal()).name("layers.0.q_proj.weight").dtype(DType::BF16);
     /// let weights = device.fill(&q_proj)?;
     /// # Ok::<(), gpu_init::Error>(())
     /// ```
@@ -33,14 +57,33 @@ impl Device {
     /// kernel that the driver breaks, or for an orthogonal matrix of 65,536 entries or 8,193 rows
     /// and more that comes out not orthogonal: such a fill waits until it is done.
     pub fn fill(&self, parameter: &TensorSpec) -> Result<Tensor> {
-        let mut tensors = self.fill_all(std::slice::from_ref(parameter))?;
+        self.fill_with(parameter, &FillOptions::new())
+    }
+
+    /// [`fill`](Self::fill) with options of the GPU: the usages of the buffer.
+    ///
+    /// ```no_run
+    /// use gpu_init::wgpu::BufferUsages;
+    /// use gpu_init::{Device, FillOptions, Initializer, TensorSpec};
+    ///
+    /// let vertices = TensorSpec::new([1024, 4], Initializer::xavier_uniform());
+    /// let options = FillOptions::new().usages(BufferUsages::VERTEX);
+    /// let tensor = Device::new()?.fill_with(&vertices, &options)?;
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`fill`](Self::fill).
+    pub fn fill_with(&self, parameter: &TensorSpec, options: &FillOptions) -> Result<Tensor> {
+        let silent = |_| Progress::silent();
+        let mut tensors = self.fill_tensors(std::slice::from_ref(parameter), options, silent)?;
         Ok(tensors.swap_remove(0))
     }
 
     /// Makes many tensors with as few buffers, dispatches and submissions as can be. Bytes beyond a
     /// tensor's elements are zero.
     ///
-    /// Tensors of at most 1 MiB and the same [`usages`](TensorSpec::usages) share buffers of at
+    /// Tensors of at most 1 MiB share buffers of at
     /// most 16 MiB, each at a place where it can be bound by itself ([`Tensor::binding`]); not
     /// those that are slices, have zero rows, start inside a block, cross a multiple of 2^34
     /// elements or are orthogonal, sparse, eye or dirac. Those of each seed take dispatches of
@@ -52,8 +95,8 @@ impl Device {
     /// use gpu_init::{Device, Initializer, TensorSpec};
     ///
     /// let layer = [
-    ///     TensorSpec::xavier_normal([3072, 768]).name("fc.weight"),
-    ///     TensorSpec::new([3072], Initializer::ZEROS).name("fc.bias"),
+    ///     TensorSpec::new([3072, 768], Initializer::xavier_normal()).name("fc.weight"),
+    ///     TensorSpec::new([3072], Initializer::zeros()).name("fc.bias"),
     /// ];
     /// let tensors = Device::new()?.fill_all(&layer)?;
     /// # Ok::<(), gpu_init::Error>(())
@@ -62,7 +105,7 @@ impl Device {
     /// # Errors
     /// Those of [`fill`](Self::fill), for the first parameter that has one; nothing is filled then.
     pub fn fill_all(&self, parameters: &[TensorSpec]) -> Result<Vec<Tensor>> {
-        self.fill_tensors(parameters, |_| Progress::silent())
+        self.fill_tensors(parameters, &FillOptions::new(), |_| Progress::silent())
     }
 
     /// [`fill_all`](Self::fill_all), and waits until all is done. `progress` hears how many
@@ -74,7 +117,7 @@ impl Device {
     ///
     /// use gpu_init::{Device, Initializer, TensorSpec};
     ///
-    /// let recurrent = TensorSpec::new([4096, 4096], Initializer::Orthogonal { gain: 1.0 }).name("recurrent");
+    /// let recurrent = TensorSpec::new([4096, 4096], Initializer::orthogonal()).name("recurrent");
     /// let tensors = Device::new()?.fill_all_with(&[recurrent], &mut |done, total| {
     ///     eprintln!("{done} of {total} elements");
     ///     ControlFlow::Continue(())
@@ -90,12 +133,13 @@ impl Device {
         parameters: &[TensorSpec],
         progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
     ) -> Result<Vec<Tensor>> {
-        self.fill_tensors(parameters, |total| Progress::new(total, progress))
+        self.fill_tensors(parameters, &FillOptions::new(), |total| Progress::new(total, progress))
     }
 
     fn fill_tensors<'a>(
         &'a self,
         parameters: &[TensorSpec],
+        options: &FillOptions,
         progress: impl FnOnce(u64) -> Progress<'a>,
     ) -> Result<Vec<Tensor>> {
         let fills = parameters
@@ -105,8 +149,7 @@ impl Device {
         let always = wgpu::BufferUsages::STORAGE
             | wgpu::BufferUsages::COPY_SRC
             | wgpu::BufferUsages::COPY_DST;
-        let fills: Vec<_> =
-            fills.into_iter().zip(parameters.iter().map(|one| always | one.usages)).collect();
+        let fills: Vec<_> = fills.into_iter().map(|fill| (fill, always | options.usages)).collect();
         let Inner { context, kernels, .. } = &*self.inner;
         let places = batch::allocate(context, &fills)?;
         self.trust(
@@ -141,7 +184,7 @@ impl Device {
     /// byte more. The tensor returned is a view of that memory.
     ///
     /// ```no_run
-    /// use gpu_init::{Device, TensorSpec, wgpu};
+    /// use gpu_init::{Device, Initializer, TensorSpec, wgpu};
     ///
     /// let device = Device::new()?;
     /// let buffer = device.wgpu_device().create_buffer(&wgpu::BufferDescriptor {
@@ -150,7 +193,7 @@ impl Device {
     ///     usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC,
     ///     mapped_at_creation: false,
     /// });
-    /// let view = device.fill_into(&TensorSpec::xavier_normal([256, 256]), &buffer, 4096)?;
+    /// let view = device.fill_into(&TensorSpec::new([256, 256], Initializer::xavier_normal()), &buffer, 4096)?;
     /// assert_eq!(view.offset(), 4096);
     /// # Ok::<(), gpu_init::Error>(())
     /// ```
@@ -182,10 +225,10 @@ impl Device {
     /// once the caller has submitted the encoder's commands.
     ///
     /// ```no_run
-    /// # use gpu_init::{Device, TensorSpec, wgpu};
+    /// # use gpu_init::{Device, Initializer, TensorSpec, wgpu};
     /// # fn example(device: &Device, buffer: &wgpu::Buffer) -> gpu_init::Result<()> {
     /// let mut encoder = device.wgpu_device().create_command_encoder(&Default::default());
-    /// device.record(&TensorSpec::xavier_normal([256, 256]), &mut encoder, buffer, 0)?;
+    /// device.record(&TensorSpec::new([256, 256], Initializer::xavier_normal()), &mut encoder, buffer, 0)?;
     /// device.wgpu_queue().submit([encoder.finish()]);
     /// # Ok(())
     /// # }

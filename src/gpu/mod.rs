@@ -26,5 +26,6 @@ mod tests;
 
 pub use adapter::{adapters, best_adapter};
 pub use device::{Device, DeviceOptions};
+pub use fill::FillOptions;
 pub use shader::{FpGuard, WideMul};
 pub use tensor::Tensor;

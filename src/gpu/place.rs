@@ -3,12 +3,14 @@
 
 use bytemuck::{Pod, Zeroable};
 
+use crate::distribution::diagonal::Diagonal;
+use crate::distribution::sparse::Sparse;
 use crate::gpu::context::Context;
 use crate::gpu::kernels::Kernel;
 use crate::gpu::record::{Bound, CHEAP, Dispatch, Params, Recorder};
 use crate::gpu::window::{Piece, SliceParams, WORKGROUP_SIZE, WindowLimits, pieces};
 use crate::stream::philox::{round_keys, words};
-use crate::{Diagonal, Fill, Result, Sparse};
+use crate::{Fill, Result};
 
 /// `Params` in `diagonal.wgsl`.
 #[repr(C)]

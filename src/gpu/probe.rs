@@ -241,7 +241,7 @@ fn blocks(operation: &'static str, dtype: DType, transform: Transform) -> Result
 /// The same distributions in a slice of an odd number of elements beyond 2^32.
 fn slices(operation: &'static str, dtype: DType, transform: Transform) -> Result<Vec<Fill>> {
     let rows = (1 << 33) + 1..(1 << 33) + 6;
-    let whole = TensorSpec::new([1 << 34, 7, 11], Initializer::ONES).dtype(dtype);
+    let whole = TensorSpec::new([1 << 34, 7, 11], Initializer::ones()).dtype(dtype);
     let slice = whole.slice(0, rows).slice(2, 3..10).resolve(0, 7)?;
     let blocks =
         blocks(operation, dtype, transform)?.into_iter().filter(|block| block.first == FIRST);

@@ -112,7 +112,7 @@ async fn chunks<T: Pod>(
                     count: *count as u32,
                     one: 1.0,
                     zero: 0,
-                    slice: SliceParams::new(&tensor.fill().elements(), *start),
+                    slice: SliceParams::new(&tensor.spec().elements(), *start),
                 }),
                 buffers: vec![
                     Bound::new(
@@ -163,9 +163,9 @@ impl Device {
     /// The fingerprints of many tensors, computed on the GPU with as few submissions as can be.
     ///
     /// ```no_run
-    /// # use gpu_init::{Device, TensorSpec};
+    /// # use gpu_init::{Device, Initializer, TensorSpec};
     /// let device = Device::new()?;
-    /// let layers = device.fill_all(&[TensorSpec::xavier_normal([64, 64]), TensorSpec::xavier_normal([64, 16])])?;
+    /// let layers = device.fill_all(&[TensorSpec::new([64, 64], Initializer::xavier_normal()), TensorSpec::new([64, 16], Initializer::xavier_normal())])?;
     /// let fingerprints = device.fingerprints(&layers.iter().collect::<Vec<_>>())?;
     /// assert_eq!(fingerprints[1], layers[1].fingerprint()?);
     /// # Ok::<(), gpu_init::Error>(())
@@ -183,11 +183,11 @@ impl Device {
     /// The statistics of many tensors, computed on the GPU with as few submissions as can be.
     ///
     /// ```no_run
-    /// # use gpu_init::{Device, TensorSpec};
+    /// # use gpu_init::{Device, Initializer, TensorSpec};
     /// let device = Device::new()?;
-    /// let layers = device.fill_all(&[TensorSpec::xavier_normal([64, 64]), TensorSpec::xavier_normal([64, 16])])?;
+    /// let layers = device.fill_all(&[TensorSpec::new([64, 64], Initializer::xavier_normal()), TensorSpec::new([64, 16], Initializer::xavier_normal())])?;
     /// for (layer, stats) in layers.iter().zip(device.stats(&layers.iter().collect::<Vec<_>>())?) {
-    ///     assert_eq!(stats.disagreement(layer.fill()), None);
+    ///     assert_eq!(stats.disagreement(layer.spec()), None);
     /// }
     /// # Ok::<(), gpu_init::Error>(())
     /// ```

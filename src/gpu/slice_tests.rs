@@ -7,19 +7,18 @@ use crate::{Cpu, DType, Initializer, Layout, Shard, TensorSpec};
 
 fn initializers(rank: usize) -> Vec<Initializer> {
     let mut all = vec![
-        Initializer::XAVIER_NORMAL,
-        Initializer::XavierUniform { gain: 1.0, mean: 0.5 },
-        Initializer::TruncatedNormal { mean: 0.0, std: 1.0, a: -1.0, b: 2.0 },
-        Initializer::ONES,
-        Initializer::Orthogonal { gain: 1.0 },
+        Initializer::xavier_normal(),
+        Initializer::xavier_uniform().mean(0.5).unwrap(),
+        Initializer::truncated_normal(0.0, 1.0, -1.0, 2.0),
+        Initializer::ones(),
+        Initializer::orthogonal(),
     ];
     match rank {
         2 => all.extend([
-            Initializer::Eye { gain: 0.3 },
-            Initializer::Sparse { sparsity: 0.4, std: 0.1 },
+            Initializer::eye().gain(0.3).unwrap(),
+            Initializer::sparse(0.4).std(0.1).unwrap(),
         ]),
-        _ => all
-            .extend([Initializer::Dirac { groups: 1 }, Initializer::DeltaOrthogonal { gain: 1.0 }]),
+        _ => all.extend([Initializer::dirac(), Initializer::delta_orthogonal()]),
     }
     all
 }
@@ -51,7 +50,7 @@ fn shards_add_up_to_the_whole() {
                             assert_eq!(tensor.read().unwrap(), on_host);
                             assert_eq!(tensor.stats().unwrap(), on_host.stats());
                             assert_eq!(
-                                tensor.stats().unwrap().disagreement(tensor.fill()),
+                                tensor.stats().unwrap().disagreement(tensor.spec()),
                                 None,
                                 "{shard:?}"
                             );
@@ -111,9 +110,11 @@ fn slices_have_the_bits_of_the_cpu() {
         }
     }
     // Past 2^32 elements, where a row is.
-    let huge = TensorSpec::xavier_normal([1 << 21, (1 << 21) + 1])
-        .gain(1000.0)
-        .name("huge")
-        .slice(1, 5..8);
+    let huge = TensorSpec::new(
+        [1 << 21, (1 << 21) + 1],
+        Initializer::xavier_normal().gain(1000.0).unwrap(),
+    )
+    .name("huge")
+    .slice(1, 5..8);
     compare(&device, &huge.slice(0, (1 << 21) - 1000..1 << 21), DType::BF16, 4);
 }

@@ -21,7 +21,7 @@ use crate::{
 /// let device = Device::new()?;
 /// let weights = GpuInit::xavier_normal(&device, [4096, 11008])?;
 /// println!("{} {} {}", weights.shape(), weights.dtype(), weights.fingerprint()?);
-/// assert!(weights.stats()?.disagreement(weights.fill()).is_none());
+/// assert!(weights.stats()?.disagreement(weights.spec()).is_none());
 /// # Ok::<(), gpu_init::Error>(())
 /// ```
 #[derive(Debug, Clone)]
@@ -85,7 +85,7 @@ impl Tensor {
     }
 
     /// The seed, the stream and all else that decided the elements.
-    pub fn fill(&self) -> &Fill {
+    pub fn spec(&self) -> &Fill {
         &self.fill
     }
 
@@ -187,8 +187,7 @@ impl Tensor {
             return Err(ErrorKind::Range { start, end, shape, elements }.during(operation));
         }
         check_usage(operation, &self.buffer, wgpu::BufferUsages::COPY_SRC)?;
-        let part =
-            Fill { operation, ..self.fill.of(self.fill.elements().part(start, end - start)) };
+        let part = self.fill.of(self.fill.elements().part(start, end - start));
         let mut tensor = HostTensor::zeroed(&part).during(operation)?;
         let (from, size) = (self.offset + start * self.dtype().size(), part.bytes());
         let (before, context) = ((from % 4) as usize, &self.device.inner.context);
@@ -220,6 +219,6 @@ impl Tensor {
             let (expected, actual) = (self.dtype(), T::DTYPE);
             return Err(ErrorKind::DTypeMismatch { expected, actual }.during("read"));
         }
-        Ok(self.read()?.into_vec().unwrap_or_default())
+        self.read()?.into_vec()
     }
 }

@@ -306,7 +306,7 @@ fn multiply_adds_are_guarded_as_little_as_is_right() {
 #[test]
 fn a_kernel_that_is_wrong_is_guarded() {
     let Some((device, queue)) = raw_device() else { return };
-    let slice = TensorSpec::xavier_normal([64, 64]).name("w").slice(1, 3..60);
+    let slice = TensorSpec::new([64, 64], Initializer::xavier_normal()).name("w").slice(1, 3..60);
     for mul_add in [FpGuard::None, FpGuard::NoContraction] {
         // A wrong sign in slices alone.
         let sources = Sources::new(WideMul::Limbs, mul_add);
@@ -333,7 +333,7 @@ fn a_kernel_that_is_wrong_is_guarded() {
         assert_eq!(free.mul_add(), mul_add);
         assert_eq!(free.fill(&slice).unwrap().read().unwrap(), Cpu::new().fill(&slice).unwrap());
         assert_eq!(free.mul_add(), FpGuard::NoReassociation);
-        let whole = TensorSpec::xavier_normal([64, 64]).name("w");
+        let whole = TensorSpec::new([64, 64], Initializer::xavier_normal()).name("w");
         assert_eq!(free.fill(&whole).unwrap().read().unwrap(), Cpu::new().fill(&whole).unwrap());
     }
 }
@@ -362,12 +362,15 @@ fn a_kernel_is_probed_before_its_first_use() {
         }
         other => panic!("{part}: {other:?}"),
     };
-    let parameter = TensorSpec::xavier_normal([9, 9]);
+    let parameter = TensorSpec::new([9, 9], Initializer::xavier_normal());
     let tensor = device.fill(&parameter).unwrap();
     wrong(tensor.stats().map(|_| ()), "stats F32");
     wrong(tensor.fingerprint().map(|_| ()), "stats F32");
     wrong(device.fill(&parameter.clone().dtype(DType::BF16)).map(|_| ()), "normal BF16");
-    assert_eq!(device.fill(&TensorSpec::xavier_uniform([9, 9])).unwrap().len(), 81);
+    assert_eq!(
+        device.fill(&TensorSpec::new([9, 9], Initializer::xavier_uniform())).unwrap().len(),
+        81
+    );
     assert_eq!(tensor.read().unwrap(), crate::Cpu::new().fill(&parameter).unwrap());
 }
 
@@ -389,10 +392,10 @@ fn a_driver_that_breaks_many_at_once_is_refused() {
         let device = opened.unwrap();
         let (distribution, dtype) = what.split_once(' ').unwrap();
         let initializer = match distribution {
-            "normal" => Initializer::XAVIER_NORMAL,
-            "uniform" => Initializer::XAVIER_UNIFORM,
-            "constant" => Initializer::ONES,
-            _ => Initializer::TruncatedNormal { mean: 0.0, std: 1.0, a: -1.0, b: 1.0 },
+            "normal" => Initializer::xavier_normal(),
+            "uniform" => Initializer::xavier_uniform(),
+            "constant" => Initializer::ones(),
+            _ => Initializer::truncated_normal(0.0, 1.0, -1.0, 1.0),
         };
         let two = vec![TensorSpec::new([3, 3], initializer).dtype(dtype.parse().unwrap()); 2];
         match device.fill_all(&two) {
@@ -415,24 +418,24 @@ fn a_driver_that_breaks_slices_is_refused() {
             "let a = slice_value(n, &block, &four) * select(1.0f, 2.0f, DISTRIBUTION == {transform});"
         )
     };
-    let truncated = Initializer::TruncatedNormal { mean: 0.0, std: 1.0, a: -1.0, b: 1.0 };
+    let truncated = Initializer::truncated_normal(0.0, 1.0, -1.0, 1.0);
     for (from, to, parameter) in [
         (
             "let a = slice_value(n, &block, &four);",
             twice("NORMAL"),
-            slice(Initializer::XAVIER_NORMAL),
+            slice(Initializer::xavier_normal()),
         ),
         (
             "let a = slice_value(n, &block, &four);",
             twice("UNIFORM"),
-            slice(Initializer::XAVIER_UNIFORM),
+            slice(Initializer::xavier_uniform()),
         ),
         ("let a = slice_value(n, &block, &four);", twice("TRUNCATED"), slice(truncated)),
-        ("let a = slice_value(n, &block, &four);", twice("CONSTANT"), slice(Initializer::ONES)),
+        ("let a = slice_value(n, &block, &four);", twice("CONSTANT"), slice(Initializer::ones())),
         (
             "out[params.begin + i] = value;",
             "out[params.begin + i] = value + select(0u, 1u, DISTRIBUTION == CONSTANT);".to_owned(),
-            slice(Initializer::Sparse { sparsity: 0.5, std: 1.0 }),
+            slice(Initializer::sparse(0.5).std(1.0).unwrap()),
         ),
     ] {
         let Some(opened) = open_broken(from, &to) else { return };
@@ -727,11 +730,11 @@ fn a_failed_call_takes_no_stream() {
     let next = |parameter: &TensorSpec| {
         streams.resolve(parameter).map(|fill| streams.take(parameter, fill))
     };
-    assert!(next(&TensorSpec::xavier_normal([3])).is_err());
-    assert_eq!(next(&TensorSpec::xavier_normal([3, 3])).unwrap().stream, 0);
+    assert!(next(&TensorSpec::new([3], Initializer::xavier_normal())).is_err());
+    assert_eq!(next(&TensorSpec::new([3, 3], Initializer::xavier_normal())).unwrap().stream, 0);
     assert_eq!(
-        next(&TensorSpec::new([3], Initializer::ZEROS).name("b")).unwrap().stream,
+        next(&TensorSpec::new([3], Initializer::zeros()).name("b")).unwrap().stream,
         crate::stream_of("b")
     );
-    assert_eq!(next(&TensorSpec::xavier_normal([3, 3])).unwrap().stream, 1);
+    assert_eq!(next(&TensorSpec::new([3, 3], Initializer::xavier_normal())).unwrap().stream, 1);
 }

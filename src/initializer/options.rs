@@ -1,124 +1,99 @@
-//! The options of the initializers: what they may be, and where they are.
+//! The options of the initializers: one table that validation, setters and the text form share.
 
-use crate::initializer::Initializer;
-use crate::initializer::text::Slot;
+use crate::error::During;
+use crate::initializer::gain::Nonlinearity;
+use crate::initializer::scheme::{FanMode, Initializer, VarianceDistribution};
 use crate::{ErrorKind, Result};
 
-impl Initializer {
-    /// Checks what can be checked without a shape.
-    pub(crate) fn validate(&self) -> Result<(), ErrorKind> {
-        let check = |option, value: f64, good: bool, expected| {
-            if value.is_finite() && good {
-                Ok(())
-            } else {
-                Err(ErrorKind::InvalidOption { option, value, expected })
-            }
-        };
-        let finite = |option, value| check(option, value, true, "a finite number");
-        let not_negative =
-            |option, value| check(option, value, value >= 0.0, "a finite number not below 0");
-        let bounded = |lower: &'static str, upper: &'static str, mean, std, low: f64, high: f64| {
-            let invalid =
-                |option, value, expected| Err(ErrorKind::InvalidOption { option, value, expected });
-            finite("mean", mean)?;
-            check("std", std, std > 0.0, "a finite number above 0")?;
-            if low.is_nan() {
-                return invalid(lower, low, "a number below the upper bound, or -inf");
-            }
-            if high > low {
-                Ok(())
-            } else {
-                invalid(upper, high, "a number above the lower bound, or inf")
-            }
-        };
-        match *self {
-            Initializer::VarianceScaling { scale, .. } => {
-                check("scale", scale, scale > 0.0, "a finite number above 0")
-            }
-            Initializer::XavierNormal { gain, mean }
-            | Initializer::XavierUniform { gain, mean } => {
-                not_negative("gain", gain).and(finite("mean", mean))
-            }
-            Initializer::KaimingNormal { a, .. } | Initializer::KaimingUniform { a, .. } => {
-                finite("a", a)
-            }
-            Initializer::Normal { mean, std } => finite("mean", mean).and(not_negative("std", std)),
-            Initializer::Uniform { a, b } => {
-                finite("a", a).and(check("b", b, b >= a, "a finite number not below a"))
-            }
-            Initializer::TruncatedNormal { mean, std, a, b } => bounded("a", "b", mean, std, a, b),
-            Initializer::TruncatedNormalSigma { mean, std, lower, upper } => {
-                bounded("lower", "upper", mean, std, lower, upper)
-            }
-            Initializer::Constant { val } => finite("val", val),
-            Initializer::Eye { gain } => finite("gain", gain),
-            Initializer::Dirac { groups } => {
-                check("groups", groups.into(), groups > 0, "at least 1")
-            }
-            Initializer::Orthogonal { gain } | Initializer::DeltaOrthogonal { gain } => {
-                let good = gain == 0.0 || (1e-20..=1e30).contains(&gain.abs());
-                check("gain", gain, good, "0 or of a magnitude from 1e-20 to 1e30")
-            }
-            Initializer::Sparse { sparsity, std } => {
-                check("sparsity", sparsity, (0.0..=1.0).contains(&sparsity), "a part from 0 to 1")
-                    .and(not_negative("std", std))
-            }
-            Initializer::GlorotNormal
-            | Initializer::GlorotUniform
-            | Initializer::HeNormal
-            | Initializer::HeUniform
-            | Initializer::LecunNormal
-            | Initializer::LecunUniform => Ok(()),
+/// An option's value, to be read or replaced.
+pub(super) enum Slot<'a> {
+    Number(&'a mut f64, Domain),
+    Count(&'a mut u32),
+    Mode(&'a mut FanMode),
+    Distribution(&'a mut VarianceDistribution),
+    Nonlinearity(&'a mut Nonlinearity),
+}
+
+/// The values that a number may have.
+#[derive(Clone, Copy)]
+pub(super) enum Domain {
+    Finite,
+    NotNegative,
+    Positive,
+    /// From 0 to 1.
+    Fraction,
+    /// Of an orthogonal matrix, whose entries must neither vanish nor overflow on the way.
+    Gain,
+    /// The upper end of a uniform distribution with this lower end.
+    NotBelow(f64),
+    /// The lower bound of a truncated distribution.
+    Lower,
+    /// The upper bound of one with this lower bound.
+    Upper(f64),
+}
+
+impl Domain {
+    /// Whether it has the value, and what to expect of one.
+    fn check(self, value: f64) -> (bool, &'static str) {
+        let finite = value.is_finite();
+        match self {
+            Domain::Finite => (finite, "a finite number"),
+            Domain::NotNegative => (finite && value >= 0.0, "a finite number not below 0"),
+            Domain::Positive => (finite && value > 0.0, "a finite number above 0"),
+            Domain::Fraction => ((0.0..=1.0).contains(&value), "a part from 0 to 1"),
+            Domain::Gain => (
+                value == 0.0 || (1e-20..=1e30).contains(&value.abs()),
+                "0 or of a magnitude from 1e-20 to 1e30",
+            ),
+            Domain::NotBelow(a) => (finite && value >= a, "a finite number not below a"),
+            Domain::Lower => (!value.is_nan(), "a number below the upper bound, or -inf"),
+            Domain::Upper(lower) => (value > lower, "a number above the lower bound, or inf"),
         }
     }
+}
 
-    /// The options, to be shown or set, in the order of the text form.
+impl Initializer {
+    /// The options in the order of the text form.
     pub(super) fn options_mut(&mut self) -> Vec<(&'static str, Slot<'_>)> {
+        use Domain::*;
+        let number = Slot::Number;
         match self {
-            Initializer::VarianceScaling { scale, mode, distribution } => {
-                vec![
-                    ("scale", Slot::Number(scale)),
-                    ("mode", Slot::Mode(mode)),
-                    ("distribution", Slot::Unrounded(distribution)),
-                ]
-            }
+            Initializer::VarianceScaling { scale, mode, distribution } => vec![
+                ("scale", number(scale, Positive)),
+                ("mode", Slot::Mode(mode)),
+                ("distribution", Slot::Distribution(distribution)),
+            ],
             Initializer::XavierNormal { gain, mean }
             | Initializer::XavierUniform { gain, mean } => {
-                vec![("gain", Slot::Number(gain)), ("mean", Slot::Number(mean))]
+                vec![("gain", number(gain, NotNegative)), ("mean", number(mean, Finite))]
             }
             Initializer::KaimingNormal { a, mode, nonlinearity }
             | Initializer::KaimingUniform { a, mode, nonlinearity } => vec![
-                ("a", Slot::Number(a)),
+                ("a", number(a, Finite)),
                 ("mode", Slot::Mode(mode)),
                 ("nonlinearity", Slot::Nonlinearity(nonlinearity)),
             ],
             Initializer::Normal { mean, std } => {
-                vec![("mean", Slot::Number(mean)), ("std", Slot::Number(std))]
+                vec![("mean", number(mean, Finite)), ("std", number(std, NotNegative))]
             }
-            Initializer::Uniform { a, b } => vec![("a", Slot::Number(a)), ("b", Slot::Number(b))],
+            Initializer::Uniform { a, b } => {
+                let above = NotBelow(*a);
+                vec![("a", number(a, Finite)), ("b", number(b, above))]
+            }
             Initializer::TruncatedNormal { mean, std, a, b } => {
-                vec![
-                    ("mean", Slot::Number(mean)),
-                    ("std", Slot::Number(std)),
-                    ("a", Slot::Number(a)),
-                    ("b", Slot::Number(b)),
-                ]
+                bounded(mean, std, ("a", a), ("b", b))
             }
-            Initializer::TruncatedNormalSigma { mean, std, lower, upper } => vec![
-                ("mean", Slot::Number(mean)),
-                ("std", Slot::Number(std)),
-                ("lower", Slot::Number(lower)),
-                ("upper", Slot::Number(upper)),
-            ],
-            Initializer::Constant { val } => vec![("val", Slot::Number(val))],
-            Initializer::Eye { gain }
-            | Initializer::Orthogonal { gain }
-            | Initializer::DeltaOrthogonal { gain } => {
-                vec![("gain", Slot::Number(gain))]
+            Initializer::TruncatedNormalSigma { mean, std, lower, upper } => {
+                bounded(mean, std, ("lower", lower), ("upper", upper))
+            }
+            Initializer::Constant { val } => vec![("val", number(val, Finite))],
+            Initializer::Eye { gain } => vec![("gain", number(gain, Finite))],
+            Initializer::Orthogonal { gain } | Initializer::DeltaOrthogonal { gain } => {
+                vec![("gain", number(gain, Gain))]
             }
             Initializer::Dirac { groups } => vec![("groups", Slot::Count(groups))],
             Initializer::Sparse { sparsity, std } => {
-                vec![("sparsity", Slot::Number(sparsity)), ("std", Slot::Number(std))]
+                vec![("sparsity", number(sparsity, Fraction)), ("std", number(std, NotNegative))]
             }
             Initializer::GlorotNormal
             | Initializer::GlorotUniform
@@ -129,20 +104,154 @@ impl Initializer {
         }
     }
 
-    /// The option that has no default, if it is not specified: a NaN.
-    pub(super) fn unspecified(&mut self) -> Option<&'static str> {
-        let options = self.options_mut().into_iter();
-        options
-            .filter(|(_, slot)| matches!(slot, Slot::Number(number) if number.is_nan()))
-            .map(|(name, _)| name)
-            .next()
+    /// Checks what can be checked without a shape.
+    pub(crate) fn validate(mut self) -> Result<(), ErrorKind> {
+        for (option, slot) in self.options_mut() {
+            let (value, (valid, expected)) = match slot {
+                Slot::Number(number, domain) => (*number, domain.check(*number)),
+                Slot::Count(count) => (f64::from(*count), (*count > 0, "at least 1")),
+                Slot::Mode(_) | Slot::Distribution(_) | Slot::Nonlinearity(_) => continue,
+            };
+            if !valid {
+                return Err(ErrorKind::InvalidOption { option, value, expected });
+            }
+        }
+        Ok(())
     }
 
-    /// Sets a number by its option's name; whether the initializer has such an option.
-    pub(crate) fn set_number(&mut self, option: &str, value: f64) -> bool {
-        let slot = self.options_mut().into_iter().find(|(name, _)| *name == option);
-        let Some((_, Slot::Number(number))) = slot else { return false };
-        *number = value;
-        true
+    /// The option that has no default, if it is not specified: a NaN.
+    pub(super) fn unspecified(&mut self) -> Option<&'static str> {
+        let mut options = self.options_mut().into_iter();
+        options.find_map(|(name, slot)| match slot {
+            Slot::Number(number, _) if number.is_nan() => Some(name),
+            _ => None,
+        })
     }
+
+    /// Changes an option, and refuses one that the initializer does not have.
+    fn with(mut self, option: &'static str, change: impl FnOnce(Slot<'_>)) -> Result<Self> {
+        let (name, mut options) = (self.name(), self.options_mut());
+        let Some(at) = options.iter().position(|(name, _)| *name == option) else {
+            let options: Vec<_> = options.iter().map(|(name, _)| *name).collect();
+            return Err(ErrorKind::UnknownOption { option, options }.during(name));
+        };
+        change(options.swap_remove(at).1);
+        self.validate().during(name).map(|()| self)
+    }
+
+    fn with_number(self, option: &'static str, value: f64) -> Result<Self> {
+        self.with(option, |slot| {
+            if let Slot::Number(number, _) = slot {
+                *number = value;
+            }
+        })
+    }
+
+    /// Multiplies the standard deviation, or the matrix, by `gain`.
+    ///
+    /// ```
+    /// use gpu_init::Initializer;
+    ///
+    /// assert_eq!(Initializer::xavier_normal().gain(0.5)?.to_string(), "xavier_normal(gain=0.5)");
+    /// assert!(Initializer::zeros().gain(0.5).is_err()); // it has none
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::UnknownOption`] if the initializer has no gain, [`ErrorKind::InvalidOption`] if
+    /// it cannot have this one.
+    pub fn gain(self, gain: f64) -> Result<Self> {
+        self.with_number("gain", gain)
+    }
+
+    /// Adds `mean` to every value.
+    ///
+    /// # Errors
+    /// [`ErrorKind::UnknownOption`], [`ErrorKind::InvalidOption`] if it is not finite.
+    pub fn mean(self, mean: f64) -> Result<Self> {
+        self.with_number("mean", mean)
+    }
+
+    /// Sets the standard deviation.
+    ///
+    /// ```
+    /// use gpu_init::Initializer;
+    ///
+    /// assert_eq!(Initializer::sparse(0.9).std(0.1)?.to_string(), "sparse(sparsity=0.9, std=0.1)");
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::UnknownOption`], [`ErrorKind::InvalidOption`] if it is negative or not finite.
+    pub fn std(self, std: f64) -> Result<Self> {
+        self.with_number("std", std)
+    }
+
+    /// Sets the negative slope of leaky_relu, PyTorch's `a`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::UnknownOption`], [`ErrorKind::InvalidOption`] if it is not finite.
+    pub fn a(self, a: f64) -> Result<Self> {
+        self.with_number("a", a)
+    }
+
+    /// Divides the variance by another fan.
+    ///
+    /// ```
+    /// use gpu_init::{FanMode, Initializer};
+    ///
+    /// let initializer = Initializer::kaiming_normal().mode(FanMode::FanOut)?;
+    /// assert_eq!(initializer.to_string(), "kaiming_normal(mode=fan_out)");
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::UnknownOption`].
+    pub fn mode(self, mode: FanMode) -> Result<Self> {
+        self.with("mode", |slot| {
+            if let Slot::Mode(own) = slot {
+                *own = mode;
+            }
+        })
+    }
+
+    /// Takes the gain of the nonlinearity that follows the layer.
+    ///
+    /// # Errors
+    /// [`ErrorKind::UnknownOption`].
+    pub fn nonlinearity(self, nonlinearity: Nonlinearity) -> Result<Self> {
+        self.with("nonlinearity", |slot| {
+            if let Slot::Nonlinearity(own) = slot {
+                *own = nonlinearity;
+            }
+        })
+    }
+
+    /// Divides the outputs into groups, each of which passes on the inputs.
+    ///
+    /// # Errors
+    /// [`ErrorKind::UnknownOption`], [`ErrorKind::InvalidOption`] if there are none.
+    pub fn groups(self, groups: u32) -> Result<Self> {
+        self.with("groups", |slot| {
+            if let Slot::Count(own) = slot {
+                *own = groups;
+            }
+        })
+    }
+}
+
+/// The options of a truncated normal.
+fn bounded<'a>(
+    mean: &'a mut f64,
+    std: &'a mut f64,
+    (lower, low): (&'static str, &'a mut f64),
+    (upper, high): (&'static str, &'a mut f64),
+) -> Vec<(&'static str, Slot<'a>)> {
+    let above = Domain::Upper(*low);
+    vec![
+        ("mean", Slot::Number(mean, Domain::Finite)),
+        ("std", Slot::Number(std, Domain::Positive)),
+        (lower, Slot::Number(low, Domain::Lower)),
+        (upper, Slot::Number(high, above)),
+    ]
 }

@@ -1,6 +1,7 @@
 //! What a user would migrate from: the defaults of the peers' layers, by name.
 
-use crate::initializer::{FanMode, Initializer, VarianceDistribution};
+use crate::initializer::gain::Nonlinearity;
+use crate::initializer::scheme::{FanMode, Initializer, VarianceDistribution};
 
 /// sqrt 5, the slope that PyTorch's layers pass to kaiming_uniform: their bound becomes 1 /
 /// sqrt(fan_in).
@@ -11,37 +12,30 @@ pub(super) const PRESETS: [(&str, Initializer); 11] = [
     // torch.nn.Linear, Conv1d to Conv3d and their transposed kinds; burn's Linear and Conv.
     ("pytorch_linear", PYTORCH),
     ("pytorch_conv", PYTORCH),
-    ("pytorch_embedding", Initializer::Normal { mean: 0.0, std: 1.0 }),
+    ("pytorch_embedding", Initializer::normal(0.0, 1.0)),
     // keras.layers.Dense, Conv1D...: glorot_uniform; keras.initializers with their defaults.
-    ("keras_dense", Initializer::GlorotUniform),
-    ("keras_conv", Initializer::GlorotUniform),
-    ("keras_random_normal", Initializer::Normal { mean: 0.0, std: 0.05 }),
+    ("keras_dense", Initializer::glorot_uniform()),
+    ("keras_conv", Initializer::glorot_uniform()),
+    ("keras_random_normal", Initializer::normal(0.0, 0.05)),
     ("keras_random_uniform", KERAS_UNIFORM),
-    (
-        "keras_truncated_normal",
-        Initializer::TruncatedNormalSigma { mean: 0.0, std: 0.05, lower: -2.0, upper: 2.0 },
-    ),
+    ("keras_truncated_normal", Initializer::truncated_normal_sigma(0.0, 0.05, -2.0, 2.0)),
     ("keras_embedding", KERAS_UNIFORM),
     // flax.linen.Dense and Conv: lecun_normal; Embed: variance_scaling(1, fan_in, normal,
     // out_axis=0), whose fan_in is the last axis.
-    ("flax_dense", Initializer::LecunNormal),
-    (
-        "flax_embed",
-        Initializer::VarianceScaling {
-            scale: 1.0,
-            mode: FanMode::FanOut,
-            distribution: VarianceDistribution::Normal,
-        },
-    ),
+    ("flax_dense", Initializer::lecun_normal()),
+    ("flax_embed", FLAX_EMBED),
 ];
 
 const PYTORCH: Initializer = Initializer::KaimingUniform {
     a: SQRT_5,
     mode: FanMode::FanIn,
-    nonlinearity: crate::initializer::Nonlinearity::LeakyRelu,
+    nonlinearity: Nonlinearity::LeakyRelu,
 };
 
-const KERAS_UNIFORM: Initializer = Initializer::Uniform { a: -0.05, b: 0.05 };
+const KERAS_UNIFORM: Initializer = Initializer::uniform(-0.05, 0.05);
+
+const FLAX_EMBED: Initializer =
+    Initializer::variance_scaling(1.0, FanMode::FanOut, VarianceDistribution::Normal);
 
 impl Initializer {
     /// PyTorch's default for the bias of a Linear or Conv whose weight has this fan_in:
@@ -56,6 +50,6 @@ impl Initializer {
     /// ```
     pub fn pytorch_bias(fan_in: u64) -> Self {
         let bound = 1.0 / (fan_in as f64).sqrt();
-        Initializer::Uniform { a: -bound, b: bound }
+        Initializer::uniform(-bound, bound)
     }
 }

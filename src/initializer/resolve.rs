@@ -4,7 +4,8 @@ use crate::distribution::diagonal::Diagonal;
 use crate::distribution::orthogonal::Orthogonal;
 use crate::distribution::sparse::Sparse;
 use crate::error::During;
-use crate::initializer::{FanMode, Initializer, VarianceDistribution, calculate_gain};
+use crate::initializer::gain::calculate_gain;
+use crate::initializer::scheme::{FanMode, Initializer, VarianceDistribution};
 use crate::{DType, Distribution, ErrorKind, Layout, Result, Shape};
 
 /// The standard deviation of N(0, 1) truncated at -2 and 2, which Keras and JAX divide by.

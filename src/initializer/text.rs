@@ -5,25 +5,21 @@ use std::str::FromStr;
 
 use strum::VariantNames;
 
-use crate::initializer::{FanMode, Initializer, Nonlinearity, VarianceDistribution, presets};
-
-/// An option of an initializer, to be shown or set.
-pub(super) enum Slot<'a> {
-    Number(&'a mut f64),
-    Count(&'a mut u32),
-    Mode(&'a mut FanMode),
-    Unrounded(&'a mut VarianceDistribution),
-    Nonlinearity(&'a mut Nonlinearity),
-}
+use crate::initializer::gain::Nonlinearity;
+use crate::initializer::options::Slot;
+use crate::initializer::presets;
+use crate::initializer::scheme::{FanMode, Initializer, VarianceDistribution};
 
 impl Slot<'_> {
     fn set(&mut self, text: &str) -> Result<(), String> {
         let name = snake_case(text);
         match self {
-            Slot::Number(slot) => set(*slot, text, "a number"),
+            Slot::Number(slot, _) => set(*slot, text, "a number"),
             Slot::Count(slot) => set(*slot, text, "a whole number"),
             Slot::Mode(slot) => set(*slot, &name, &FanMode::VARIANTS.join(", ")),
-            Slot::Unrounded(slot) => set(*slot, &name, &VarianceDistribution::VARIANTS.join(", ")),
+            Slot::Distribution(slot) => {
+                set(*slot, &name, &VarianceDistribution::VARIANTS.join(", "))
+            }
             Slot::Nonlinearity(slot) => set(*slot, &name, &Nonlinearity::VARIANTS.join(", ")),
         }
     }
@@ -42,10 +38,10 @@ fn set<T: FromStr>(slot: &mut T, text: &str, expected: &str) -> Result<(), Strin
 impl fmt::Display for Slot<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Slot::Number(value) => value.fmt(f),
+            Slot::Number(value, _) => value.fmt(f),
             Slot::Count(value) => value.fmt(f),
             Slot::Mode(value) => value.fmt(f),
-            Slot::Unrounded(value) => value.fmt(f),
+            Slot::Distribution(value) => value.fmt(f),
             Slot::Nonlinearity(value) => value.fmt(f),
         }
     }
@@ -78,10 +74,10 @@ impl fmt::Display for Initializer {
 
 /// Constants that have names of their own.
 const CONSTANTS: [(&str, Initializer); 2] =
-    [("zeros", Initializer::ZEROS), ("ones", Initializer::ONES)];
+    [("zeros", Initializer::zeros()), ("ones", Initializer::ones())];
 
 /// Second names.
-const ALIASES: [(&str, Initializer); 1] = [("identity", Initializer::Eye { gain: 1.0 })];
+const ALIASES: [(&str, Initializer); 1] = [("identity", Initializer::eye())];
 
 /// The text is no initializer.
 ///

@@ -17,10 +17,10 @@ use crate::{Element, Fill};
 /// another machine print the same 16 hex digits.
 ///
 /// ```
-/// use gpu_init::{Cpu, TensorSpec};
+/// use gpu_init::{Cpu, Initializer, TensorSpec};
 ///
 /// let cpu = Cpu::new();
-/// let whole = TensorSpec::xavier_normal([100, 7]).name("w");
+/// let whole = TensorSpec::new([100, 7], Initializer::xavier_normal()).name("w");
 /// let left = cpu.fill(&whole.clone().elements(0..333))?.fingerprint();
 /// let right = cpu.fill(&whole.clone().elements(333..700))?.fingerprint();
 /// assert_eq!(left + right, cpu.fill(&whole)?.fingerprint());
@@ -47,9 +47,9 @@ impl Fingerprint {
     /// file, say.
     ///
     /// ```
-    /// use gpu_init::{Cpu, Fingerprint, TensorSpec};
+    /// use gpu_init::{Cpu, Fingerprint, Initializer, TensorSpec};
     ///
-    /// let columns = TensorSpec::xavier_normal([4, 6]).name("w").slice(1, 2..4);
+    /// let columns = TensorSpec::new([4, 6], Initializer::xavier_normal()).name("w").slice(1, 2..4);
     /// let weights = Cpu::new().fill(&columns)?;
     /// assert_eq!(Fingerprint::of_fill(&columns.resolve(0, 0)?, &weights.to_f32()), weights.fingerprint());
     /// # Ok::<(), gpu_init::Error>(())

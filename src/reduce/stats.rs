@@ -15,9 +15,9 @@ use crate::{DType, Distribution, Element, Fill};
 /// Statistics of a tensor's elements. Mean, deviation and range are those of the finite ones.
 ///
 /// ```
-/// use gpu_init::{Cpu, TensorSpec};
+/// use gpu_init::{Cpu, Initializer, TensorSpec};
 ///
-/// let stats = Cpu::new().fill(&TensorSpec::xavier_normal([512, 512]))?.stats();
+/// let stats = Cpu::new().fill(&TensorSpec::new([512, 512], Initializer::xavier_normal()))?.stats();
 /// assert_eq!((stats.count, stats.nan, stats.infinite), (262144, 0, 0));
 /// assert!((stats.std * 512f64.sqrt() - 1.0).abs() < 0.01);
 /// # Ok::<(), gpu_init::Error>(())
@@ -89,11 +89,11 @@ impl Stats {
     /// constants must be exact.
     ///
     /// ```
-    /// use gpu_init::{Cpu, TensorSpec};
+    /// use gpu_init::{Cpu, Initializer, TensorSpec};
     ///
-    /// let normal = TensorSpec::xavier_normal([300, 100]).resolve(0, 0)?;
-    /// let uniform = TensorSpec::xavier_uniform([300, 100]).resolve(0, 0)?;
-    /// let stats = Cpu::new().fill(&TensorSpec::xavier_normal([300, 100]))?.stats();
+    /// let normal = TensorSpec::new([300, 100], Initializer::xavier_normal()).resolve(0, 0)?;
+    /// let uniform = TensorSpec::new([300, 100], Initializer::xavier_uniform()).resolve(0, 0)?;
+    /// let stats = Cpu::new().fill(&TensorSpec::new([300, 100], Initializer::xavier_normal()))?.stats();
     /// assert_eq!(stats.disagreement(&normal), None);
     /// assert!(stats.disagreement(&uniform).unwrap().contains("expected within"));
     /// # Ok::<(), gpu_init::Error>(())
@@ -299,9 +299,9 @@ mod tests {
     /// less shows.
     #[test]
     fn rows_of_zeros_agree_and_others_do_not() {
-        let eye = TensorSpec::new([1000, 500], Initializer::Eye { gain: 1.0 });
-        let delta = TensorSpec::new([3, 64, 64], Initializer::DeltaOrthogonal { gain: 1.0 });
-        let ones = TensorSpec::new([1000, 500], Initializer::ONES);
+        let eye = TensorSpec::new([1000, 500], Initializer::eye());
+        let delta = TensorSpec::new([3, 64, 64], Initializer::delta_orthogonal());
+        let ones = TensorSpec::new([1000, 500], Initializer::ones());
         for (whole, rows) in [
             (eye.clone(), 500..1000),
             (eye.clone(), 0..1),
@@ -311,7 +311,7 @@ mod tests {
             (ones.clone(), 3..4),
             (ones.clone().slice(0, 0..3), 3..4),
             (ones.clone().slice(0, 3..4), 3..4),
-            (TensorSpec::new([10, 10], Initializer::ZEROS), 3..4),
+            (TensorSpec::new([10, 10], Initializer::zeros()), 3..4),
             (delta.clone().layout(Layout::KernelInOut), 0..1),
             (delta.clone().layout(Layout::KernelInOut), 1..2),
         ] {

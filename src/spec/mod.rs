@@ -16,12 +16,11 @@ pub use slice::Shard;
 /// [`Cpu::fill`](crate::Cpu::fill) take.
 ///
 /// ```
-/// use gpu_init::{Cpu, DType, TensorSpec};
+/// use gpu_init::{Cpu, DType, Initializer, TensorSpec};
 ///
-/// let q_proj = TensorSpec::xavier_normal([64, 64])
+/// let q_proj = TensorSpec::new([64, 64], Initializer::xavier_normal().gain(0.5)?)
 ///     .name("layers.0.q_proj.weight")
 ///     .seed(42)
-///     .gain(0.5)
 ///     .dtype(DType::BF16);
 /// // A named parameter has the same weights whatever was filled before.
 /// let a = Cpu::new().fill(&q_proj)?;
@@ -33,9 +32,6 @@ pub use slice::Shard;
 pub struct TensorSpec {
     shape: Shape,
     initializer: Initializer,
-    /// An option that the initializer does not have, set on it all the same: an error when
-    /// resolved.
-    stray_option: Option<(&'static str, f64)>,
     scale: f64,
     layout: Layout,
     dtype: Option<DType>,
@@ -44,8 +40,6 @@ pub struct TensorSpec {
     cuts: Vec<Cut>,
     elements: Option<Range<u64>>,
     zero_rows: Option<Range<u64>>,
-    #[cfg(feature = "gpu")]
-    pub(crate) usages: wgpu::BufferUsages,
 }
 
 impl TensorSpec {
@@ -55,14 +49,13 @@ impl TensorSpec {
     /// ```
     /// use gpu_init::{Initializer, TensorSpec};
     ///
-    /// let bias = TensorSpec::new([768], Initializer::ZEROS);
+    /// let bias = TensorSpec::new([768], Initializer::zeros());
     /// assert_eq!(bias.shape().dims(), [768]);
     /// ```
     pub fn new(shape: impl Into<Shape>, initializer: Initializer) -> Self {
         TensorSpec {
             shape: shape.into(),
             initializer,
-            stray_option: None,
             scale: 1.0,
             layout: Layout::default(),
             dtype: None,
@@ -71,29 +64,7 @@ impl TensorSpec {
             cuts: Vec::new(),
             elements: None,
             zero_rows: None,
-            #[cfg(feature = "gpu")]
-            usages: wgpu::BufferUsages::empty(),
         }
-    }
-
-    /// [`Initializer::XavierNormal`] with gain 1.
-    pub fn xavier_normal(shape: impl Into<Shape>) -> Self {
-        Self::new(shape, Initializer::XAVIER_NORMAL)
-    }
-
-    /// [`Initializer::XavierUniform`] with gain 1.
-    pub fn xavier_uniform(shape: impl Into<Shape>) -> Self {
-        Self::new(shape, Initializer::XAVIER_UNIFORM)
-    }
-
-    /// Multiplies the standard deviation of a scheme that has a gain.
-    pub fn gain(self, gain: f64) -> Self {
-        self.option("gain", gain)
-    }
-
-    /// Shifts every value of a scheme that has a mean.
-    pub fn mean(self, mean: f64) -> Self {
-        self.option("mean", mean)
     }
 
     /// Multiplies every value, whatever the initializer: as residual projections by 1 / sqrt(2
@@ -102,19 +73,12 @@ impl TensorSpec {
     /// ```
     /// use gpu_init::{Initializer, TensorSpec};
     ///
-    /// let projection = TensorSpec::new([64, 64], Initializer::Normal { mean: 0.0, std: 0.02 }).scale(0.5);
+    /// let projection = TensorSpec::new([64, 64], Initializer::normal(0.0, 0.02)).scale(0.5);
     /// assert_eq!(projection.resolve(0, 0)?.distribution.std() as f32, 0.01);
     /// # Ok::<(), gpu_init::Error>(())
     /// ```
     pub fn scale(self, scale: f64) -> Self {
         TensorSpec { scale, ..self }
-    }
-
-    fn option(mut self, option: &'static str, value: f64) -> Self {
-        if !self.initializer.set_number(option, value) {
-            self.stray_option = Some((option, value));
-        }
-        self
     }
 
     /// The element type; F32, or that of the host slice, unless told.
@@ -141,10 +105,10 @@ impl TensorSpec {
     /// The stream by its number, as unnamed calls count them: 0, 1, 2...
     ///
     /// ```
-    /// use gpu_init::{Cpu, TensorSpec};
+    /// use gpu_init::{Cpu, Initializer, TensorSpec};
     ///
-    /// let first = Cpu::new().fill(&TensorSpec::xavier_normal([8, 8]))?;
-    /// let again = Cpu::new().fill(&TensorSpec::xavier_normal([8, 8]).stream(0))?;
+    /// let first = Cpu::new().fill(&TensorSpec::new([8, 8], Initializer::xavier_normal()))?;
+    /// let again = Cpu::new().fill(&TensorSpec::new([8, 8], Initializer::xavier_normal()).stream(0))?;
     /// assert_eq!(first.fingerprint(), again.fingerprint());
     /// # Ok::<(), gpu_init::Error>(())
     /// ```
@@ -158,7 +122,7 @@ impl TensorSpec {
     /// ```
     /// use gpu_init::{Cpu, Initializer, TensorSpec};
     ///
-    /// let embedding = TensorSpec::new([100, 8], Initializer::Normal { mean: 0.0, std: 0.02 }).zero_rows(0..1);
+    /// let embedding = TensorSpec::new([100, 8], Initializer::normal(0.0, 0.02)).zero_rows(0..1);
     /// let values = Cpu::new().fill(&embedding)?.to_f32();
     /// assert!(values[..8].iter().all(|&v| v == 0.0) && values[8..].iter().all(|&v| v != 0.0));
     /// # Ok::<(), gpu_init::Error>(())
@@ -171,9 +135,9 @@ impl TensorSpec {
     /// counts from where the first one starts; at most two dimensions can be cut.
     ///
     /// ```
-    /// use gpu_init::{Cpu, TensorSpec};
+    /// use gpu_init::{Cpu, Initializer, TensorSpec};
     ///
-    /// let whole = TensorSpec::xavier_normal([4, 6]).name("w");
+    /// let whole = TensorSpec::new([4, 6], Initializer::xavier_normal()).name("w");
     /// let columns = Cpu::new().fill(&whole.clone().slice(1, 2..4))?.to_f32();
     /// assert_eq!(columns[..2], Cpu::new().fill(&whole)?.to_f32()[2..4]);
     /// # Ok::<(), gpu_init::Error>(())
@@ -187,9 +151,9 @@ impl TensorSpec {
     /// or one.
     ///
     /// ```
-    /// use gpu_init::{Cpu, TensorSpec, Shard};
+    /// use gpu_init::{Cpu, Initializer, TensorSpec, Shard};
     ///
-    /// let whole = TensorSpec::xavier_normal([10, 6]).name("w");
+    /// let whole = TensorSpec::new([10, 6], Initializer::xavier_normal()).name("w");
     /// let shard = |rank| Cpu::new().fill(&whole.clone().shard(Shard { dim: 1, rank, world: 4 }));
     /// let fingerprints: gpu_init::Fingerprint = (0..3).map(|rank| shard(rank).unwrap().fingerprint()).sum();
     /// assert_eq!(fingerprints, Cpu::new().fill(&whole)?.fingerprint());
@@ -204,9 +168,9 @@ impl TensorSpec {
     /// The shape of what is left by slices and shards.
     ///
     /// ```
-    /// use gpu_init::{TensorSpec, Shard};
+    /// use gpu_init::{Initializer, TensorSpec, Shard};
     ///
-    /// let shard = TensorSpec::xavier_normal([10, 6]).shard(Shard { dim: 0, rank: 2, world: 4 });
+    /// let shard = TensorSpec::new([10, 6], Initializer::xavier_normal()).shard(Shard { dim: 0, rank: 2, world: 4 });
     /// assert_eq!(shard.local_shape()?.dims(), [3, 6]);
     /// # Ok::<(), gpu_init::Error>(())
     /// ```
@@ -221,9 +185,9 @@ impl TensorSpec {
     /// The indices of each dimension that are left by slices and shards.
     ///
     /// ```
-    /// use gpu_init::{TensorSpec, Shard};
+    /// use gpu_init::{Initializer, TensorSpec, Shard};
     ///
-    /// let shard = TensorSpec::xavier_normal([10, 6]).shard(Shard { dim: 0, rank: 3, world: 4 });
+    /// let shard = TensorSpec::new([10, 6], Initializer::xavier_normal()).shard(Shard { dim: 0, rank: 3, world: 4 });
     /// assert_eq!(shard.local_ranges()?, [9..10, 0..6]);
     /// # Ok::<(), gpu_init::Error>(())
     /// ```
@@ -238,27 +202,15 @@ impl TensorSpec {
     /// whole.
     ///
     /// ```
-    /// use gpu_init::{Cpu, TensorSpec};
+    /// use gpu_init::{Cpu, Initializer, TensorSpec};
     ///
     /// // 2^44 elements, of which only these four are ever computed.
-    /// let huge = TensorSpec::xavier_normal([1 << 22, 1 << 22]).name("w").elements((1 << 40)..(1 << 40) + 4);
+    /// let huge = TensorSpec::new([1 << 22, 1 << 22], Initializer::xavier_normal()).name("w").elements((1 << 40)..(1 << 40) + 4);
     /// assert_eq!(Cpu::new().fill(&huge)?.len(), 4);
     /// # Ok::<(), gpu_init::Error>(())
     /// ```
     pub fn elements(self, elements: Range<u64>) -> Self {
         TensorSpec { elements: Some(elements), ..self }
-    }
-
-    /// Usages of the buffer beyond STORAGE, COPY_SRC and COPY_DST, such as VERTEX.
-    ///
-    /// ```
-    /// use gpu_init::{TensorSpec, wgpu::BufferUsages};
-    ///
-    /// let vertices = TensorSpec::xavier_uniform([1024, 4]).usages(BufferUsages::VERTEX);
-    /// ```
-    #[cfg(feature = "gpu")]
-    pub fn usages(self, usages: wgpu::BufferUsages) -> Self {
-        TensorSpec { usages, ..self }
     }
 
     /// The whole tensor's shape.
@@ -285,9 +237,9 @@ impl TensorSpec {
     /// `seed` and `stream` are used where the parameter names none.
     ///
     /// ```
-    /// use gpu_init::{Distribution, TensorSpec};
+    /// use gpu_init::{Distribution, Initializer, TensorSpec};
     ///
-    /// let fill = TensorSpec::xavier_normal([3, 5]).resolve(42, 0)?;
+    /// let fill = TensorSpec::new([3, 5], Initializer::xavier_normal()).resolve(42, 0)?;
     /// assert_eq!((fill.seed, fill.stream, fill.first, fill.len), (42, 0, 0, 15));
     /// assert!(matches!(fill.distribution, Distribution::Normal { std: 0.5, .. }));
     /// # Ok::<(), gpu_init::Error>(())
@@ -302,10 +254,6 @@ impl TensorSpec {
     }
 
     fn resolved(&self, seed: u64, stream: u64) -> Result<Fill, ErrorKind> {
-        if let Some((option, value)) = self.stray_option {
-            let expected = "left out: this initializer does not have it";
-            return Err(ErrorKind::InvalidOption { option, value, expected });
-        }
         if !(self.scale.is_finite() && self.scale > 0.0) {
             let (option, expected) = ("scale", "a finite number above 0");
             return Err(ErrorKind::InvalidOption { option, value: self.scale, expected });
@@ -389,7 +337,7 @@ impl Fill {
     /// Index in the whole tensor of element `n` of these.
     ///
     /// ```
-    /// let column = gpu_init::TensorSpec::xavier_normal([3, 5]).slice(1, 2..3).resolve(0, 0)?;
+    /// let column = gpu_init::TensorSpec::new([3, 5], gpu_init::Initializer::xavier_normal()).slice(1, 2..3).resolve(0, 0)?;
     /// assert_eq!([0, 1, 2].map(|n| column.index(n)), [2, 7, 12]);
     /// # Ok::<(), gpu_init::Error>(())
     /// ```
@@ -400,9 +348,9 @@ impl Fill {
     /// Bytes of the elements.
     ///
     /// ```
-    /// use gpu_init::{DType, TensorSpec};
+    /// use gpu_init::{DType, Initializer, TensorSpec};
     ///
-    /// let fill = TensorSpec::xavier_normal([3, 5]).dtype(DType::BF16).resolve(0, 0)?;
+    /// let fill = TensorSpec::new([3, 5], Initializer::xavier_normal()).dtype(DType::BF16).resolve(0, 0)?;
     /// assert_eq!(fill.bytes(), 30);
     /// # Ok::<(), gpu_init::Error>(())
     /// ```

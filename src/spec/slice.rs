@@ -228,7 +228,7 @@ mod tests {
     fn slices_are_those_of_the_whole() {
         let dims = [3usize, 4, 5, 2];
         for initializer in
-            [Initializer::XAVIER_NORMAL, Initializer::XAVIER_UNIFORM, Initializer::ZEROS]
+            [Initializer::xavier_normal(), Initializer::xavier_uniform(), Initializer::zeros()]
         {
             let whole = TensorSpec::new(dims, initializer).name("w").dtype(DType::F16);
             let all = Cpu::new().fill(&whole).unwrap().to_f32();

@@ -5,8 +5,8 @@ use gpu_init::Initializer;
 /// An option that has no default must be told.
 pub fn told(scheme: Initializer) -> Initializer {
     match scheme {
-        Initializer::Constant { .. } => Initializer::Constant { val: 0.3 },
-        Initializer::Sparse { std, .. } => Initializer::Sparse { sparsity: 0.25, std },
+        Initializer::Constant { .. } => Initializer::constant(0.3),
+        Initializer::Sparse { std, .. } => Initializer::sparse(0.25).std(std).unwrap(),
         scheme => scheme,
     }
 }

@@ -28,8 +28,13 @@ fn normal_values_follow_the_normal_distribution() {
     let mut family = Family::new("KS of normals");
     for (name, parameter, mean, std) in [
         ("N(0, 1)", TensorSpec::new([n], STANDARD), 0.0, 1.0),
-        ("N(3, 4)", TensorSpec::new([n], Initializer::Normal { mean: 3.0, std: 2.0 }), 3.0, 2.0),
-        ("xavier normal", TensorSpec::xavier_normal([rows, columns]), 0.0, xavier_std),
+        ("N(3, 4)", TensorSpec::new([n], Initializer::normal(3.0, 2.0)), 3.0, 2.0),
+        (
+            "xavier normal",
+            TensorSpec::new([rows, columns], Initializer::xavier_normal()),
+            0.0,
+            xavier_std,
+        ),
     ] {
         let mut values = fill(&parameter.name(name));
         family.kolmogorov_smirnov(
@@ -54,8 +59,7 @@ fn normal_values_follow_the_normal_distribution() {
     truncated.iter_mut().for_each(|z| *z /= spread);
     reject_fit("truncated at 2", &mut truncated, normal_cdf(0.0, 1.0));
     let bound = 1.5f64.sqrt();
-    let uniforms =
-        TensorSpec::new([sized(22), 2], Initializer::Uniform { a: -bound, b: bound }).name("sum");
+    let uniforms = TensorSpec::new([sized(22), 2], Initializer::uniform(-bound, bound)).name("sum");
     let mut sums: Vec<f32> = fill(&uniforms).chunks(2).map(|pair| pair.iter().sum()).collect();
     reject_fit("sum of two uniforms", &mut sums, normal_cdf(0.0, 1.0));
 }
@@ -76,11 +80,11 @@ fn uniform_values_follow_the_uniform_distribution() {
     let xavier_bound = (6.0 / (rows + columns) as f64).sqrt();
     let mut family = Family::new("KS of uniforms");
     for (name, parameter, low, high) in [
-        ("U(0, 1)", TensorSpec::new([n], Initializer::Uniform { a: 0.0, b: 1.0 }), 0.0, 1.0),
-        ("U(-3, 7)", TensorSpec::new([n], Initializer::Uniform { a: -3.0, b: 7.0 }), -3.0, 7.0),
+        ("U(0, 1)", TensorSpec::new([n], Initializer::uniform(0.0, 1.0)), 0.0, 1.0),
+        ("U(-3, 7)", TensorSpec::new([n], Initializer::uniform(-3.0, 7.0)), -3.0, 7.0),
         (
             "xavier uniform",
-            TensorSpec::xavier_uniform([rows, columns]),
+            TensorSpec::new([rows, columns], Initializer::xavier_uniform()),
             -xavier_bound,
             xavier_bound,
         ),

@@ -24,7 +24,7 @@ const fn sized(log2: u32) -> usize {
     1 << if cfg!(debug_assertions) { log2 - 6 } else { log2 }
 }
 
-const STANDARD: Initializer = Initializer::Normal { mean: 0.0, std: 1.0 };
+const STANDARD: Initializer = Initializer::normal(0.0, 1.0);
 
 /// `n` standard normals, different ones for each name.
 fn normals(name: &str, n: usize) -> Vec<f32> {

@@ -49,10 +49,11 @@ fn halves_are_floats_rounded_to_nearest_even() {
     let n = sized(22);
     let shape = [1 << 8, n >> 8];
     let distribution = |initializer| TensorSpec::new(shape, initializer);
-    let normal = |mean, std| distribution(Initializer::Normal { mean, std });
-    let uniform = |a, b| distribution(Initializer::Uniform { a, b });
-    let xavier =
-        || [distribution(Initializer::XAVIER_NORMAL), distribution(Initializer::XAVIER_UNIFORM)];
+    let normal = |mean, std| distribution(Initializer::normal(mean, std));
+    let uniform = |a, b| distribution(Initializer::uniform(a, b));
+    let xavier = || {
+        [distribution(Initializer::xavier_normal()), distribution(Initializer::xavier_uniform())]
+    };
     let least = 2f64.powi(-14);
     let in_f16 = [
         normal(0.0, least),
@@ -92,7 +93,7 @@ fn halves_are_floats_rounded_to_nearest_even() {
 /// The element type changes neither the stream of a call nor that of the next: exact.
 #[test]
 fn element_types_share_the_stream() {
-    let parameter = TensorSpec::xavier_normal([129, 65]);
+    let parameter = TensorSpec::new([129, 65], Initializer::xavier_normal());
     for types in [[DType::F32, DType::F16, DType::BF16], [DType::BF16, DType::F32, DType::F16]] {
         let cpu = Cpu::with_seed(42);
         for (stream, dtype) in types.into_iter().enumerate() {

@@ -43,8 +43,8 @@ fn xavier_has_the_spread_of_the_fans() {
         ("MultiHeadAttention(8, 64)", &[512, 8, 64], Keras, 4096, 32768),
     ];
     for (distribution, initializer, kurtosis) in [
-        ("xavier normal", Initializer::XAVIER_NORMAL, 3.0),
-        ("xavier uniform", Initializer::XAVIER_UNIFORM, 1.8),
+        ("xavier normal", Initializer::xavier_normal(), 3.0),
+        ("xavier uniform", Initializer::xavier_uniform(), 1.8),
     ] {
         let mut scores = Vec::new();
         let mut told_apart = 0;

@@ -83,7 +83,7 @@ fn parse_shape(text: &str) -> Result<Shape, String> {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
-    let parameter = parameter(args);
+    let parameter = parameter(args)?;
     let initializer = parameter.initializer();
     let fill = parameter.resolve(args.seed, 0)?;
     // Before there is anything to be removed at a signal.
@@ -145,21 +145,22 @@ fn check_memory(parameter: &TensorSpec, fill: &Fill, saved: bool) -> anyhow::Res
     memory::check("fill", needed, remedy)
 }
 
-fn parameter(args: &Args) -> TensorSpec {
-    let mut parameter = TensorSpec::new(&args.shape, args.init)
+fn parameter(args: &Args) -> gpu_init::Result<TensorSpec> {
+    let mut initializer = args.init;
+    if let Some(gain) = args.gain {
+        initializer = initializer.gain(gain)?;
+    }
+    if let Some(mean) = args.mean {
+        initializer = initializer.mean(mean)?;
+    }
+    let parameter = TensorSpec::new(&args.shape, initializer)
         .dtype(args.dtype)
         .layout(args.layout.clone())
         .stream(args.stream);
-    if let Some(name) = &args.name {
-        parameter = parameter.name(name);
-    }
-    if let Some(gain) = args.gain {
-        parameter = parameter.gain(gain);
-    }
-    if let Some(mean) = args.mean {
-        parameter = parameter.mean(mean);
-    }
-    parameter
+    Ok(match &args.name {
+        Some(name) => parameter.name(name),
+        None => parameter,
+    })
 }
 
 /// Seven digits, and zero as what it is.

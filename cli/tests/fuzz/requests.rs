@@ -104,7 +104,7 @@ fn check_on_cpu(request: &Request) -> Option<(TensorSpec, HostTensor)> {
     }
     let tensor = Cpu::new().fill(&parameter).unwrap();
     let indices = request.indices().expect("an element that is filled is not in the tensor");
-    assert_eq!((tensor.len(), fill.len), (indices.len(), indices.len() as u64));
+    assert_eq!([tensor.len(), fill.len], [indices.len() as u64; 2]);
     check_values(request, &fill, &tensor, &indices);
     check_halves(request, &parameter, &tensor);
     if elements <= MOST_WHOLE {

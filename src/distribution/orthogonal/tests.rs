@@ -12,7 +12,8 @@ use crate::{Cpu, Distribution, Fill, HostTensor, Initializer, TensorSpec};
 /// A request for so many matrices.
 pub(crate) fn parameter(rows: usize, cols: usize, batch: usize, gain: f64) -> TensorSpec {
     let layout = Layout::Axes { input: vec![2], output: vec![1], batch: vec![0] };
-    TensorSpec::new([batch, rows, cols], Initializer::Orthogonal { gain }).layout(layout)
+    TensorSpec::new([batch, rows, cols], Initializer::orthogonal().gain(gain).unwrap())
+        .layout(layout)
 }
 
 fn distribution(plan: Orthogonal, seed: u64, stream: u64) -> Fill {

@@ -74,7 +74,7 @@ fn tall_matrices_have_the_bits_of_the_cpu() {
     }
     let Some(device) = devices().pop() else { return };
     compare(&device, &parameter(300_000, 2, 1, 1.0), DType::BF16, 4);
-    let delta = TensorSpec::new([70_000, 3, 3], Initializer::DeltaOrthogonal { gain: 1.0 });
+    let delta = TensorSpec::new([70_000, 3, 3], Initializer::delta_orthogonal());
     compare(&device, &delta, DType::F32, 0);
 }
 
@@ -267,7 +267,7 @@ fn progress_ends_at_the_total() {
     for device in devices() {
         let all = [
             parameter(300, 200, 3, 1.0),
-            TensorSpec::xavier_normal([1000, 1001]),
+            TensorSpec::new([1000, 1001], Initializer::xavier_normal()),
             parameter(2, 200, 1, 1.0),
         ];
         let mut heard = Vec::new();
@@ -288,8 +288,8 @@ fn progress_ends_at_the_total() {
 #[test]
 fn progress_ends_at_the_total_of_zeros() {
     for device in devices().into_iter().take(1) {
-        let eye = TensorSpec::new([2, 1000], Initializer::Eye { gain: 1.0 }).elements(5..10);
-        let delta = TensorSpec::new([3, 4, 4], Initializer::DeltaOrthogonal { gain: 1.0 })
+        let eye = TensorSpec::new([2, 1000], Initializer::eye()).elements(5..10);
+        let delta = TensorSpec::new([3, 4, 4], Initializer::delta_orthogonal())
             .layout(Layout::KernelInOut)
             .elements(0..5);
         for parameter in [eye, delta, parameter(1, 9, 1, 1.0).slice(2, 2..3)] {

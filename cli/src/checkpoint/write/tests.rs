@@ -11,7 +11,7 @@ use crate::checkpoint::write::steps::Step;
 use crate::checkpoint::write::*;
 
 fn parameter(planned: &Planned<'_>) -> TensorSpec {
-    TensorSpec::new(planned.shape, Initializer::Uniform { a: -1.0, b: 1.0 })
+    TensorSpec::new(planned.shape, Initializer::uniform(-1.0, 1.0))
         .name(planned.name)
         .dtype(planned.dtype)
 }

@@ -145,8 +145,7 @@ fn built_ins(device: &Device) -> anyhow::Result<Option<Device>> {
     let text = builtins::shader(&shader::fill(device.multiply()));
     let built_ins =
         device.with_fill_shader(text.context("bench: sample.wgsl has no normal4 to replace")?)?;
-    let normal =
-        TensorSpec::new([64, 64], Initializer::Normal { mean: 0.0, std: 1.0 }).seed(0).stream(0);
+    let normal = TensorSpec::new([64, 64], Initializer::normal(0.0, 1.0)).seed(0).stream(0);
     let values = built_ins.fill(&normal)?.to_vec::<f32>()?;
     let mut expected = vec![0f32; values.len()];
     plain::fill(0.0, 1.0, &mut expected);

@@ -83,7 +83,7 @@ impl Host {
     pub(super) fn write(&mut self, bytes: u64) -> anyhow::Result<f64> {
         let len = bytes.div_ceil(4) as usize;
         let value = f64::from(f32::from_bits(0x3f3f_3f3f));
-        self.fill(&TensorSpec::new([len], Initializer::Constant { val: value }), By::GpuInit)
+        self.fill(&TensorSpec::new([len], Initializer::constant(value)), By::GpuInit)
     }
 }
 

@@ -154,9 +154,9 @@ fn places(
 
 impl Wanted {
     fn new(args: &Args) -> anyhow::Result<Self> {
-        let normal = Initializer::Normal { mean: 0.0, std: 0.02 };
-        let uniform = Initializer::Uniform { a: -0.05, b: 0.05 };
-        let truncated = Initializer::TruncatedNormal { mean: 0.0, std: 0.02, a: -0.04, b: 0.04 };
+        let normal = Initializer::normal(0.0, 0.02);
+        let uniform = Initializer::uniform(-0.05, 0.05);
+        let truncated = Initializer::truncated_normal(0.0, 0.02, -0.04, 0.04);
         let dtypes: &[DType] = if args.quick { &[DType::F32] } else { &DType::ALL };
         let wanted = Wanted {
             dtypes: unique(&args.dtype, dtypes),

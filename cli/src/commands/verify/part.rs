@@ -79,7 +79,7 @@ impl Part {
                 "tensor {name:?}: it is {is}, and {recorded} in the whole model that it records; write the model again"
             );
         }
-        let parameter = TensorSpec::new(&whole.shape[..], Initializer::ZEROS);
+        let parameter = TensorSpec::new(&whole.shape[..], Initializer::zeros());
         let differ = (0..shape.len())
             .filter(|&dim| whole.shape.get(dim) != Some(&shape[dim]))
             .collect::<Vec<_>>();
@@ -105,6 +105,6 @@ impl Part {
 pub(super) fn places(part: Option<&Part>, stored: &Stored) -> anyhow::Result<TensorSpec> {
     match part {
         Some(part) => part.places(stored),
-        None => Ok(TensorSpec::new(&stored.shape[..], Initializer::ZEROS)),
+        None => Ok(TensorSpec::new(&stored.shape[..], Initializer::zeros())),
     }
 }

@@ -1,15 +1,15 @@
-// Puts a value at the places of a diagonal, in memory that is zero. Twin: src/diagonal.rs. Place n
-// of all is step n / inner of the outer progression and n mod inner of the inner one. Expects
-// put_bits.
+// Writes a value on a diagonal, into memory that is zero. Mirrored by src/distribution/diagonal.rs.
+// Entry n of the diagonal is step n / inner_count of the outer progression and step n mod inner_count
+// of the inner one. Expects put_bits.
 
 struct Params {
-    origin: u32,         // element of the binding, mod 2^32, where the outer progression's first step here would be
-    inner_first: u32,    // its inner step that is the first place here
+    origin: u32,         // offset in the binding of the outer step that entry 0 here is in, mod 2^32
+    inner_first: u32,    // inner step of entry 0 here
     inner_count: u32,
-    inner_stride: u32,   // mod 2^32, as what comes out is
+    inner_stride: u32,   // mod 2^32, as are the offsets
     outer_stride: u32,
-    count: u32,          // places here
-    bits: u32,           // the value, as the element type has it
+    count: u32,          // entries here
+    bits: u32,           // of the value, in the element type
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -21,11 +21,11 @@ fn diagonal(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let i = (group.y * groups.x + group.x) * 256u + local;
+    let i = group_index(group, groups) * 256u + local;
     if i >= params.count {
         return;
     }
     let n = params.inner_first + i;
-    let at = params.origin + n / params.inner_count * params.outer_stride + n % params.inner_count * params.inner_stride;
-    put_bits(at, params.bits);
+    let outer = n / params.inner_count * params.outer_stride;
+    put_bits(params.origin + outer + n % params.inner_count * params.inner_stride, params.bits);
 }

@@ -1,33 +1,24 @@
-// Fills a range of a tensor. Twin: src/cpu/fill.rs. Element i of the whole row-major tensor is word
-// i mod 4 of the Philox block with counter (i / 4, stream) under the key, so any range, window or
+// Fills a range of a tensor. Mirrored by src/cpu/fill.rs. Element i of the whole row-major tensor is
+// word i mod 4 of the Philox block with counter (i / 4, stream) under the key, so any range, slice or
 // shard of a tensor has the bits that it has in the whole.
 
+// 64-bit numbers are pairs: low word, high word.
 struct Params {
-    keys: array<vec4<u32>, 5>,  // of the seed: see philox.wgsl
-    stream: vec2<u32>,  // counter words 2 and 3
-    first: vec2<u32>,   // index of the first element to write, in the whole tensor: low, high
-    begin: u32,         // where it goes: entry of the output array
-    count: u32,         // elements to write
-    scale: f32,         // of normals sqrt(2 ln 2) times the standard deviation, of uniforms 2^-24 times the bound
-    shift: f32,         // the constant, or the mean; not of NORMAL, which has none
-    one: f32,           // 1.0 and 0, see mul_add.wgsl and opaque.wgsl
+    keys: array<vec4<u32>, 5>,  // of the seed: see lib/philox.wgsl
+    stream: vec2<u32>,
+    first: vec2<u32>,
+    begin: u32,
+    count: u32,
+    scale: f32,
+    shift: f32,
+    one: f32,   // 1.0 and 0, see lib/guard.wgsl
     zero: u32,
-    low: f32,           // no value of a truncated distribution is below
-    high: f32,          // or above
-    origin: vec2<u32>,  // of a slice, see slice.wgsl
-    inner_stride: vec2<u32>,
-    outer_stride: vec2<u32>,
-    inner_count: u32,
-    inner_first: u32,
-    run: u32,
-    skip: u32,
+    low: f32,
+    high: f32,
+    slice: Slice,
 }
 
-@group(0) @binding(0) var<uniform> uniforms: Params;
-// A copy that each entry point makes before it branches: there a driver that runs lanes of a CPU's
-// vectors may load a value once for all of them, and later it must ask for which lanes.
-var<private> params: Params;
-
+@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read_write> out: array<vec4<u32>>;
 @group(0) @binding(1) var<storage, read_write> out_words: array<u32>;
 
@@ -35,196 +26,235 @@ const NORMAL: u32 = 0u;
 const UNIFORM: u32 = 1u;
 const CONSTANT: u32 = 2u;
 const TRUNCATED: u32 = 3u;
-const SHIFTED_NORMAL: u32 = 4u;  // with a mean that is not 0
+const SHIFTED_NORMAL: u32 = 4u;  // with a mean other than 0
 override DISTRIBUTION: u32 = NORMAL;
 
 override WORKGROUP_SIZE: u32 = 256u;
 
-// Invocations are counted through x, then y: one dimension alone ends at 65,535 workgroups.
-fn invocation(group: vec3<u32>, groups: vec3<u32>, local: u32) -> u32 {
-    return (group.y * groups.x + group.x) * WORKGROUP_SIZE + local;
+// Elements of a tensor to write, and what their values depend on beside the seed.
+struct Part {
+    stream: vec2<u32>,  // counter words 2 and 3
+    first: vec2<u32>,   // index of the first element, in the whole tensor
+    begin: u32,         // where it goes: index in the output array
+    entries: u32,       // entries of 16 bytes to write
+    count: u32,         // elements to write
+    scale: f32,         // see Scaling
+    shift: f32,         // the constant, or the mean; unused by NORMAL, whose mean is 0
+    low: f32,           // bounds of a truncated distribution
+    high: f32,
+    table: u32,         // index of the first cubic of its quantile table
 }
 
-// Index of the block that holds element `first`: 64 bits, low and high.
-fn first_block() -> vec2<u32> {
-    return vec2<u32>((params.first.x >> 2u) | (params.first.y << 30u), params.first.y >> 2u);
+// What the uniform asks for, in 16-byte entries or element by element. Entry points load all of it
+// before they branch: there a driver that runs lanes in a CPU's vectors may load a value once for all
+// lanes, and later it has to ask for which.
+fn part_of(params: Params) -> Part {
+    return Part(
+        params.stream, params.first, params.begin, params.count / select(8u, 4u, DTYPE == F32), params.count,
+        params.scale, params.shift, params.low, params.high, 0u,
+    );
+}
+
+// Index of the block that holds an element.
+fn block_of(element: vec2<u32>) -> vec2<u32> {
+    return vec2<u32>((element.x >> 2u) | (element.y << 30u), element.y >> 2u);
 }
 
 // The four values of a block.
-fn values(block: vec2<u32>) -> vec4<f32> {
+fn values(keys: array<vec4<u32>, 5>, part: Part, block: vec2<u32>) -> vec4<f32> {
+    let scaling = Scaling(part.scale, part.shift);
     if DISTRIBUTION == CONSTANT {
-        return vec4<f32>(params.shift);
+        return vec4<f32>(part.shift);
     }
-    let words = philox4x32(vec4<u32>(block, params.stream), params.keys);
+    let words = philox4x32(vec4<u32>(block, part.stream), keys);
     if DISTRIBUTION == UNIFORM {
-        return uniform4(words);
+        return uniform4(scaling, words);
     }
     if DISTRIBUTION == TRUNCATED {
-        return truncated4(words);
+        return truncated4(part.table, part.low, part.high, words);
     }
-    let normals = normal4(words);
+    let normals = normal4(part.scale, words);
     if DISTRIBUTION == SHIFTED_NORMAL {
-        return shifted4(normals);
+        return shifted4(scaling, normals);
     }
     return normals;
 }
 
-// The four values of block n of those from the first one on, all of which have the same high half
-// of their index: what Philox makes of it alone is computed once for many of them.
-fn values_near(n: u32) -> vec4<f32> {
-    let first = first_block();
-    return values(vec2<u32>(first.x + n, first.y));
+// The four values of block n after the first one. All blocks of the part have the same high word in
+// their index: what Philox computes from it alone is computed once for several blocks.
+fn values_near(keys: array<vec4<u32>, 5>, part: Part, n: u32) -> vec4<f32> {
+    let first = block_of(part.first);
+    return values(keys, part, vec2<u32>(first.x + n, first.y));
 }
 
 // Entry i: 16 bytes of elements, from the start of a block.
-fn entry(i: u32) -> vec4<u32> {
+fn entry(keys: array<vec4<u32>, 5>, part: Part, i: u32) -> vec4<u32> {
     if DTYPE == F32 {
-        return bitcast<vec4<u32>>(values_near(i));
+        return bitcast<vec4<u32>>(values_near(keys, part, i));
     }
-    let a = values_near(2u * i);
-    let b = values_near(2u * i + 1u);
+    let a = values_near(keys, part, 2u * i);
+    let b = values_near(keys, part, 2u * i + 1u);
     return vec4<u32>(pack(a.x, a.y), pack(a.z, a.w), pack(b.x, b.y), pack(b.z, b.w));
 }
 
-// Entry i, if it is one of `count` to write.
-fn store_entry(i: u32, count: u32, value: vec4<u32>) {
-    if i < count {
-        out[params.begin + i] = value;
+// The entries of an invocation: four blocks, which are two entries of a half-width type.
+struct Entries {
+    a: vec4<u32>,
+    b: vec4<u32>,
+    c: vec4<u32>,
+    d: vec4<u32>,
+}
+
+// Entries i, i + stride... Independent work runs side by side, and common work is done once. Since
+// neighbours compute neighbouring entries, their stores are of whole cache lines.
+fn entries(keys: array<vec4<u32>, 5>, part: Part, i: u32, stride: u32) -> Entries {
+    let a = entry(keys, part, i);
+    let b = entry(keys, part, i + stride);
+    if DTYPE != F32 {
+        return Entries(a, b, vec4<u32>(), vec4<u32>());
+    }
+    return Entries(a, b, entry(keys, part, i + 2u * stride), entry(keys, part, i + 3u * stride));
+}
+
+// Stores entry i, if the part has it.
+fn store_entry(part: Part, i: u32, value: vec4<u32>) {
+    if i < part.entries {
+        out[part.begin + i] = value;
     }
 }
 
-// Whole 16-byte entries that start at a block, of blocks with the same high half of their index:
-// `first` is a multiple of 4, `count` of an entry's elements. Four blocks for each invocation: what
-// does not depend on one another runs side by side, and what they share is done once. The entries
-// of neighbours are neighbours, so that their stores are of whole lines of memory.
+fn store_entries(part: Part, i: u32, stride: u32, made: Entries) {
+    store_entry(part, i, made.a);
+    store_entry(part, i + stride, made.b);
+    if DTYPE == F32 {
+        store_entry(part, i + 2u * stride, made.c);
+        store_entry(part, i + 3u * stride, made.d);
+    }
+}
+
+// Whole 16-byte entries from the start of a block, of blocks with the same high word in their index:
+// `first` is a multiple of 4, `count` of an entry's elements. Four blocks for each invocation.
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn fill(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
-    params = uniforms;
-    let i = select(2u, 4u, DTYPE == F32) * invocation(group, groups, 0u) + local;
-    let count = params.count / select(8u, 4u, DTYPE == F32);
-    if i >= count {
-        return;
-    }
-    let a = entry(i);
-    let b = entry(i + WORKGROUP_SIZE);
-    var c: vec4<u32>;
-    var d: vec4<u32>;
-    if DTYPE == F32 {
-        c = entry(i + 2u * WORKGROUP_SIZE);
-        d = entry(i + 3u * WORKGROUP_SIZE);
-    }
-    store_entry(i, count, a);
-    store_entry(i + WORKGROUP_SIZE, count, b);
-    if DTYPE == F32 {
-        store_entry(i + 2u * WORKGROUP_SIZE, count, c);
-        store_entry(i + 3u * WORKGROUP_SIZE, count, d);
+    let p = params;
+    guard = Guard(p.one, p.zero);
+    let part = part_of(p);
+    let i = select(2u, 4u, DTYPE == F32) * WORKGROUP_SIZE * group_index(group, groups) + local;
+    if i < part.entries {
+        store_entries(part, i, WORKGROUP_SIZE, entries(p.keys, part, i, WORKGROUP_SIZE));
     }
 }
 
-// The element `offset` after `first`, if it is one to write, as a word of its own.
-fn store_word(offset: u32, value: f32) {
-    if offset < params.count {
-        out_words[params.begin + offset] = bitcast<u32>(value);
+// Stores the element `offset` after the first one, if the part has it, in a word of its own.
+fn store_word(part: Part, offset: u32, value: f32) {
+    if offset < part.count {
+        out_words[part.begin + offset] = bitcast<u32>(value);
     }
 }
 
-// The elements `offset` and `offset` + 1 after `first`. Beyond `count` memory keeps what it holds.
-fn store_halves(offset: u32, a: f32, b: f32) {
-    if offset < params.count {
+// Stores the elements `offset` and `offset` + 1 after the first one, as far as the part has them:
+// beyond them memory stays as it is.
+fn store_halves(part: Part, offset: u32, a: f32, b: f32) {
+    if offset < part.count {
         let word = pack(a, b);
-        let entry = params.begin + offset / 2u;
-        if offset + 1u < params.count {
-            out_words[entry] = word;
+        let at = part.begin + offset / 2u;
+        if offset + 1u < part.count {
+            out_words[at] = word;
         } else {
-            out_words[entry] = (out_words[entry] & 0xffff0000u) | (word & 0xffffu);
+            out_words[at] = (out_words[at] & 0xffff0000u) | (word & 0xffffu);
         }
     }
 }
 
-// The index of block n of those from the first one on.
-fn block_after_first(n: u32) -> vec2<u32> {
-    let first = first_block();
+// Index of block n after the first one.
+fn block_after_first(part: Part, n: u32) -> vec2<u32> {
+    let first = block_of(part.first);
     let low = first.x + n;
     return vec2<u32>(low, first.y + u32(low < n));
 }
 
-// Any range at any word: ends of a tensor and slices that start inside a block. `begin` counts
-// words.
+// Any range at any word: ends of a tensor, and ranges that start inside a block. `begin` counts words.
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn fill_words(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
-    params = uniforms;
-    let i = invocation(group, groups, local);
-    let phase = (params.first.x & 3u) + group.z; // `group.z` is 0: see sparse.wgsl.
-    // Offset from `first` of the block's own first element; what lies before `first` wraps above
+    let p = params;
+    guard = Guard(p.one, p.zero);
+    let part = part_of(p);
+    let i = WORKGROUP_SIZE * group_index(group, groups) + local;
+    let phase = nonuniform(part.first.x & 3u, group);
+    // Offset of the block's first element from `first`: elements before `first` wrap to offsets above
     // `count`.
     let offset = 4u * i - phase;
-    if 4u * i >= params.count + phase {
+    if 4u * i >= part.count + phase {
         return;
     }
-    let a = values(block_after_first(i));
+    let a = values(p.keys, part, block_after_first(part, i));
     if DTYPE == F32 {
-        store_word(offset, a.x);
-        store_word(offset + 1u, a.y);
-        store_word(offset + 2u, a.z);
-        store_word(offset + 3u, a.w);
+        store_word(part, offset, a.x);
+        store_word(part, offset + 1u, a.y);
+        store_word(part, offset + 2u, a.z);
+        store_word(part, offset + 3u, a.w);
     } else if (phase & 1u) == 0u {
-        store_halves(offset, a.x, a.y);
-        store_halves(offset + 2u, a.z, a.w);
+        store_halves(part, offset, a.x, a.y);
+        store_halves(part, offset + 2u, a.z, a.w);
     } else {
-        // A word starts at every odd element: the last one also needs the next block.
-        let next = values(block_after_first(i + 1u));
-        store_halves(offset + 1u, a.y, a.z);
-        store_halves(offset + 3u, a.w, next.x);
+        // Words start at odd elements: the last one of a block ends in the next block.
+        let next = values(p.keys, part, block_after_first(part, i + 1u));
+        store_halves(part, offset + 1u, a.y, a.z);
+        store_halves(part, offset + 3u, a.w, next.x);
     }
 }
 
-// Element `n` of a slice is one of the four values of its block; `block` and `four` are those of
-// the element before.
-fn slice_value(n: u32, block: ptr<function, vec2<u32>>, four: ptr<function, vec4<f32>>) -> f32 {
-    let index = slice_index(n);
-    let own = vec2<u32>((index.x >> 2u) | (index.y << 30u), index.y >> 2u);
-    if any(own != *block) {
-        *block = own;
-        *four = values(own);
-    }
-    return (*four)[index.x & 3u];
+// A block and its values.
+struct Block {
+    index: vec2<u32>,
+    values: vec4<f32>,
 }
 
-// A slice: elements that do not follow one another in the whole tensor, four for each invocation.
-// `begin` counts words.
+// The value of the element `index`. `block` is the block of the element before, and becomes its own.
+fn slice_value(keys: array<vec4<u32>, 5>, part: Part, index: vec2<u32>, block: ptr<function, Block>) -> f32 {
+    let own = block_of(index);
+    if any(own != (*block).index) {
+        *block = Block(own, values(keys, part, own));
+    }
+    return (*block).values[index.x & 3u];
+}
+
+// A slice, of elements that are not consecutive in the whole tensor: four for each invocation. `begin`
+// counts words.
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn fill_slice(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
-    params = uniforms;
-    let n = 4u * invocation(group, groups, local);
-    if n >= params.count {
+    let p = params;
+    guard = Guard(p.one, p.zero);
+    let part = part_of(p);
+    let n = 4u * (WORKGROUP_SIZE * group_index(group, groups) + local);
+    if n >= part.count {
         return;
     }
     // No block has this index.
-    var block = vec2<u32>(0xffffffffu, 0xffffffffu);
-    var four = vec4<f32>(0.0f, 0.0f, 0.0f, 0.0f);
-    let a = slice_value(n, &block, &four);
-    let b = slice_value(n + 1u, &block, &four);
-    let c = slice_value(n + 2u, &block, &four);
-    let d = slice_value(n + 3u, &block, &four);
+    var block = Block(vec2<u32>(0xffffffffu, 0xffffffffu), vec4<f32>());
+    let a = slice_value(p.keys, part, slice_index(p.slice, n), &block);
+    let b = slice_value(p.keys, part, slice_index(p.slice, n + 1u), &block);
+    let c = slice_value(p.keys, part, slice_index(p.slice, n + 2u), &block);
+    let d = slice_value(p.keys, part, slice_index(p.slice, n + 3u), &block);
     if DTYPE == F32 {
-        store_word(n, a);
-        store_word(n + 1u, b);
-        store_word(n + 2u, c);
-        store_word(n + 3u, d);
+        store_word(part, n, a);
+        store_word(part, n + 1u, b);
+        store_word(part, n + 2u, c);
+        store_word(part, n + 3u, d);
     } else {
-        store_halves(n, a, b);
-        store_halves(n + 2u, c, d);
+        store_halves(part, n, a, b);
+        store_halves(part, n + 2u, c, d);
     }
 }

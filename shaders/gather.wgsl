@@ -1,19 +1,13 @@
-// Copies the elements of a slice from memory that has them among others to memory of their own,
+// Copies the elements of a slice from a buffer with the range that holds them to their own memory,
 // which is zero. Expects slice_index and put_bits.
 
 struct Params {
-    origin: vec2<u32>,  // of a slice, see slice.wgsl
-    inner_stride: vec2<u32>,
-    outer_stride: vec2<u32>,
-    inner_count: u32,
-    inner_first: u32,
-    run: u32,
-    skip: u32,
-    first: vec2<u32>,   // index of the first element of the source: low, high
+    slice: Slice,
+    first: vec2<u32>,   // index of the first element of the source: low word, high word
     available: u32,     // elements of the source; others are left out
-    source_begin: u32,  // where the first one is, in elements
+    source_begin: u32,  // offset of the first one, in elements
     count: u32,         // elements of the slice
-    begin: u32,         // where the first one goes, in elements
+    begin: u32,         // offset of the first one, in elements
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -26,21 +20,20 @@ fn gather(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let n = (group.y * groups.x + group.x) * 256u + local;
+    let n = group_index(group, groups) * 256u + local;
     if n >= params.count {
         return;
     }
-    let index = slice_index(n);
+    let index = slice_index(params.slice, n);
     let offset = index.x - params.first.x;
     let high = index.y - params.first.y - u32(index.x < params.first.x);
     if high != 0u || offset >= params.available {
         return;
     }
-    let at = params.begin + n;
     let at_source = params.source_begin + offset;
     if DTYPE == F32 {
-        put_bits(at, source[at_source]);
+        put_bits(params.begin + n, source[at_source]);
     } else {
-        put_bits(at, (source[at_source / 2u] >> (16u * (at_source & 1u))) & 0xffffu);
+        put_bits(params.begin + n, half_of_word(source[at_source / 2u], at_source));
     }
 }

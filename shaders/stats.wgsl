@@ -1,16 +1,15 @@
-// Count, range and centred moments of each chunk of a tensor. Twin: src/reduce/stats.rs. A chunk is
-// read twice: first for its range, then for sums of (x - centre) scaled into [-1, 1], so that
-// neither a large mean nor a huge or tiny spread costs precision. The host merges the chunks in
-// f64.
+// Counts, range and centred moments of each chunk of a tensor. Mirrored by src/reduce/stats.rs. A chunk
+// is read twice: first for its range, then for sums of (x - centre) scaled into [-1, 1], so that
+// neither a large mean nor a huge or tiny spread costs precision. The host merges the chunks in f64.
 
 struct Chunk {
-    finite: u32,
+    finite: u32,  // number of finite values, NaNs and infinities
     nan: u32,
     infinite: u32,
-    min: u32,   // ordered keys of the smallest and the largest finite value
+    min: u32,     // ordered keys of the smallest and the largest finite value
     max: u32,
-    sum: f32,   // of d = (x - centre) * scale
-    square: f32, // of d * d
+    sum: f32,     // of d = (x - centre) * scale
+    square: f32,  // of d * d
 }
 
 @group(0) @binding(2) var<storage, read_write> chunks: array<Chunk>;
@@ -19,9 +18,8 @@ var<workgroup> lane_counts: array<vec3<u32>, LANES>;  // finite, nan, infinite
 var<workgroup> lane_ranges: array<vec2<u32>, LANES>;  // min, max
 var<workgroup> lane_sums: array<vec2<f32>, LANES>;    // sum, square
 
-// The f32 bits of element `i`, exactly.
-fn element_f32(i: u32) -> u32 {
-    let bits = element_bits(i);
+// The f32 bits of an element of these bits, exactly.
+fn widened(bits: u32) -> u32 {
     if DTYPE == F32 {
         return bits;
     }
@@ -40,7 +38,7 @@ fn element_f32(i: u32) -> u32 {
     return sign | ((magnitude << 13u) + 0x38000000u);
 }
 
-// Unsigned integers in the order of the floats, -0 before +0.
+// An unsigned integer for each float, in the same order, -0 before +0.
 fn ordered_key(bits: u32) -> u32 {
     return bits ^ select(0x80000000u, 0xffffffffu, (bits & 0x80000000u) != 0u);
 }
@@ -49,35 +47,26 @@ fn from_ordered_key(key: u32) -> f32 {
     return bitcast<f32>(key ^ select(0xffffffffu, 0x80000000u, (key & 0x80000000u) != 0u));
 }
 
-// x / 2 by its exponent, so that no compiler makes (a + b) / 2, which may be infinite, of a / 2 + b
-// / 2.
+// x / 2 by its exponent, so that no compiler turns a / 2 + b / 2 into (a + b) / 2, which may overflow.
 fn halved(x: f32) -> f32 {
     let bits = bitcast<u32>(x);
     return select(x * 0.5f, bitcast<f32>(bits - 0x00800000u), (bits & 0x7f800000u) > 0x00800000u);
 }
 
-// 2^-e where the half range is in [2^e, 2^(e + 1)), kept a normal number.
+// 2^-e for a half range in [2^e, 2^(e + 1)), clamped to normal numbers.
 fn scale_for(half_range: f32) -> f32 {
     let exponent = clamp(bitcast<u32>(half_range) >> 23u, 1u, 253u);
     return bitcast<f32>((254u - exponent) << 23u);
 }
 
-@compute @workgroup_size(LANES)
-fn stats(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let chunk = chunk_index(group, groups);
-    let inside = chunk <= (params.count - 1u) / CHUNK;
-    let start = chunk * CHUNK;
-    let end = select(0u, min(CHUNK, params.count - start), inside);
-
+// Counts `len` elements from `start` on of those at `begin` and finds their range, in entry 0 of
+// lane_counts and lane_ranges.
+fn count(begin: u32, start: u32, len: u32, lane: u32) {
     var counts = vec3<u32>(0u);
     var low = 0xffffffffu;
     var high = 0u;
-    for (var i = lane; i < end; i += LANES) {
-        let bits = element_f32(start + i);
+    for (var i = lane; i < len; i += LANES) {
+        let bits = widened(element_bits(begin, start + i));
         let magnitude = bits & 0x7fffffffu;
         if magnitude < 0x7f800000u {
             counts.x += 1u;
@@ -101,16 +90,14 @@ fn stats(
         }
     }
     workgroupBarrier();
-    let range = lane_ranges[0];
-    let minimum = from_ordered_key(range.x);
-    let maximum = from_ordered_key(range.y);
-    let centre = halved(maximum) + halved(minimum);
-    let scale = scale_for(halved(maximum) - halved(minimum));
+}
 
+// Sums d = (x - centre) * scale and d * d over the same elements, in entry 0 of lane_sums.
+fn sum_up(begin: u32, start: u32, len: u32, lane: u32, centre: f32, scale: f32) {
     var sum = 0.0f;
     var square = 0.0f;
-    for (var i = lane; i < end; i += LANES) {
-        let bits = element_f32(start + i);
+    for (var i = lane; i < len; i += LANES) {
+        let bits = widened(element_bits(begin, start + i));
         if (bits & 0x7fffffffu) < 0x7f800000u {
             let d = (bitcast<f32>(bits) - centre) * scale;
             sum = opaque(sum + d);
@@ -124,6 +111,27 @@ fn stats(
             lane_sums[lane] += lane_sums[lane + half];
         }
     }
+}
+
+@compute @workgroup_size(LANES)
+fn stats(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let p = params;
+    guard = Guard(p.one, p.zero);
+    let chunk = group_index(group, groups);
+    let inside = chunk <= (p.count - 1u) / CHUNK;
+    let start = chunk * CHUNK;
+    let len = select(0u, min(CHUNK, p.count - start), inside);
+
+    count(p.begin, start, len, lane);
+    let range = lane_ranges[0];
+    let minimum = from_ordered_key(range.x);
+    let maximum = from_ordered_key(range.y);
+    let centre = halved(maximum) + halved(minimum);
+    sum_up(p.begin, start, len, lane, centre, scale_for(halved(maximum) - halved(minimum)));
     if lane == 0u && inside {
         chunks[chunk] = Chunk(
             lane_counts[0].x, lane_counts[0].y, lane_counts[0].z,

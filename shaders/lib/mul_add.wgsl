@@ -1,10 +1,10 @@
-// Sums of products that every compiler must round as written. Twins: `mul_add` and what follows it
-// in src/sample.rs. Expects params.one = 1.0, read from a buffer, so that no compiler can know it.
+// Sums of products that every compiler has to round as written. Mirrored by the functions of the same
+// names in src/stream/sample.rs.
 
-// product + c for what is a product, rounded by itself whether or not the device fuses fma: the fma
-// only adds.
+// product + c, where `product` is rounded by itself even on a device that fuses multiplication and
+// addition: what it can fuse is a multiplication by 1.
 fn add_product(product: f32, c: f32) -> f32 {
-    return fma(product, params.one, c);
+    return fma(product, guard.one, c);
 }
 
 // a * b + c, rounded twice.
@@ -12,7 +12,7 @@ fn mul_add(a: f32, b: f32, c: f32) -> f32 {
     return add_product(a * b, c);
 }
 
-// a * b + c where a * b is a float: fused or not, only the sum is rounded.
+// a * b + c where a * b is exact: fused or not, only the sum is rounded.
 fn exact_mul_add(a: f32, b: f32, c: f32) -> f32 {
     return fma(a, b, c);
 }

@@ -1,5 +1,4 @@
-// Sums of products for compilers that fuse no multiplication with an addition; mul_add.wgsl is for
-// the others.
+// mul_add.wgsl for compilers that never fuse a multiplication with an addition.
 
 fn add_product(product: f32, c: f32) -> f32 {
     return product + c;

@@ -1,4 +1,4 @@
-// The 64-bit product of two words, as (low, high): for devices with 64-bit integers in shaders.
+// The 64-bit product of two words, as (low, high), on devices with 64-bit integers in shaders.
 
 fn mul_wide(a: u32, b: u32) -> vec2<u32> {
     let product = u64(a) * u64(b);

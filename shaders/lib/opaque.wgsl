@@ -1,7 +1,7 @@
-// Floats for compilers that take float operations for associative. Twin: `opaque` in src/sample.rs.
-// Expects params.zero = 0, read from a buffer.
+// A barrier for compilers that treat float operations as associative. Mirrored by `opaque` in
+// src/stream/sample.rs.
 
-// v, behind an integer that such a compiler cannot see through.
+// v, through an integer operation that such a compiler cannot see through.
 fn opaque(v: f32) -> f32 {
-    return bitcast<f32>(bitcast<u32>(v) ^ params.zero);
+    return bitcast<f32>(bitcast<u32>(v) ^ guard.zero);
 }

@@ -1,4 +1,4 @@
-// Floats for compilers that reorder nothing; opaque.wgsl is for the others.
+// opaque.wgsl for compilers that never reorder float operations.
 
 fn opaque(v: f32) -> f32 {
     return v;

@@ -1,20 +1,20 @@
-// Single elements in memory that others are in too: the halves of a word belong to two. Expects
-// `out: array<atomic<u32>>`.
+// Writes single elements. Two half-width elements share a word, whose other half another invocation
+// may write. Expects `out: array<atomic<u32>>`.
 
-// Gives an element that is zero its bits.
-fn put_bits(at: u32, bits: u32) {
+// Sets the bits of element `i`, which is zero.
+fn put_bits(i: u32, bits: u32) {
     if DTYPE == F32 {
-        atomicOr(&out[at], bits);
+        atomicOr(&out[i], bits);
     } else {
-        atomicOr(&out[at / 2u], bits << (16u * (at & 1u)));
+        atomicOr(&out[i / 2u], bits << (16u * (i & 1u)));
     }
 }
 
-// Makes an element zero.
-fn zero_bits(at: u32) {
+// Zeroes element `i`.
+fn zero_bits(i: u32) {
     if DTYPE == F32 {
-        atomicStore(&out[at], 0u);
+        atomicStore(&out[i], 0u);
     } else {
-        atomicAnd(&out[at / 2u], 0xffff0000u >> (16u * (at & 1u)));
+        atomicAnd(&out[i / 2u], 0xffff0000u >> (16u * (i & 1u)));
     }
 }

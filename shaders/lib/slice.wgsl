@@ -1,12 +1,16 @@
-// Which elements of the whole tensor some elements are: runs of consecutive ones, at two levels of
-// steps. Twin: src/slice.rs. Expects mul_wide, and of params:
-//     origin: vec2<u32>        index of the first element of the outer step that element 0 is in: low, high
-//     inner_stride: vec2<u32>  elements between the runs of an outer step
-//     outer_stride: vec2<u32>  elements between outer steps
-//     inner_count: u32         runs of an outer step
-//     inner_first: u32         which of them element 0 is in
-//     run: u32                 elements of a run
-//     skip: u32                those before element 0 in its run
+// The elements of a slice: runs of consecutive elements of the whole tensor, at two levels of strides.
+// Mirrored by `Runs` in src/spec/slice.rs. Expects mul_wide.
+
+// 64-bit numbers are pairs: low word, high word.
+struct Slice {
+    origin: vec2<u32>,        // index of the first element of the outer step that element 0 is in
+    inner_stride: vec2<u32>,  // elements between the runs of an outer step
+    outer_stride: vec2<u32>,  // elements between outer steps
+    inner_count: u32,         // runs of an outer step
+    inner_first: u32,         // the run, of those, that element 0 is in
+    run: u32,                 // elements of a run; 0 where elements are consecutive: no slice
+    @size(12) skip: u32,      // elements before element 0 in its run; uniforms' structs are multiples of 16 bytes
+}
 
 fn add64(a: vec2<u32>, b: vec2<u32>) -> vec2<u32> {
     let low = a.x + b.x;
@@ -18,11 +22,11 @@ fn mul64(a: vec2<u32>, b: u32) -> vec2<u32> {
     return vec2<u32>(low.x, low.y + a.y * b);
 }
 
-// Index in the whole tensor of element `n`: 64 bits, low and high.
-fn slice_index(n: u32) -> vec2<u32> {
-    let offset = params.skip + n;
-    let step = params.inner_first + offset / params.run;
-    let start = add64(params.origin, vec2<u32>(offset % params.run, 0u));
-    let inner = mul64(params.inner_stride, step % params.inner_count);
-    return add64(start, add64(inner, mul64(params.outer_stride, step / params.inner_count)));
+// Index in the whole tensor of element `n` of a slice.
+fn slice_index(slice: Slice, n: u32) -> vec2<u32> {
+    let offset = slice.skip + n;
+    let step = slice.inner_first + offset / slice.run;
+    let start = add64(slice.origin, vec2<u32>(offset % slice.run, 0u));
+    let inner = mul64(slice.inner_stride, step % slice.inner_count);
+    return add64(start, add64(inner, mul64(slice.outer_stride, step / slice.inner_count)));
 }

@@ -1,29 +1,27 @@
-// A word to a value of a truncated normal, by a table of its quantiles. Twin: src/truncated.rs.
+// A word to a value of a truncated normal, by a table of its quantiles. Mirrored by
+// src/stream/truncated.rs.
 
-// Entries of one end of the distribution: 32 octaves of 8, and the median.
+// Cubics for each end of the distribution: 32 binades of 8 segments, and the median.
 const SIDE: u32 = 257u;
-// What `x` has above its octave and segment at 1.
+// Exponent and segment bits of x = 1.
 const SEGMENT_ONE: u32 = 0x3f8u;
 
-// Cubics in rising powers: those from the lower end of the distribution, then those from the upper
-// one.
-@group(0) @binding(2) var<storage, read> table: array<vec4<f32>>;
+// The tables, one after the other. Coefficients in rising powers; the cubics of a table go from the
+// lower end of the distribution to its median, then from the upper end.
+@group(0) @binding(2) var<storage, read> tables: array<vec4<f32>>;
 
-// Where the distribution's own table starts, if there are several.
-var<private> table_start: u32;
-
-// Where a word looks.
+// The cubic of a word, counted from its table's start, and the position t in [0, 1) in its segment.
 struct Segment {
     index: u32,
-    t: f32,     // in [0, 1) within it
+    t: f32,
 }
 
-// `x` 2^-33 is the probability from the lower end of the distribution, or from the upper one by bit
-// 31; it is the odd number 2 (word mod 2^31) + 1 as f32. Its octave and the eighth of it choose the
-// entry.
+// x 2^-33 is the probability from the lower end of the distribution, or if bit 31 is set from the upper
+// end, where x is the odd number 2 (word mod 2^31) + 1 as f32. Its binade and the eighth of it choose
+// the segment.
 fn segment(word: u32) -> Segment {
     let odd = (word << 1u) | 1u;
-    // The one addition that rounds; both its terms are exact.
+    // The only addition that rounds: both terms are exact.
     let x = f32(i32(odd >> 8u)) * 256.0f + f32(i32(odd & 0xffu));
     let bits = bitcast<u32>(x);
     let upper = select(0u, SIDE, (word & 0x80000000u) != 0u);
@@ -31,20 +29,26 @@ fn segment(word: u32) -> Segment {
     return Segment((bits >> 20u) - SEGMENT_ONE + upper, t);
 }
 
-// The cubic at t, kept within the bounds of the element type.
-fn cubic(entry: vec4<f32>, t: f32) -> f32 {
+// The cubic at t, clamped to the bounds of the element type.
+fn cubic(low: f32, high: f32, entry: vec4<f32>, t: f32) -> f32 {
     var value = mul_add(entry.w, t, entry.z);
     value = mul_add(value, t, entry.y);
     value = mul_add(value, t, entry.x);
-    value = select(value, params.low, value < params.low);
-    return select(value, params.high, value > params.high);
+    value = select(value, low, value < low);
+    return select(value, high, value > high);
 }
 
-fn truncated1(word: u32) -> f32 {
+// `table` is the index of the table's first cubic.
+fn truncated1(table: u32, low: f32, high: f32, word: u32) -> f32 {
     let at = segment(word);
-    return cubic(table[table_start + at.index], at.t);
+    return cubic(low, high, tables[table + at.index], at.t);
 }
 
-fn truncated4(words: vec4<u32>) -> vec4<f32> {
-    return vec4<f32>(truncated1(words.x), truncated1(words.y), truncated1(words.z), truncated1(words.w));
+fn truncated4(table: u32, low: f32, high: f32, words: vec4<u32>) -> vec4<f32> {
+    return vec4<f32>(
+        truncated1(table, low, high, words.x),
+        truncated1(table, low, high, words.y),
+        truncated1(table, low, high, words.z),
+        truncated1(table, low, high, words.w),
+    );
 }

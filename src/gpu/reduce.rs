@@ -22,12 +22,12 @@ use crate::{DType, Result};
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
 pub(crate) struct ReduceParams {
+    pub(crate) slice: SliceParams,
     pub(crate) first: [u32; 2],
     pub(crate) begin: u32,
     pub(crate) count: u32,
     pub(crate) one: f32,
     pub(crate) zero: u32,
-    pub(crate) slice: SliceParams,
 }
 
 /// Most iterations of an invocation's loops: its elements of a chunk twice, and the sums of all

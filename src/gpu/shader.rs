@@ -3,26 +3,36 @@
 const MUL_WIDE_INT64: &str = include_str!("../../shaders/lib/mul_wide_int64.wgsl");
 const MUL_WIDE_LIMBS: &str = include_str!("../../shaders/lib/mul_wide_limbs.wgsl");
 const PHILOX: &str = include_str!("../../shaders/lib/philox.wgsl");
+const GUARD: &str = include_str!("../../shaders/lib/guard.wgsl");
 const MUL_ADD: &str = include_str!("../../shaders/lib/mul_add.wgsl");
 const MUL_ADD_PLAIN: &str = include_str!("../../shaders/lib/mul_add_plain.wgsl");
 const OPAQUE: &str = include_str!("../../shaders/lib/opaque.wgsl");
 const OPAQUE_PLAIN: &str = include_str!("../../shaders/lib/opaque_plain.wgsl");
 const SAMPLE: &str = include_str!("../../shaders/lib/sample.wgsl");
-const PACK: &str = include_str!("../../shaders/lib/pack.wgsl");
 const DTYPE: &str = include_str!("../../shaders/lib/dtype.wgsl");
+const HALF: &str = include_str!("../../shaders/lib/half.wgsl");
 const TRUNCATED: &str = include_str!("../../shaders/lib/truncated.wgsl");
+const SLICE: &str = include_str!("../../shaders/lib/slice.wgsl");
+const GRID: &str = include_str!("../../shaders/lib/grid.wgsl");
+const SCATTER: &str = include_str!("../../shaders/lib/scatter.wgsl");
 const FILL: &str = include_str!("../../shaders/fill.wgsl");
 const FILL_MANY: &str = include_str!("../../shaders/fill_many.wgsl");
-const SLICE: &str = include_str!("../../shaders/lib/slice.wgsl");
-const CLEAR: &str = include_str!("../../shaders/clear.wgsl");
-const GATHER: &str = include_str!("../../shaders/gather.wgsl");
 const REDUCE: &str = include_str!("../../shaders/reduce.wgsl");
 const FINGERPRINT: &str = include_str!("../../shaders/fingerprint.wgsl");
-const PLACE: &str = include_str!("../../shaders/lib/scatter.wgsl");
+const STATS: &str = include_str!("../../shaders/stats.wgsl");
+const GATHER: &str = include_str!("../../shaders/gather.wgsl");
+const CLEAR: &str = include_str!("../../shaders/clear.wgsl");
 const DIAGONAL: &str = include_str!("../../shaders/diagonal.wgsl");
 const SPARSE: &str = include_str!("../../shaders/sparse.wgsl");
-const ORTHOGONAL: &str = include_str!("../../shaders/orthogonal.wgsl");
-const STATS: &str = include_str!("../../shaders/stats.wgsl");
+/// Where everything is in memory, then the entry points.
+const ORTHOGONAL: [&str; 6] = [
+    include_str!("../../shaders/orthogonal/layout.wgsl"),
+    include_str!("../../shaders/orthogonal/reflect.wgsl"),
+    include_str!("../../shaders/orthogonal/gram.wgsl"),
+    include_str!("../../shaders/orthogonal/apply.wgsl"),
+    include_str!("../../shaders/orthogonal/examine.wgsl"),
+    include_str!("../../shaders/orthogonal/finish.wgsl"),
+];
 
 /// How a shader multiplies two words to 64 bits. Both ways give the same bits.
 ///
@@ -78,7 +88,7 @@ impl FpGuard {
             FpGuard::NoContraction => [MUL_ADD, OPAQUE_PLAIN],
             FpGuard::NoReassociation => [MUL_ADD, OPAQUE],
         };
-        [sums, opaque].join("\n")
+        [GUARD, sums, opaque].join("\n")
     }
 }
 
@@ -107,9 +117,10 @@ pub fn fill_with(multiply: WideMul, mul_add: FpGuard) -> String {
         &mul_add.source(),
         SAMPLE,
         DTYPE,
-        PACK,
+        HALF,
         TRUNCATED,
         SLICE,
+        GRID,
         FILL,
         FILL_MANY,
     ]
@@ -123,7 +134,7 @@ pub fn fill_with(multiply: WideMul, mul_add: FpGuard) -> String {
 /// assert!(wgsl.contains("fn fingerprint("));
 /// ```
 pub fn fingerprint(multiply: WideMul) -> String {
-    [multiply.source(), PHILOX, DTYPE, SLICE, REDUCE, FINGERPRINT].join("\n")
+    [multiply.source(), PHILOX, DTYPE, SLICE, GRID, REDUCE, FINGERPRINT].join("\n")
 }
 
 /// The shader that computes the statistics: entry point `stats`.
@@ -136,30 +147,33 @@ pub fn stats() -> String {
 }
 
 pub(crate) fn stats_with(mul_add: FpGuard) -> String {
-    [&mul_add.source(), DTYPE, REDUCE, STATS].join("\n")
+    // `SLICE`, for the parameters of `REDUCE`, multiplies.
+    [MUL_WIDE_LIMBS, &mul_add.source(), DTYPE, SLICE, GRID, REDUCE, STATS].join("\n")
 }
 
 /// The shader that copies the elements of a slice: entry point `gather`.
 pub(crate) fn gather(multiply: WideMul) -> String {
-    [multiply.source(), DTYPE, SLICE, PLACE, GATHER].join("\n")
+    [multiply.source(), DTYPE, SLICE, GRID, SCATTER, GATHER].join("\n")
 }
 
 /// The shader that zeroes a range of indices: entry point `clear`.
 pub(crate) fn clear(multiply: WideMul) -> String {
-    [multiply.source(), DTYPE, SLICE, PLACE, CLEAR].join("\n")
+    [multiply.source(), DTYPE, SLICE, GRID, SCATTER, CLEAR].join("\n")
 }
 
 /// The shader that puts a value on diagonals: entry point `diagonal`.
 pub(crate) fn diagonal() -> String {
-    [DTYPE, PLACE, DIAGONAL].join("\n")
+    [DTYPE, GRID, SCATTER, DIAGONAL].join("\n")
 }
 
 /// The shader that zeroes elements of each column: entry point `sparse`.
 pub(crate) fn sparse(multiply: WideMul) -> String {
-    [multiply.source(), PHILOX, DTYPE, PLACE, SPARSE].join("\n")
+    [multiply.source(), PHILOX, DTYPE, GRID, SCATTER, SPARSE].join("\n")
 }
 
 /// The shader that makes orthogonal matrices: entry points `reflect`, `gram`, `apply` and `finish`.
 pub(crate) fn orthogonal(multiply: WideMul, mul_add: FpGuard) -> String {
-    [multiply.source(), PHILOX, &mul_add.source(), SAMPLE, DTYPE, PLACE, ORTHOGONAL].join("\n")
+    let guards = mul_add.source();
+    let common = [multiply.source(), PHILOX, &guards, SAMPLE, DTYPE, HALF, GRID, SCATTER];
+    [&common[..], &ORTHOGONAL].concat().join("\n")
 }

@@ -121,12 +121,7 @@ fn known_answers_on_the_device() {
     }
     for multiply in multiplies(&context.device) {
         let source = shader::fill(multiply).split("const F32").next().unwrap().to_owned();
-        let source = source
-            .replace("params.one", "1.0")
-            .replace("params.zero", "0u")
-            .replace("params.scale", "1.0")
-            .replace("params.shift", "0.0")
-            + MAIN;
+        let source = source + MAIN;
         let (four, two) = (known_answers("philox4x32"), known_answers("philox2x32"));
         let with_key = |row: &Vec<u32>| Row {
             counter: row[..4].try_into().unwrap(),
@@ -227,7 +222,7 @@ fn a_driver_that_breaks_the_arithmetic_is_refused() {
         // A factor that is taken out of two sums of products, as Mesa does.
         ("exact_mul_add(low, inverse, opaque(high * inverse - 1.0f))", "(low + high) * inverse - 1.0f", "normal F32"),
         // A mean that is lost.
-        ("add_product(values.x, params.shift)", "values.x", "normal F32"),
+        ("add_product(values.x, scaling.shift)", "values.x", "normal F32"),
         // A zero without its sign.
         (
             "vec2<f32>(r * point.x, r * point.y)",
@@ -241,15 +236,15 @@ fn a_driver_that_breaks_the_arithmetic_is_refused() {
         // Flushing the subnormal numbers of f16.
         ("let subnormal = bitcast<u32>", "let subnormal = 0u & bitcast<u32>", "normal F16"),
         // A comparison with a bound that is left out.
-        ("value < params.low", "false", "truncated F32"),
-        ("value > params.high", "false", "truncated F32"),
+        ("value < low", "false", "truncated F32"),
+        ("value > high", "false", "truncated F32"),
         // A place in a cubic that loses its last bit, and a cubic that is not the word's.
         ("bits & 0xfffffu", "bits & 0xffffeu", "truncated F32"),
         ("- SEGMENT_ONE + upper", "- SEGMENT_ONE + upper + u32(bits < 0x4d000000u)", "truncated F32"),
         // A wrong sign only where a slice starts inside a block.
         ("let next = values(", "let next = -values(", "normal F16"),
         // A constant that is rounded by itself.
-        ("return vec4<f32>(params.shift);", "return vec4<f32>(params.shift * 1.001);", "constant F32"),
+        ("return vec4<f32>(part.shift);", "return vec4<f32>(part.shift * 1.001);", "constant F32"),
         // Reductions that lose a carry or a lane.
         ("a.y + b.y + u32(low < a.x)", "a.y + b.y", "fingerprint F32"),
         ("for (var half = LANES / 2u; half > 0u;", "for (var half = LANES / 2u; half > 1u;", "fingerprint F32"),
@@ -311,7 +306,7 @@ fn a_kernel_that_is_wrong_is_guarded() {
         // A wrong sign in slices alone.
         let sources = Sources::new(WideMul::Limbs, mul_add);
         let fill =
-            sources.fill.replace("return (*four)[index.x & 3u];", "return -(*four)[index.x & 3u];");
+            sources.fill.replace("return (*block).values[index.x & 3u];", "return -(*block).values[index.x & 3u];");
         assert_ne!(fill, sources.fill);
         let open = |may_fall_back| {
             let broken = Sources { fill: fill.clone(), ..sources.clone() };
@@ -381,10 +376,10 @@ fn a_driver_that_breaks_many_at_once_is_refused() {
         ("4u * i + vec4<u32>(0u, 1u", "4u * i + vec4<u32>(1u, 1u", "normal F32"),
         ("return low | select", "return select", "normal F16"),
         ("at + 1u <", "at <", "constant BF16"),
-        ("lane + 3u * PART_LANES", "lane + 2u * PART_LANES", "uniform F32"),
+        ("part, lane, PART_LANES)", "part, lane, PART_LANES - 1u)", "uniform F32"),
         (
-            "table_start + at.index",
-            "table_start + at.index + u32(table_start > 0u)",
+            "table + at.index",
+            "table + at.index + u32(table > 0u)",
             "truncated F32",
         ),
     ] {
@@ -412,29 +407,29 @@ fn a_driver_that_breaks_many_at_once_is_refused() {
 /// A kernel that only slices, or only slices of matrices, need.
 #[test]
 fn a_driver_that_breaks_slices_is_refused() {
+    const FIRST: &str = "let a = slice_value(p.keys, part, slice_index(p.slice, n), &block)";
+    let first: &str = &format!("{FIRST};");
     let slice = |initializer| TensorSpec::new([64, 64], initializer).slice(1, 2..7);
     let twice = |transform| {
-        format!(
-            "let a = slice_value(n, &block, &four) * select(1.0f, 2.0f, DISTRIBUTION == {transform});"
-        )
+        format!("{FIRST} * select(1.0f, 2.0f, DISTRIBUTION == {transform});")
     };
     let truncated = Initializer::truncated_normal(0.0, 1.0, -1.0, 1.0);
     for (from, to, parameter) in [
         (
-            "let a = slice_value(n, &block, &four);",
+            first,
             twice("NORMAL"),
             slice(Initializer::xavier_normal()),
         ),
         (
-            "let a = slice_value(n, &block, &four);",
+            first,
             twice("UNIFORM"),
             slice(Initializer::xavier_uniform()),
         ),
-        ("let a = slice_value(n, &block, &four);", twice("TRUNCATED"), slice(truncated)),
-        ("let a = slice_value(n, &block, &four);", twice("CONSTANT"), slice(Initializer::ones())),
+        (first, twice("TRUNCATED"), slice(truncated)),
+        (first, twice("CONSTANT"), slice(Initializer::ones())),
         (
-            "out[params.begin + i] = value;",
-            "out[params.begin + i] = value + select(0u, 1u, DISTRIBUTION == CONSTANT);".to_owned(),
+            "out[part.begin + i] = value;",
+            "out[part.begin + i] = value + select(0u, 1u, DISTRIBUTION == CONSTANT);".to_owned(),
             slice(Initializer::sparse(0.5).std(1.0).unwrap()),
         ),
     ] {
@@ -625,25 +620,19 @@ fn shaders_and_rust_share_their_struct_layouts() {
         ($ty:ty: $($member:ident)*) => { vec![$((stringify!($member).to_owned(), offset_of!($ty, $member) as u32)),*] };
     }
     use crate::gpu::window::SliceParams;
-    let slice = |start: usize| -> Vec<(String, u32)> {
-        let members = members!(SliceParams: origin inner_stride outer_stride inner_count inner_first run skip);
-        members.into_iter().map(|(name, offset)| (name, offset + start as u32)).collect()
-    };
-    let mut fill =
-        members!(FillParams: keys stream first begin count scale shift one zero low high);
-    fill.extend(slice(offset_of!(FillParams, slice)));
-    assert_eq!(
-        layout(&parse(&shader::fill(WideMul::Limbs)), "Params"),
-        (fill, size_of::<FillParams>() as u32)
-    );
+    let fill =
+        members!(FillParams: keys stream first begin count scale shift one zero low high slice);
+    let slice = members!(SliceParams: origin inner_stride outer_stride inner_count inner_first run skip);
+    let source = parse(&shader::fill(WideMul::Limbs));
+    assert_eq!(layout(&source, "Params"), (fill, size_of::<FillParams>() as u32));
+    assert_eq!(layout(&source, "Slice"), (slice, size_of::<SliceParams>() as u32));
     let part = members!(batch::Part: stream first begin entries count scale shift low high table);
     assert_eq!(
         layout(&parse(&shader::fill(WideMul::Limbs)), "Part"),
         (part, size_of::<batch::Part>() as u32)
     );
     type ReduceParams = crate::gpu::reduce::ReduceParams;
-    let mut reduce = members!(ReduceParams: first begin count one zero);
-    reduce.extend(slice(offset_of!(ReduceParams, slice)));
+    let reduce = members!(ReduceParams: slice first begin count one zero);
     let stats = parse(&shader::stats());
     assert_eq!(layout(&stats, "Params"), (reduce.clone(), size_of::<ReduceParams>() as u32));
     assert_eq!(
@@ -659,12 +648,10 @@ fn shaders_and_rust_share_their_struct_layouts() {
         (orthogonal, size_of::<OrthogonalParams>() as u32)
     );
     use crate::gpu::gather::GatherParams;
-    let mut gather = slice(0);
-    gather.extend(members!(GatherParams: first available source_begin count begin));
+    let gather = members!(GatherParams: slice first available source_begin count begin);
     assert_eq!(layout(&parse(&shader::gather(WideMul::Limbs)), "Params").0, gather);
     use crate::gpu::place::{ClearParams, DiagonalParams, SparseParams};
-    let mut clear = slice(0);
-    clear.extend(members!(ClearParams: first low high count begin));
+    let clear = members!(ClearParams: slice first low high count begin);
     assert_eq!(
         layout(&parse(&shader::clear(WideMul::Limbs)), "Params"),
         (clear, size_of::<ClearParams>() as u32)

@@ -133,11 +133,9 @@ pub(crate) struct FillParams {
     pub(crate) low: f32,
     pub(crate) high: f32,
     pub(crate) slice: SliceParams,
-    /// The uniform address space rounds a struct up to its alignment of 16.
-    pub(crate) padding: [u32; 2],
 }
 
-/// What `slice.wgsl` expects of a shader's `Params`; all zero where elements follow one another.
+/// `Slice` in `lib/slice.wgsl`; all zero where elements follow one another.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
 pub(crate) struct SliceParams {
@@ -148,6 +146,8 @@ pub(crate) struct SliceParams {
     pub(crate) inner_first: u32,
     pub(crate) run: u32,
     pub(crate) skip: u32,
+    /// In a uniform, a struct's size is a multiple of 16 bytes.
+    pub(crate) padding: [u32; 2],
 }
 
 impl SliceParams {
@@ -165,6 +165,7 @@ impl SliceParams {
             inner_first: (step % inner.count) as u32,
             run: run as u32,
             skip: skip as u32,
+            padding: [0; 2],
         }
     }
 }
@@ -280,7 +281,6 @@ fn cut(
                 low,
                 high,
                 slice: SliceParams::new(&fill.elements(), start),
-                padding: [0; 2],
             },
             offset: base,
             size: (offset + end * size).next_multiple_of(unit) - base,

@@ -145,12 +145,12 @@ fn matrices_of_any_size_are_divided_within_a_devices_limits() {
 fn large_matrices_that_are_not_orthogonal_are_refused() {
     for (from, to) in [
         (
-            "min(begin + TILE, params.rows),\n    );",
-            "min(begin + TILE, min(params.rows, 17000u)),\n    );",
+            "begin, min(begin + TILE, params.rows),\n    );",
+            "begin, min(begin + TILE, min(params.rows, 17000u)),\n    );",
         ),
         (
-            "        if tile_of(group) > 0u {\n            sum = carry[at_carry];",
-            "        if tile_of(group) > 0u && tile_of(group) != 3u {\n            sum = carry[at_carry];",
+            "        if tile_of(p, group) > 0u {\n            sum = carry[at_carry];",
+            "        if tile_of(p, group) > 0u && p.tile != 3u {\n            sum = carry[at_carry];",
         ),
     ] {
         let Some(opened) = open_broken(from, to) else { return };
@@ -180,7 +180,7 @@ fn kernels_of_tall_matrices_are_verified() {
             "sum = products_of_tile(p, sum);",
             "sum = products_of_tile(p, sum); sum.a[1].y *= 1.0000001f;",
         ),
-        ("let scale = scratch_floats[", "let scale = 1.0000001f * scratch_floats["),
+        ("scale_tile(v, lane, scratch_floats[", "scale_tile(v, lane, 1.0000001f * scratch_floats["),
         ("solve_panel(p, carried_products(index, lane));", "solve_panel(p, Products());"),
     ] {
         let Some(opened) = open_broken(from, to) else { return };

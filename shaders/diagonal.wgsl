@@ -1,9 +1,9 @@
 // Writes a value on a diagonal, into memory that is zero. Mirrored by src/distribution/diagonal.rs.
-// Entry n of the diagonal is step n / inner_count of the outer progression and step n mod inner_count
-// of the inner one. Expects put_bits.
+// Entry n of the diagonal is step n / inner_count of the outer progression and step n mod
+// inner_count of the inner one. Expects put_bits.
 
 struct Params {
-    origin: u32,         // offset in the binding of the outer step that entry 0 here is in, mod 2^32
+    origin: u32,         // offset of the outer step that entry 0 here is in, mod 2^32
     inner_first: u32,    // inner step of entry 0 here
     inner_count: u32,
     inner_stride: u32,   // mod 2^32, as are the offsets

@@ -1,6 +1,6 @@
-// Fills a range of a tensor. Mirrored by src/cpu/fill.rs. Element i of the whole row-major tensor is
-// word i mod 4 of the Philox block with counter (i / 4, stream) under the key, so any range, slice or
-// shard of a tensor has the bits that it has in the whole.
+// Fills a range of a tensor. Mirrored by src/cpu/fill.rs. Element i of the whole row-major tensor
+// is word i mod 4 of the Philox block with counter (i / 4, stream) under the key, so any range,
+// slice or shard of a tensor has the bits that it has in the whole.
 
 // 64-bit numbers are pairs: low word, high word.
 struct Params {
@@ -46,11 +46,12 @@ struct Part {
 }
 
 // What the uniform asks for, in 16-byte entries or element by element. Entry points load all of it
-// before they branch: there a driver that runs lanes in a CPU's vectors may load a value once for all
-// lanes, and later it has to ask for which.
+// before they branch: there a driver that runs lanes in a CPU's vectors may load a value once for
+// all lanes, and later it has to ask for which.
 fn part_of(params: Params) -> Part {
     return Part(
-        params.stream, params.first, params.begin, params.count / select(8u, 4u, DTYPE == F32), params.count,
+        params.stream, params.first,
+        params.begin, params.count / select(8u, 4u, DTYPE == F32), params.count,
         params.scale, params.shift, params.low, params.high, 0u,
     );
 }
@@ -132,8 +133,9 @@ fn store_entries(part: Part, i: u32, stride: u32, made: Entries) {
     }
 }
 
-// Whole 16-byte entries from the start of a block, of blocks with the same high word in their index:
-// `first` is a multiple of 4, `count` of an entry's elements. Four blocks for each invocation.
+// Whole 16-byte entries from the start of a block, of blocks with the same high word in their
+// index: `first` is a multiple of 4, `count` of an entry's elements. Four blocks for each
+// invocation.
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn fill(
     @builtin(workgroup_id) group: vec3<u32>,
@@ -177,7 +179,8 @@ fn block_after_first(part: Part, n: u32) -> vec2<u32> {
     return vec2<u32>(low, first.y + u32(low < n));
 }
 
-// Any range at any word: ends of a tensor, and ranges that start inside a block. `begin` counts words.
+// Any range at any word: ends of a tensor, and ranges that start inside a block. `begin` counts
+// words.
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn fill_words(
     @builtin(workgroup_id) group: vec3<u32>,
@@ -189,8 +192,8 @@ fn fill_words(
     let part = part_of(p);
     let i = WORKGROUP_SIZE * group_index(group, groups) + local;
     let phase = nonuniform(part.first.x & 3u, group);
-    // Offset of the block's first element from `first`: elements before `first` wrap to offsets above
-    // `count`.
+    // Offset of the block's first element from `first`: elements before `first` wrap to offsets
+    // above `count`.
     let offset = 4u * i - phase;
     if 4u * i >= part.count + phase {
         return;
@@ -218,8 +221,14 @@ struct Block {
     values: vec4<f32>,
 }
 
-// The value of the element `index`. `block` is the block of the element before, and becomes its own.
-fn slice_value(keys: array<vec4<u32>, 5>, part: Part, index: vec2<u32>, block: ptr<function, Block>) -> f32 {
+// The value of the element `index`. `block` is the block of the element before, and becomes its
+// own.
+fn slice_value(
+    keys: array<vec4<u32>, 5>,
+    part: Part,
+    index: vec2<u32>,
+    block: ptr<function, Block>,
+) -> f32 {
     let own = block_of(index);
     if any(own != (*block).index) {
         *block = Block(own, values(keys, part, own));
@@ -227,8 +236,8 @@ fn slice_value(keys: array<vec4<u32>, 5>, part: Part, index: vec2<u32>, block: p
     return (*block).values[index.x & 3u];
 }
 
-// A slice, of elements that are not consecutive in the whole tensor: four for each invocation. `begin`
-// counts words.
+// A slice, of elements that are not consecutive in the whole tensor: four for each invocation.
+// `begin` counts words.
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn fill_slice(
     @builtin(workgroup_id) group: vec3<u32>,

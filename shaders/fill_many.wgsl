@@ -10,7 +10,8 @@ const PART_LANES: u32 = 64u;
 fn inside(count: u32, i: u32) -> vec4<u32> {
     let end = vec4<u32>(count);
     if DTYPE == F32 {
-        return select(vec4<u32>(), vec4<u32>(0xffffffffu), 4u * i + vec4<u32>(0u, 1u, 2u, 3u) < end);
+        let at = 4u * i + vec4<u32>(0u, 1u, 2u, 3u);
+        return select(vec4<u32>(), vec4<u32>(0xffffffffu), at < end);
     }
     let at = 8u * i + vec4<u32>(0u, 2u, 4u, 6u);
     let low = select(vec4<u32>(), vec4<u32>(0xffffu), at < end);

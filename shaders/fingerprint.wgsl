@@ -1,5 +1,6 @@
 // The sum mod 2^64 of Philox2x32-10 over every element's bits and index. Mirrored by
-// src/reduce/fingerprint.rs. A sum of integers does not depend on order, so parts add up to the whole.
+// src/reduce/fingerprint.rs. A sum of integers does not depend on order, so parts add up to the
+// whole.
 
 @group(0) @binding(2) var<storage, read_write> sums: array<vec2<u32>>;
 
@@ -25,7 +26,8 @@ fn fingerprint(
             if is_slice {
                 index = slice_index(p.slice, start + i);
             }
-            sum = add64(sum, philox2x32(vec2<u32>(element_bits(p.begin, start + i), index.x), index.y));
+            let bits = element_bits(p.begin, start + i);
+            sum = add64(sum, philox2x32(vec2<u32>(bits, index.x), index.y));
         }
     }
     lane_sums[lane] = sum;

@@ -3,7 +3,7 @@
 
 struct Params {
     slice: Slice,
-    first: vec2<u32>,  // index of the first element to read, in the whole tensor: low word, high word
+    first: vec2<u32>,  // index of the first element to read in the whole tensor: low, high word
     begin: u32,        // where it is: index in the input array
     count: u32,        // elements to read
     one: f32,          // 1.0 and 0, see lib/guard.wgsl

@@ -1,6 +1,6 @@
 // Zeroes a given number of elements of each column, every choice of them equally likely: selection
-// sampling (Fan et al. 1962). Mirrored by src/distribution/sparse.rs. An invocation goes down the rows
-// of one column. Expects mul_wide, philox4x32 and zero_bits.
+// sampling (Fan et al. 1962). Mirrored by src/distribution/sparse.rs. An invocation goes down the
+// rows of one column. Expects mul_wide, philox4x32 and zero_bits.
 
 struct Params {
     keys: array<vec4<u32>, 5>,  // of the seed: see lib/philox.wgsl
@@ -11,17 +11,19 @@ struct Params {
     quads: u32,         // Philox blocks of a column
     first_row: u32,     // rows of this dispatch
     end_row: u32,
-    start: u32,         // element of column 0 in the first row, counted from the binding's first element, mod 2^32
-    count: u32,         // elements in the binding; the others are drawn too, but not written
-    begin: u32,         // offset of the first element in the binding
+    start: u32,         // offset of column 0 in the first row from element 0 here, mod 2^32
+    count: u32,         // elements here; the others are drawn too, but not written
+    begin: u32,         // offset of element 0 here in the binding
     last: u32,          // 1 if no other dispatch draws these rows
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read_write> out: array<atomic<u32>>;
-@group(0) @binding(2) var<storage, read_write> zeros_left: array<u32>;  // of each column, before the first row
+// Of each column, before the first row.
+@group(0) @binding(2) var<storage, read_write> zeros_left: array<u32>;
 
-const SELECTION: u32 = 0x80000000u;  // the top bit of a block index, which blocks of elements do not have
+// The top bit of a block index, which no block of elements has.
+const SELECTION: u32 = 0x80000000u;
 
 // The Philox counter for rows 4 `quad` to 4 `quad` + 3 of a column of `quads` blocks.
 fn selection_counter(stream: vec2<u32>, quads: u32, column: u32, quad: u32) -> vec4<u32> {

@@ -1,6 +1,7 @@
-// Counts, range and centred moments of each chunk of a tensor. Mirrored by src/reduce/stats.rs. A chunk
-// is read twice: first for its range, then for sums of (x - centre) scaled into [-1, 1], so that
-// neither a large mean nor a huge or tiny spread costs precision. The host merges the chunks in f64.
+// Counts, range and centred moments of each chunk of a tensor. Mirrored by src/reduce/stats.rs. A
+// chunk is read twice: first for its range, then for sums of (x - centre) scaled into [-1, 1], so
+// that neither a large mean nor a huge or tiny spread costs precision. The host merges the chunks
+// in f64.
 
 struct Chunk {
     finite: u32,  // number of finite values, NaNs and infinities
@@ -47,7 +48,8 @@ fn from_ordered_key(key: u32) -> f32 {
     return bitcast<f32>(key ^ select(0xffffffffu, 0x80000000u, (key & 0x80000000u) != 0u));
 }
 
-// x / 2 by its exponent, so that no compiler turns a / 2 + b / 2 into (a + b) / 2, which may overflow.
+// x / 2 by its exponent, so that no compiler turns a / 2 + b / 2 into (a + b) / 2, which may
+// overflow.
 fn halved(x: f32) -> f32 {
     let bits = bitcast<u32>(x);
     return select(x * 0.5f, bitcast<f32>(bits - 0x00800000u), (bits & 0x7f800000u) > 0x00800000u);

@@ -5,6 +5,7 @@ struct Guard {
     zero: u32,  // 0
 }
 
-// Each entry point sets it from its uniform before it branches, so no compiler knows the numbers. The
-// only state that functions share: as an argument, all functions of sample.wgsl would have to pass it.
+// Each entry point sets it from its uniform before it branches, so no compiler knows the numbers.
+// The only state that functions share: as an argument, all functions of sample.wgsl would have to
+// pass it.
 var<private> guard: Guard;

@@ -1,5 +1,5 @@
-// The 64-bit product of two words, as (low, high), from 16-bit limbs: WebGPU has no 64-bit integers.
-// All products are of limbs, since many devices multiply 16 bits faster than 32.
+// The 64-bit product of two words, as (low, high), from 16-bit limbs: WebGPU has no 64-bit
+// integers. All products are of limbs, since many devices multiply 16 bits faster than 32.
 
 fn mul_wide(a: u32, b: u32) -> vec2<u32> {
     let a0 = a & 0xffffu;

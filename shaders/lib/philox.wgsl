@@ -1,5 +1,6 @@
-// Philox4x32-10 and Philox2x32-10 (Salmon et al. 2011, Random123). Mirrored by src/stream/philox.rs.
-// Expects mul_wide. The rounds are unrolled because wgpu adds a guard against endless loops to a loop.
+// Philox4x32-10 and Philox2x32-10 (Salmon et al. 2011, Random123). Mirrored by
+// src/stream/philox.rs. Expects mul_wide. The rounds are unrolled because wgpu adds a guard against
+// endless loops to a loop.
 
 const PHILOX_M0: u32 = 0xd2511f53u;
 const PHILOX_M1: u32 = 0xcd9e8d57u;
@@ -12,9 +13,9 @@ fn philox4x32_round(c: vec4<u32>, k: vec2<u32>) -> vec4<u32> {
     return vec4<u32>(p1.y ^ c.y ^ k.x, p1.x, p0.y ^ c.w ^ k.y, p0.x);
 }
 
-// `keys` has the keys of two rounds in each entry. They depend on the seed alone, so the host computes
-// them: the key of round r, from 0, is the seed's low word + r 0x9e3779b9, then its high word +
-// r 0xbb67ae85, mod 2^32.
+// `keys` has the keys of two rounds in each entry. They depend on the seed alone, so the host
+// computes them: the key of round r, from 0, is the seed's low word + r 0x9e3779b9, then its high
+// word + r 0xbb67ae85, mod 2^32.
 fn philox4x32(counter: vec4<u32>, keys: array<vec4<u32>, 5>) -> vec4<u32> {
     var c = counter;
     c = philox4x32_round(c, keys[0].xy);

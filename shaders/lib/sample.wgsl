@@ -1,10 +1,11 @@
 // Random words to values: every float operation of the stream. Mirrored by src/stream/sample.rs.
 //
-// Only integer operations and + - * on floats, each rounded by itself in this order (mul_add.wgsl), so
-// that every device computes the same bits. No word is converted to a float that would round it.
+// Only integer operations and + - * on floats, each rounded by itself in this order (mul_add.wgsl),
+// so that every device computes the same bits. No word is converted to a float that would round it.
 
-// Random bits become the mantissa of a float, whose leading one is subtracted afterwards: the high 23
-// bits of u, and its 9 low bits with the 1 that is added to them. The leading ones sum to 1 + 2^-9.
+// Random bits become the mantissa of a float, whose leading one is subtracted afterwards: the high
+// 23 bits of u, and its 9 low bits with the 1 that is added to them. The leading ones sum to 1 +
+// 2^-9.
 const HIGH_BITS: u32 = 0x3f800000u;
 const LOW_BITS: u32 = 0x3b000001u;
 const BOTH_ONES: f32 = 0x1.008p+0f;
@@ -38,11 +39,12 @@ const COS_C3: f32 = -0x1.4e844ap-6f;
 
 // Spread and mean of values.
 struct Scaling {
-    scale: f32,  // of normals sqrt(2 ln 2) times the standard deviation, of uniforms 2^-24 times the bound
+    scale: f32,  // standard deviation times sqrt(2 ln 2); of uniforms, bound times 2^-24
     shift: f32,
 }
 
-// Uniform on the odd numbers in (-2^24, 2^24), by bits 8 to 31 of the word: symmetric, never 0, spacing 2.
+// Uniform on the odd numbers in (-2^24, 2^24), by bits 8 to 31 of the word: symmetric, never 0,
+// spacing 2.
 fn uniform_signed(word: u32) -> f32 {
     return f32(2 * i32(word >> 8u) + 1 - 0x1000000);
 }
@@ -81,7 +83,8 @@ fn root(s: f32) -> f32 {
 }
 
 // A point on the unit circle, cosine first: (cos, sin)(pi/2 t) with t in (-1/2, 1/2), which is
-// (word mod 2^23 with bit 0 set) 2^-23 - 1/2. Bit 31 negates the cosine, then bit 30 exchanges the two.
+// (word mod 2^23 with bit 0 set) 2^-23 - 1/2. Bit 31 negates the cosine, then bit 30 exchanges the
+// two.
 fn circle(word: u32) -> vec2<f32> {
     let t = bitcast<f32>(0x3f800001u | (word & 0x7ffffeu)) - 1.5f;
     let t2 = opaque(t * t);
@@ -97,8 +100,8 @@ fn circle(word: u32) -> vec2<f32> {
     return vec2<f32>(select(cosine, sine, exchange), select(sine, cosine, exchange));
 }
 
-// Two independent normals from neg_log2 of a uniform and an angle (Box-Muller 1958): mean 0, standard
-// deviation `scale` / sqrt(2 ln 2).
+// Two independent normals from neg_log2 of a uniform and an angle (Box-Muller 1958): mean 0,
+// standard deviation `scale` / sqrt(2 ln 2).
 fn on_circle(scale: f32, radius: f32, angle_word: u32) -> vec2<f32> {
     let r = opaque(root(radius) * scale);
     let point = circle(angle_word);
@@ -129,6 +132,9 @@ fn uniform1(scaling: Scaling, word: u32) -> f32 {
 
 fn uniform4(scaling: Scaling, words: vec4<u32>) -> vec4<f32> {
     return vec4<f32>(
-        uniform1(scaling, words.x), uniform1(scaling, words.y), uniform1(scaling, words.z), uniform1(scaling, words.w),
+        uniform1(scaling, words.x),
+        uniform1(scaling, words.y),
+        uniform1(scaling, words.z),
+        uniform1(scaling, words.w),
     );
 }

@@ -1,7 +1,7 @@
-// The elements of a slice: runs of consecutive elements of the whole tensor, at two levels of strides.
-// Mirrored by `Runs` in src/spec/slice.rs. Expects mul_wide.
+// The elements of a slice: runs of consecutive elements of the whole tensor, at two levels of
+// strides. Mirrored by `Runs` in src/spec/slice.rs. Expects mul_wide.
 
-// 64-bit numbers are pairs: low word, high word.
+// 64-bit numbers are pairs: low word, high word. In a uniform, a struct's size is a multiple of 16.
 struct Slice {
     origin: vec2<u32>,        // index of the first element of the outer step that element 0 is in
     inner_stride: vec2<u32>,  // elements between the runs of an outer step
@@ -9,7 +9,7 @@ struct Slice {
     inner_count: u32,         // runs of an outer step
     inner_first: u32,         // the run, of those, that element 0 is in
     run: u32,                 // elements of a run; 0 where elements are consecutive: no slice
-    @size(12) skip: u32,      // elements before element 0 in its run; uniforms' structs are multiples of 16 bytes
+    @size(12) skip: u32,      // elements before element 0 in its run
 }
 
 fn add64(a: vec2<u32>, b: vec2<u32>) -> vec2<u32> {

@@ -16,9 +16,9 @@ struct Segment {
     t: f32,
 }
 
-// x 2^-33 is the probability from the lower end of the distribution, or if bit 31 is set from the upper
-// end, where x is the odd number 2 (word mod 2^31) + 1 as f32. Its binade and the eighth of it choose
-// the segment.
+// x 2^-33 is the probability from the lower end of the distribution, or if bit 31 is set from the
+// upper end, where x is the odd number 2 (word mod 2^31) + 1 as f32. Its binade and the eighth of
+// it choose the segment.
 fn segment(word: u32) -> Segment {
     let odd = (word << 1u) | 1u;
     // The only addition that rounds: both terms are exact.

@@ -1,5 +1,5 @@
-// Applies blocks of reflections to the panels of a slab: `apply` where a matrix has one tile, `project`
-// and `update` where it has several.
+// Applies blocks of reflections to the panels of a slab: `apply` where a matrix has one tile,
+// `project` and `update` where it has several.
 
 var<workgroup> part_sums: array<mat4x4<f32>, 64>;  // of the lanes of the upper half of the parts
 var<workgroup> weights: array<f32, 512>;           // BLOCK rows of COLUMNS
@@ -43,15 +43,18 @@ fn panel_of(params: Params, index: u32, lane: u32) -> Panel {
     let begin = first_row + params.tile * TILE;
     return Panel(
         lane, lane / BLOCK,
-        Column(at, a, a >= first_row && a < params.columns), Column(at + BLOCK, b, b < params.columns),
+        Column(at, a, a >= first_row && a < params.columns),
+        Column(at + BLOCK, b, b < params.columns),
         panel_width(params.columns, panel), panel_start(params, params.matrix + matrix, panel) + at,
-        params.at, sign, unit_row(params.rows, unit, 0u) * 4u, unit_row(params.rows, unit, VECTORS) * 4u,
+        params.at, sign,
+        unit_row(params.rows, unit, 0u) * 4u, unit_row(params.rows, unit, VECTORS) * 4u,
         begin, min(begin + TILE, params.rows),
     );
 }
 
-// Entry `i` of a column at `at` of the slab. In a column whose own block is the one to apply it is the
-// sign at its own row; in others, the rows of this block have not been written yet and are zero.
+// Entry `i` of a column at `at` of the slab. In a column whose own block is the one to apply it is
+// the sign at its own row; in others, the rows of this block have not been written yet and are
+// zero.
 fn entry(p: Panel, column: Column, at: u32, i: u32) -> f32 {
     if i / BLOCK == p.block || column.number / BLOCK == p.block {
         return select(0.0f, p.sign, i == column.number);
@@ -75,7 +78,10 @@ struct Products {
 fn add_products(v: mat4x4<f32>, entry: f32, sum: mat4x4<f32>) -> mat4x4<f32> {
     let x = vec4<f32>(entry);
     return mat4x4<f32>(
-        mul_add4(v[0], x, sum[0]), mul_add4(v[1], x, sum[1]), mul_add4(v[2], x, sum[2]), mul_add4(v[3], x, sum[3]),
+        mul_add4(v[0], x, sum[0]),
+        mul_add4(v[1], x, sum[1]),
+        mul_add4(v[2], x, sum[2]),
+        mul_add4(v[3], x, sum[3]),
     );
 }
 
@@ -117,7 +123,8 @@ fn sum_of_parts(own: mat4x4<f32>, lane: u32) -> mat4x4<f32> {
     return sum;
 }
 
-// Solves for the weights of the vectors in column `at` of a panel, whose products with them are `sum`.
+// Solves for the weights of the vectors in column `at` of a panel, whose products with them are
+// `sum`.
 fn solve(gram: u32, sum: mat4x4<f32>, at: u32) {
     for (var i = 0u; i < 4u; i++) {
         weights[i * COLUMNS + at] = sum[0][i];
@@ -129,7 +136,8 @@ fn solve(gram: u32, sum: mat4x4<f32>, at: u32) {
         let q = BLOCK - n;
         var w = weights[q * COLUMNS + at];
         for (var l = q + 1u; l < BLOCK; l++) {
-            w = opaque(mul_add(-scratch[gram + q * 4u + l / 4u][l % 4u], weights[l * COLUMNS + at], w));
+            let g = scratch[gram + q * 4u + l / 4u][l % 4u];
+            w = opaque(mul_add(-g, weights[l * COLUMNS + at], w));
         }
         weights[q * COLUMNS + at] = w * scratch[gram + q * 4u + q / 4u][q % 4u];
     }
@@ -156,7 +164,10 @@ fn solve_panel(p: Panel, own: Products) {
 fn weights4(i: u32, at: u32) -> vec4<f32> {
     let first = 4u * i * COLUMNS + at;
     return vec4<f32>(
-        weights[first], weights[first + COLUMNS], weights[first + 2u * COLUMNS], weights[first + 3u * COLUMNS],
+        weights[first],
+        weights[first + COLUMNS],
+        weights[first + 2u * COLUMNS],
+        weights[first + 3u * COLUMNS],
     );
 }
 

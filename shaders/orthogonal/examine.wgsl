@@ -15,8 +15,8 @@ fn sum_of_column(own: f32, lane: u32) -> f32 {
 }
 
 // Sums of squares of each column of a panel of the slab, and of its products with the next column,
-// over a tile of its rows. A workgroup for each tile of each panel of each matrix, in that order, from
-// number `first` on; each has 2 COLUMNS floats of `carry` for its sums.
+// over a tile of its rows. A workgroup for each tile of each panel of each matrix, in that order,
+// from number `first` on; each has 2 COLUMNS floats of `carry` for its sums.
 @compute @workgroup_size(256)
 fn examine(
     @builtin(workgroup_id) group: vec3<u32>,

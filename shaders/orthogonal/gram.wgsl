@@ -41,7 +41,8 @@ fn gram(
         for (var run = begin + part * RUN; run < end; run += PARTS * RUN) {
             var s = 0.0f;
             for (var i = run; i < min(run + RUN, end); i++) {
-                s = opaque(mul_add(scratch_floats[vectors + i * BLOCK + q], scratch_floats[vectors + i * BLOCK + l], s));
+                let row = vectors + i * BLOCK;
+                s = opaque(mul_add(scratch_floats[row + q], scratch_floats[row + l], s));
             }
             sum = opaque(sum + s);
         }
@@ -55,5 +56,6 @@ fn gram(
     }
     let product = sum_of_array(parts);
     // On the diagonal 1 / (product / 2), where product / 2 is 1 up to rounding.
-    scratch_floats[unit_row(p.rows, unit, 0u) * BLOCK + lane] = select(product, mul_add(-0.5f, product, 2.0f), q == l);
+    let at = unit_row(p.rows, unit, 0u) * BLOCK + lane;
+    scratch_floats[at] = select(product, mul_add(-0.5f, product, 2.0f), q == l);
 }

@@ -1,15 +1,16 @@
-// Haar-distributed orthogonal matrices as products of Householder reflections: where everything is in
-// memory. Mirrored by src/cpu/orthogonal.rs; the mathematics is in src/distribution/orthogonal/mod.rs.
+// Haar-distributed orthogonal matrices as products of Householder reflections: where everything is
+// in memory. Mirrored by src/cpu/orthogonal.rs; the mathematics is in
+// src/distribution/orthogonal/mod.rs.
 //
 // A matrix is rows x columns, rows >= columns, in panels of COLUMNS columns (the last one may be
-// narrower), each row-major. A slab has some panels of some matrices; the output may be the transpose.
-// Reflections are applied in blocks of BLOCK. A unit of `scratch` has one block of one matrix in rows of
-// BLOCK floats: the Gram matrix, then signs, scales and heads, then a row of vectors for each row of the
-// matrix.
+// narrower), each row-major. A slab has some panels of some matrices; the output may be the
+// transpose. Reflections are applied in blocks of BLOCK. A unit of `scratch` has one block of one
+// matrix in rows of BLOCK floats: the Gram matrix, then signs, scales and heads, then a row of
+// vectors for each row of the matrix.
 //
-// A dispatch computes one tile of a matrix: at most TILE rows, counted from the first row of a block.
-// Sums over rows continue from tile to tile in `carry`: no loop grows with a matrix, and the order of a
-// sum does not depend on tiles.
+// A dispatch computes one tile of a matrix: at most TILE rows, counted from the first row of a
+// block. Sums over rows continue from tile to tile in `carry`: no loop grows with a matrix, and the
+// order of a sum does not depend on tiles.
 
 struct Params {
     keys: array<vec4<u32>, 5>,  // of the seed: see lib/philox.wgsl
@@ -24,7 +25,7 @@ struct Params {
     block: u32,         // first block of reflections in `scratch`
     blocks: u32,        // blocks of each matrix in `scratch`
     at: u32,            // block to apply; in `finish`, first column of the output
-    first: u32,         // first unit or panel of this dispatch; in `finish`, first row of the output
+    first: u32,         // first unit or panel here; in `finish`, first row of the output
     count: u32,         // number of units or panels; in `finish`, of entries
     transposed: u32,    // 1 if the output is
     tile: u32,          // tile of rows of this dispatch
@@ -45,14 +46,16 @@ struct Params {
 @group(0) @binding(1) var<storage, read_write> scratch_floats: array<f32>;
 @group(0) @binding(1) var<storage, read_write> out: array<atomic<u32>>;
 @group(0) @binding(2) var<storage, read_write> slab: array<f32>;
-@group(0) @binding(3) var<storage, read_write> carry: array<f32>;  // sums so far, of matrices of several tiles
+// Sums so far, of matrices of several tiles.
+@group(0) @binding(3) var<storage, read_write> carry: array<f32>;
 
 const BLOCK: u32 = 16u;   // reflections applied at once
 const PARTS: u32 = 8u;    // partial sums of a sum over rows
 const RUN: u32 = 16u;     // rows of a running sum
 const LANES: u32 = 256u;
 const COLUMNS: u32 = 32u; // columns of a panel: two for each of the 128 / PARTS lanes of a part
-const SIGNS: u32 = 16u;   // rows of a unit: signs of the columns, scales of the vectors, their first entries
+// Rows of a unit: signs of the columns, scales of the vectors, first entries of the vectors.
+const SIGNS: u32 = 16u;
 const SCALES: u32 = 17u;
 const HEADS: u32 = 18u;
 const VECTORS: u32 = 19u;
@@ -73,7 +76,8 @@ fn panel_width(columns: u32, panel: u32) -> u32 {
 // Index in `slab` of the first entry of panel `panel` of matrix `matrix`.
 fn panel_start(params: Params, matrix: u32, panel: u32) -> u32 {
     let columns = min(params.end_panel * COLUMNS, params.columns) - params.first_panel * COLUMNS;
-    return ((matrix - params.first_matrix) * columns + (panel - params.first_panel) * COLUMNS) * params.rows;
+    let first_column = (panel - params.first_panel) * COLUMNS;
+    return ((matrix - params.first_matrix) * columns + first_column) * params.rows;
 }
 
 // The tile of this dispatch, for conditions.
@@ -92,6 +96,9 @@ fn opaque4x4(m: mat4x4<f32>) -> mat4x4<f32> {
 // A step of a running sum. Opaque, since a compiler may take a common factor out of two steps.
 fn mul_add4(a: vec4<f32>, b: vec4<f32>, c: vec4<f32>) -> vec4<f32> {
     return opaque4(vec4<f32>(
-        mul_add(a.x, b.x, c.x), mul_add(a.y, b.y, c.y), mul_add(a.z, b.z, c.z), mul_add(a.w, b.w, c.w),
+        mul_add(a.x, b.x, c.x),
+        mul_add(a.y, b.y, c.y),
+        mul_add(a.z, b.z, c.z),
+        mul_add(a.w, b.w, c.w),
     ));
 }

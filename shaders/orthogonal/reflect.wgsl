@@ -101,15 +101,16 @@ fn sum_of_lanes(own: f32, lane: u32) -> f32 {
     return lane_sums[0];
 }
 
-// A reflection: the sign of its column, the factor of its vector's entries and the vector's first one.
+// A reflection: the sign of its column, the factor of its vector's entries and the vector's first
+// one.
 struct Reflection {
     sign: f32,
     scale: f32,
     head: f32,
 }
 
-// The reflection of a vector with first entry x and this sum of squares. `is_last` if it has only that
-// entry.
+// The reflection of a vector with first entry x and this sum of squares. `is_last` if it has only
+// that entry.
 fn reflection(x: f32, square: f32, is_last: bool) -> Reflection {
     let sign = select(1.0f, -1.0f, x < 0.0f);
     // A vector of one entry, or of zeros, needs no reflection.
@@ -122,8 +123,9 @@ fn reflection(x: f32, square: f32, is_last: bool) -> Reflection {
     return Reflection(-sign, scale, opaque(sum * scale) * sign);
 }
 
-// Draws the vectors of units `first` and on: a workgroup for each of a unit's reflections. Vectors of a
-// single tile are scaled here; `scale` does it for the others when all their tiles have been drawn.
+// Draws the vectors of units `first` and on: a workgroup for each of a unit's reflections. Vectors
+// of a single tile are scaled here; `scale` does it for the others when all their tiles have been
+// drawn.
 @compute @workgroup_size(256)
 fn reflect(
     @builtin(workgroup_id) group: vec3<u32>,
@@ -176,6 +178,7 @@ fn scale(
 ) {
     let v = vector(params, group_index(group, groups));
     if v.inside && !v.is_single {
-        scale_tile(v, lane, scratch_floats[entry_of(v, SCALES)], scratch_floats[entry_of(v, HEADS)]);
+        let scale = scratch_floats[entry_of(v, SCALES)];
+        scale_tile(v, lane, scale, scratch_floats[entry_of(v, HEADS)]);
     }
 }

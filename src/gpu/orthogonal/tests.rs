@@ -180,7 +180,7 @@ fn kernels_of_tall_matrices_are_verified() {
             "sum = products_of_tile(p, sum);",
             "sum = products_of_tile(p, sum); sum.a[1].y *= 1.0000001f;",
         ),
-        ("scale_tile(v, lane, scratch_floats[", "scale_tile(v, lane, 1.0000001f * scratch_floats["),
+        ("let scale = scratch_floats[", "let scale = 1.0000001f * scratch_floats["),
         ("solve_panel(p, carried_products(index, lane));", "solve_panel(p, Products());"),
     ] {
         let Some(opened) = open_broken(from, to) else { return };

@@ -1,4 +1,5 @@
-// Four normals by WGSL's built-in functions: Box-Muller with the same words, instead of sample.wgsl's.
+// Four normals by WGSL's built-in functions: Box-Muller with the same words, instead of
+// sample.wgsl's.
 fn built_in_pair(scale: f32, radius_word: u32, angle_word: u32) -> vec2<f32> {
     let r = sqrt(-log2(f32(radius_word) * 0x1p-32f + 0x1p-33f)) * scale;
     // In [-pi, pi), where WGSL specifies how exact sin and cos are.
@@ -7,5 +8,6 @@ fn built_in_pair(scale: f32, radius_word: u32, angle_word: u32) -> vec2<f32> {
 }
 
 fn normal4(scale: f32, words: vec4<u32>) -> vec4<f32> {
-    return vec4<f32>(built_in_pair(scale, words.x, words.y), built_in_pair(scale, words.z, words.w));
+    let a = built_in_pair(scale, words.x, words.y);
+    return vec4<f32>(a, built_in_pair(scale, words.z, words.w));
 }

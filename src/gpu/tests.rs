@@ -305,8 +305,10 @@ fn a_kernel_that_is_wrong_is_guarded() {
     for mul_add in [FpGuard::None, FpGuard::NoContraction] {
         // A wrong sign in slices alone.
         let sources = Sources::new(WideMul::Limbs, mul_add);
-        let fill =
-            sources.fill.replace("return (*block).values[index.x & 3u];", "return -(*block).values[index.x & 3u];");
+        let fill = sources.fill.replace(
+            "return (*block).values[index.x & 3u];",
+            "return -(*block).values[index.x & 3u];",
+        );
         assert_ne!(fill, sources.fill);
         let open = |may_fall_back| {
             let broken = Sources { fill: fill.clone(), ..sources.clone() };
@@ -377,11 +379,7 @@ fn a_driver_that_breaks_many_at_once_is_refused() {
         ("return low | select", "return select", "normal F16"),
         ("at + 1u <", "at <", "constant BF16"),
         ("part, lane, PART_LANES)", "part, lane, PART_LANES - 1u)", "uniform F32"),
-        (
-            "table + at.index",
-            "table + at.index + u32(table > 0u)",
-            "truncated F32",
-        ),
+        ("table + at.index", "table + at.index + u32(table > 0u)", "truncated F32"),
     ] {
         let Some(opened) = open_broken(from, to) else { return };
         let device = opened.unwrap();
@@ -410,21 +408,11 @@ fn a_driver_that_breaks_slices_is_refused() {
     const FIRST: &str = "let a = slice_value(p.keys, part, slice_index(p.slice, n), &block)";
     let first: &str = &format!("{FIRST};");
     let slice = |initializer| TensorSpec::new([64, 64], initializer).slice(1, 2..7);
-    let twice = |transform| {
-        format!("{FIRST} * select(1.0f, 2.0f, DISTRIBUTION == {transform});")
-    };
+    let twice = |transform| format!("{FIRST} * select(1.0f, 2.0f, DISTRIBUTION == {transform});");
     let truncated = Initializer::truncated_normal(0.0, 1.0, -1.0, 1.0);
     for (from, to, parameter) in [
-        (
-            first,
-            twice("NORMAL"),
-            slice(Initializer::xavier_normal()),
-        ),
-        (
-            first,
-            twice("UNIFORM"),
-            slice(Initializer::xavier_uniform()),
-        ),
+        (first, twice("NORMAL"), slice(Initializer::xavier_normal())),
+        (first, twice("UNIFORM"), slice(Initializer::xavier_uniform())),
         (first, twice("TRUNCATED"), slice(truncated)),
         (first, twice("CONSTANT"), slice(Initializer::ones())),
         (
@@ -622,7 +610,8 @@ fn shaders_and_rust_share_their_struct_layouts() {
     use crate::gpu::window::SliceParams;
     let fill =
         members!(FillParams: keys stream first begin count scale shift one zero low high slice);
-    let slice = members!(SliceParams: origin inner_stride outer_stride inner_count inner_first run skip);
+    let slice =
+        members!(SliceParams: origin inner_stride outer_stride inner_count inner_first run skip);
     let source = parse(&shader::fill(WideMul::Limbs));
     assert_eq!(layout(&source, "Params"), (fill, size_of::<FillParams>() as u32));
     assert_eq!(layout(&source, "Slice"), (slice, size_of::<SliceParams>() as u32));

@@ -66,3 +66,8 @@ fn the_listed_options_are_those_that_exist() {
         assert!(options == known || options == "none" && !is_scheme(text), "{text} has {known}");
     }
 }
+
+#[test]
+fn the_readme_has_at_most_150_lines() {
+    assert!(include_str!("../README.md").lines().count() <= 150);
+}

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use bytemuck::Pod;
 use half::{bf16, f16};
 
-use crate::stream::sample::{bf16_bits, f16_bits};
+use crate::stream::half::{bf16_bits, f16_bits};
 
 /// How an element is stored.
 ///

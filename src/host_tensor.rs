@@ -4,9 +4,8 @@ use std::ops::Range;
 
 use half::{bf16, f16};
 
-use crate::cpu::{copied, fill, zeroed};
 use crate::error::During;
-use crate::progress::Progress;
+use crate::memory::{copied, zeroed};
 use crate::{DType, Element, ErrorKind, Fill, Fingerprint, Result, Stats};
 
 /// A tensor, or a range of one, in host memory: made by [`Cpu::fill`](crate::Cpu::fill) or read
@@ -21,7 +20,7 @@ use crate::{DType, Element, ErrorKind, Fill, Fingerprint, Result, Stats};
 /// ```
 #[derive(Debug, Clone)]
 pub struct HostTensor {
-    data: Data,
+    pub(crate) data: Data,
     fill: Fill,
 }
 
@@ -33,7 +32,7 @@ impl PartialEq for HostTensor {
 }
 
 #[derive(Debug, Clone, PartialEq)]
-enum Data {
+pub(crate) enum Data {
     F32(Vec<f32>),
     F16(Vec<f16>),
     BF16(Vec<bf16>),
@@ -43,20 +42,15 @@ enum Data {
 macro_rules! with_values {
     ($data:expr, $values:ident => $body:expr) => {
         match $data {
-            Data::F32($values) => $body,
-            Data::F16($values) => $body,
-            Data::BF16($values) => $body,
+            $crate::host_tensor::Data::F32($values) => $body,
+            $crate::host_tensor::Data::F16($values) => $body,
+            $crate::host_tensor::Data::BF16($values) => $body,
         }
     };
 }
+pub(crate) use with_values;
 
 impl HostTensor {
-    pub(crate) fn filled(fill: Fill, progress: &mut Progress) -> Result<Self, ErrorKind> {
-        let mut tensor = Self::zeroed(&fill)?;
-        with_values!(&mut tensor.data, values => fill::fill(&fill, values, progress))?;
-        Ok(tensor)
-    }
-
     /// Memory for a fill's elements.
     pub(crate) fn zeroed(fill: &Fill) -> Result<Self, ErrorKind> {
         let data = match fill.dtype {

@@ -16,11 +16,14 @@ mod host_tensor;
 #[cfg(feature = "gpu")]
 mod init;
 mod initializer;
+mod layout;
+mod memory;
 #[cfg(feature = "rules")]
 mod model;
 mod progress;
 mod reduce;
 mod shape;
+mod size;
 mod spec;
 mod stream;
 
@@ -36,9 +39,9 @@ pub use host_tensor::HostTensor;
 #[cfg(feature = "gpu")]
 pub use init::GpuInit;
 pub use initializer::{
-    FanMode, Initializer, Layout, Nonlinearity, ParseInitializerError, ParseLayoutError,
-    VarianceDistribution, calculate_gain,
+    FanMode, Initializer, Nonlinearity, ParseInitializerError, VarianceDistribution, calculate_gain,
 };
+pub use layout::{Layout, ParseLayoutError};
 #[cfg(feature = "rules")]
 pub use model::{ParseRulesError, Plan, PlanEntry, PlanError, PlanWarning, Recipe, Rule, Rules};
 pub use reduce::{Fingerprint, Stats};

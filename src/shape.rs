@@ -1,9 +1,6 @@
-//! Shapes, whose sizes are counted in 64 bits.
+//! Shapes.
 
 use std::fmt;
-
-use crate::error::During;
-use crate::{ErrorKind, Result};
 
 /// The dimensions of a row-major tensor, outermost first.
 ///
@@ -22,27 +19,6 @@ impl Shape {
     /// The dimensions, outermost first.
     pub fn dims(&self) -> &[usize] {
         &self.0
-    }
-
-    /// The number of elements.
-    ///
-    /// # Errors
-    /// [`ErrorKind::ZeroSized`] if a dimension is 0, [`ErrorKind::SizeOverflow`] if the elements or
-    /// their bytes at four bytes each do not fit in 64 bits.
-    pub fn elements(&self) -> Result<u64> {
-        self.count().during("elements")
-    }
-
-    /// The number of elements, for a call that names its own operation.
-    pub(crate) fn count(&self) -> Result<u64, ErrorKind> {
-        if self.0.contains(&0) {
-            return Err(ErrorKind::ZeroSized { shape: self.clone() });
-        }
-        self.0
-            .iter()
-            .try_fold(1u64, |product, &dim| product.checked_mul(dim as u64))
-            .filter(|&product| product <= u64::MAX / 4)
-            .ok_or_else(|| ErrorKind::SizeOverflow { shape: self.clone() })
     }
 }
 

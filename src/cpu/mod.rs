@@ -1,55 +1,29 @@
 //! The CPU path: the same calls and the same bits as on a GPU, on all cores, with no adapter.
 
 mod blocks;
+mod elements;
 pub(crate) mod fill;
 pub(crate) mod orthogonal;
+mod scatter;
 mod transform;
 pub(crate) mod vectors;
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use rayon::prelude::*;
 
+use crate::cpu::fill::fill_tensor;
 use crate::error::During;
 use crate::progress::Progress;
+use crate::spec::streams::Streams;
 use crate::{Element, ErrorKind, Fill, HostTensor, Result, TensorSpec};
-
-/// Seed and next stream of a device: what a call uses that names none.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Streams {
-    pub(crate) seed: u64,
-    next: Arc<AtomicU64>,
-}
-
-impl Streams {
-    pub(crate) fn new(seed: u64) -> Self {
-        Streams { seed, next: Arc::default() }
-    }
-
-    /// Resolves a parameter with this seed. No stream is taken yet: the call may still fail.
-    pub(crate) fn resolve(&self, parameter: &TensorSpec) -> Result<Fill> {
-        parameter.resolve(self.seed, 0)
-    }
-
-    /// Takes the next stream for a resolved parameter that names none.
-    pub(crate) fn take(&self, parameter: &TensorSpec, fill: Fill) -> Fill {
-        let stream = if parameter.has_stream() {
-            fill.stream
-        } else {
-            self.next.fetch_add(1, Ordering::Relaxed)
-        };
-        Fill { stream, ..fill }
-    }
-}
 
 /// Small tensors made between two reports of progress.
 const GROUP: usize = 256;
 
 /// Whether one core makes a tensor: many of them are made side by side.
 fn is_small(fill: &Fill) -> bool {
-    fill.len <= fill::TASK as u64 && fill.distribution.base() == fill.distribution
+    fill.len <= elements::TASK as u64 && fill.distribution.base() == fill.distribution
 }
 
 /// The host as a device: a seed, and a stream for each call that names none.
@@ -89,7 +63,7 @@ impl Cpu {
     /// Those of [`TensorSpec::resolve`], and [`ErrorKind::HostOutOfMemory`].
     pub fn fill(&self, parameter: &TensorSpec) -> Result<HostTensor> {
         let fill = self.streams.resolve(parameter)?;
-        HostTensor::filled(self.streams.take(parameter, fill), &mut Progress::silent())
+        fill_tensor(&self.streams.take(parameter, fill), &mut Progress::silent())
             .during(fill.operation)
     }
 
@@ -136,7 +110,7 @@ impl Cpu {
         let (small, large): (Vec<_>, Vec<_>) = (0..fills.len()).partition(|&i| is_small(&fills[i]));
         for group in small.chunks(GROUP) {
             let made = group.par_iter().map(|&i| {
-                HostTensor::filled(fills[i], &mut Progress::silent()).during(fills[i].operation)
+                fill_tensor(&fills[i], &mut Progress::silent()).during(fills[i].operation)
             });
             for (&i, tensor) in group.iter().zip(made.collect::<Result<Vec<_>>>()?) {
                 tensors[i] = Some(tensor);
@@ -144,11 +118,11 @@ impl Cpu {
             progress.add(group.iter().map(|&i| fills[i].len).sum()).during("fill")?;
         }
         for i in large {
-            let filled = HostTensor::filled(fills[i], &mut progress).map_err(|kind| match kind {
+            let tensor = fill_tensor(&fills[i], &mut progress).map_err(|kind| match kind {
                 ErrorKind::Interrupted { .. } => kind.during("fill"),
                 _ => kind.during(fills[i].operation),
             });
-            tensors[i] = Some(filled?);
+            tensors[i] = Some(tensor?);
         }
         Ok(tensors.into_iter().flatten().collect())
     }
@@ -184,22 +158,4 @@ impl Cpu {
         fill::fill(&self.streams.take(&parameter, fill), out, &mut Progress::silent())
             .during(operation)
     }
-}
-
-/// A vector of zeros, or an error instead of an abort.
-pub(crate) fn zeroed<T: bytemuck::Zeroable>(len: u64) -> Result<Vec<T>, ErrorKind> {
-    let bytes = len.saturating_mul(size_of::<T>() as u64);
-    usize::try_from(len)
-        .ok()
-        .and_then(|len| bytemuck::try_zeroed_vec(len).ok())
-        .ok_or(ErrorKind::HostOutOfMemory { bytes })
-}
-
-/// A copy, or an error instead of an abort.
-pub(crate) fn copied<T: Copy>(values: &[T]) -> Result<Vec<T>, ErrorKind> {
-    let mut copy = Vec::new();
-    let bytes = size_of_val(values) as u64;
-    copy.try_reserve_exact(values.len()).map_err(|_| ErrorKind::HostOutOfMemory { bytes })?;
-    copy.extend_from_slice(values);
-    Ok(copy)
 }

@@ -8,13 +8,14 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use crate::cpu::fill::fill;
+use crate::cpu::elements::elements;
 use crate::cpu::vectors::{Vectorize, vectorized};
-use crate::cpu::zeroed;
 use crate::distribution::orthogonal::{BLOCK, Orthogonal, PARTS, Place, RUN};
+use crate::memory::zeroed;
 use crate::progress::Progress;
-use crate::reduce::reduce_lanes;
-use crate::stream::sample::{SQRT_GUESS, SQRT_Q1, SQRT_Q2, SQRT_Q3, SQRT_Q4, mul_add};
+use crate::reduce::lanes::reduce_lanes;
+use crate::stream::guards::mul_add;
+use crate::stream::sample::{SQRT_GUESS, SQRT_Q1, SQRT_Q2, SQRT_Q3, SQRT_Q4};
 use crate::{DType, Distribution, Element, ErrorKind, Fill, Result};
 
 /// Columns of a panel: the widest vectors hold 16 floats. Reflections of a block belong to the same
@@ -40,167 +41,215 @@ pub(crate) struct Block {
     pub(crate) signs: Row,
 }
 
-impl Orthogonal {
-    /// Puts the entries among `distribution`'s elements into `out`, on all cores. What is no
-    /// matrix's stays as it is.
-    ///
-    /// # Errors
-    /// [`ErrorKind::HostOutOfMemory`], and
-    /// [`ErrorKind::Interrupted`] if `progress` broke off; what `out` then
-    /// holds is not specified.
-    pub(crate) fn put<T: Element>(
-        &self,
-        distribution: &Fill,
-        gain: f32,
-        out: &mut [T],
-        progress: &mut Progress,
-    ) -> Result<(), ErrorKind> {
-        // What lies between runs is made, too, and left out.
-        let between = distribution.index(distribution.len - 1) + 1 - distribution.first;
-        let wanted = self.rows_of(distribution.first, between);
-        if wanted.is_empty() {
-            return progress.add(distribution.len);
+/// Writes the entries of the matrices that are among `fill`'s elements into `out`, on all cores.
+/// Elements outside of the matrices stay as they are.
+///
+/// # Errors
+/// [`ErrorKind::HostOutOfMemory`], and [`ErrorKind::Interrupted`] if `progress` broke off; what
+/// `out` then holds is not specified.
+pub(super) fn put<T: Element>(
+    orthogonal: &Orthogonal,
+    fill: &Fill,
+    gain: f32,
+    out: &mut [T],
+    progress: &mut Progress,
+) -> Result<(), ErrorKind> {
+    // Elements between the runs are computed too, and left out.
+    let enclosing = fill.index(fill.len - 1) + 1 - fill.first;
+    let wanted = orthogonal.rows_of(fill.first, enclosing);
+    if wanted.is_empty() {
+        return progress.add(fill.len);
+    }
+    let (height, rows) = (orthogonal.height(), u64::from(orthogonal.rows));
+    let (first, end) = (wanted.start / rows, wanted.end.div_ceil(rows));
+    // Rows of a transposed matrix are columns of Q, and only their panels are needed.
+    let indices = if orthogonal.transposed() && orthogonal.batch == 1 {
+        wanted.start as usize / LANES..(wanted.end as usize).div_ceil(LANES)
+    } else {
+        0..orthogonal.blocks()
+    };
+    let work = Work { orthogonal: *orthogonal, fill, indices: indices.clone() };
+    let each = indices.len() * height;
+    let matrices = (GROUP / (each * LANES)).max(1).min((end - first) as usize);
+    let total = (end - first) * (0..indices.len()).map(|unit| work.cost(unit)).sum::<u64>();
+    let (height, elements) = (height as u64, fill.len);
+    let mut share = Share { progress, height, elements, total, done: 0, reported: 0 };
+    // Panels of a group of matrices: whole columns first, then their rows go where they belong.
+    let mut panels: Vec<Row> = zeroed((matrices * each) as u64)?;
+    for group in (first..end).step_by(matrices) {
+        let count = matrices.min((end - group) as usize);
+        let panels = &mut panels[..count * each];
+        work.compute(group, count, panels, &mut share)?;
+        let rows = group * rows..(group + count as u64) * rows;
+        let entries = Entries { orthogonal, gain, rows, indices: indices.clone(), panels };
+        fill.elements().for_each_run(out, |first, run| entries.write(first, run));
+    }
+    Ok(())
+}
+
+/// Reports elements as done in proportion to the blocks applied.
+struct Share<'a, 'b> {
+    progress: &'a mut Progress<'b>,
+    height: u64,
+    elements: u64,
+    /// Blocks to apply in all, applied, and applied at the last report.
+    total: u64,
+    done: u64,
+    reported: u64,
+}
+
+impl Share<'_, '_> {
+    fn add(&mut self, applied: u64) -> Result<(), ErrorKind> {
+        self.done += applied;
+        if (self.done - self.reported) * self.height < WAVE && self.done != self.total {
+            return Ok(());
         }
-        let (height, rows) = (self.height(), u64::from(self.rows));
-        let (first_matrix, end_matrix) = (wanted.start / rows, wanted.end.div_ceil(rows));
-        // Rows of a transposed matrix are columns of Q, and only their panels are needed.
-        let wanted_panels = if self.transposed() && self.batch == 1 {
-            wanted.start as usize / LANES..(wanted.end as usize).div_ceil(LANES)
-        } else {
-            0..self.blocks()
+        let share = |part: u64| {
+            (u128::from(self.elements) * u128::from(part) / u128::from(self.total)) as u64
         };
-        let (blocks, each) = (wanted_panels.end, wanted_panels.len());
-        let cost = |unit: usize| (wanted_panels.start + unit % each + 1) as u64;
-        let matrices =
-            (GROUP / (height * each * LANES)).max(1).min((end_matrix - first_matrix) as usize);
-        let total = (end_matrix - first_matrix) * (0..each).map(cost).sum::<u64>();
-        let (mut done, mut heard) = (0, 0);
-        // Panels of a group of matrices: whole columns first, then their rows go where they belong.
-        let mut panels: Vec<Row> = zeroed((matrices * each * height) as u64)?;
-        for group in (first_matrix..end_matrix).step_by(matrices) {
-            let count = matrices.min((end_matrix - group) as usize);
-            let reflections = (0..count * blocks)
-                .into_par_iter()
-                .with_max_len(1.max(WAVE as usize / (64 * height * BLOCK)))
-                .map(|unit| self.block(distribution, group + (unit / blocks) as u64, unit % blocks))
-                .collect::<Result<Vec<Block>, _>>()?;
-            let panels = &mut panels[..count * each * height];
-            // The costliest panels first.
-            let mut work: Vec<_> = panels.chunks_exact_mut(height).enumerate().collect();
-            work.sort_by_key(|&(unit, _)| std::cmp::Reverse(cost(unit)));
-            let mut work = &mut work[..];
-            while !work.is_empty() {
-                let (mut wave, mut applied) = (0, 0);
-                while wave < work.len() && (wave == 0 || applied * (height as u64) < WAVE) {
-                    applied += cost(work[wave].0);
-                    wave += 1;
-                }
-                let (now, later) = work.split_at_mut(wave);
-                now.par_iter_mut().with_max_len((GROUP / 16 / height / LANES).max(1)).for_each(
-                    |(unit, panel)| {
-                        let matrix = *unit / each * blocks;
-                        vectorized(Panel {
-                            blocks: &reflections[matrix..][..cost(*unit) as usize],
-                            rows: panel,
-                        });
-                    },
-                );
-                work = later;
-                done += applied;
-                if (done - heard) * height as u64 >= WAVE || done == total {
-                    // Elements done, in proportion.
-                    let share = |part: u64| {
-                        (u128::from(distribution.len) * u128::from(part) / u128::from(total)) as u64
-                    };
-                    progress.add(share(done) - share(heard))?;
-                    heard = done;
-                }
+        let elements = share(self.done) - share(self.reported);
+        self.reported = self.done;
+        self.progress.add(elements)
+    }
+}
+
+/// The panels of each matrix that are needed.
+struct Work<'a> {
+    orthogonal: Orthogonal,
+    fill: &'a Fill,
+    indices: Range<usize>,
+}
+
+impl Work<'_> {
+    /// Blocks of reflections that a panel takes.
+    fn cost(&self, unit: usize) -> u64 {
+        (self.indices.start + unit % self.indices.len() + 1) as u64
+    }
+
+    /// Computes the panels of `count` matrices from `first` on.
+    fn compute(
+        &self,
+        first: u64,
+        count: usize,
+        panels: &mut [Row],
+        share: &mut Share,
+    ) -> Result<(), ErrorKind> {
+        let (height, blocks) = (self.orthogonal.height(), self.indices.end);
+        let reflections = (0..count * blocks)
+            .into_par_iter()
+            .with_max_len(1.max(WAVE as usize / (64 * height * BLOCK)))
+            .map(|unit| {
+                let matrix = first + (unit / blocks) as u64;
+                block(&self.orthogonal, self.fill, matrix, unit % blocks)
+            })
+            .collect::<Result<Vec<Block>, _>>()?;
+        // The costliest panels first.
+        let mut work: Vec<_> = panels.chunks_exact_mut(height).enumerate().collect();
+        work.sort_by_key(|&(unit, _)| std::cmp::Reverse(self.cost(unit)));
+        let mut work = &mut work[..];
+        while !work.is_empty() {
+            let (mut wave, mut applied) = (0, 0);
+            while wave < work.len() && (wave == 0 || applied * (height as u64) < WAVE) {
+                applied += self.cost(work[wave].0);
+                wave += 1;
             }
-            let part = group * rows..(group + count as u64) * rows;
-            distribution.elements().for_each_run(out, |first, run| {
-                self.write(first, gain, part.clone(), wanted_panels.clone(), panels, run);
+            let (now, later) = work.split_at_mut(wave);
+            let most = (GROUP / 16 / height / LANES).max(1);
+            now.par_iter_mut().with_max_len(most).for_each(|(unit, rows)| {
+                let matrix = *unit / self.indices.len() * blocks;
+                let blocks = &reflections[matrix..][..self.cost(*unit) as usize];
+                vectorized(Panel { blocks, rows });
             });
+            work = later;
+            share.add(applied)?;
         }
         Ok(())
     }
+}
 
-    /// The reflections `index` BLOCK and on of a matrix.
-    pub(crate) fn block(
-        &self,
-        distribution: &Fill,
-        matrix: u64,
-        index: usize,
-    ) -> Result<Block, ErrorKind> {
-        let (height, width, first) = (self.height(), self.width(), index * BLOCK);
-        let rows = height - first;
-        let mut block = Block {
-            first,
-            vectors: zeroed(rows as u64)?,
-            gram: [[0.0; LANES]; BLOCK],
-            signs: [1.0; LANES],
+/// The reflections `index` BLOCK and on of a matrix.
+pub(crate) fn block(
+    orthogonal: &Orthogonal,
+    fill: &Fill,
+    matrix: u64,
+    index: usize,
+) -> Result<Block, ErrorKind> {
+    let (height, width, first) = (orthogonal.height(), orthogonal.width(), index * BLOCK);
+    let rows = height - first;
+    let mut block = Block {
+        first,
+        vectors: zeroed(rows as u64)?,
+        gram: [[0.0; LANES]; BLOCK],
+        signs: [1.0; LANES],
+    };
+    let mut normals: Vec<f32> = zeroed(rows as u64)?;
+    let normal = Distribution::Normal { mean: 0.0, std: 1.0 };
+    for q in 0..BLOCK.min(width - first) {
+        let number = matrix * width as u64 + (first + q) as u64;
+        let start = 4 * number * orthogonal.quads() as u64 + first as u64;
+        let vector = Fill {
+            distribution: normal,
+            dtype: DType::F32,
+            first: start,
+            len: rows as u64,
+            runs: None,
+            zeros: None,
+            ..*fill
         };
-        let mut normals: Vec<f32> = zeroed(rows as u64)?;
-        for q in 0..BLOCK.min(width - first) {
-            let number = matrix * width as u64 + (first + q) as u64;
-            let distribution = Fill {
-                distribution: Distribution::Normal { mean: 0.0, std: 1.0 },
-                dtype: DType::F32,
-                first: 4 * number * self.quads() as u64 + first as u64,
-                len: rows as u64,
-                runs: None,
-                zeros: None,
-                ..*distribution
-            };
-            fill(&distribution, &mut normals, &mut Progress::silent())?;
-            normals[..q].fill(0.0);
-            let (sign, scale, head) = reflection(&normals, q);
-            block.signs[q] = sign;
-            for (row, x) in block.vectors.iter_mut().zip(&normals) {
-                row[q] = x * scale;
-            }
-            block.vectors[q][q] = head;
+        elements(normal, &vector, &mut normals, &mut Progress::silent())?;
+        normals[..q].fill(0.0);
+        let (sign, scale, head) = reflection(&normals, q);
+        block.signs[q] = sign;
+        for (row, x) in block.vectors.iter_mut().zip(&normals) {
+            row[q] = x * scale;
         }
-        vectorized(Gram(&mut block));
-        Ok(block)
+        block.vectors[q][q] = head;
+    }
+    vectorized(Gram(&mut block));
+    Ok(block)
+}
+
+/// Entries of some rows of all matrices.
+struct Entries<'a> {
+    orthogonal: &'a Orthogonal,
+    gain: f32,
+    rows: Range<u64>,
+    /// The panels that are there of each matrix.
+    indices: Range<usize>,
+    panels: &'a [Row],
+}
+
+impl Entries<'_> {
+    /// Writes the entries of row `row` that are among the elements of `out`, the first of which is
+    /// element `from` of the row.
+    fn write_row<T: Element>(&self, row: u64, from: u64, out: &mut [T]) {
+        let Orthogonal { rows, cols, place, .. } = *self.orthogonal;
+        let [offset, step] = [place.offset, place.step].map(u64::from);
+        let columns = from.saturating_sub(offset).div_ceil(step)
+            ..(from + out.len() as u64).saturating_sub(offset).div_ceil(step).min(cols.into());
+        let (rows, height) = (u64::from(rows), self.orthogonal.height());
+        let (matrix, row) = ((row - self.rows.start) / rows, (row % rows) as usize);
+        let panels = &self.panels[matrix as usize * self.indices.len() * height..];
+        let mut set = |column: usize, entry: f32| {
+            out[(offset + column as u64 * step - from) as usize] = T::round(entry * self.gain);
+        };
+        let columns = columns.start as usize..columns.end as usize;
+        if self.orthogonal.transposed() {
+            let panel = &panels[(row / LANES - self.indices.start) * height..][..height];
+            columns.for_each(|column| set(column, panel[column][row % LANES]));
+        } else {
+            columns.for_each(|column| {
+                set(column, panels[column / LANES * height + row][column % LANES]);
+            });
+        }
     }
 
-    /// Puts the entries of rows `part` of all matrices where `out`, elements from `first` on, has
-    /// them; `panels` are those of `indices` of each.
-    fn write<T: Element>(
-        &self,
-        first: u64,
-        gain: f32,
-        part: Range<u64>,
-        indices: Range<usize>,
-        panels: &[Row],
-        out: &mut [T],
-    ) {
-        let (rows, cols, height) = (u64::from(self.rows), u64::from(self.cols), self.height());
-        let Place { skip, stride, offset, step } = self.place;
-        let [stride, offset, step] = [stride, offset, step].map(u64::from);
-        let transposed = self.transposed();
-        // The entries of row `row` that are among the elements of `part`, the first of which is
-        // `from` in its row.
-        let put = |row: u64, from: u64, out: &mut [T]| {
-            let columns = from.saturating_sub(offset).div_ceil(step)
-                ..(from + out.len() as u64).saturating_sub(offset).div_ceil(step).min(cols);
-            let (matrix, row) = ((row - part.start) / rows, (row % rows) as usize);
-            let panels = &panels[matrix as usize * indices.len() * height..];
-            let mut set = |column: usize, entry: f32| {
-                out[(offset + column as u64 * step - from) as usize] = T::round(entry * gain);
-            };
-            let columns = columns.start as usize..columns.end as usize;
-            if transposed {
-                let panel = &panels[(row / LANES - indices.start) * height..][..height];
-                columns.for_each(|column| set(column, panel[column][row % LANES]));
-            } else {
-                columns.for_each(|column| {
-                    set(column, panels[column / LANES * height + row][column % LANES])
-                });
-            }
-        };
-        let begin = first.max((skip + part.start) * stride);
-        let end = (first + out.len() as u64).min((skip + part.end) * stride);
+    /// Writes the entries that `out`, elements from `first` on, has.
+    fn write<T: Element>(&self, first: u64, out: &mut [T]) {
+        let Place { skip, stride, .. } = self.orthogonal.place;
+        let stride = u64::from(stride);
+        let begin = first.max((skip + self.rows.start) * stride);
+        let end = (first + out.len() as u64).min((skip + self.rows.end) * stride);
         if begin >= end {
             return;
         }
@@ -209,12 +258,12 @@ impl Orthogonal {
         let lead = ((stride - begin % stride) % stride).min(out.len() as u64);
         let (head, body) = out.split_at_mut(lead as usize);
         if !head.is_empty() {
-            put(begin / stride - skip, begin % stride, head);
+            self.write_row(begin / stride - skip, begin % stride, head);
         }
         let first = (begin + lead) / stride;
         let spans =
             body.par_chunks_mut(stride as usize).with_min_len((4096 / stride as usize).max(1));
-        spans.enumerate().for_each(|(i, span)| put(first + i as u64 - skip, 0, span));
+        spans.enumerate().for_each(|(i, span)| self.write_row(first + i as u64 - skip, 0, span));
     }
 }
 
@@ -233,7 +282,7 @@ fn inverse_sqrt(s: f32) -> f32 {
 /// Of the reflection of the vector with entries `q` and on of `normals`, zeros before: the sign of
 /// its column, what its vector's entries are multiplied by, and what the first one becomes.
 fn reflection(normals: &[f32], q: usize) -> (f32, f32, f32) {
-    let mut sums = [0f32; crate::reduce::LANES];
+    let mut sums = [0f32; crate::reduce::lanes::LANES];
     for chunk in normals.chunks(4 * sums.len()) {
         for (sum, quad) in sums.iter_mut().zip(chunk.chunks(4)) {
             for &x in quad {
@@ -376,29 +425,5 @@ impl Vectorize for Gram<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// What this machine's vectors give is what the plain compilation gives.
-    #[test]
-    fn every_compilation_gives_the_same_bits() {
-        let distribution = crate::distribution::orthogonal::tests::parameter(333, 90, 1, 1.0)
-            .resolve(1, 2)
-            .unwrap();
-        let Distribution::Orthogonal { orthogonal, .. } = distribution.distribution else {
-            panic!("{distribution:?}")
-        };
-        let blocks: Vec<_> = (0..orthogonal.blocks())
-            .map(|i| orthogonal.block(&distribution, 0, i).unwrap())
-            .collect();
-        let (mut plain, mut detected) = (vec![[0f32; LANES]; 333], vec![[0f32; LANES]; 333]);
-        panel(&blocks, &mut plain);
-        vectorized(Panel { blocks: &blocks, rows: &mut detected });
-        assert_eq!(plain, detected);
-        for mut block in blocks {
-            let of_detected = block.gram;
-            gram(&mut block);
-            assert_eq!(block.gram, of_detected);
-        }
-    }
-}
+#[path = "orthogonal_tests.rs"]
+pub(crate) mod tests;

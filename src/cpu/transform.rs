@@ -3,9 +3,8 @@
 
 use crate::Element;
 use crate::cpu::blocks::{Blocks, PAIRS, word};
-use crate::stream::sample::{
-    Scaling, add_product, neg_log2, normal4, on_circle, shifted4, uniform1, uniform4,
-};
+use crate::stream::guards::add_product;
+use crate::stream::sample::{Scaling, neg_log2, normal4, on_circle, shifted4, uniform1, uniform4};
 use crate::stream::truncated::{Table, cubic, entry, segment, truncated4};
 
 /// How words become values: the shader's `DISTRIBUTION`.

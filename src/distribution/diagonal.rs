@@ -1,8 +1,8 @@
 //! Where identities have their ones: a progression of progressions of element indices. Twin:
 //! `shaders/diagonal.wgsl`.
 
-use crate::initializer::{ONE_EACH, layout_error};
-use crate::{Element, ErrorKind, Layout, Result, Shape};
+use crate::distribution::convolution::Convolution;
+use crate::{ErrorKind, Layout, Result, Shape};
 
 /// Places in a tensor: those of [`Initializer::Eye`](crate::Initializer::Eye) and
 /// [`Initializer::Dirac`](crate::Initializer::Dirac).
@@ -40,40 +40,25 @@ impl Diagonal {
 
     /// Input i to output i of each group, at the middle of the kernel.
     pub(crate) fn dirac(shape: &Shape, layout: &Layout, groups: u32) -> Result<Self, ErrorKind> {
-        let (elements, rank) = (shape.count()?, shape.dims().len());
-        if !(3..=5).contains(&rank) {
-            let expected = "three to five dimensions";
-            return Err(ErrorKind::Dimensions { shape: shape.clone(), expected });
-        }
-        let axes = layout.axes(rank).filter(|axes| axes.batch.is_empty());
-        let ([input], [output]) =
-            axes.as_ref().map_or((&[][..], &[][..]), |axes| (&axes.input, &axes.output))
-        else {
-            return Err(layout_error(shape, layout, ONE_EACH));
-        };
-        let dims: Vec<u64> = shape.dims().iter().map(|&dim| dim as u64).collect();
-        let stride = |axis: usize| dims[axis + 1..].iter().product::<u64>();
-        let (outputs, inputs, groups) = (dims[*output], dims[*input], u64::from(groups));
+        let (elements, kernel) = (shape.count()?, Convolution::new(shape, layout)?);
+        let [input, output] = [kernel.input, kernel.output].map(|axis| kernel.stride(axis));
+        let (inputs, outputs) = (kernel.len(kernel.input), kernel.len(kernel.output));
+        let groups = u64::from(groups);
         if !outputs.is_multiple_of(groups) {
+            let (option, value) = ("groups", groups as f64);
             let expected = "a divisor of the outputs, dimension 0 in PyTorch's order";
-            return Err(ErrorKind::InvalidOption {
-                option: "groups",
-                value: groups as f64,
-                expected,
-            });
+            return Err(ErrorKind::InvalidOption { option, value, expected });
         }
-        let kernel = (0..rank).filter(|axis| axis != input && axis != output);
-        let first = kernel.map(|axis| dims[axis] / 2 * stride(axis)).sum();
         let each = outputs / groups;
-        let group = Progression { count: groups, stride: each * stride(*output) };
-        let within =
-            Progression { count: inputs.min(each), stride: stride(*output) + stride(*input) };
+        let group = Progression { count: groups, stride: each * output };
+        let within = Progression { count: inputs.min(each), stride: output + input };
         // Where outputs are the last axis a step within a group is longer than all groups.
         let (mut outer, inner) =
             if within.stride > group.stride { (within, group) } else { (group, within) };
         if outer.count == 1 {
             outer.stride = elements;
         }
+        let first = kernel.first(|len| len / 2);
         Diagonal { first, outer, inner, elements }.counted(shape)
     }
 
@@ -111,82 +96,5 @@ impl Diagonal {
     /// How many places are among `len` elements from `first` on.
     pub(crate) fn places(&self, first: u64, len: u64) -> u64 {
         self.before(first + len) - self.before(first)
-    }
-
-    /// Puts `value` at the places among the elements from `first` on that `out` has.
-    pub(crate) fn put<T: Element>(&self, first: u64, value: f32, out: &mut [T]) {
-        for n in self.before(first)..self.before(first + out.len() as u64) {
-            out[(self.place(n) - first) as usize] = T::round(value);
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Every range of some shapes against the definition, element by element.
-    #[test]
-    fn places_are_those_of_the_definition() {
-        let axes = Layout::Axes { input: vec![0], output: vec![-1], batch: vec![] };
-        for (dims, groups) in [
-            (&[5, 3][..], 0),
-            (&[3, 5], 0),
-            (&[1, 1], 0),
-            (&[6, 4, 3], 2),
-            (&[6, 2, 4], 3),
-            (&[4, 1, 1], 4),
-            (&[2, 3, 3, 2], 1),
-            (&[2, 4, 3, 1, 5], 1),
-            (&[3, 2, 6], 3),
-            (&[1, 1, 4], 4),
-        ] {
-            let shape = Shape::from(dims);
-            for layout in
-                [Layout::OutInKernel, Layout::KernelInOut, Layout::InOutKernel, axes.clone()]
-            {
-                let diagonal = match groups {
-                    0 => Diagonal::eye(&shape).unwrap(),
-                    groups => {
-                        let found = Diagonal::dirac(&shape, &layout, groups);
-                        let output = layout.axes(dims.len()).unwrap().output[0];
-                        assert_eq!(
-                            found.is_ok(),
-                            dims[output].is_multiple_of(groups as usize),
-                            "{dims:?} {layout:?}"
-                        );
-                        let Ok(found) = found else { continue };
-                        found
-                    }
-                };
-                let is_one = |index: usize| {
-                    let mut rest = index;
-                    let mut at: Vec<usize> =
-                        dims.iter().rev().map(|dim| (rest % dim, rest /= dim).0).collect();
-                    at.reverse();
-                    if groups == 0 {
-                        return at[0] == at[1];
-                    }
-                    let axes = layout.axes(dims.len()).unwrap();
-                    let (input, output) = (axes.input[0], axes.output[0]);
-                    let each = dims[output] / groups as usize;
-                    at[output] % each == at[input]
-                        && (0..dims.len())
-                            .all(|a| a == input || a == output || at[a] == dims[a] / 2)
-                };
-                let len: usize = dims.iter().product();
-                for start in 0..len {
-                    let mut out = vec![0f32; len - start];
-                    diagonal.put(start as u64, 2.0, &mut out);
-                    let expected: Vec<f32> =
-                        (start..len).map(|i| if is_one(i) { 2.0 } else { 0.0 }).collect();
-                    assert_eq!(out, expected, "{dims:?} {layout:?} from {start}");
-                    for end in start..len {
-                        let ones = (start..end).filter(|&i| is_one(i)).count() as u64;
-                        assert_eq!(diagonal.places(start as u64, (end - start) as u64), ones);
-                    }
-                }
-            }
-        }
     }
 }

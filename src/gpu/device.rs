@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::cpu::Streams;
 use crate::gpu::context::Context;
 use crate::gpu::kernels::{Kernels, Sources};
 use crate::gpu::probe;
 use crate::gpu::probe::Group;
 use crate::gpu::shader::{FpGuard, WideMul};
 use crate::gpu::{adapter, vulkan, window};
+use crate::spec::streams::Streams;
 use crate::{ErrorKind, Result};
 
 /// How to open a [`Device`].

@@ -10,6 +10,7 @@
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
+use crate::cpu::fill::fill_tensor;
 use crate::distribution::orthogonal::TILE;
 use crate::error::During;
 use crate::gpu::context::Context;
@@ -18,9 +19,7 @@ use crate::gpu::record::Recorder;
 use crate::gpu::window::Transform;
 use crate::gpu::{FpGuard, Tensor, batch, reduce};
 use crate::progress::Progress;
-use crate::{
-    DType, Distribution, ErrorKind, Fill, HostTensor, Initializer, Result, Shape, TensorSpec,
-};
+use crate::{DType, Distribution, ErrorKind, Fill, Initializer, Result, Shape, TensorSpec};
 
 /// Kernels that are compiled and shown to be right together: few, since compilation is what opening
 /// a device waits for.
@@ -302,8 +301,7 @@ async fn filled(device: &Device, operation: &'static str, fills: Vec<Fill>) -> R
     let mut bytes = vec![0; buffer.size() as usize];
     crate::gpu::readback::read(context, operation, &buffer, 0, &mut bytes).await?;
     for (tensor, actual) in tensors.iter().zip(bytes.chunks(STRIDE as usize)) {
-        let expected =
-            HostTensor::filled(tensor.fill, &mut Progress::silent()).during(operation)?;
+        let expected = fill_tensor(&tensor.fill, &mut Progress::silent()).during(operation)?;
         compare(context, &tensor.fill, expected.as_bytes(), actual)?;
     }
     Ok(tensors)
@@ -312,7 +310,7 @@ async fn filled(device: &Device, operation: &'static str, fills: Vec<Fill>) -> R
 /// Compares the reductions of a tensor with the CPU's.
 async fn reduced(operation: &'static str, tensor: &Tensor) -> Result<()> {
     let (context, dtype) = (&tensor.device.inner.context, tensor.dtype());
-    let expected = HostTensor::filled(tensor.fill, &mut Progress::silent()).during(operation)?;
+    let expected = fill_tensor(&tensor.fill, &mut Progress::silent()).during(operation)?;
     let sums = reduce::untrusted_fingerprints(&[tensor]).await?;
     let stats = reduce::untrusted_stats(&[tensor]).await?;
     let of = |what: &str| format!("{what} {dtype}");
@@ -359,7 +357,7 @@ async fn shared(
     device.record_shared(&in_room, &mut recorder)?;
     recorder.finish()?;
     for (tensor, room) in in_room {
-        let mut expected = HostTensor::filled(tensor.fill, &mut Progress::silent())
+        let mut expected = fill_tensor(&tensor.fill, &mut Progress::silent())
             .during(operation)?
             .as_bytes()
             .to_vec();
@@ -466,7 +464,7 @@ mod tests {
     #[test]
     fn a_block_of_normals_has_zeros_of_both_signs() {
         let fill = blocks("test", DType::F32, Transform::Normal).unwrap()[2];
-        let exact = HostTensor::filled(fill, &mut Progress::silent()).unwrap();
+        let exact = fill_tensor(&fill, &mut Progress::silent()).unwrap();
         let bits: &[u32] = bytemuck::cast_slice(exact.as_bytes());
         assert_eq!((fill.first, bits[2], bits[3]), (ZEROS, 0x80000000, 0));
     }
@@ -476,8 +474,7 @@ mod tests {
         for (dtype, dropped) in [(DType::F16, 13), (DType::BF16, 16)] {
             let fill = blocks("test", dtype, Transform::Normal).unwrap()[0];
             let exact =
-                HostTensor::filled(Fill { dtype: DType::F32, ..fill }, &mut Progress::silent())
-                    .unwrap();
+                fill_tensor(&Fill { dtype: DType::F32, ..fill }, &mut Progress::silent()).unwrap();
             let values: &[f32] = bytemuck::cast_slice(exact.as_bytes());
             // Where f16 has subnormal numbers more is dropped.
             let normal =
@@ -490,8 +487,8 @@ mod tests {
             }
         }
         let fill = blocks("test", DType::F16, Transform::Normal).unwrap()[3];
-        let exact = HostTensor::filled(Fill { dtype: DType::F32, ..fill }, &mut Progress::silent())
-            .unwrap();
+        let exact =
+            fill_tensor(&Fill { dtype: DType::F32, ..fill }, &mut Progress::silent()).unwrap();
         let values: &[f32] = bytemuck::cast_slice(exact.as_bytes());
         for odd in [0.0, 1.0] {
             // Subnormal numbers of f16 are multiples of 2^-24.

@@ -13,8 +13,9 @@ use crate::gpu::record::{Bound, CHEAP, Dispatch, Params, Recorder};
 use crate::gpu::window::{SliceParams, WindowLimits};
 use crate::gpu::{Tensor, readback};
 use crate::progress::Progress;
+use crate::reduce::lanes::{CHUNK, LANES};
 use crate::reduce::stats::Chunk;
-use crate::reduce::{CHUNK, Fingerprint, LANES, Stats};
+use crate::reduce::{Fingerprint, Stats};
 use crate::stream::philox::words;
 use crate::{DType, Result};
 

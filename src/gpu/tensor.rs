@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use crate::cpu::zeroed;
 use crate::error::During;
 use crate::gpu::context::check_usage;
 use crate::gpu::{Device, readback, reduce};
+use crate::memory::zeroed;
 use crate::{
     DType, Distribution, Element, ErrorKind, Fill, Fingerprint, HostTensor, Result, Shape, Stats,
 };

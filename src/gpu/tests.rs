@@ -3,12 +3,12 @@
 
 use std::collections::HashMap;
 
-use crate::cpu::Streams;
 use crate::gpu::context::Context;
 use crate::gpu::device::fastest;
 use crate::gpu::kernels::Sources;
 use crate::gpu::window::{FillEntry, FillParams, Window, WindowLimits, windows};
 use crate::gpu::*;
+use crate::spec::streams::Streams;
 use crate::stream::philox::round_keys;
 use crate::stream::philox::tests::known_answers;
 use crate::stream::{philox, sample, truncated};
@@ -553,7 +553,7 @@ fn shaders_and_rust_share_their_constants() {
         ("SHIFTED_NORMAL", window::Transform::ShiftedNormal as u32),
     ];
     let truncated = [("SIDE", truncated::SIDE as u32), ("SEGMENT_ONE", truncated::SEGMENT_ONE)];
-    let reduce = [("LANES", reduce::LANES as u32), ("CHUNK", reduce::CHUNK as u32)];
+    let reduce = [("LANES", reduce::lanes::LANES as u32), ("CHUNK", reduce::lanes::CHUNK as u32)];
     let orthogonal = {
         use crate::distribution::orthogonal::{
             BLOCK, COLUMNS, HEADS, PARTS, RUN, SCALES, SIGNS, TILE, VECTORS,

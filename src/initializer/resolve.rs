@@ -1,8 +1,10 @@
 //! What an initializer means for a shape, in f64: a distribution that knows no element type yet.
 
+use crate::distribution::convolution::layout_error;
 use crate::distribution::diagonal::Diagonal;
 use crate::distribution::orthogonal::Orthogonal;
 use crate::distribution::sparse::Sparse;
+use crate::distribution::unrounded::{Unrounded, product};
 use crate::error::During;
 use crate::initializer::gain::calculate_gain;
 use crate::initializer::scheme::{FanMode, Initializer, VarianceDistribution};
@@ -10,59 +12,6 @@ use crate::{DType, Distribution, ErrorKind, Layout, Result, Shape};
 
 /// The standard deviation of N(0, 1) truncated at -2 and 2, which Keras and JAX divide by.
 const TRUNCATED_STD: f64 = 0.879_625_661_034_239_8;
-
-/// A distribution with its numbers in f64; what they mean is said at [`Distribution`].
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Unrounded {
-    Normal { mean: f64, std: f64 },
-    Uniform { mean: f64, bound: f64 },
-    Truncated { mean: f64, std: f64, low: f64, high: f64 },
-    Constant { value: f64 },
-    Diagonal { value: f64, diagonal: Diagonal },
-    Sparse { std: f64, sparse: Sparse },
-    Orthogonal { gain: f64, orthogonal: Orthogonal },
-}
-
-impl Unrounded {
-    /// The distribution of every value times `scale`, which is above 0.
-    pub(crate) fn scaled(self, scale: f64) -> Self {
-        let scaled = |value: f64| product(scale, value);
-        match self {
-            Unrounded::Normal { mean, std } => {
-                Unrounded::Normal { mean: scaled(mean), std: scaled(std) }
-            }
-            Unrounded::Uniform { mean, bound } => {
-                Unrounded::Uniform { mean: scaled(mean), bound: scaled(bound) }
-            }
-            Unrounded::Truncated { mean, std, low, high } => Unrounded::Truncated {
-                mean: scale * mean,
-                std: scale * std,
-                low: scale * low,
-                high: scale * high,
-            },
-            Unrounded::Constant { value } => Unrounded::Constant { value: scaled(value) },
-            Unrounded::Diagonal { value, diagonal } => {
-                Unrounded::Diagonal { value: scaled(value), diagonal }
-            }
-            Unrounded::Sparse { std, sparse } => Unrounded::Sparse { std: scaled(std), sparse },
-            Unrounded::Orthogonal { gain, orthogonal } => {
-                Unrounded::Orthogonal { gain: scaled(gain), orthogonal }
-            }
-        }
-    }
-}
-
-/// A product that is zero only if a factor is. One that underflows becomes the least number
-/// instead, which no element type holds: an error where the distribution is made, not a tensor of
-/// zeros.
-fn product(a: f64, b: f64) -> f64 {
-    let product = a * b;
-    if product == 0.0 && a != 0.0 && b != 0.0 {
-        product.signum() * f64::from_bits(1)
-    } else {
-        product
-    }
-}
 
 impl Initializer {
     /// The distribution for a shape, computed in f64 and rounded once to f32.
@@ -188,11 +137,4 @@ fn fan(shape: &Shape, layout: &Layout, mode: FanMode) -> Result<f64, ErrorKind> 
         FanMode::FanAvg => (fan_in + fan_out) / 2.0,
         FanMode::FanGeoAvg => (fan_in * fan_out).sqrt(),
     })
-}
-
-/// For those that put one matrix of inputs and outputs into a kernel.
-pub(crate) const ONE_EACH: &str = "name one input and one output axis that it has, and no batch";
-
-pub(crate) fn layout_error(shape: &Shape, layout: &Layout, remedy: &'static str) -> ErrorKind {
-    ErrorKind::Layout { shape: shape.clone(), layout: Box::new(layout.clone()), remedy }
 }

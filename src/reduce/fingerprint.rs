@@ -5,8 +5,8 @@ use std::ops::{Add, AddAssign, Mul};
 
 use rayon::prelude::*;
 
-use crate::reduce::CHUNK;
-use crate::spec::slice::Elements;
+use crate::reduce::lanes::CHUNK;
+use crate::spec::slices::Elements;
 use crate::stream::philox::{philox2x32, words};
 use crate::{Element, Fill};
 

@@ -1,28 +1,11 @@
-//! What a whole tensor says in a few numbers: its statistics and its fingerprint. Twin:
-//! `shaders/reduce.wgsl`.
+//! What a whole tensor says in a few numbers: its statistics and its fingerprint.
 //!
 //! Both are sums over chunks in a fixed order, so the GPU and the CPU also agree on these to the
 //! bit.
 
 pub(crate) mod fingerprint;
+pub(crate) mod lanes;
 pub(crate) mod stats;
 
 pub use fingerprint::Fingerprint;
 pub use stats::Stats;
-
-/// Lanes of a workgroup; lane l takes elements l, l + LANES, l + 2 LANES... of a chunk.
-pub(crate) const LANES: usize = 256;
-/// Elements that a workgroup reduces.
-pub(crate) const CHUNK: usize = 16384;
-
-/// Adds lanes pairwise, the upper half onto the lower, as the shaders do.
-pub(crate) fn reduce_lanes<T: Copy>(mut lanes: [T; LANES], add: impl Fn(T, T) -> T) -> T {
-    let mut half = LANES / 2;
-    while half > 0 {
-        for lane in 0..half {
-            lanes[lane] = add(lanes[lane], lanes[lane + half]);
-        }
-        half /= 2;
-    }
-    lanes[0]
-}

@@ -7,9 +7,9 @@
 use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
 
-use crate::distribution::Moments;
-use crate::reduce::{CHUNK, LANES, reduce_lanes};
-use crate::stream::sample::{mul_add, opaque};
+use crate::distribution::moments::Moments;
+use crate::reduce::lanes::{CHUNK, LANES, reduce_lanes};
+use crate::stream::guards::{mul_add, opaque};
 use crate::{DType, Distribution, Element, Fill};
 
 /// Statistics of a tensor's elements. Mean, deviation and range are those of the finite ones.

@@ -3,6 +3,8 @@
 //!
 //! Each file is mirrored by a shader: same stem, same functions, same order.
 
+pub(crate) mod guards;
+pub(crate) mod half;
 pub(crate) mod philox;
 pub(crate) mod quantile;
 pub(crate) mod sample;

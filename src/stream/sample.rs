@@ -1,6 +1,7 @@
-//! Random words to values: every float operation of the stream. Twin: `shaders/sample.wgsl`.
-//!
-//! Rust never fuses or reorders float operations, so `a * b + c` rounds twice here by itself.
+//! Random words to values: every float operation of uniforms and normals. Mirrored by
+//! `shaders/lib/sample.wgsl`.
+
+use crate::stream::guards::{add_product, exact_mul_add, mul_add, opaque};
 
 // A float's mantissa takes random bits as they are, above a one that is taken away again: of the
 // high 23 bits of u, and of the 9 low ones and the 1 that is added to them. The two ones together
@@ -41,26 +42,6 @@ pub(crate) const COS_C3: f32 = f32::from_bits(0xbca74225);
 pub(crate) struct Scaling {
     pub(crate) scale: f32,
     pub(crate) shift: f32,
-}
-
-#[inline(always)]
-pub(crate) fn add_product(product: f32, c: f32) -> f32 {
-    product + c
-}
-
-#[inline(always)]
-pub(crate) fn mul_add(a: f32, b: f32, c: f32) -> f32 {
-    a * b + c
-}
-
-#[inline(always)]
-pub(crate) fn exact_mul_add(a: f32, b: f32, c: f32) -> f32 {
-    a * b + c
-}
-
-#[inline(always)]
-pub(crate) fn opaque(v: f32) -> f32 {
-    v
 }
 
 /// sqrt(2 ln 2): what the root of `neg_log2` has to be multiplied by to be Box-Muller's radius,
@@ -173,26 +154,6 @@ pub(crate) fn uniform1(params: Scaling, word: u32) -> f32 {
 #[inline(always)]
 pub(crate) fn uniform4(params: Scaling, words: [u32; 4]) -> [f32; 4] {
     words.map(|word| uniform1(params, word))
-}
-
-/// The bits of `value` rounded to bf16, to nearest even. No NaN comes here.
-#[inline(always)]
-pub(crate) fn bf16_bits(value: f32) -> u32 {
-    let bits = value.to_bits();
-    bits.wrapping_add(0x7fff + (bits >> 16 & 1)) >> 16
-}
-
-/// The bits of `value` rounded to f16, to nearest even. No NaN comes here.
-#[inline(always)]
-pub(crate) fn f16_bits(value: f32) -> u32 {
-    let bits = value.to_bits();
-    let magnitude = bits & 0x7fffffff;
-    // Below 2^-14 the step of f16 is 2^-24, that of a float in [1/2, 1): adding 1/2 rounds there.
-    let subnormal = add_product(f32::from_bits(magnitude), 0.5).to_bits().wrapping_sub(0x3f000000);
-    let normal =
-        magnitude.wrapping_sub(0x38000000).wrapping_add(0xfff + (magnitude >> 13 & 1)) >> 13;
-    let rounded = if magnitude < 0x38800000 { subnormal } else { normal.min(0x7c00) };
-    rounded | (bits >> 16 & 0x8000)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //!
 //! The table is made on the host in f64 (`src/quantile.rs`); here it is only looked up.
 
-use crate::stream::sample::mul_add;
+use crate::stream::guards::mul_add;
 
 /// Entries of one end of the distribution: 32 octaves of 8, and the median.
 pub(crate) const SIDE: usize = 257;

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use crate::distribution::orthogonal::tests::{parameter, plan};
+use crate::cpu::orthogonal::tests::{parameter, plan};
 use crate::gpu::device::Inner;
 use crate::gpu::orthogonal::sizes::{Sizes, len};
 use crate::gpu::orthogonal::{OrthogonalEntry, Recorder};

@@ -3,7 +3,7 @@
 
 use half::{bf16, f16};
 
-use crate::cpu::fill::*;
+use crate::cpu::elements::*;
 use crate::stream::sample::Scaling;
 
 const PARAMS: Params = Params { key: [0x1357_9bdf, 0x0246_8ace], stream: [3, 0x8000_0001] };

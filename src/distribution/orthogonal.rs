@@ -34,12 +34,9 @@
 //!
 //! A QR takes 4/3 n^3 operations for R and as many for Q; here are only the latter.
 
-#[cfg(test)]
-pub(crate) mod tests;
-
 use std::ops::Range;
 
-use crate::initializer::{ONE_EACH, layout_error};
+use crate::distribution::convolution::{Convolution, layout_error};
 use crate::{ErrorKind, Layout, Result, Shape};
 
 /// Reflections applied at once.
@@ -131,32 +128,17 @@ impl Orthogonal {
 
     /// One matrix at the middle of a convolution's kernel.
     pub(crate) fn delta(shape: &Shape, layout: &Layout) -> Result<Self, ErrorKind> {
-        let (elements, rank) = (shape.count()?, shape.dims().len());
-        let dimensions = |expected| Err(ErrorKind::Dimensions { shape: shape.clone(), expected });
-        if !(3..=5).contains(&rank) {
-            return dimensions("three to five dimensions");
+        let (elements, kernel) = (shape.count()?, Convolution::new(shape, layout)?);
+        let (input, output) = (kernel.input, kernel.output);
+        if kernel.len(input) > kernel.len(output) {
+            let expected = "no more inputs than outputs";
+            return Err(ErrorKind::Dimensions { shape: shape.clone(), expected });
         }
-        let axes = layout.axes(rank).filter(|axes| axes.batch.is_empty());
-        let ([input], [output]) =
-            axes.as_ref().map_or((&[][..], &[][..]), |axes| (&axes.input, &axes.output))
-        else {
-            return Err(layout_error(shape, layout, ONE_EACH));
-        };
-        let dims: Vec<u64> = shape.dims().iter().map(|&dim| dim as u64).collect();
-        if dims[*input] > dims[*output] {
-            return dimensions("no more inputs than outputs");
-        }
-        let stride = |axis: usize| dims[axis + 1..].iter().product::<u64>();
-        let kernel = (0..rank).filter(|axis| axis != input && axis != output);
-        let first = kernel.map(|axis| (dims[axis] - 1) / 2 * stride(axis)).sum();
-        let (outer, inner) = (*input.min(output), *input.max(output));
-        Self::placed(
-            shape,
-            [1, dims[outer], dims[inner]],
-            first,
-            [stride(outer), stride(inner)],
-            elements,
-        )
+        let axes = [input.min(output), input.max(output)];
+        let [rows, cols] = axes.map(|axis| kernel.len(axis));
+        let first = kernel.first(|len| (len - 1) / 2);
+        let strides = axes.map(|axis| kernel.stride(axis));
+        Self::placed(shape, [1, rows, cols], first, strides, elements)
     }
 
     /// `sides` are matrices, rows and columns, `strides` those of a row and a column.

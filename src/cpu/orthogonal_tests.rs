@@ -3,11 +3,9 @@
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use rayon::prelude::*;
-
-use crate::distribution::orthogonal::*;
-use crate::progress::Progress;
-use crate::{Cpu, Distribution, Fill, HostTensor, Initializer, TensorSpec};
+use crate::cpu::fill::fill_tensor;
+use crate::cpu::orthogonal::*;
+use crate::{Cpu, Initializer, Layout, TensorSpec};
 
 /// A request for so many matrices.
 pub(crate) fn parameter(rows: usize, cols: usize, batch: usize, gain: f64) -> TensorSpec {
@@ -22,7 +20,7 @@ fn distribution(plan: Orthogonal, seed: u64, stream: u64) -> Fill {
 }
 
 fn on_cpu(plan: Orthogonal, seed: u64, stream: u64) -> Vec<f32> {
-    HostTensor::filled(distribution(plan, seed, stream), &mut Progress::silent())
+    fill_tensor(&distribution(plan, seed, stream), &mut Progress::silent())
         .unwrap()
         .into_vec()
         .unwrap()
@@ -200,7 +198,7 @@ fn without_the_signs_the_distribution_is_another() {
         let plan = plan(n, n, 20_000);
         let mut q = on_cpu(plan, 1, 2);
         for (matrix, q) in q.chunks_mut(n * n).enumerate() {
-            let signs = plan.block(&distribution(plan, 1, 2), matrix as u64, 0).unwrap().signs;
+            let signs = block(&plan, &distribution(plan, 1, 2), matrix as u64, 0).unwrap().signs;
             q.chunks_mut(n)
                 .for_each(|row| row.iter_mut().zip(signs).for_each(|(x, sign)| *x *= sign));
         }
@@ -221,7 +219,7 @@ fn the_first_column_is_the_first_vector_of_normals() {
     let distribution = Distribution::Normal { mean: 0.0, std: 1.0 };
     let fill = Fill { distribution, len: 50, ..self::distribution(plan, 9, 5) };
     let normals: Vec<f32> =
-        HostTensor::filled(fill, &mut Progress::silent()).unwrap().into_vec().unwrap();
+        fill_tensor(&fill, &mut Progress::silent()).unwrap().into_vec().unwrap();
     let norm = normals.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>().sqrt();
     for (i, &x) in normals.iter().enumerate() {
         assert!((f64::from(x) / norm - f64::from(q[20 * i])).abs() < 1e-6, "row {i}");
@@ -302,5 +300,23 @@ fn orthogonal_times() {
             least * 1e3,
             4.0 / 3.0 * (n as f64).powi(3) / least * 1e-9
         );
+    }
+}
+
+/// What this machine's vectors give is what the plain compilation gives.
+#[test]
+fn every_compilation_gives_the_same_bits() {
+    let fill = parameter(333, 90, 1, 1.0).resolve(1, 2).unwrap();
+    let Distribution::Orthogonal { orthogonal, .. } = fill.distribution else { panic!("{fill:?}") };
+    let blocks: Vec<_> =
+        (0..orthogonal.blocks()).map(|i| block(&orthogonal, &fill, 0, i).unwrap()).collect();
+    let (mut plain, mut detected) = (vec![[0f32; LANES]; 333], vec![[0f32; LANES]; 333]);
+    panel(&blocks, &mut plain);
+    vectorized(Panel { blocks: &blocks, rows: &mut detected });
+    assert_eq!(plain, detected);
+    for mut block in blocks {
+        let of_detected = block.gram;
+        gram(&mut block);
+        assert_eq!(block.gram, of_detected);
     }
 }

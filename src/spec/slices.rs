@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use crate::{ErrorKind, Fill, Result, Shape};
+use crate::{ErrorKind, Result, Shape};
 
 /// One process' part of a dimension, as PyTorch's DTensor and `torch.chunk` divide it: parts of
 /// ceil(len / world), the last ones smaller or empty.
@@ -203,18 +203,6 @@ impl Elements {
         let run = usize::try_from(runs.run).unwrap_or(usize::MAX);
         let parts = body.par_chunks_mut(run).with_min_len((4096 / run).max(1));
         parts.enumerate().for_each(|(i, part)| work(self.index(lead + (i * run) as u64), part));
-    }
-}
-
-impl Fill {
-    pub(crate) fn elements(&self) -> Elements {
-        Elements { first: self.first, len: self.len, runs: self.runs }
-    }
-
-    /// These elements instead.
-    pub(crate) fn of(&self, elements: Elements) -> Fill {
-        let Elements { first, len, runs } = elements;
-        Fill { first, len, runs, ..*self }
     }
 }
 

@@ -1,9 +1,129 @@
-//! Layouts as text: `kernel_in_out`, `axes(input=1, output=[-2, -1], batch=0)`, both ways.
+//! Which axes of a shape are inputs and outputs, by the rules of the peers: fans, and layouts as
+//! text, `kernel_in_out` or `axes(input=1, output=[-2, -1], batch=0)`, both ways.
 
 use std::fmt;
 use std::str::FromStr;
 
-use crate::initializer::Layout;
+use crate::Shape;
+
+/// Which axes of a shape are the inputs and outputs that fan_in and fan_out count.
+///
+/// Each fan is the axis' size times the receptive field: the product of the kernel's dimensions.
+///
+/// ```
+/// use gpu_init::{Layout, Shape};
+///
+/// let conv = Shape::from([64, 3, 7, 7]);
+/// assert_eq!(Layout::OutInKernel.fans(&conv), Some((3 * 49, 64 * 49)));
+/// let conv = Shape::from([7, 7, 3, 64]);
+/// assert_eq!(Layout::KernelInOut.fans(&conv), Some((3 * 49, 64 * 49)));
+/// let transposed = Shape::from([64, 3, 7, 7]);
+/// assert_eq!(Layout::InOutKernel.fans(&transposed), Some((64 * 49, 3 * 49)));
+/// let grouped = Layout::Grouped { groups: 4 };
+/// assert_eq!(grouped.fans(&Shape::from([64, 8, 3])), Some((8 * 3, 16 * 3)));
+/// // JAX's in_axis, out_axis and batch_axis: 8 experts, each 16 -> 4 x 32.
+/// let axes = Layout::Axes { input: vec![1], output: vec![-2, -1], batch: vec![0] };
+/// assert_eq!(axes.fans(&Shape::from([8, 16, 4, 32])), Some((16, 128)));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Layout {
+    /// (out, in, kernel...): PyTorch, burn, candle, tch. A grouped convolution is stored as
+    /// (out, in / groups, kernel...), and PyTorch counts all its outputs. PyTorch reads transposed
+    /// convolutions, stored as (in, out / groups, kernel...), in this order too.
+    #[default]
+    OutInKernel,
+    /// A grouped convolution (out, in / groups, kernel...) by burn's rule: only the outputs of one
+    /// group count.
+    Grouped {
+        /// Number of groups, which divides the first dimension.
+        groups: usize,
+    },
+    /// (kernel..., in, out): JAX, Flax; also GPT-2's Conv1D.
+    KernelInOut,
+    /// (kernel..., in, out): Keras, TensorFlow. As [`KernelInOut`](Self::KernelInOut), but vectors
+    /// have fans too: their length is both, as Keras' `compute_fans` has it, and a scalar's are 1.
+    /// PyTorch and JAX refuse those.
+    Keras,
+    /// (in, out, kernel...): the transposed convolutions of PyTorch and burn by what their axes
+    /// are.
+    InOutKernel,
+    /// Axes by number, from the end if negative, as JAX's `variance_scaling` takes them. The
+    /// kernel's are all those that are not named.
+    Axes {
+        /// JAX's `in_axis`.
+        input: Vec<isize>,
+        /// JAX's `out_axis`.
+        output: Vec<isize>,
+        /// JAX's `batch_axis`: counted in neither fan.
+        batch: Vec<isize>,
+    },
+}
+
+impl Layout {
+    /// (fan_in, fan_out), or `None` where the shape has fewer than two dimensions (except in Keras'
+    /// layout), lacks a named axis or is not divided by the groups, or an axis is named twice.
+    pub fn fans(&self, shape: &Shape) -> Option<(u64, u64)> {
+        if let (Layout::Keras, [] | [_]) = (self, shape.dims()) {
+            let fan = shape.dims().first().map_or(1, |&dim| dim as u64);
+            return Some((fan, fan));
+        }
+        let Axes { input, output, batch } = self.axes(shape.dims().len())?;
+        let fan = |own: &[usize]| {
+            let other = |axis| {
+                [&input, &output, &batch].iter().any(|axes| axes.contains(&axis))
+                    && !own.contains(&axis)
+            };
+            let counted = shape.dims().iter().zip(0..).filter(|&(_, axis)| !other(axis));
+            counted.fold(1u64, |product, (&dim, _)| product.saturating_mul(dim as u64))
+        };
+        match *self {
+            Layout::Grouped { groups }
+                if groups == 0 || !shape.dims()[0].is_multiple_of(groups) =>
+            {
+                None
+            }
+            Layout::Grouped { groups } => Some((fan(&input), fan(&output) / groups as u64)),
+            _ => Some((fan(&input), fan(&output))),
+        }
+    }
+
+    /// The axes of a shape of that rank, or `None` if it has not all of them, one comes twice, or
+    /// there are fewer than two.
+    pub(crate) fn axes(&self, rank: usize) -> Option<Axes> {
+        if rank < 2 {
+            return None;
+        }
+        let (input, output, batch) = match self {
+            Layout::OutInKernel | Layout::Grouped { .. } => (vec![1], vec![0], vec![]),
+            Layout::InOutKernel => (vec![0], vec![1], vec![]),
+            Layout::KernelInOut | Layout::Keras => (vec![rank - 2], vec![rank - 1], vec![]),
+            Layout::Axes { input, output, batch } => {
+                (resolve(input, rank)?, resolve(output, rank)?, resolve(batch, rank)?)
+            }
+        };
+        let mut named = [&input[..], &output, &batch].concat();
+        named.sort_unstable();
+        named.is_sorted_by(|a, b| a < b).then_some(Axes { input, output, batch })
+    }
+}
+
+/// Axes by what they are, counted from the front; all others are the kernel's.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Axes {
+    pub(crate) input: Vec<usize>,
+    pub(crate) output: Vec<usize>,
+    pub(crate) batch: Vec<usize>,
+}
+
+/// Axes counted from the front, each inside the rank.
+fn resolve(axes: &[isize], rank: usize) -> Option<Vec<usize>> {
+    let resolve = |&axis: &isize| {
+        let axis = if axis < 0 { rank.checked_add_signed(axis)? } else { axis.unsigned_abs() };
+        (axis < rank).then_some(axis)
+    };
+    axes.iter().map(resolve).collect()
+}
 
 impl fmt::Display for Layout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,0 +1,106 @@
+//! Names, moments and bounds of the distributions.
+
+use crate::Distribution;
+use crate::distribution::cache;
+use crate::distribution::rounded::{LARGEST_NORMAL, LARGEST_ORTHOGONAL};
+use crate::stream::quantile::Truncated;
+
+/// What statistics of some elements are to be.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Moments {
+    pub(crate) mean: f64,
+    pub(crate) std: f64,
+    /// E[(x - mean)^4] / std^4, which the sampling error of a standard deviation depends on; 0 for
+    /// a constant.
+    pub(crate) kurtosis: f64,
+}
+
+impl Distribution {
+    /// The name: `normal`, `uniform`, `truncated_normal`, `constant`, `diagonal`, `sparse` or
+    /// `orthogonal`.
+    pub fn name(&self) -> &'static str {
+        self.into()
+    }
+
+    /// The expected mean.
+    pub fn mean(&self) -> f64 {
+        self.whole().mean
+    }
+
+    /// The expected standard deviation.
+    pub fn std(&self) -> f64 {
+        self.whole().std
+    }
+
+    /// Those of the whole tensor.
+    fn whole(&self) -> Moments {
+        let elements = match self {
+            Distribution::Diagonal { diagonal, .. } => diagonal.elements(),
+            Distribution::Orthogonal { orthogonal, .. } => orthogonal.elements(),
+            _ => 1,
+        };
+        self.moments(self.places(0, elements) as f64 / elements as f64)
+    }
+
+    /// How many of `len` elements from `first` on are not zero by their place.
+    pub(crate) fn places(&self, first: u64, len: u64) -> u64 {
+        match self {
+            Distribution::Diagonal { diagonal, .. } => diagonal.places(first, len),
+            Distribution::Orthogonal { orthogonal, .. } => orthogonal.places(first, len),
+            _ => len,
+        }
+    }
+
+    /// Those of elements of which such a part is not zero by its place.
+    pub(crate) fn moments(&self, part: f64) -> Moments {
+        let (mean, std, kurtosis) = match *self {
+            Distribution::Normal { mean, std } => (mean.into(), std.into(), 3.0),
+            Distribution::Uniform { mean, bound } => {
+                (mean.into(), f64::from(bound) / 3f64.sqrt(), 1.8)
+            }
+            Distribution::Truncated { mean, std, low, high, .. } => {
+                let [mean, std, kurtosis] = cache::moments(Truncated { mean, std, low, high });
+                (mean, std, kurtosis)
+            }
+            Distribution::Constant { value } => (value.into(), 0.0, 0.0),
+            Distribution::Diagonal { value, .. } => {
+                let value = f64::from(value);
+                (value * part, value.abs() * (part * (1.0 - part)).sqrt(), 0.0)
+            }
+            Distribution::Sparse { std, sparse } => {
+                let part = sparse.density();
+                (0.0, f64::from(std) * part.sqrt(), 3.0 / part)
+            }
+            Distribution::Orthogonal { gain, orthogonal } => {
+                let height = orthogonal.height() as f64;
+                // Of nothing but zeros any will do.
+                let kurtosis = if part > 0.0 { 3.0 * height / (height + 2.0) / part } else { 3.0 };
+                (0.0, f64::from(gain).abs() * (part / height).sqrt(), kurtosis)
+            }
+        };
+        Moments { mean, std, kurtosis }
+    }
+
+    /// The least and the largest value possible before rounding to the element type.
+    pub fn bounds(&self) -> (f64, f64) {
+        let reach = match *self {
+            Distribution::Normal { std, .. } => LARGEST_NORMAL * f64::from(std),
+            Distribution::Uniform { bound, .. } => bound.into(),
+            Distribution::Truncated { mean, std, low, high, least, largest } => {
+                let (lowest, highest) = Truncated { mean, std, low, high }.bounds();
+                // In a tail so far out that it is within a step of the type, all of it becomes the
+                // value at the bound.
+                let kept = |value: f64| value.clamp(least.into(), largest.into());
+                return (kept(lowest), kept(highest));
+            }
+            Distribution::Constant { .. } => 0.0,
+            Distribution::Diagonal { value, .. } => {
+                let value = f64::from(value);
+                return (value.min(0.0), value.max(0.0));
+            }
+            Distribution::Sparse { std, .. } => LARGEST_NORMAL * f64::from(std),
+            Distribution::Orthogonal { gain, .. } => LARGEST_ORTHOGONAL * f64::from(gain).abs(),
+        };
+        (self.mean() - reach, self.mean() + reach)
+    }
+}

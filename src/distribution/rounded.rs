@@ -1,0 +1,283 @@
+//! A distribution with its numbers rounded to f32, checked to need only normal, finite f32 numbers
+//! and to fit the element type. What samples afterwards cannot fail.
+
+use crate::distribution::cache;
+use crate::distribution::diagonal::Diagonal;
+use crate::distribution::orthogonal::Orthogonal;
+use crate::distribution::sparse::Sparse;
+use crate::distribution::unrounded::Unrounded;
+use crate::stream::quantile::Truncated;
+use crate::stream::sample::Scaling;
+use crate::{DType, ErrorKind, Result};
+
+/// The largest |z| of the normal: sqrt(2 ln 2^32), rounded up.
+pub(super) const LARGEST_NORMAL: f64 = 6.660_44;
+
+// The smallest nonzero values are 4.0e-12 std for the normal and 2^-24 bound for the uniform; these
+// limits keep them, and all that is computed on the way, above 2^-126.
+const LEAST_STD: f64 = f64::from_bits((1023 - 86) << 52); // 2^-86
+const LEAST_BOUND: f64 = f64::from_bits((1023 - 102) << 52); // 2^-102
+/// value + mean cancels to no less than the last place of the mean.
+const LEAST_MEAN: f64 = f64::from_bits((1023 - 100) << 52); // 2^-100
+/// The table of a truncated normal holds nothing below 2^-80.
+const LEAST_TRUNCATED: f64 = f64::from_bits((1023 - 55) << 52); // 2^-55
+/// Entries of an orthogonal matrix are sums of terms no smaller than 2^-60, times the gain.
+const LEAST_ORTHOGONAL: f64 = f64::from_bits((1023 - 60) << 52); // 2^-60
+/// The largest magnitude of an entry of an orthogonal matrix, with room for rounding.
+pub(super) const LARGEST_ORTHOGONAL: f64 = 1.000_01;
+/// In f16 a spread below its smallest normal number would leave few values, or only zero.
+const LEAST_F16: f64 = f64::from_bits((1023 - 14) << 52); // 2^-14
+
+/// A probability distribution for the elements of a tensor, its numbers as the shaders use them.
+///
+/// Made by [`Initializer::distribution`](crate::Initializer::distribution).
+///
+/// ```
+/// use gpu_init::{DType, Initializer, Layout};
+///
+/// let distribution = Initializer::xavier_uniform().distribution(&[2, 4].into(), &Layout::OutInKernel, DType::F32)?;
+/// assert_eq!(distribution.mean(), 0.0);
+/// assert_eq!(distribution.bounds(), (-1.0, 1.0)); // sqrt(6 / (2 + 4))
+/// # Ok::<(), gpu_init::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
+#[non_exhaustive]
+pub enum Distribution {
+    /// N(mean, std^2), |value - mean| at most 6.6604 std.
+    #[non_exhaustive]
+    Normal {
+        /// The mean.
+        mean: f32,
+        /// The standard deviation, above 0.
+        std: f32,
+    },
+    /// U(mean - bound, mean + bound), ends open before rounding.
+    #[non_exhaustive]
+    Uniform {
+        /// The centre.
+        mean: f32,
+        /// Half the width, above 0.
+        bound: f32,
+    },
+    /// N(mean, std^2) given that it is within `low` to `high`; the probability beyond the last
+    /// value on either side is 2^-33.
+    #[non_exhaustive]
+    #[strum(serialize = "truncated_normal")]
+    Truncated {
+        /// The mean of the normal before it is truncated.
+        mean: f64,
+        /// The standard deviation of the normal before it is truncated, above 0.
+        std: f64,
+        /// The lower bound, or -infinity.
+        low: f64,
+        /// The upper bound, or infinity.
+        high: f64,
+        /// The least value of the element type that is not below `low`.
+        least: f32,
+        /// The largest value of the element type that is not above `high`.
+        largest: f32,
+    },
+    /// One value.
+    #[non_exhaustive]
+    Constant {
+        /// The value.
+        value: f32,
+    },
+    /// One value at some places, zero elsewhere.
+    #[non_exhaustive]
+    Diagonal {
+        /// The value.
+        value: f32,
+        /// The places.
+        diagonal: Diagonal,
+    },
+    /// N(0, std^2) but for as many zeros in each column.
+    #[non_exhaustive]
+    Sparse {
+        /// The standard deviation of those that are not zero, above 0.
+        std: f32,
+        /// How many are.
+        sparse: Sparse,
+    },
+    /// Haar-distributed matrices, at their places in zeros.
+    #[non_exhaustive]
+    Orthogonal {
+        /// What the matrices are multiplied by.
+        gain: f32,
+        /// The matrices.
+        orthogonal: Orthogonal,
+    },
+}
+
+impl Distribution {
+    /// A distribution whose options are those of a valid initializer, its numbers rounded and
+    /// checked.
+    pub(crate) fn new(distribution: Unrounded, dtype: DType) -> Result<Self, ErrorKind> {
+        match distribution {
+            Unrounded::Normal { mean, std } => Self::normal(mean, std, dtype),
+            Unrounded::Uniform { mean, bound } => Self::uniform(mean, bound, dtype),
+            Unrounded::Truncated { mean, std, low, high } => {
+                Self::truncated_normal(mean, std, low, high, dtype)
+            }
+            Unrounded::Constant { value } => Self::constant(value, dtype),
+            Unrounded::Diagonal { value, diagonal } => match Self::constant(value, dtype)? {
+                Distribution::Constant { value } if value != 0.0 => {
+                    Ok(Distribution::Diagonal { value, diagonal })
+                }
+                zeros => Ok(zeros),
+            },
+            Unrounded::Sparse { std, sparse } => match Self::normal(0.0, std, dtype)? {
+                Distribution::Normal { std, .. } if !sparse.is_empty() => {
+                    Ok(Distribution::Sparse { std, sparse })
+                }
+                _ => Self::constant(0.0, dtype),
+            },
+            Unrounded::Orthogonal { gain, orthogonal } => Self::orthogonal(gain, orthogonal, dtype),
+        }
+    }
+
+    pub(crate) fn normal(mean: f64, std: f64, dtype: DType) -> Result<Self, ErrorKind> {
+        if std == 0.0 {
+            return Self::constant(mean, dtype);
+        }
+        let mean = checked_mean(mean, dtype)?;
+        at_least("std", std, LEAST_STD, dtype)?;
+        in_range(f64::from(mean).abs() + LARGEST_NORMAL * std, dtype)?;
+        Ok(Distribution::Normal { mean, std: std as f32 })
+    }
+
+    pub(crate) fn uniform(mean: f64, bound: f64, dtype: DType) -> Result<Self, ErrorKind> {
+        if bound == 0.0 {
+            return Self::constant(mean, dtype);
+        }
+        let mean = checked_mean(mean, dtype)?;
+        at_least("bound", bound, LEAST_BOUND, dtype)?;
+        in_range(f64::from(mean).abs() + bound, dtype)?;
+        Ok(Distribution::Uniform { mean, bound: bound as f32 })
+    }
+
+    /// The bounds are absolute and may be infinite; the errors call them a and b.
+    pub(crate) fn truncated_normal(
+        mean: f64,
+        std: f64,
+        low: f64,
+        high: f64,
+        dtype: DType,
+    ) -> Result<Self, ErrorKind> {
+        in_range(mean.abs(), dtype)?;
+        at_least("std", std, LEAST_TRUNCATED, dtype)?;
+        if low >= high {
+            // Bounds in sigma that rounding made one.
+            return Err(ErrorKind::NoValueBetween { low, high, dtype });
+        }
+        let distribution = Truncated { mean, std, low, high };
+        let (lowest, highest) = distribution.bounds();
+        in_range(lowest.abs().max(highest.abs()), dtype)?;
+        if f64::from(least_from(low.next_up(), dtype)) >= high {
+            return Err(ErrorKind::NoValueBetween { low, high, dtype });
+        }
+        let [_, spread, _] = cache::moments(distribution);
+        at_least("std within the bounds", spread, LEAST_TRUNCATED, dtype)?;
+        let (least, largest) = (least_from(low, dtype), 0.0 - least_from(-high, dtype));
+        Ok(Distribution::Truncated { mean, std, low, high, least, largest })
+    }
+
+    pub(crate) fn constant(value: f64, dtype: DType) -> Result<Self, ErrorKind> {
+        // f16 holds subnormal constants as well as it can, but not what would become zero.
+        let least = if dtype == DType::F16 { 2f64.powi(-24) } else { f32::MIN_POSITIVE.into() };
+        if value != 0.0 && value.abs() < least {
+            return Err(ErrorKind::Subnormal { option: "val", value, least, dtype });
+        }
+        in_range(value.abs(), dtype)?;
+        Ok(Distribution::Constant { value: value as f32 })
+    }
+
+    fn orthogonal(gain: f64, orthogonal: Orthogonal, dtype: DType) -> Result<Self, ErrorKind> {
+        if gain == 0.0 {
+            return Self::constant(0.0, dtype);
+        }
+        let deviation = gain.abs() / (orthogonal.height() as f64).sqrt();
+        at_least("gain / sqrt(the larger side)", deviation, LEAST_ORTHOGONAL, dtype)?;
+        in_range(gain.abs() * LARGEST_ORTHOGONAL, dtype)?;
+        Ok(Distribution::Orthogonal { gain: gain as f32, orthogonal })
+    }
+
+    /// What every element is first, of which other values then take the place of some.
+    pub(crate) fn base(&self) -> Distribution {
+        match *self {
+            Distribution::Diagonal { .. } | Distribution::Orthogonal { .. } => {
+                Distribution::Constant { value: 0.0 }
+            }
+            Distribution::Sparse { std, .. } => Distribution::Normal { mean: 0.0, std },
+            all => all,
+        }
+    }
+
+    /// What the shader multiplies by and adds; a truncated normal has it all in its table, and what
+    /// takes the place of other values has none.
+    pub(crate) fn scaling(&self) -> Scaling {
+        match *self {
+            Distribution::Normal { mean, std } => Scaling::normal(mean, std),
+            Distribution::Uniform { mean, bound } => Scaling::uniform(mean, bound),
+            Distribution::Constant { value } => Scaling { scale: 0.0, shift: value },
+            Distribution::Truncated { .. }
+            | Distribution::Diagonal { .. }
+            | Distribution::Sparse { .. }
+            | Distribution::Orthogonal { .. } => Scaling { scale: 0.0, shift: 0.0 },
+        }
+    }
+
+    /// What the shader keeps a truncated normal within: `low` and `high` of its params.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn kept_within(&self) -> [f32; 2] {
+        match *self {
+            Distribution::Truncated { least, largest, .. } => [least, largest],
+            _ => [0.0, 0.0],
+        }
+    }
+}
+
+/// Rounded to f32; -0 becomes +0, so that a constant is one zero everywhere.
+fn checked_mean(mean: f64, dtype: DType) -> Result<f32, ErrorKind> {
+    if mean != 0.0 && mean.abs() < LEAST_MEAN {
+        return Err(ErrorKind::Subnormal { option: "mean", value: mean, least: LEAST_MEAN, dtype });
+    }
+    in_range(mean.abs(), dtype)?;
+    Ok(mean as f32 + 0.0)
+}
+
+fn at_least(option: &'static str, value: f64, least: f64, dtype: DType) -> Result<(), ErrorKind> {
+    let least = if dtype == DType::F16 { LEAST_F16 } else { least };
+    if value < least { Err(ErrorKind::Subnormal { option, value, least, dtype }) } else { Ok(()) }
+}
+
+fn in_range(largest: f64, dtype: DType) -> Result<(), ErrorKind> {
+    let limit = dtype.max();
+    if largest <= limit { Ok(()) } else { Err(ErrorKind::Overflow { largest, limit, dtype }) }
+}
+
+/// The least value of the element type that is not below `bound`; no subnormal f32.
+fn least_from(bound: f64, dtype: DType) -> f32 {
+    let (digits, least) = match dtype {
+        DType::F32 => (24, f64::from(f32::MIN_POSITIVE)),
+        DType::F16 => (11, LEAST_F16),
+        DType::BF16 => (8, f64::from(f32::MIN_POSITIVE)),
+    };
+    let bound = bound.max(-dtype.max());
+    // The step of the type at the bound: the power of two not above it, or that of the subnormal
+    // numbers.
+    let octave = f64::from_bits(bound.abs().max(least).to_bits() & 0x7ff << 52);
+    let step = octave * f64::from_bits((1024 - digits) << 52);
+    let value = (bound / step).ceil() * step;
+    let subnormal = dtype != DType::F16 && value.abs() < least;
+    // Adding 0 makes a zero positive.
+    (if !subnormal {
+        value
+    } else if value > 0.0 {
+        least
+    } else {
+        0.0
+    }) as f32
+        + 0.0
+}

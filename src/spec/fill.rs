@@ -1,0 +1,107 @@
+//! A resolved request: plain data that a backend executes.
+
+use crate::distribution::moments::Moments;
+use crate::spec::slices::{Elements, Runs};
+use crate::{DType, Distribution};
+
+/// A resolved request: all that a backend needs, and nothing that can still fail to make sense.
+///
+/// Made by [`TensorSpec::resolve`].
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub struct Fill {
+    /// The initializer's name, for errors.
+    pub operation: &'static str,
+    /// The distribution of the elements.
+    pub distribution: Distribution,
+    /// How they are stored.
+    pub dtype: DType,
+    /// Philox's key.
+    pub seed: u64,
+    /// Philox's counter words 2 and 3.
+    pub stream: u64,
+    /// Index of the first element in the whole row-major tensor.
+    pub first: u64,
+    /// Number of elements, at least 1.
+    pub len: u64,
+    /// Where they are, if they do not follow one another in the whole tensor.
+    pub(crate) runs: Option<Runs>,
+    /// First index that is zero, and the one after the last, if any are.
+    pub(crate) zeros: Option<[u64; 2]>,
+}
+
+impl Fill {
+    /// Index in the whole tensor of element `n` of these.
+    ///
+    /// ```
+    /// let column = gpu_init::TensorSpec::new([3, 5], gpu_init::Initializer::xavier_normal()).slice(1, 2..3).resolve(0, 0)?;
+    /// assert_eq!([0, 1, 2].map(|n| column.index(n)), [2, 7, 12]);
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    pub fn index(&self, n: u64) -> u64 {
+        self.elements().index(n)
+    }
+
+    /// Bytes of the elements.
+    ///
+    /// ```
+    /// use gpu_init::{DType, Initializer, TensorSpec};
+    ///
+    /// let fill = TensorSpec::new([3, 5], Initializer::xavier_normal()).dtype(DType::BF16).resolve(0, 0)?;
+    /// assert_eq!(fill.bytes(), 30);
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    pub fn bytes(&self) -> u64 {
+        self.len * self.dtype.size()
+    }
+
+    pub(crate) fn elements(&self) -> Elements {
+        Elements { first: self.first, len: self.len, runs: self.runs }
+    }
+
+    /// These elements instead.
+    pub(crate) fn of(&self, elements: Elements) -> Fill {
+        let Elements { first, len, runs } = elements;
+        Fill { first, len, runs, ..*self }
+    }
+
+    /// The sum over all runs of what `count` says of a first index and a length, but for rows that
+    /// are zero.
+    fn count(&self, count: impl Fn(u64, u64) -> u64) -> u64 {
+        let [low, high] = self.zeros.unwrap_or_default();
+        self.elements().sum_runs(|first, len| {
+            let [start, end] = [low, high].map(|index| index.clamp(first, first + len));
+            count(first, len) - count(start, end - start)
+        })
+    }
+
+    /// How many of these elements are neither in rows that are zero nor zero by their place.
+    pub(crate) fn places(&self) -> u64 {
+        self.count(|first, len| self.distribution.places(first, len))
+    }
+
+    /// What statistics of these elements are to be.
+    pub(crate) fn moments(&self) -> Moments {
+        let kept = if self.zeros.is_some() { self.count(|_, len| len) } else { self.len };
+        let part = match self.distribution {
+            Distribution::Diagonal { .. } | Distribution::Orthogonal { .. } => {
+                self.places() as f64 / kept.max(1) as f64
+            }
+            _ => 1.0,
+        };
+        let all = self.distribution.moments(part);
+        if self.zeros.is_none() {
+            return all;
+        }
+        // The distribution with probability q, else 0; a distribution of one value has no kurtosis
+        // of its own.
+        let q = kept as f64 / self.len as f64;
+        let Moments { mean, std, kurtosis } = all;
+        let (variance, d) = (std * std, mean * (1.0 - q));
+        let joint = q * (variance + d * d) + (1.0 - q) * (q * mean).powi(2);
+        let fourth = q * (kurtosis * variance * variance + 6.0 * variance * d * d + d.powi(4))
+            + (1.0 - q) * (q * mean).powi(4);
+        let kurtosis = if joint > 0.0 { (fourth / joint / joint).max(1.0) } else { 3.0 };
+        Moments { mean: q * mean, std: joint.sqrt(), kurtosis }
+    }
+}

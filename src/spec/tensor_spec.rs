@@ -1,0 +1,295 @@
+//! One request: a shape, how to initialize it and, if wanted, its name, seed, type and slice. Plain
+//! data.
+
+use std::ops::Range;
+
+use crate::error::During;
+use crate::spec::fill::Fill;
+use crate::spec::names::stream_of;
+use crate::spec::slices::{Cut, Runs, Shard, cut};
+use crate::{DType, Distribution, ErrorKind, Initializer, Layout, Result, Shape};
+
+/// A parameter of a model: what [`Device::fill`](crate::Device::fill) and
+/// [`Cpu::fill`](crate::Cpu::fill) take.
+///
+/// ```
+/// use gpu_init::{Cpu, DType, Initializer, TensorSpec};
+///
+/// let q_proj = TensorSpec::new([64, 64], Initializer::xavier_normal().gain(0.5)?)
+///     .name("layers.0.q_proj.weight")
+///     .seed(42)
+///     .dtype(DType::BF16);
+/// // A named parameter has the same weights whatever was filled before.
+/// let a = Cpu::new().fill(&q_proj)?;
+/// let b = Cpu::with_seed(7).fill(&q_proj)?;
+/// assert_eq!(a.fingerprint(), b.fingerprint());
+/// # Ok::<(), gpu_init::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct TensorSpec {
+    shape: Shape,
+    initializer: Initializer,
+    scale: f64,
+    layout: Layout,
+    dtype: Option<DType>,
+    seed: Option<u64>,
+    stream: Option<u64>,
+    cuts: Vec<Cut>,
+    elements: Option<Range<u64>>,
+    zero_rows: Option<Range<u64>>,
+}
+
+impl TensorSpec {
+    /// A parameter of that shape with an initializer, F32, in PyTorch's layout, on the device's
+    /// next stream.
+    ///
+    /// ```
+    /// use gpu_init::{Initializer, TensorSpec};
+    ///
+    /// let bias = TensorSpec::new([768], Initializer::zeros());
+    /// assert_eq!(bias.shape().dims(), [768]);
+    /// ```
+    pub fn new(shape: impl Into<Shape>, initializer: Initializer) -> Self {
+        TensorSpec {
+            shape: shape.into(),
+            initializer,
+            scale: 1.0,
+            layout: Layout::default(),
+            dtype: None,
+            seed: None,
+            stream: None,
+            cuts: Vec::new(),
+            elements: None,
+            zero_rows: None,
+        }
+    }
+
+    /// Multiplies every value, whatever the initializer: as residual projections by 1 / sqrt(2
+    /// layers).
+    ///
+    /// ```
+    /// use gpu_init::{Initializer, TensorSpec};
+    ///
+    /// let projection = TensorSpec::new([64, 64], Initializer::normal(0.0, 0.02)).scale(0.5);
+    /// assert_eq!(projection.resolve(0, 0)?.distribution.std() as f32, 0.01);
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    pub fn scale(self, scale: f64) -> Self {
+        TensorSpec { scale, ..self }
+    }
+
+    /// The element type; F32, or that of the host slice, unless told.
+    pub fn dtype(self, dtype: DType) -> Self {
+        TensorSpec { dtype: Some(dtype), ..self }
+    }
+
+    /// Which axes are inputs and outputs: PyTorch's (out, in, k...) unless told.
+    pub fn layout(self, layout: Layout) -> Self {
+        TensorSpec { layout, ..self }
+    }
+
+    /// The seed of these weights, instead of the device's.
+    pub fn seed(self, seed: u64) -> Self {
+        TensorSpec { seed: Some(seed), ..self }
+    }
+
+    /// Names the parameter: its stream is [`stream_of`] the name, so its weights depend on nothing
+    /// that was filled before.
+    pub fn name(self, name: &str) -> Self {
+        self.stream(stream_of(name))
+    }
+
+    /// The stream by its number, as unnamed calls count them: 0, 1, 2...
+    ///
+    /// ```
+    /// use gpu_init::{Cpu, Initializer, TensorSpec};
+    ///
+    /// let first = Cpu::new().fill(&TensorSpec::new([8, 8], Initializer::xavier_normal()))?;
+    /// let again = Cpu::new().fill(&TensorSpec::new([8, 8], Initializer::xavier_normal()).stream(0))?;
+    /// assert_eq!(first.fingerprint(), again.fingerprint());
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    pub fn stream(self, stream: u64) -> Self {
+        TensorSpec { stream: Some(stream), ..self }
+    }
+
+    /// Zero at these indices of dimension 0, whatever the initializer: the row of an embedding's
+    /// padding token.
+    ///
+    /// ```
+    /// use gpu_init::{Cpu, Initializer, TensorSpec};
+    ///
+    /// let embedding = TensorSpec::new([100, 8], Initializer::normal(0.0, 0.02)).zero_rows(0..1);
+    /// let values = Cpu::new().fill(&embedding)?.to_f32();
+    /// assert!(values[..8].iter().all(|&v| v == 0.0) && values[8..].iter().all(|&v| v != 0.0));
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    pub fn zero_rows(self, rows: Range<u64>) -> Self {
+        TensorSpec { zero_rows: Some(rows), ..self }
+    }
+
+    /// Only these indices of a dimension, with the bits they have in the whole. A second slice
+    /// counts from where the first one starts; at most two dimensions can be cut.
+    ///
+    /// ```
+    /// use gpu_init::{Cpu, Initializer, TensorSpec};
+    ///
+    /// let whole = TensorSpec::new([4, 6], Initializer::xavier_normal()).name("w");
+    /// let columns = Cpu::new().fill(&whole.clone().slice(1, 2..4))?.to_f32();
+    /// assert_eq!(columns[..2], Cpu::new().fill(&whole)?.to_f32()[2..4]);
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    pub fn slice(mut self, dim: usize, range: Range<u64>) -> Self {
+        self.cuts.push(Cut::Range { dim, range });
+        self
+    }
+
+    /// Only one process' part, with the bits it has in the whole. Shards nest, along two dimensions
+    /// or one.
+    ///
+    /// ```
+    /// use gpu_init::{Cpu, Initializer, TensorSpec, Shard};
+    ///
+    /// let whole = TensorSpec::new([10, 6], Initializer::xavier_normal()).name("w");
+    /// let shard = |rank| Cpu::new().fill(&whole.clone().shard(Shard { dim: 1, rank, world: 4 }));
+    /// let fingerprints: gpu_init::Fingerprint = (0..3).map(|rank| shard(rank).unwrap().fingerprint()).sum();
+    /// assert_eq!(fingerprints, Cpu::new().fill(&whole)?.fingerprint());
+    /// assert!(shard(3).is_err()); // six columns are three parts of two
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    pub fn shard(mut self, shard: Shard) -> Self {
+        self.cuts.push(Cut::Shard(shard));
+        self
+    }
+
+    /// The shape of what is left by slices and shards.
+    ///
+    /// ```
+    /// use gpu_init::{Initializer, TensorSpec, Shard};
+    ///
+    /// let shard = TensorSpec::new([10, 6], Initializer::xavier_normal()).shard(Shard { dim: 0, rank: 2, world: 4 });
+    /// assert_eq!(shard.local_shape()?.dims(), [3, 6]);
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::NoDimension`], [`ErrorKind::NoRank`], [`ErrorKind::Slice`] if nothing is left.
+    pub fn local_shape(&self) -> Result<Shape> {
+        let ranges = self.local_ranges()?;
+        Ok(ranges.iter().map(|range| (range.end - range.start) as usize).collect::<Vec<_>>().into())
+    }
+
+    /// The indices of each dimension that are left by slices and shards.
+    ///
+    /// ```
+    /// use gpu_init::{Initializer, TensorSpec, Shard};
+    ///
+    /// let shard = TensorSpec::new([10, 6], Initializer::xavier_normal()).shard(Shard { dim: 0, rank: 3, world: 4 });
+    /// assert_eq!(shard.local_ranges()?, [9..10, 0..6]);
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`local_shape`](Self::local_shape).
+    pub fn local_ranges(&self) -> Result<Vec<Range<u64>>> {
+        cut(&self.shape, &self.cuts).during(self.initializer.name())
+    }
+
+    /// Only these elements of the row-major tensor, or of its slice, with the bits they have in the
+    /// whole.
+    ///
+    /// ```
+    /// use gpu_init::{Cpu, Initializer, TensorSpec};
+    ///
+    /// // 2^44 elements, of which only these four are ever computed.
+    /// let huge = TensorSpec::new([1 << 22, 1 << 22], Initializer::xavier_normal()).name("w").elements((1 << 40)..(1 << 40) + 4);
+    /// assert_eq!(Cpu::new().fill(&huge)?.len(), 4);
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    pub fn elements(self, elements: Range<u64>) -> Self {
+        TensorSpec { elements: Some(elements), ..self }
+    }
+
+    /// The whole tensor's shape.
+    pub fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    /// The initializer with its options.
+    pub fn initializer(&self) -> Initializer {
+        self.initializer
+    }
+
+    /// The element type asked for, if any.
+    pub(crate) fn asked_dtype(&self) -> Option<DType> {
+        self.dtype
+    }
+
+    /// Whether the stream is told, so that the device's counter is not needed.
+    pub(crate) fn has_stream(&self) -> bool {
+        self.stream.is_some()
+    }
+
+    /// Everything decided: the distribution with its numbers, the seed, the stream and the range.
+    /// `seed` and `stream` are used where the parameter names none.
+    ///
+    /// ```
+    /// use gpu_init::{Distribution, Initializer, TensorSpec};
+    ///
+    /// let fill = TensorSpec::new([3, 5], Initializer::xavier_normal()).resolve(42, 0)?;
+    /// assert_eq!((fill.seed, fill.stream, fill.first, fill.len), (42, 0, 0, 15));
+    /// assert!(matches!(fill.distribution, Distribution::Normal { std: 0.5, .. }));
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`Initializer::distribution`] and of [`local_shape`](Self::local_shape),
+    /// [`ErrorKind::Scattered`], and [`ErrorKind::Range`] if the elements asked for are none or not all in
+    /// the tensor.
+    pub fn resolve(&self, seed: u64, stream: u64) -> Result<Fill> {
+        self.resolved(seed, stream).during(self.initializer.name())
+    }
+
+    fn resolved(&self, seed: u64, stream: u64) -> Result<Fill, ErrorKind> {
+        if !(self.scale.is_finite() && self.scale > 0.0) {
+            let (option, expected) = ("scale", "a finite number above 0");
+            return Err(ErrorKind::InvalidOption { option, value: self.scale, expected });
+        }
+        let dtype = self.dtype.unwrap_or_default();
+        let unrounded = self.initializer.unrounded(&self.shape, &self.layout)?;
+        let distribution = Distribution::new(unrounded.scaled(self.scale), dtype)?;
+        let ranges = cut(&self.shape, &self.cuts)?;
+        let (runs, elements) = Runs::of_box(&self.shape, &ranges)?;
+        let Range { start, end } = self.elements.clone().unwrap_or(0..elements);
+        if start >= end || end > elements {
+            let shape = self.shape.clone();
+            return Err(ErrorKind::Range { start, end, shape, elements });
+        }
+        let slice = Fill {
+            operation: self.initializer.name(),
+            distribution,
+            dtype,
+            seed: self.seed.unwrap_or(seed),
+            stream: self.stream.unwrap_or(stream),
+            first: runs.origin,
+            len: elements,
+            runs: Some(runs),
+            zeros: self.zeros()?,
+        };
+        Ok(slice.of(slice.elements().part(start, end - start)))
+    }
+
+    /// The range of indices that is zero.
+    fn zeros(&self) -> Result<Option<[u64; 2]>, ErrorKind> {
+        let Some(Range { start, end }) = self.zero_rows.clone() else { return Ok(None) };
+        let (shape, dim) = (self.shape.clone(), 0);
+        let Some(len) = shape.dims().first().map(|&len| len as u64) else {
+            return Err(ErrorKind::NoDimension { shape, dim, rank: 0 });
+        };
+        if start >= end || end > len {
+            return Err(ErrorKind::Slice { shape, dim, start, end, len });
+        }
+        let row = shape.count()? / len;
+        Ok(Some([start * row, end * row]))
+    }
+}

@@ -1,0 +1,54 @@
+//! Rounding of an f32 to the half types, once, to nearest even. Mirrored by
+//! `shaders/lib/sample.wgsl`.
+
+use crate::stream::guards::add_product;
+
+/// The bits of `value` rounded to bf16, to nearest even. No NaN comes here.
+#[inline(always)]
+pub(crate) fn bf16_bits(value: f32) -> u32 {
+    let bits = value.to_bits();
+    bits.wrapping_add(0x7fff + (bits >> 16 & 1)) >> 16
+}
+
+/// The bits of `value` rounded to f16, to nearest even. No NaN comes here.
+#[inline(always)]
+pub(crate) fn f16_bits(value: f32) -> u32 {
+    let bits = value.to_bits();
+    let magnitude = bits & 0x7fffffff;
+    // Below 2^-14 the step of f16 is 2^-24, that of a float in [1/2, 1): adding 1/2 rounds there.
+    let subnormal = add_product(f32::from_bits(magnitude), 0.5).to_bits().wrapping_sub(0x3f000000);
+    let normal =
+        magnitude.wrapping_sub(0x38000000).wrapping_add(0xfff + (magnitude >> 13 & 1)) >> 13;
+    let rounded = if magnitude < 0x38800000 { subnormal } else { normal.min(0x7c00) };
+    rounded | (bits >> 16 & 0x8000)
+}
+
+#[cfg(test)]
+mod tests {
+    use half::{bf16, f16};
+
+    use super::*;
+
+    /// Every f32 in steps, and every value near the places where the rounding changes.
+    #[test]
+    fn half_types_round_to_nearest_even() {
+        let magnitudes = (0..0x7f800000u32).step_by(1009).chain((0..0x7f8u32).flat_map(|top| {
+            (0..16).flat_map(move |i| {
+                [(top << 20) + i, (top << 20 | 0xfffff) - i, (top << 20 | 0x80000) - i]
+            })
+        }));
+        for bits in magnitudes.flat_map(|magnitude| [magnitude, magnitude | 1 << 31]) {
+            let value = f32::from_bits(bits);
+            assert_eq!(
+                f16_bits(value),
+                u32::from(f16::from_f32(value).to_bits()),
+                "{value:e} to f16"
+            );
+            assert_eq!(
+                bf16_bits(value),
+                u32::from(bf16::from_f32(value).to_bits()),
+                "{value:e} to bf16"
+            );
+        }
+    }
+}

@@ -1,4 +1,4 @@
-// Writes a value on a diagonal, into memory that is zero. Mirrored by src/distribution/diagonal.rs.
+// Writes a value on a diagonal, into memory that is zero. Mirrored by src/cpu/scatter.rs.
 // Entry n of the diagonal is step n / inner_count of the outer progression and step n mod
 // inner_count of the inner one. Expects put_bits.
 

@@ -1,4 +1,4 @@
-// Fills a range of a tensor. Mirrored by src/cpu/fill.rs. Element i of the whole row-major tensor
+// Fills a range of a tensor. Mirrored by src/cpu/elements.rs. Element i of the whole row-major tensor
 // is word i mod 4 of the Philox block with counter (i / 4, stream) under the key, so any range,
 // slice or shard of a tensor has the bits that it has in the whole.
 

@@ -1,5 +1,5 @@
 // Common to the reductions over a tensor: the elements that a dispatch reads. Mirrored by
-// src/reduce/mod.rs.
+// src/reduce/lanes.rs.
 
 struct Params {
     slice: Slice,

@@ -1,5 +1,5 @@
 // Zeroes a given number of elements of each column, every choice of them equally likely: selection
-// sampling (Fan et al. 1962). Mirrored by src/distribution/sparse.rs. An invocation goes down the
+// sampling (Fan et al. 1962). Mirrored by src/cpu/scatter.rs. An invocation goes down the
 // rows of one column. Expects mul_wide, philox4x32 and zero_bits.
 
 struct Params {

@@ -1,5 +1,5 @@
 // Sums of products that every compiler has to round as written. Mirrored by the functions of the
-// same names in src/stream/sample.rs.
+// same names in src/stream/guards.rs.
 
 // product + c, where `product` is rounded by itself even on a device that fuses multiplication and
 // addition: what it can fuse is a multiplication by 1.

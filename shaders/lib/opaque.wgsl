@@ -1,5 +1,5 @@
 // A barrier for compilers that treat float operations as associative. Mirrored by `opaque` in
-// src/stream/sample.rs.
+// src/stream/guards.rs.
 
 // v, through an integer operation that such a compiler cannot see through.
 fn opaque(v: f32) -> f32 {

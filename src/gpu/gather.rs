@@ -9,7 +9,7 @@ use crate::gpu::kernels::Kernel;
 use crate::gpu::record::{Bound, CHEAP, Dispatch, Params, Recorder};
 use crate::gpu::table::Tables;
 use crate::gpu::window::{SliceParams, WORKGROUP_SIZE, WindowLimits, pieces};
-use crate::spec::slices::Elements;
+use crate::spec::slice::Elements;
 use crate::stream::philox::words;
 use crate::{Distribution, Fill, Result};
 

@@ -1,7 +1,7 @@
 //! Cuts a fill of buffer memory into dispatches that a device can run. Pure: no device is touched.
 
 use crate::gpu::context::Context;
-use crate::spec::slices::{Elements, Runs};
+use crate::spec::slice::{Elements, Runs};
 use crate::stream::philox::{round_keys, words};
 use crate::{DType, Distribution, ErrorKind, Fill, Result};
 

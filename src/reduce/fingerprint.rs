@@ -6,7 +6,7 @@ use std::ops::{Add, AddAssign, Mul};
 use rayon::prelude::*;
 
 use crate::reduce::lanes::CHUNK;
-use crate::spec::slices::Elements;
+use crate::spec::slice::Elements;
 use crate::stream::philox::{philox2x32, words};
 use crate::{Element, Fill};
 

@@ -1,7 +1,7 @@
 //! A resolved request: plain data that a backend executes.
 
 use crate::distribution::moments::Moments;
-use crate::spec::slices::{Elements, Runs};
+use crate::spec::slice::{Elements, Runs};
 use crate::{DType, Distribution};
 
 /// A resolved request: all that a backend needs, and nothing that can still fail to make sense.

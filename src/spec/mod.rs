@@ -2,11 +2,11 @@
 
 mod fill;
 mod names;
-pub(crate) mod slices;
+pub(crate) mod slice;
 pub(crate) mod streams;
 mod tensor_spec;
 
 pub use fill::Fill;
 pub use names::stream_of;
-pub use slices::Shard;
+pub use slice::Shard;
 pub use tensor_spec::TensorSpec;

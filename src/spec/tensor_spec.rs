@@ -6,7 +6,7 @@ use std::ops::Range;
 use crate::error::During;
 use crate::spec::fill::Fill;
 use crate::spec::names::stream_of;
-use crate::spec::slices::{Cut, Runs, Shard, cut};
+use crate::spec::slice::{Cut, Runs, Shard, cut};
 use crate::{DType, Distribution, ErrorKind, Initializer, Layout, Result, Shape};
 
 /// A parameter of a model: what [`Device::fill`](crate::Device::fill) and

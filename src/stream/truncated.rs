@@ -1,7 +1,7 @@
 //! A word to a value of a truncated normal, by a table of its quantiles. Twin:
 //! `shaders/truncated.wgsl`.
 //!
-//! The table is made on the host in f64 (`src/quantile.rs`); here it is only looked up.
+//! The table is made on the host in f64 (`src/stream/quantile.rs`); here it is only looked up.
 
 use crate::stream::guards::mul_add;
 

@@ -4,10 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
-use gpu_init::{Fill, Initializer, Plan, PlanEntry, TensorSpec};
+use gpu_init::{Distribution, Fill, Initializer, Plan, PlanEntry, TensorSpec};
 use sysinfo::System;
 
-use crate::backend::part_costs_whole;
 use crate::terminal::output::binary_bytes;
 
 /// Slices on their way into a file: in the making, waiting, being written, and one that is copied.
@@ -74,6 +73,11 @@ pub(crate) fn scratch(parameter: &TensorSpec, fill: &Fill) -> u64 {
     let reflections =
         height.saturating_mul(made.end).saturating_sub(made.end.saturating_mul(made.end) / 2);
     panels.saturating_add(reflections).saturating_mul(4)
+}
+
+/// Whether the host makes all of a tensor for any part of it.
+pub(crate) fn part_costs_whole(fill: &Fill) -> bool {
+    matches!(fill.distribution, Distribution::Orthogonal { .. } | Distribution::Sparse { .. })
 }
 
 /// Bytes that can be had before this machine, or the control group of this process, is out of

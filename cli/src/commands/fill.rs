@@ -3,21 +3,30 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::bail;
 use gpu_init::{
-    DType, Distribution, ErrorKind, Fill, Fingerprint, Initializer, Layout, Shape, Stats,
-    TensorSpec,
+    DType, Distribution, Fill, Fingerprint, Initializer, Layout, Shape, Stats, TensorSpec,
 };
 use serde_json::json;
 
+use crate::backend::choice::Choice;
+use crate::backend::device::{Backend, Filled};
 use crate::backend::memory;
-use crate::backend::{Backend, Choice, Filled};
-use crate::checkpoint::claim::Claim;
-use crate::checkpoint::place::{Place, not_a_folder};
-use crate::checkpoint::{formats, npy};
+use crate::backend::remedies::Remedies;
+use crate::checkpoint::output::claim::Claim;
+use crate::checkpoint::output::destination::Destination;
+use crate::checkpoint::output::extension;
+use crate::checkpoint::output::path::not_a_folder;
+use crate::checkpoint::write::npy;
 use crate::terminal::histogram::histogram;
 use crate::terminal::output::{binary_bytes, gb_per_s, grouped, print, print_json, row};
 use crate::terminal::progress::{bar, listen_to_ctrl_c, listener};
+
+const REMEDIES: Remedies = Remedies {
+    interrupted: "fill again to have the tensor",
+    counted: true,
+    memory: "fill a smaller tensor or dtype, or save it by `gpu-init model --out`, which streams what it can",
+};
 
 /// Values that the histogram shows.
 const SAMPLE: u64 = 1 << 16;
@@ -96,17 +105,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     }
     let start = Instant::now();
     let bar = bar("filling", fill.bytes());
-    let tensors =
-        backend.fill_all(std::slice::from_ref(&parameter), &mut listener(&bar, fill.bytes()));
-    let tensors = tensors.map_err(|error| match *error.kind() {
-        // "After all of all elements" would say that they are there.
-        ErrorKind::Interrupted { done, total, .. } if done == total => {
-            anyhow!("interrupted; fill again to have the tensor")
-        }
-        _ => error.into(),
-    })?;
+    let tensor = backend.fill(&parameter, &mut listener(&bar, fill.bytes()), &REMEDIES)?;
     bar.finish_and_clear();
-    let tensor = tensors.into_iter().next().context("nothing was filled")?;
     let seconds = start.elapsed().as_secs_f64();
     let (stats, fingerprint) = (tensor.stats()?, tensor.fingerprint()?);
     if let Some((place, _)) = &place {
@@ -129,10 +129,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
 }
 
 /// Where the file goes, and that there is room for it.
-fn place(path: &Path, force: bool, bytes: u64) -> anyhow::Result<(Place, Claim)> {
+fn place(path: &Path, force: bool, bytes: u64) -> anyhow::Result<(Destination, Claim)> {
     not_a_folder(path, &format!("name a file, such as {}", path.join("weights.npy").display()))?;
-    formats::check(path, "fill", "npy")?;
-    let (place, claim) = Place::claim(path, force)?;
+    extension::check(path, "fill", "npy")?;
+    let (place, claim) = Destination::claim(path, force)?;
     place.check_room(bytes)?;
     Ok((place, claim))
 }
@@ -141,8 +141,7 @@ fn check_memory(parameter: &TensorSpec, fill: &Fill, saved: bool) -> anyhow::Res
     let slices = if saved { memory::SLICES.min(fill.bytes()) } else { 0 };
     let needed =
         fill.bytes().saturating_add(memory::scratch(parameter, fill)).saturating_add(slices);
-    let remedy = "fill a smaller tensor or dtype, or save it by `gpu-init model --out`, which streams what it can";
-    memory::check("fill", needed, remedy)
+    memory::check("fill", needed, REMEDIES.memory)
 }
 
 fn parameter(args: &Args) -> gpu_init::Result<TensorSpec> {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use gpu_init::{DType, Recipe, Rules};
 
-use crate::checkpoint::input;
+use crate::checkpoint::read::input;
 
 /// Largest rules file that is read.
 pub(crate) const LARGEST: u64 = 1 << 20;

@@ -5,3 +5,4 @@ pub(crate) mod output;
 pub(crate) mod plan_table;
 pub(crate) mod progress;
 pub(crate) mod signals;
+pub(crate) mod size;

@@ -97,11 +97,20 @@ pub(crate) fn gb_per_s(bytes: u64, seconds: f64) -> f64 {
     bytes as f64 / seconds.max(1e-9) / 1e9
 }
 
+/// Three digits.
+pub(crate) fn figure(value: f64) -> String {
+    // Rounded first: 9.998 is 10.0.
+    let value: f64 = format!("{value:.2e}").parse().unwrap_or(value);
+    let decimals =
+        if value > 0.0 { (2 - value.log10().floor() as i32).clamp(0, 9) as usize } else { 0 };
+    format!("{value:.decimals$}")
+}
+
 #[cfg(test)]
 mod tests {
     use anyhow::anyhow;
 
-    use super::reasons;
+    use super::{figure, reasons};
 
     #[test]
     fn no_cause_is_said_twice() {
@@ -117,5 +126,11 @@ mod tests {
             reasons(&twice),
             "cannot write x: failed to persist temporary file: No space left"
         );
+    }
+
+    #[test]
+    fn figures_have_three_digits() {
+        let figures = [0.00123456, 0.1, 1.5, 12.345, 123.456, 2345.6, 9.998].map(figure);
+        assert_eq!(figures, ["0.00123", "0.100", "1.50", "12.3", "123", "2350", "10.0"]);
     }
 }

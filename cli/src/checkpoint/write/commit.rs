@@ -9,9 +9,9 @@ use anyhow::Context;
 use serde_json::json;
 use tempfile::TempPath;
 
-use crate::checkpoint::place::Place;
-use crate::checkpoint::write::Shard;
+use crate::checkpoint::output::destination::Destination;
 use crate::checkpoint::write::encode::Header;
+use crate::checkpoint::write::shard::Shard;
 use crate::checkpoint::write::steps::{Step, Steps};
 
 /// Files that only their names are missing of. Dropped, they are removed.
@@ -24,22 +24,22 @@ pub(crate) struct Finished {
 
 #[derive(Debug)]
 struct Written {
-    place: Place,
+    place: Destination,
     header: Header,
     temporary: TempPath,
 }
 
 /// The index under a temporary name.
 #[derive(Debug)]
-pub(super) struct Index {
-    place: Place,
+pub(crate) struct Index {
+    place: Destination,
     temporary: TempPath,
     /// The shards' usual names, if theirs are others, and an index that names those.
     usual: Option<(Vec<PathBuf>, TempPath)>,
 }
 
 impl Finished {
-    pub(super) fn new(
+    pub(crate) fn new(
         shards: Vec<Shard>,
         headers: Vec<Header>,
         temporaries: Vec<TempPath>,
@@ -71,10 +71,10 @@ impl Finished {
     /// Moves all files to their places, the index last: a folder that has one is complete. Then the
     /// files of a model that was there go.
     pub(crate) fn commit(self) -> anyhow::Result<()> {
-        self.steps().apply(Place::sync)
+        self.steps().apply(Destination::sync)
     }
 
-    pub(super) fn steps(self) -> Steps {
+    pub(crate) fn steps(self) -> Steps {
         let Finished { shards, index, leftovers } = self;
         let mut steps = Steps { leftovers, ..Steps::default() };
         for Written { place, temporary, .. } in shards {
@@ -101,7 +101,11 @@ impl Finished {
 impl Index {
     /// Writes the index of shards under a temporary name, and one with their usual names if those
     /// are others.
-    pub(super) fn new(place: Place, shards: &[Shard], usual: &[PathBuf]) -> anyhow::Result<Self> {
+    pub(crate) fn new(
+        place: Destination,
+        shards: &[Shard],
+        usual: &[PathBuf],
+    ) -> anyhow::Result<Self> {
         let paths: Vec<_> = shards.iter().map(|shard| shard.place.path()).collect();
         let temporary = write(&place, shards, &paths)?;
         let mut index = Index { place, temporary, usual: None };
@@ -113,7 +117,7 @@ impl Index {
     }
 }
 
-fn write(place: &Place, shards: &[Shard], paths: &[&Path]) -> anyhow::Result<TempPath> {
+fn write(place: &Destination, shards: &[Shard], paths: &[&Path]) -> anyhow::Result<TempPath> {
     let mut map = BTreeMap::new();
     for (shard, path) in shards.iter().zip(paths) {
         let file = path.file_name().unwrap_or_default().to_string_lossy();

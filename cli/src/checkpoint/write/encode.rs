@@ -6,20 +6,20 @@ use std::ops::Range;
 use anyhow::{Context, bail};
 use serde_json::{Value, json};
 
-use crate::checkpoint::LARGEST;
-use crate::checkpoint::write::Shard;
+use crate::checkpoint::format::metadata::LARGEST;
+use crate::checkpoint::write::shard::Shard;
 
 /// The header with its length before it, and where the values of its metadata are in the file.
 #[derive(Debug)]
-pub(super) struct Header {
-    pub(super) bytes: Vec<u8>,
+pub(crate) struct Header {
+    pub(crate) bytes: Vec<u8>,
     values: BTreeMap<String, Range<usize>>,
 }
 
 impl Header {
     /// The place of a metadata value and the bytes to put there, which must be as many as are
     /// there.
-    pub(super) fn patch(&self, key: &str, value: &str) -> anyhow::Result<(u64, Vec<u8>)> {
+    pub(crate) fn patch(&self, key: &str, value: &str) -> anyhow::Result<(u64, Vec<u8>)> {
         let place = self
             .values
             .get(key)
@@ -36,7 +36,7 @@ impl Header {
 }
 
 /// The header of a shard whose tensors lie one after the other.
-pub(super) fn header(metadata: &BTreeMap<String, String>, shard: &Shard) -> anyhow::Result<Header> {
+pub(crate) fn header(metadata: &BTreeMap<String, String>, shard: &Shard) -> anyhow::Result<Header> {
     // The length comes first, when it is known.
     let (mut text, mut values) = ("\0".repeat(8) + "{\"__metadata__\":{", BTreeMap::new());
     for (i, (key, value)) in metadata.iter().enumerate() {

@@ -2,7 +2,7 @@
 
 /// Fills one shard after the other in the given order, as `huggingface_hub` does: what is beyond
 /// the limit by itself has a shard of its own, and the open one goes on after it.
-pub(super) fn split<T>(items: Vec<T>, bytes: impl Fn(&T) -> u64, limit: u64) -> Vec<Vec<T>> {
+pub(crate) fn split<T>(items: Vec<T>, bytes: impl Fn(&T) -> u64, limit: u64) -> Vec<Vec<T>> {
     let (mut shards, mut open, mut used) = (Vec::new(), Vec::new(), 0u64);
     for item in items {
         let size = bytes(&item);
@@ -23,26 +23,6 @@ pub(super) fn split<T>(items: Vec<T>, bytes: impl Fn(&T) -> u64, limit: u64) -> 
     shards
 }
 
-/// Of shard `i`, counted from 0. Version 0 is the usual name; others are for a model that is to
-/// replace one of as many shards: both are there until the index goes over from one to the other.
-pub(super) fn file_name(i: usize, count: usize, version: u32) -> String {
-    let version = if version == 0 { String::new() } else { format!("-v{version}") };
-    format!("model-{:05}-of-{count:05}{version}.safetensors", i + 1)
-}
-
-/// Whether a file has a name that [`file_name`] gives.
-pub(crate) fn is_shard(name: &str) -> bool {
-    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let Some(numbers) =
-        name.strip_prefix("model-").and_then(|rest| rest.strip_suffix(".safetensors"))
-    else {
-        return false;
-    };
-    let Some((i, rest)) = numbers.split_once("-of-") else { return false };
-    let (count, version) = rest.split_once("-v").unwrap_or((rest, "0"));
-    is_number(version) && [i, count].iter().all(|text| text.len() >= 5 && is_number(text))
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -61,24 +41,6 @@ mod tests {
         ] {
             let shards = split((0..sizes.len()).collect(), |&i| sizes[i], 10);
             assert_eq!(shards, expected, "{sizes:?}");
-        }
-    }
-
-    #[test]
-    fn names_are_those_of_hugging_face() {
-        assert_eq!(file_name(0, 3, 0), "model-00001-of-00003.safetensors");
-        assert_eq!(file_name(0, 3, 12), "model-00001-of-00003-v12.safetensors");
-        for name in [file_name(0, 3, 0), file_name(1, 3, 7), file_name(123_455, 123_456, 0)] {
-            assert!(is_shard(&name), "{name}");
-        }
-        for name in [
-            "model.safetensors",
-            "model-1-of-3.safetensors",
-            "model-00001-of-00003.safetensors.bak",
-            "model-00001-of-00003-v.safetensors",
-            "model-rank-00001-of-00003.safetensors",
-        ] {
-            assert!(!is_shard(name), "{name}");
         }
     }
 

@@ -8,13 +8,14 @@ use std::path::PathBuf;
 use anyhow::Context;
 use tempfile::TempPath;
 
-use crate::checkpoint::claim;
-use crate::checkpoint::place::{Place, remove};
+use crate::checkpoint::output::claim;
+use crate::checkpoint::output::destination::Destination;
+use crate::checkpoint::output::path::remove;
 
 #[derive(Debug)]
-pub(super) enum Step {
+pub(crate) enum Step {
     /// Gives a written file its name, in place of the one that has it.
-    Move(Place, TempPath),
+    Move(Destination, TempPath),
     /// Gives a file a second name, in place of the file that has it.
     Link {
         file: PathBuf,
@@ -25,28 +26,28 @@ pub(super) enum Step {
 
 /// The steps for one model.
 #[derive(Debug, Default)]
-pub(super) struct Steps {
+pub(crate) struct Steps {
     /// Every file to its place, the index last: until then the old model is there, from then on the
     /// new one.
-    pub(super) publish: Vec<Step>,
+    pub(crate) publish: Vec<Step>,
     /// If the shards are beside those of the old model: to the usual names, which no index needs
     /// any more, and an index that names those.
-    pub(super) rename: Vec<Step>,
+    pub(crate) rename: Vec<Step>,
     /// The shards' other names, which go once that is done.
-    pub(super) renamed: Vec<PathBuf>,
+    pub(crate) renamed: Vec<PathBuf>,
     /// The usual names, whose files go if it cannot be done.
-    pub(super) usual: Vec<PathBuf>,
+    pub(crate) usual: Vec<PathBuf>,
     /// Other files of the old model.
-    pub(super) leftovers: Vec<PathBuf>,
+    pub(crate) leftovers: Vec<PathBuf>,
 }
 
 impl Step {
     /// Where a file is moved to.
-    pub(super) fn place(&self) -> Option<&Place> {
+    pub(crate) fn place(&self) -> Option<&Destination> {
         if let Step::Move(place, _) = self { Some(place) } else { None }
     }
 
-    pub(super) fn apply(self) -> anyhow::Result<()> {
+    pub(crate) fn apply(self) -> anyhow::Result<()> {
         match self {
             Step::Move(place, temporary) => place.take(temporary),
             Step::Link { file, name } => {
@@ -63,9 +64,12 @@ impl Steps {
     /// Fails without a trace if a file cannot be moved. Where `sync` fails, which makes moves
     /// survive a power cut, nothing is taken back, for all files are there, and nothing of the old
     /// model goes.
-    pub(super) fn apply(self, sync: impl Fn(&Place) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    pub(crate) fn apply(
+        self,
+        sync: impl Fn(&Destination) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
         let Steps { publish, rename, renamed, usual, leftovers } = self;
-        let sync = |place: &Place| {
+        let sync = |place: &Destination| {
             sync(place).with_context(|| {
                 format!(
                     "{} is written, but may not survive a power cut, and no old file was removed",
@@ -78,7 +82,7 @@ impl Steps {
             let place = step.place().cloned();
             if let Err(error) = step.apply() {
                 // Shards without an index are of no use. None of them had a file of that name.
-                moved.iter().for_each(|place: &Place| _ = fs::remove_file(place.path()));
+                moved.iter().for_each(|place: &Destination| _ = fs::remove_file(place.path()));
                 return Err(error);
             }
             synced = synced.and(place.as_ref().map_or(Ok(()), sync));
@@ -107,7 +111,7 @@ fn tidied(
 #[cfg(test)]
 impl Steps {
     /// All steps in their order, if files can have two names or if they cannot.
-    pub(super) fn in_order(self, links: bool) -> Vec<Step> {
+    pub(crate) fn in_order(self, links: bool) -> Vec<Step> {
         let Steps { mut publish, rename, renamed, usual, leftovers } = self;
         if links {
             publish.extend(rename);

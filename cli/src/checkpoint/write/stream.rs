@@ -10,14 +10,14 @@ use gpu_init::HostTensor;
 use tempfile::TempPath;
 
 use crate::checkpoint::write::encode::Header;
-use crate::checkpoint::write::{Member, Shard};
+use crate::checkpoint::write::shard::{Member, Shard};
 
 /// Bytes of a piece. There are three at a time: one in the making, one waiting, one being written.
 const PIECE: u64 = 32 << 20;
 const WAITING: usize = 1;
 
 /// Writes and syncs every shard under a temporary name.
-pub(super) fn stream(
+pub(crate) fn stream(
     shards: &[Shard],
     headers: &[Header],
     produce: impl FnMut(usize, Range<u64>) -> anyhow::Result<HostTensor>,

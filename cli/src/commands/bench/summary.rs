@@ -4,8 +4,7 @@ use gpu_init::{DType, Distribution, TensorSpec};
 
 use crate::commands::bench::by::By;
 use crate::commands::bench::report::{Measured, Row};
-use crate::commands::bench::table::figure;
-use crate::terminal::output::binary_bytes;
+use crate::terminal::output::{binary_bytes, figure};
 
 /// Time grows linearly from here on.
 const LINEAR: u32 = 20;

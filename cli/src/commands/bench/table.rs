@@ -2,6 +2,7 @@
 
 use crate::commands::bench::report::{Measured, Report, Row};
 use crate::commands::bench::summary;
+use crate::terminal::output::figure;
 
 pub(super) fn table(report: &Report) -> String {
     report.devices.iter().map(device).collect::<Vec<_>>().join("\n")
@@ -45,24 +46,4 @@ fn device(device: &Measured) -> String {
         text += &format!("\n  {line}");
     }
     text + "\n"
-}
-
-/// Three digits.
-pub(super) fn figure(value: f64) -> String {
-    // Rounded first: 9.998 is 10.0.
-    let value: f64 = format!("{value:.2e}").parse().unwrap_or(value);
-    let decimals =
-        if value > 0.0 { (2 - value.log10().floor() as i32).clamp(0, 9) as usize } else { 0 };
-    format!("{value:.decimals$}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::figure;
-
-    #[test]
-    fn figures_have_three_digits() {
-        let figures = [0.00123456, 0.1, 1.5, 12.345, 123.456, 2345.6, 9.998].map(figure);
-        assert_eq!(figures, ["0.00123", "0.100", "1.50", "12.3", "123", "2350", "10.0"]);
-    }
 }

@@ -5,7 +5,7 @@ use gpu_init::{DType, Initializer, TensorSpec, wgpu};
 use crate::commands::bench::by::By;
 use crate::commands::bench::gpu::Gpu;
 use crate::commands::bench::host::Host;
-use crate::commands::bench::{CPU_MOST, MOST, Wanted};
+use crate::commands::bench::wanted::{CPU_MOST, MOST, Wanted};
 use crate::terminal::output::complain;
 
 /// A device, and the binary logarithm of the most elements to fill there.
@@ -129,18 +129,6 @@ impl Target {
                 host.fill(&parameter(initializer, size).dtype(dtype), by)
             }
         }
-    }
-}
-
-impl Wanted {
-    /// The binary logarithm of the most elements.
-    fn most(&self, default: u32) -> u32 {
-        self.sizes.iter().copied().max().or(self.most).unwrap_or(default)
-    }
-
-    /// What so many elements take.
-    fn bytes(&self, most: u32) -> u64 {
-        self.dtypes.iter().map(|dtype| dtype.size() << most).max().unwrap_or(0)
     }
 }
 

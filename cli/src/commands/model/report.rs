@@ -3,10 +3,10 @@
 
 use serde_json::json;
 
-use crate::backend::Backend;
+use crate::backend::device::Backend;
 use crate::backend::launcher::World;
-use crate::commands::model::Work;
 use crate::commands::model::run::Outcome;
+use crate::commands::model::work::Work;
 use crate::terminal::output::{binary_bytes, gb_per_s, row};
 use crate::terminal::plan_table;
 

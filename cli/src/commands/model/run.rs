@@ -3,31 +3,23 @@
 use std::ops::Range;
 use std::time::Instant;
 
-use anyhow::{Context, anyhow};
-use gpu_init::{Error, ErrorKind, Fingerprint, HostTensor, PlanEntry, Stats, stream_of};
+use gpu_init::{Fingerprint, HostTensor, PlanEntry, Stats, stream_of};
 
-use crate::backend::{Backend, Filled};
-use crate::commands::model::Work;
+use crate::backend::device::{Backend, Filled};
+use crate::backend::remedies::Remedies;
 use crate::commands::model::save::Output;
+use crate::commands::model::work::Work;
 use crate::terminal::progress::{bar, go_on, listener, not_interrupted};
 
-/// What Ctrl-C leaves.
-const KEPT: &str = "what was not saved as a whole is not kept";
+/// In the words of someone who saves a model or prints its fingerprint.
+const REMEDIES: Remedies = Remedies {
+    interrupted: "what was not saved as a whole is not kept",
+    counted: false,
+    memory: "--out streams tensor by tensor, and a smaller dtype or several processes need less",
+};
 
 /// Tensors examined at once, between two steps of the progress bar.
 const TOGETHER: usize = 64;
-
-/// An error of a fill in the words of someone who saves a model or prints its fingerprint.
-fn of_model(error: Error) -> anyhow::Error {
-    match *error.kind() {
-        ErrorKind::Interrupted { .. } => anyhow!("interrupted; {KEPT}"),
-        ErrorKind::HostOutOfMemory { bytes, .. } => anyhow!(
-            "{bytes} bytes of host memory cannot be had; --out streams tensor by tensor, and a smaller dtype or several \
-             processes need less"
-        ),
-        _ => error.into(),
-    }
-}
 
 /// What has come of a plan.
 #[derive(Debug, Default)]
@@ -62,13 +54,13 @@ pub(super) fn in_memory(work: &Work, backend: &Backend) -> anyhow::Result<Outcom
     let start = Instant::now();
     let tensors = backend
         .fill_all(&parameters, &mut listener(&progress, work.plan.bytes()))
-        .map_err(of_model)?;
+        .map_err(|error| REMEDIES.explain(error))?;
     outcome.fill_seconds = start.elapsed().as_secs_f64();
     progress.reset();
     progress.set_message("checking");
     let start = Instant::now();
     for (entries, tensors) in entries.chunks(TOGETHER).zip(tensors.chunks(TOGETHER)) {
-        not_interrupted(KEPT)?;
+        not_interrupted(REMEDIES.interrupted)?;
         for (entry, (fingerprint, stats)) in
             entries.iter().zip(backend.examine(tensors, work.args.verify)?)
         {
@@ -89,7 +81,7 @@ pub(super) fn saved(work: &Work, backend: &Backend, output: Output) -> anyhow::R
     let start = Instant::now();
     let mut current: Option<Current> = None;
     let produce = |tensor: usize, range: Range<u64>| -> anyhow::Result<HostTensor> {
-        not_interrupted(KEPT)?;
+        not_interrupted(REMEDIES.interrupted)?;
         let entry = &work.plan.entries()[tensor];
         let whole = current.take().filter(|current| current.tensor == tensor);
         let mut whole = whole.map_or_else(|| Current::new(tensor, entry, backend), Ok)?;
@@ -121,16 +113,10 @@ struct Current {
 
 impl Current {
     fn new(tensor: usize, entry: &PlanEntry, backend: &Backend) -> anyhow::Result<Self> {
-        let mut current =
-            Current { tensor, filled: None, fingerprint: Fingerprint::default(), stats: None };
-        if backend.fills_whole(&entry.fill) {
-            let filled =
-                backend.fill_all(std::slice::from_ref(&entry.parameter), &mut |_, _| go_on());
-            let filled =
-                filled.map_err(of_model)?.into_iter().next().context("nothing was filled")?;
-            current.filled = Some(filled);
-        }
-        Ok(current)
+        let whole = backend.fills_whole(&entry.fill);
+        let fill = || backend.fill(&entry.parameter, &mut |_, _| go_on(), &REMEDIES);
+        let filled = whole.then(fill).transpose()?;
+        Ok(Current { tensor, filled, fingerprint: Fingerprint::default(), stats: None })
     }
 
     /// Some elements, and what they add to fingerprint and statistics.
@@ -149,8 +135,7 @@ impl Current {
             return Ok(filled.read(range)?);
         }
         let part = entry.parameter.clone().elements(range.clone());
-        let filled = backend.fill_all(&[part], &mut |_, _| go_on()).map_err(of_model)?;
-        let filled = filled.into_iter().next().context("nothing was filled")?;
+        let filled = backend.fill(&part, &mut |_, _| go_on(), &REMEDIES)?;
         self.fingerprint += filled.fingerprint()?;
         if verify {
             let part = filled.stats()?;

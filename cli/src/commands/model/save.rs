@@ -4,50 +4,56 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use gpu_init::{Fingerprint, HostTensor, PlanEntry, STREAM_VERSION};
 use serde_json::{Value, json};
 
 use crate::backend::launcher::World;
-use crate::checkpoint::claim::Claim;
-use crate::checkpoint::place;
-use crate::checkpoint::place::Place;
-use crate::checkpoint::{
-    Files, Finished, INDEX, Planned, RESERVED, SHAPES, SLICES, SOURCE_TIES, leftovers_beside_ranks,
-    of_other_worlds, rank_file, shapes_fingerprint,
-};
-use crate::commands::model::Work;
+use crate::checkpoint::format::file_names::{INDEX, SLICES, rank_file};
+use crate::checkpoint::format::metadata::{RESERVED, SHAPES, SOURCE_TIES};
+use crate::checkpoint::format::shapes::shapes_fingerprint;
+use crate::checkpoint::output::claim::Claim;
+use crate::checkpoint::output::destination::Destination;
+use crate::checkpoint::output::path::{self, names_in};
+use crate::checkpoint::write::commit::Finished;
+use crate::checkpoint::write::files::{Files, Planned};
 use crate::commands::model::slices::List;
-use crate::commands::model::target::{Folder, check_file, check_job, check_worlds, job_of};
+use crate::commands::model::target::{
+    Folder, check_beside_ranks, check_file, job_of, of_other_worlds,
+};
+use crate::commands::model::work::Work;
 use crate::terminal::signals;
 
-/// Files to be written, checked before anything is computed.
+/// Files to be written, checked before anything is computed. Fields are dropped in their order.
 pub(super) struct Output {
     files: Files,
-    /// Rank 0's list of all processes' slices.
-    slices: Option<Place>,
-    /// Files of a model that one process wrote, which rank 0 removes when this one is there.
-    leftovers: Vec<PathBuf>,
-    /// That no other process writes there; none in a dry run. Fields are dropped in their order:
-    /// the claim goes after all files, and the folder, which has to be empty for that, after the
-    /// claim.
-    claim: Option<Claim>,
-    /// The folder that they are in, unless it is one file.
-    folder: Option<Folder>,
+    /// What the weights are made of, as every file records it.
+    origin: BTreeMap<String, String>,
+    around: Around,
 }
 
-/// Files that are written, but not yet in their place.
+/// Files that are written, but under temporary names.
 pub(super) struct Written {
     finished: Finished,
-    slices: Option<Place>,
+    around: Around,
+}
+
+/// What belongs to the files of this process. The claim is dropped after all files, and the folder,
+/// which has to be empty for that, after the claim.
+struct Around {
+    /// Rank 0's list of all processes' slices.
+    slices: Option<Destination>,
+    /// Files of a model that one process wrote, which rank 0 removes when this one is there.
     leftovers: Vec<PathBuf>,
+    /// Keeps other processes from writing there; none in a dry run.
     _claim: Option<Claim>,
+    /// The folder that they are in, unless it is one file.
     _folder: Option<Folder>,
 }
 
 impl Output {
     /// From here on no other process writes there, unless this is a dry run. None for a dry run
-    /// whose folder is not there yet: it has nothing in the way.
+    /// whose folder is not there yet: nothing is in the way.
     pub(super) fn plan(out: &Path, work: &Work) -> anyhow::Result<Option<Self>> {
         check_ties(out, work)?;
         let args = work.args;
@@ -66,37 +72,25 @@ impl Output {
         } else {
             check_file(out)?;
         }
-        let path = world
-            .map_or_else(|| out.to_owned(), |world| out.join(rank_file(world.rank, world.size)));
-        let claimed = if args.max_shard_size.is_some() { out.join(INDEX) } else { path.clone() };
-        let job = world.map(|_| job(work)).transpose()?;
-        let claim = (!args.dry_run).then(|| Claim::take(&claimed, job)).transpose()?;
-        let mut leftovers = Vec::new();
+        let path = match world {
+            Some(world) => out.join(rank_file(world.rank, world.size)),
+            None => out.to_owned(),
+        };
+        let claimed = if args.max_shard_size.is_some() { &out.join(INDEX) } else { &path };
+        let origin = origin(work);
+        let job = world.and_then(|_| job_of(&origin));
+        let claim = (!args.dry_run).then(|| Claim::take(claimed, job)).transpose()?;
+        let (mut leftovers, mut slices) = (Vec::new(), None);
         if let Some(world) = world {
-            check_worlds(out, world, args.force)?;
-            check_job(out, world, job.unwrap_or_default(), args.force)?;
-            leftovers = leftovers_beside_ranks(out, args.force)?;
+            leftovers = check_beside_ranks(out, world, job, args.force)?;
         }
-        let shapes = work
-            .plan
-            .entries()
-            .iter()
-            .map(|entry| Ok(entry.parameter.local_shape()?.dims().to_vec()))
-            .collect::<anyhow::Result<Vec<_>>>()?;
-        let tensors: Vec<_> = work
-            .plan
-            .entries()
-            .iter()
-            .zip(&shapes)
-            .map(|(entry, shape)| Planned { name: &entry.name, dtype: entry.fill.dtype, shape })
-            .collect();
-        let files = Files::plan(&path, args.max_shard_size, &tensors, args.force)?;
-        let mut slices = None;
+        let files = plan_files(&path, work)?;
         if let Some(World { size, .. }) = world.filter(|world| world.rank == 0) {
             List::new(work, *size)?;
-            slices = Some(Place::among_others(&out.join(SLICES), args.force)?);
+            slices = Some(Destination::among_others(&out.join(SLICES), args.force)?);
         }
-        Ok(Some(Output { files, slices, leftovers, claim, folder }))
+        let around = Around { slices, leftovers, _claim: claim, _folder: folder };
+        Ok(Some(Output { files, origin, around }))
     }
 
     pub(super) fn write(
@@ -105,33 +99,41 @@ impl Output {
         produce: impl FnMut(usize, Range<u64>) -> anyhow::Result<HostTensor>,
         progress: impl FnMut(u64),
     ) -> anyhow::Result<Written> {
-        let finished = self.files.write(&metadata(work)?, produce, progress)?;
-        let (claim, folder) = (self.claim, self.folder);
-        Ok(Written {
-            finished,
-            slices: self.slices,
-            leftovers: self.leftovers,
-            _claim: claim,
-            _folder: folder,
-        })
+        let finished = self.files.write(&metadata(work, self.origin)?, produce, progress)?;
+        Ok(Written { finished, around: self.around })
     }
 }
 
 impl Written {
     pub(super) fn commit(self, work: &Work, fingerprint: Fingerprint) -> anyhow::Result<()> {
         let finished = self.finished.patch("fingerprint", &fingerprint.to_string())?;
+        let Around { slices, leftovers, .. } = &self.around;
         // A signal ends the process before this or after it.
         let _held = signals::hold();
         finished.commit()?;
-        if let (Some(place), Some(world)) = (self.slices, &work.world) {
-            place.write_with(|file| {
-                Ok(serde_json::to_writer_pretty(file, &List::new(work, world.size)?)?)
-            })?;
-            let others = of_other_worlds(place::folder(place.path()), world.size);
-            self.leftovers.iter().chain(&others).try_for_each(|path| place::remove(path))?;
-        }
-        Ok(())
+        let (Some(list), Some(world)) = (slices, &work.world) else { return Ok(()) };
+        list.write_with(|file| {
+            Ok(serde_json::to_writer_pretty(file, &List::new(work, world.size)?)?)
+        })?;
+        let folder = path::folder(list.path());
+        let names = names_in(folder).unwrap_or_default();
+        let others = of_other_worlds(&names, world.size).map(|name| folder.join(name));
+        leftovers.iter().cloned().chain(others).try_for_each(|path| path::remove(&path))
     }
+}
+
+/// The file of each tensor that this process has.
+fn plan_files(path: &Path, work: &Work) -> anyhow::Result<Files> {
+    let entries = work.plan.entries();
+    let shapes = entries.iter().map(|entry| entry.parameter.local_shape());
+    let shapes = shapes.collect::<gpu_init::Result<Vec<_>>>()?;
+    let tensors = entries.iter().zip(&shapes).map(|(entry, shape)| Planned {
+        name: &entry.name,
+        dtype: entry.fill.dtype,
+        shape: shape.dims(),
+    });
+    let tensors: Vec<_> = tensors.collect();
+    Files::plan(path, work.args.max_shard_size, &tensors, work.args.force)
 }
 
 /// Tied names are written as keys of the metadata, beside our own.
@@ -148,33 +150,39 @@ fn check_ties(out: &Path, work: &Work) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What makes the weights again: seed, stream version and rules; a fingerprint that is not known
-/// yet; names that share a tensor with another one; for one process of several, which slices it
-/// has.
-fn metadata(work: &Work) -> anyhow::Result<BTreeMap<String, String>> {
-    let mut metadata: BTreeMap<String, String> = [
-        ("format", "pt".to_owned()),
-        ("generator", concat!("gpu-init ", env!("CARGO_PKG_VERSION")).to_owned()),
-        ("architecture", work.architecture.clone()),
+/// What makes the weights again: all that the processes of one model have in common.
+fn origin(work: &Work) -> BTreeMap<String, String> {
+    let values = [
         ("seed", work.rules.seed().to_string()),
         ("stream_version", STREAM_VERSION.to_string()),
         ("rules", work.text.clone()),
-        ("fingerprint", "-".repeat(16)),
-    ]
-    .map(|(key, value)| (key.to_owned(), value))
-    .into();
-    metadata.insert(SHAPES.to_owned(), shapes(work).to_string());
+        (SHAPES, shapes(work).to_string()),
+    ];
+    values.map(|(key, value)| (key.to_owned(), value)).into()
+}
+
+/// The origin; a fingerprint that is not known yet; names that share a tensor with another one; for
+/// one process of several, which slices it has.
+fn metadata(
+    work: &Work,
+    mut metadata: BTreeMap<String, String>,
+) -> anyhow::Result<BTreeMap<String, String>> {
+    let mut insert = |key: &str, value: String| _ = metadata.insert(key.to_owned(), value);
+    insert("format", "pt".to_owned());
+    insert("generator", concat!("gpu-init ", env!("CARGO_PKG_VERSION")).to_owned());
+    insert("architecture", work.architecture.clone());
+    insert("fingerprint", "-".repeat(16));
     if !work.source_ties.is_empty() {
-        metadata.insert(SOURCE_TIES.to_owned(), serde_json::to_string(&work.source_ties)?);
+        insert(SOURCE_TIES, serde_json::to_string(&work.source_ties)?);
     }
-    // A layer's number or a bias' fan_in may hang on an alias of a tensor that this process has
-    // nothing of.
+    // A layer's number or a bias' fan_in may depend on an alias of a tensor of which this process
+    // has nothing.
     for entry in work.whole.entries() {
-        metadata.extend(entry.aliases.iter().map(|alias| (alias.clone(), entry.name.clone())));
+        entry.aliases.iter().for_each(|alias| insert(alias, entry.name.clone()));
     }
     if let Some(World { rank, size, .. }) = work.world.as_ref().filter(|_| work.is_shared()) {
-        metadata.insert("rank".to_owned(), rank.to_string());
-        metadata.insert("world_size".to_owned(), size.to_string());
+        insert("rank", rank.to_string());
+        insert("world_size", size.to_string());
         // Shapes of the whole tensors, of which the file has slices.
         let whole = |entry: &PlanEntry| {
             let shape = entry.parameter.shape().dims();
@@ -182,14 +190,9 @@ fn metadata(work: &Work) -> anyhow::Result<BTreeMap<String, String>> {
         };
         let whole: serde_json::Map<String, Value> =
             work.whole.entries().iter().map(whole).collect();
-        metadata.insert("whole".to_owned(), Value::from(whole).to_string());
+        insert("whole", Value::from(whole).to_string());
     }
     Ok(metadata)
-}
-
-/// [`job_of`] the files that are to be written.
-fn job(work: &Work) -> anyhow::Result<u64> {
-    job_of(&metadata(work)?).context("a model without metadata; please report this")
 }
 
 /// The fingerprint of all names, types and shapes, which is the same in every file of the model.

@@ -6,8 +6,8 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 use serde_json::{Value, json};
 
-use crate::checkpoint::rank_file;
-use crate::commands::model::Work;
+use crate::checkpoint::format::file_names::rank_file;
+use crate::commands::model::work::Work;
 
 /// Slices that a list may have: it stays below what `verify` reads, 1 GiB.
 const MOST: u64 = 6_000_000;

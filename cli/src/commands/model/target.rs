@@ -10,10 +10,12 @@ use gpu_init::stream_of;
 use serde_json::json;
 
 use crate::backend::launcher::World;
-use crate::checkpoint::place;
-use crate::checkpoint::place::{names_in, not_a_folder};
-use crate::checkpoint::{Role, SHAPES, Shard, of_other_worlds, role};
-use crate::checkpoint::{claim, formats};
+use crate::checkpoint::format::file_names::{Role, role};
+use crate::checkpoint::format::metadata::SHAPES;
+use crate::checkpoint::output::path::{self, names_in, not_a_folder};
+use crate::checkpoint::output::{claim, extension};
+use crate::checkpoint::read::shard::Shard;
+use crate::checkpoint::write::files::find_leftovers;
 use crate::terminal::signals;
 
 /// One file of one process.
@@ -24,38 +26,55 @@ pub(super) fn check_file(out: &Path) -> anyhow::Result<()> {
         file.display()
     );
     not_a_folder(out, &remedy)?;
-    formats::check(out, "model", "safetensors")
+    extension::check(out, "model", "safetensors")
 }
 
-/// Fails if the files of another number of processes are in a folder, and not to be replaced.
-pub(super) fn check_worlds(out: &Path, world: &World, force: bool) -> anyhow::Result<()> {
-    if let Some(other) = of_other_worlds(out, world.size).first().filter(|_| !force) {
-        bail!(
-            "{} exists, and this is a model of {} processes; name another folder, or pass --force to replace the one \
-             that is there",
-            other.display(),
-            world.size
-        );
+/// Fails if the files of another model are in the folder of a rank's file and not to be replaced.
+/// With `force` those that one process wrote are returned: they are to go in the end.
+pub(super) fn check_beside_ranks(
+    out: &Path,
+    world: &World,
+    job: Option<u64>,
+    force: bool,
+) -> anyhow::Result<Vec<PathBuf>> {
+    let names = names_in(out)?;
+    if !force {
+        if let Some(other) = of_other_worlds(&names, world.size).next() {
+            bail!(
+                "{} exists, and this is a model of {} processes; name another folder, or pass --force to replace the \
+                 one that is there",
+                out.join(other).display(),
+                world.size
+            );
+        }
+        check_job(out, &names, world, job)?;
     }
-    Ok(())
+    find_leftovers(out, &names, |name| role(name) == Some(Role::Whole), force)
 }
 
 /// Fails unless the files of other ranks, as far as they are there, are of the same job.
-pub(super) fn check_job(out: &Path, world: &World, job: u64, force: bool) -> anyhow::Result<()> {
+fn check_job(out: &Path, names: &[String], world: &World, job: Option<u64>) -> anyhow::Result<()> {
     let is_other = |name: &str| matches!(role(name), Some(Role::Rank { rank, world: size }) if size == world.size && rank != world.rank);
-    let names = if force { Vec::new() } else { names_in(out).unwrap_or_default() };
     let others = names.iter().filter(|name| is_other(name)).map(|name| out.join(name));
-    // One that records no job, or cannot be read, is for `verify` to name; the first one that does
-    // speaks for all.
-    let jobs = others.filter_map(|path| Some((job_of(&Shard::open(&path).ok()?.metadata)?, path)));
-    match jobs.into_iter().next() {
-        Some((other, path)) if other != job => bail!(
+    // A file that records no job, or cannot be read, is for `verify` to name; the first one that
+    // does speaks for all.
+    let mut jobs =
+        others.filter_map(|path| Some((job_of(&Shard::open(&path).ok()?.metadata)?, path)));
+    match jobs.next() {
+        Some((other, path)) if Some(other) != job => bail!(
             "{} exists, by another seed or other rules or of another model; name another folder, or pass --force to \
              replace rank after rank",
             path.display()
         ),
         _ => Ok(()),
     }
+}
+
+/// The files that another number of processes wrote.
+pub(super) fn of_other_worlds(names: &[String], world: u64) -> impl Iterator<Item = &String> {
+    names.iter().filter(
+        move |name| matches!(role(name), Some(Role::Rank { world: other, .. }) if other != world),
+    )
 }
 
 /// One number for all that the processes of a model have in common, by what their files record.
@@ -75,7 +94,7 @@ impl Folder {
     /// Fails unless a folder is there or can be made in one that is there. It is made if `make`
     /// says so; none if it is not there otherwise.
     pub(super) fn find(path: &Path, make: bool) -> anyhow::Result<Option<Self>> {
-        let (shown, parent) = (path.display(), place::folder(path));
+        let (shown, parent) = (path.display(), path::folder(path));
         if path.is_dir() {
             return Ok(Some(Folder { path: path.to_owned(), made: false }));
         }

@@ -3,19 +3,23 @@
 
 use std::ops::{ControlFlow, Range};
 
-use anyhow::{Context, anyhow};
+use anyhow::Context;
 use gpu_init::half::{bf16, f16};
-use gpu_init::{
-    Cpu, DType, Element, ErrorKind, Fill, Fingerprint, HostTensor, PlanEntry, Stats, TensorSpec,
-};
+use gpu_init::{Cpu, DType, Element, Fill, Fingerprint, HostTensor, PlanEntry, Stats, TensorSpec};
 use indicatif::ProgressBar;
 
-use crate::backend::part_costs_whole;
-use crate::checkpoint::{Pieces, Stored, fillable};
+use crate::backend::memory::part_costs_whole;
+use crate::backend::remedies::Remedies;
+use crate::checkpoint::format::dtypes::fillable;
+use crate::checkpoint::read::pieces::Pieces;
+use crate::checkpoint::read::shard::Stored;
 use crate::terminal::progress::{go_on, not_interrupted};
 
-/// What Ctrl-C leaves.
-pub(super) const NO_REPORT: &str = "there is no report of a part; verify again";
+pub(super) const REMEDIES: Remedies = Remedies {
+    interrupted: "there is no report of a part; verify again",
+    counted: true,
+    memory: "verify where there is more",
+};
 
 /// What the elements of a tensor say.
 #[derive(Debug)]
@@ -82,7 +86,7 @@ pub(super) fn tensor(
     let mut difference: Option<Difference> = None;
     let mut made = expected.map(Made::new);
     pieces.for_each(stored, |start, bytes| {
-        not_interrupted(NO_REPORT)?;
+        not_interrupted(REMEDIES.interrupted)?;
         let range = start / dtype.size()..(start + bytes.len() as u64) / dtype.size();
         let fill = places.clone().elements(range.clone()).resolve(0, 0)?;
         let (part_fingerprint, part_stats) = measure(&fill, dtype, bytes);
@@ -140,14 +144,8 @@ impl<'a> Made<'a> {
             // After the last element there is nothing left to interrupt here.
             let listener =
                 &mut |done, total| if done < total { go_on() } else { ControlFlow::Continue(()) };
-            let filled = Cpu::new().fill_all_with(&[parameter], listener).map_err(|error| {
-                match *error.kind() {
-                    ErrorKind::Interrupted { done, total, .. } => {
-                        anyhow!("interrupted after {done} of {total} elements; {NO_REPORT}")
-                    }
-                    _ => error.into(),
-                }
-            })?;
+            let filled = Cpu::new().fill_all_with(&[parameter], listener);
+            let filled = filled.map_err(|error| REMEDIES.explain(error))?;
             filled.into_iter().next().context("nothing was filled")
         };
         // A piece goes before the next one is made.

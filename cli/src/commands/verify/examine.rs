@@ -8,13 +8,17 @@ use anyhow::Context;
 use gpu_init::{Fingerprint, STREAM_VERSION, stream_of};
 use indicatif::ProgressBar;
 
-use crate::checkpoint::{Checkpoint, Pieces, SHAPES, Stored, shapes_fingerprint};
+use crate::checkpoint::format::metadata::SHAPES;
+use crate::checkpoint::format::shapes::shapes_fingerprint;
+use crate::checkpoint::read::pieces::Pieces;
+use crate::checkpoint::read::shard::Stored;
+use crate::checkpoint::read::shards::Checkpoint;
+use crate::commands::verify::compare;
+use crate::commands::verify::examination::{Examination, Examined};
 use crate::commands::verify::expected::{Expected, Ties};
-use crate::commands::verify::part;
-use crate::commands::verify::part::Part;
+use crate::commands::verify::part::{self, Part};
 use crate::commands::verify::rules::{Given, Sourced};
 use crate::commands::verify::work::Budget;
-use crate::commands::verify::{Examination, Examined, compare};
 
 /// What a checkpoint says of itself, and what it is to be.
 struct Claims {

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use gpu_init::{DType, Plan, PlanEntry};
 
-use crate::checkpoint::{Stored, fillable, source_ties, ties};
+use crate::checkpoint::format::dtypes::fillable;
+use crate::checkpoint::format::metadata::{source_ties, ties};
+use crate::checkpoint::read::shard::Stored;
 use crate::commands::verify::part::Part;
 use crate::commands::verify::rules::Sourced;
 

@@ -2,6 +2,7 @@
 //! says of itself and what seed and rules give.
 
 mod compare;
+mod examination;
 mod examine;
 mod expected;
 mod part;
@@ -10,17 +11,15 @@ mod report;
 mod rules;
 mod work;
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use anyhow::bail;
-use gpu_init::Fingerprint;
-
-use crate::checkpoint::{Checkpoint, Slices, Stored};
+use crate::checkpoint::read::shards::Checkpoint;
+use crate::checkpoint::read::slices::Slices;
 use crate::terminal::output::{print, print_json};
 use crate::terminal::progress::{bar, listen_to_ctrl_c, not_interrupted};
-use compare::{Compared, NO_REPORT};
+use anyhow::bail;
+use compare::REMEDIES;
 use examine::examine;
 use report::Report;
 use rules::Given;
@@ -55,35 +54,6 @@ pub(crate) struct Args {
     json: bool,
 }
 
-/// A tensor and what its elements say; nothing if they are of a type that cannot be filled.
-struct Examined {
-    stored: Stored,
-    /// Whether they are what the rules give; none if that cannot be said.
-    matches: Option<bool>,
-    compared: Option<Compared>,
-}
-
-/// A model, or the part of one that one of several processes has.
-struct Examination {
-    files: usize,
-    tensors: Vec<Examined>,
-    fingerprint: Fingerprint,
-    /// The one in the metadata.
-    recorded: Option<String>,
-    /// Of all names, types and shapes of the whole model.
-    shapes: Fingerprint,
-    recorded_shapes: Option<String>,
-    /// The seed of the rules and where they are from; none if there are no rules.
-    rules: Option<(u64, String)>,
-    /// Whether all is as they give; none if that cannot be said.
-    matches: Option<bool>,
-    /// All that is wrong, each with its name.
-    problems: Vec<String>,
-    /// All that was not compared with anything.
-    unchecked: Vec<String>,
-    metadata: BTreeMap<String, String>,
-}
-
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let given = Given::read(&args.rules)?;
     let slices = Slices::find(&args.model)?;
@@ -102,7 +72,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
             examination
         }
     };
-    not_interrupted(NO_REPORT)?;
+    not_interrupted(REMEDIES.interrupted)?;
     let report = Report {
         model: &args.model,
         ranks: slices.map(|slices| slices.world),
@@ -118,39 +88,4 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         Some(complaint) => bail!("{complaint}"),
         None => Ok(()),
     }
-}
-
-impl Examination {
-    /// Whether all is as it should be; none if nothing is wrong, but not all was compared.
-    fn agrees(&self) -> Option<bool> {
-        match (&self.problems[..], &self.unchecked[..]) {
-            ([], []) => Some(true),
-            ([], _) => None,
-            _ => Some(false),
-        }
-    }
-
-    /// One line on what is wrong, if anything is, and what to do.
-    fn complaint(&self, specified: bool, allow_unchecked: bool) -> Option<String> {
-        let (what, remedy) = match self.agrees() {
-            Some(true) => return None,
-            None if allow_unchecked => return None,
-            None => (&self.unchecked, "or --allow-unchecked if that is as it should be"),
-            Some(false) if specified && self.matches == Some(false) => {
-                (&self.problems, "pass the seed and rules that made it, or write the model again")
-            }
-            Some(false) => (&self.problems, "write the model again"),
-        };
-        Some(format!("{}; {remedy}", first(what)))
-    }
-}
-
-/// The first ones, and how many more there are: another seed makes every tensor another one.
-fn first(all: &[String]) -> String {
-    const MOST: usize = 5;
-    let mut text = all.iter().take(MOST).map(String::as_str).collect::<Vec<_>>().join("; ");
-    if all.len() > MOST {
-        text += &format!("; and {} more, which --json lists", all.len() - MOST);
-    }
-    text
 }

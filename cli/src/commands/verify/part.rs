@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use anyhow::{Context, anyhow, bail};
 use gpu_init::{DType, Initializer, Shard, TensorSpec};
 
-use crate::checkpoint::{Stored, fillable, read_list};
+use crate::checkpoint::format::dtypes::fillable;
+use crate::checkpoint::read::list::read as read_list;
+use crate::checkpoint::read::shard::Stored;
 
 #[derive(Debug)]
 pub(super) struct Part {

@@ -3,8 +3,12 @@
 use anyhow::{Context, bail};
 use gpu_init::Fingerprint;
 
-use crate::checkpoint::{Checkpoint, SHAPES, SLICES, SOURCE_TIES, Shard, Slices};
-use crate::commands::verify::Examination;
+use crate::checkpoint::format::file_names::SLICES;
+use crate::checkpoint::format::metadata::{SHAPES, SOURCE_TIES};
+use crate::checkpoint::read::shard::Shard;
+use crate::checkpoint::read::shards::Checkpoint;
+use crate::checkpoint::read::slices::Slices;
+use crate::commands::verify::examination::Examination;
 use crate::commands::verify::examine::examine;
 use crate::commands::verify::part::Part;
 use crate::commands::verify::rules::Given;

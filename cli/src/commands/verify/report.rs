@@ -7,7 +7,7 @@ use gpu_init::{Fingerprint, Stats};
 use serde_json::{Value, json};
 
 use crate::commands::verify::compare::{Compared, Verdict};
-use crate::commands::verify::{Examination, Examined};
+use crate::commands::verify::examination::{Examination, Examined};
 use crate::terminal::output::{binary_bytes, gb_per_s, grouped, printable, row, shortened};
 
 pub(super) struct Report<'a> {

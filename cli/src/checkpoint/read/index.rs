@@ -7,9 +7,10 @@ use std::path::Path;
 use anyhow::Context;
 use serde::Deserialize;
 
-use crate::checkpoint::header::Unique;
-use crate::checkpoint::input;
-use crate::checkpoint::{LARGEST, names};
+use crate::checkpoint::format::metadata::LARGEST;
+use crate::checkpoint::format::names;
+use crate::checkpoint::read::header::Unique;
+use crate::checkpoint::read::input;
 
 /// The total size that an index may state is left alone: files in the wild have other counts there.
 #[derive(Deserialize)]
@@ -19,26 +20,26 @@ struct Text {
 
 /// Which shard has which tensor.
 #[derive(Debug)]
-pub(super) struct Index(BTreeMap<String, String>);
+pub(crate) struct Index(BTreeMap<String, String>);
 
 impl Index {
-    pub(super) fn read(path: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
         let read =
             || parse(&input::text(input::open(path)?, LARGEST, "is it an index of shards?")?);
         read().with_context(|| format!("cannot read {}", path.display()))
     }
 
     /// The shards' file names, each once, in their order.
-    pub(super) fn files(&self) -> BTreeSet<&str> {
+    pub(crate) fn files(&self) -> BTreeSet<&str> {
         self.0.values().map(String::as_str).collect()
     }
 
     /// Every tensor and its shard.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(tensor, file)| (tensor.as_str(), file.as_str()))
     }
 
-    pub(super) fn names(&self, tensor: &str) -> bool {
+    pub(crate) fn names(&self, tensor: &str) -> bool {
         self.0.contains_key(tensor)
     }
 }

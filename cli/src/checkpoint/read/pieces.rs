@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 
-use crate::checkpoint::input;
-use crate::checkpoint::shard::{Shard, Stored};
+use crate::checkpoint::read::input;
+use crate::checkpoint::read::shard::{Shard, Stored};
 
 /// Bytes read at a time, as words.
 const PIECE: u64 = 64 << 20;

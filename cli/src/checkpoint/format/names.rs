@@ -4,7 +4,7 @@ use anyhow::bail;
 
 /// Refuses a tensor's name that nobody could print or type. Slashes are fine: Flax and TensorFlow
 /// have them.
-pub(super) fn check_tensor(name: &str) -> anyhow::Result<()> {
+pub(crate) fn check_tensor(name: &str) -> anyhow::Result<()> {
     let fault = match unprintable(name) {
         Some(fault) => fault,
         None => return Ok(()),
@@ -13,7 +13,7 @@ pub(super) fn check_tensor(name: &str) -> anyhow::Result<()> {
 }
 
 /// Refuses a shard's name that is no plain name of a file in the folder of its index.
-pub(super) fn check_file(name: &str) -> anyhow::Result<()> {
+pub(crate) fn check_file(name: &str) -> anyhow::Result<()> {
     let fault = if let Some(fault) = unprintable(name) {
         fault
     } else if name.contains(['/', '\\']) {

@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use safetensors::Dtype;
 
-use crate::checkpoint::header::{Header, Info};
-use crate::checkpoint::input;
-use crate::checkpoint::{LARGEST, dtypes};
+use crate::checkpoint::format::dtypes;
+use crate::checkpoint::format::metadata::LARGEST;
+use crate::checkpoint::read::header::{Header, Info};
+use crate::checkpoint::read::input;
 
 /// A file, its metadata and its tensors in the order of their data.
 #[derive(Debug)]
@@ -45,7 +46,7 @@ impl Shard {
 }
 
 /// Metadata and tensors of a file of `len` bytes.
-pub(super) fn read_header(
+pub(crate) fn read_header(
     mut from: impl Read,
     len: u64,
 ) -> anyhow::Result<(BTreeMap<String, String>, Vec<Stored>)> {

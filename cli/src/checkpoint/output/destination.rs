@@ -2,26 +2,26 @@
 //! moved there whole.
 
 use std::fs::{self, File};
-use std::io::{self, BufWriter, ErrorKind, Write};
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use tempfile::{NamedTempFile, TempPath};
 
-use crate::checkpoint::claim;
-use crate::checkpoint::claim::Claim;
+use crate::checkpoint::output::claim::{self, Claim};
+use crate::checkpoint::output::path::{check_path, folder, sync_folder};
 use crate::terminal::output::binary_bytes;
 
 /// Where a file is to be.
 #[derive(Debug, Clone)]
-pub(crate) struct Place {
+pub(crate) struct Destination {
     path: PathBuf,
     force: bool,
     /// The file whose permissions the new one gets, if it is there.
     replaced: PathBuf,
 }
 
-impl Place {
+impl Destination {
     /// Fails early if a file cannot be written there, or is there already and not to be replaced
     /// (`force`).
     pub(crate) fn check(path: &Path, force: bool) -> anyhow::Result<Self> {
@@ -43,12 +43,12 @@ impl Place {
         if path.exists() && !force {
             bail!("{} exists; name another file, or pass --force to replace it", path.display());
         }
-        Ok(Place { path: path.to_owned(), force, replaced: path.to_owned() })
+        Ok(Destination { path: path.to_owned(), force, replaced: path.to_owned() })
     }
 
     /// The same place for a file that is to replace the one of another name in the end.
     pub(crate) fn replacing(self, path: &Path) -> Self {
-        Place { replaced: path.to_owned(), ..self }
+        Destination { replaced: path.to_owned(), ..self }
     }
 
     /// Fails early if the disk has no room for that many bytes. What it does not tell is found out
@@ -66,8 +66,8 @@ impl Place {
     }
 
     /// Whether another place is the same file, by whatever path.
-    pub(crate) fn is_same(&self, other: &Place) -> bool {
-        let real = |place: &Place| place.folder().canonicalize().ok();
+    pub(crate) fn is_same(&self, other: &Destination) -> bool {
+        let real = |place: &Destination| place.folder().canonicalize().ok();
         self.path.file_name() == other.path.file_name()
             && real(self).is_some_and(|folder| real(other) == Some(folder))
     }
@@ -128,48 +128,6 @@ impl Place {
     }
 }
 
-/// Fails if a path names a folder, there or not; `remedy` says what to do.
-pub(crate) fn not_a_folder(path: &Path, remedy: &str) -> anyhow::Result<()> {
-    let is = match path.is_dir() {
-        true => "is",
-        false if names_folder(path) => "names",
-        false => return Ok(()),
-    };
-    bail!("cannot write {}: it {is} a folder; {remedy}", path.display())
-}
-
-/// Fails unless a path names a file that can be there.
-pub(crate) fn check_path(path: &Path) -> anyhow::Result<()> {
-    not_a_folder(path, "name a file in it")?;
-    let (shown, folder) = (path.display(), folder(path));
-    // What is written beside its place and moved there would replace a link, pipe or device, not
-    // write to it.
-    match path.symlink_metadata() {
-        Ok(metadata) if metadata.is_symlink() => {
-            bail!("cannot write {shown}: it is a link; name the file that it leads to")
-        }
-        Ok(metadata) if !metadata.is_file() => {
-            bail!("cannot write {shown}: it is not a regular file; name one")
-        }
-        Err(error) if error.kind() == ErrorKind::InvalidFilename => {
-            bail!(
-                "cannot write {shown}: the file system has no names like that ({error}); name another file"
-            )
-        }
-        _ => {}
-    }
-    if !folder.is_dir() {
-        bail!("cannot write {shown}: there is no folder {}; make it first", folder.display());
-    }
-    Ok(())
-}
-
-/// Whether a path can only be a folder, there or not: `a/`, `a/.`, `..` and nothing.
-fn names_folder(path: &Path) -> bool {
-    let text = path.as_os_str().as_encoded_bytes();
-    path.file_name().is_none_or(|name| !text.ends_with(name.as_encoded_bytes()))
-}
-
 /// Gives `new` the permissions of a file that it is to replace, if there is one.
 fn keep_mode(old: &Path, new: &Path) -> anyhow::Result<()> {
     // Elsewhere they say no more than whether a file may be written.
@@ -182,54 +140,9 @@ fn keep_mode(old: &Path, new: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Removes a file that may be there, so that it stays removed.
-pub(crate) fn remove(path: &Path) -> anyhow::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        removed => {
-            removed.with_context(|| format!("cannot remove {}", path.display()))?;
-            sync_folder(folder(path))
-        }
-    }
-}
-
-/// The names in a folder that are text, in their order.
-pub(crate) fn names_in(folder: &Path) -> io::Result<Vec<String>> {
-    let names = fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name().into_string().ok()));
-    let mut names: Vec<String> =
-        names.filter_map(io::Result::transpose).collect::<io::Result<_>>()?;
-    names.sort();
-    Ok(names)
-}
-
-/// The folder that a file is or is to be in.
-pub(crate) fn folder(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-/// Makes names that were moved or removed in a folder survive a power cut.
-fn sync_folder(folder: &Path) -> anyhow::Result<()> {
-    // Elsewhere a folder cannot be opened as a file.
-    if cfg!(unix) {
-        let synced = File::open(folder).and_then(|folder| folder.sync_all());
-        synced.with_context(|| format!("cannot sync the folder {}", folder.display()))?;
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn paths_of_folders_are_known_by_their_text() {
-        for path in ["a/", "a/b//", "a/.", "a./.", "..", "a/..", ".", "/", ""] {
-            assert!(names_folder(Path::new(path)), "{path:?}");
-        }
-        for path in ["a", "./a", "a/b", "a//b", ".a", "a.", "..a", "/a"] {
-            assert!(!names_folder(Path::new(path)), "{path:?}");
-        }
-    }
 
     /// From its first byte on.
     #[test]
@@ -242,8 +155,8 @@ mod tests {
             fs::write(&path, "old").unwrap();
             fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
             let beside =
-                Place::among_others(&folder.path().join("b"), true).unwrap().replacing(&path);
-            for place in [Place::check(&path, true).unwrap(), beside] {
+                Destination::among_others(&folder.path().join("b"), true).unwrap().replacing(&path);
+            for place in [Destination::check(&path, true).unwrap(), beside] {
                 let temporary = place.temporary().unwrap();
                 let now = temporary.as_file().metadata().unwrap().permissions().mode() & 0o777;
                 // A umask takes more from it.
@@ -259,7 +172,7 @@ mod tests {
     fn places_are_the_same_by_any_path() {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("b")).unwrap();
-        let at = |path: &str| Place::check(&folder.path().join(path), false).unwrap();
+        let at = |path: &str| Destination::check(&folder.path().join(path), false).unwrap();
         assert!(at("a").is_same(&at("./a")) && at("a").is_same(&at("b/../a")));
         assert!(!at("a").is_same(&at("c")) && !at("a").is_same(&at("b/a")));
     }

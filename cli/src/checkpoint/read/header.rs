@@ -9,29 +9,29 @@ use safetensors::Dtype;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 
-use crate::checkpoint::{dtypes, names};
+use crate::checkpoint::format::{dtypes, names};
 
 /// What it says, unchecked but for the names.
 #[derive(Debug)]
-pub(super) struct Header {
+pub(crate) struct Header {
     /// In the order of the text.
-    pub(super) tensors: Vec<(String, Info)>,
-    pub(super) metadata: BTreeMap<String, String>,
+    pub(crate) tensors: Vec<(String, Info)>,
+    pub(crate) metadata: BTreeMap<String, String>,
 }
 
 /// Of one tensor.
 #[derive(Debug, Deserialize)]
-pub(super) struct Info {
+pub(crate) struct Info {
     /// A list needs none where something else says it.
-    pub(super) dtype: Option<String>,
-    pub(super) shape: Vec<usize>,
+    pub(crate) dtype: Option<String>,
+    pub(crate) shape: Vec<usize>,
     /// First byte and end, counted from the header's end. A list needs none.
-    pub(super) data_offsets: Option<(u64, u64)>,
+    pub(crate) data_offsets: Option<(u64, u64)>,
 }
 
 impl Info {
     /// The type, which a file must have.
-    pub(super) fn dtype(&self) -> anyhow::Result<Dtype> {
+    pub(crate) fn dtype(&self) -> anyhow::Result<Dtype> {
         dtypes::known(self.dtype.as_deref().context("missing field `dtype`; write the file again")?)
     }
 }
@@ -83,7 +83,7 @@ fn unique<E: Error>(seen: &mut HashSet<String>, name: &str) -> Result<(), E> {
 
 /// A map whose names come once each.
 #[derive(Debug)]
-pub(super) struct Unique<T = String>(pub(super) BTreeMap<String, T>);
+pub(crate) struct Unique<T = String>(pub(crate) BTreeMap<String, T>);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Unique<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use safetensors::{Dtype, SafeTensors};
 use serde_json::json;
 
-use crate::checkpoint::shard::*;
+use crate::checkpoint::read::shard::*;
 
 fn read(file: &[u8]) -> anyhow::Result<(BTreeMap<String, String>, Vec<Stored>)> {
     read_header(file, file.len() as u64)

@@ -6,10 +6,11 @@ use std::io::Read;
 use anyhow::Context;
 use gpu_init::DType;
 
-use crate::checkpoint::header::Header;
-use crate::checkpoint::input;
-use crate::checkpoint::source::{Entry, Source};
-use crate::checkpoint::{LARGEST, dtypes};
+use crate::checkpoint::format::dtypes;
+use crate::checkpoint::format::metadata::LARGEST;
+use crate::checkpoint::read::header::Header;
+use crate::checkpoint::read::input;
+use crate::checkpoint::read::tensors::{Entry, Source};
 
 /// The list, in the file's order.
 pub(crate) fn read(from: impl Read, asked: Option<DType>) -> anyhow::Result<Source> {

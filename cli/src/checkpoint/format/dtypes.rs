@@ -7,8 +7,11 @@ use serde::Deserialize;
 use serde::de::IntoDeserializer;
 use serde::de::value::Error;
 
+// Elements are written and read as they lie in memory, and files are little-endian.
+const _: () = assert!(cfg!(target_endian = "little"));
+
 /// The type that a file names.
-pub(super) fn known(text: &str) -> anyhow::Result<Dtype> {
+pub(crate) fn known(text: &str) -> anyhow::Result<Dtype> {
     let deserializer: serde::de::value::StrDeserializer<'_, Error> = text.into_deserializer();
     Dtype::deserialize(deserializer)
         .ok()
@@ -26,7 +29,7 @@ pub(crate) fn fillable(dtype: Dtype) -> Option<DType> {
 }
 
 /// A type that can be filled, as a file names it.
-pub(super) fn stored(dtype: DType) -> Dtype {
+pub(crate) fn stored(dtype: DType) -> Dtype {
     match dtype {
         DType::F32 => Dtype::F32,
         DType::F16 => Dtype::F16,
@@ -35,7 +38,7 @@ pub(super) fn stored(dtype: DType) -> Dtype {
 }
 
 /// The type to fill a tensor with: the one asked for, or the file's own.
-pub(super) fn to_fill(dtype: Dtype, asked: Option<DType>) -> anyhow::Result<DType> {
+pub(crate) fn to_fill(dtype: Dtype, asked: Option<DType>) -> anyhow::Result<DType> {
     match asked.or_else(|| fillable(dtype)) {
         Some(dtype) => Ok(dtype),
         None => {
@@ -47,7 +50,7 @@ pub(super) fn to_fill(dtype: Dtype, asked: Option<DType>) -> anyhow::Result<DTyp
 }
 
 /// Bytes of a tensor, unless they overflow or end within a byte.
-pub(super) fn bytes(dtype: Dtype, shape: &[usize]) -> anyhow::Result<u64> {
+pub(crate) fn bytes(dtype: Dtype, shape: &[usize]) -> anyhow::Result<u64> {
     let bits = elements(shape).and_then(|elements| elements.checked_mul(dtype.bitsize() as u64));
     let bits = bits.with_context(|| {
         format!("the size of shape {shape:?} overflows 64 bits; check its dimensions")

@@ -17,8 +17,8 @@ use fs4::{FileExt, TryLockError};
 use gpu_init::stream_of;
 use tempfile::{NamedTempFile, TempPath};
 
-use crate::checkpoint::place::{check_path, folder, names_in};
-use crate::checkpoint::{Role, role};
+use crate::checkpoint::format::file_names::{Role, role};
+use crate::checkpoint::output::path::{check_path, folder, names_in};
 use crate::terminal::signals;
 
 const SUFFIX: &str = ".incomplete";
@@ -224,7 +224,7 @@ fn turn(folder: &Path) -> Option<File> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checkpoint::place::Place;
+    use crate::checkpoint::output::destination::Destination;
 
     #[test]
     fn models_in_one_folder_exclude_each_other_and_ranks_of_one_do_not() {
@@ -275,7 +275,7 @@ mod tests {
             ["a.npy.aB3xYz.incomplete.bak", "a.npy.ab-xyz.incomplete", "b.npy.aB3xYz.incomplete"];
         fs::write(&other, "left by a kill").unwrap();
         kept.iter().for_each(|name| fs::write(folder.path().join(name), "").unwrap());
-        let (place, claim) = Place::claim(&path, true).unwrap();
+        let (place, claim) = Destination::claim(&path, true).unwrap();
         assert!(!other.exists(), "nobody holds it");
         assert!(
             kept.iter().all(|name| folder.path().join(name).exists()),

@@ -5,9 +5,9 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 
-use crate::checkpoint::index::Index;
-use crate::checkpoint::shard::{Shard, Stored};
-use crate::checkpoint::{INDEX, SINGLE};
+use crate::checkpoint::format::file_names::{INDEX, SINGLE};
+use crate::checkpoint::read::index::Index;
+use crate::checkpoint::read::shard::{Shard, Stored};
 
 /// The shards by their names' order, their headers read and checked.
 #[derive(Debug)]
@@ -16,7 +16,7 @@ pub(crate) struct Checkpoint {
 }
 
 /// Whether a path names an index of shards.
-pub(super) fn is_index(path: &Path) -> bool {
+pub(crate) fn is_index(path: &Path) -> bool {
     path.to_str().is_some_and(|path| path.ends_with(".safetensors.index.json"))
 }
 

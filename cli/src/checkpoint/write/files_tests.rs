@@ -5,10 +5,10 @@ use anyhow::bail;
 use gpu_init::{Cpu, DType, Fingerprint, HostTensor, Initializer, TensorSpec};
 use proptest::prelude::*;
 
-use crate::checkpoint::Checkpoint;
-use crate::checkpoint::claim::Claim;
+use crate::checkpoint::output::claim::Claim;
+use crate::checkpoint::read::shards::Checkpoint;
+use crate::checkpoint::write::files::*;
 use crate::checkpoint::write::steps::Step;
-use crate::checkpoint::write::*;
 
 fn parameter(planned: &Planned<'_>) -> TensorSpec {
     TensorSpec::new(planned.shape, Initializer::uniform(-1.0, 1.0))
@@ -157,7 +157,7 @@ fn a_race_for_the_name_is_lost() {
     let files = Files::plan(folder.path(), Some(8000), &plan, false).unwrap();
     let finished =
         files.write(&metadata(), |tensor, range| fill(&plan[tensor], range), |_| {}).unwrap();
-    let second = folder.path().join(split::file_name(1, 2, 0));
+    let second = folder.path().join(shard_file(1, 2, 0));
     fs::write(&second, "somebody else's").unwrap();
     let error = format!("{:#}", finished.commit().unwrap_err());
     assert!(error.contains("00002-of-00002"), "{error}");
@@ -228,11 +228,7 @@ fn a_kill_between_two_steps_leaves_a_model() {
                     .map(|entry| entry.unwrap().file_name().into_string().unwrap())
                     .collect();
                 names.sort();
-                assert_eq!(
-                    names,
-                    [&split::file_name(0, 2, 0), &split::file_name(1, 2, 0), INDEX],
-                    "{case}"
-                );
+                assert_eq!(names, [&shard_file(0, 2, 0), &shard_file(1, 2, 0), INDEX], "{case}");
                 if done >= all {
                     break;
                 }
@@ -254,7 +250,7 @@ fn what_may_not_survive_a_power_cut_is_kept() {
                 finished(folder, 1, old).commit().unwrap();
             }
             let (count, failed) = (std::cell::Cell::new(0), std::cell::Cell::new(false));
-            let sync = |_: &Place| {
+            let sync = |_: &Destination| {
                 let now = count.replace(count.get() + 1);
                 failed.set(failed.get() || now == fails);
                 if now == fails { bail!("no sync") } else { Ok(()) }

@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, HashSet};
 
 use anyhow::Context;
 
-use crate::checkpoint::names;
+use crate::checkpoint::format::names;
+
+/// Largest header, list or index that is read, in bytes: safetensors' own limit.
+pub(crate) const LARGEST: u64 = 100_000_000;
 
 /// The fingerprint of all names, element types, shapes and ties.
 pub(crate) const SHAPES: &str = "shapes_fingerprint";

@@ -6,8 +6,8 @@ use gpu_init::half::{bf16, f16};
 use gpu_init::{DType, Element};
 use npyz::WriterBuilder;
 
-use crate::backend::Filled;
-use crate::checkpoint::place::Place;
+use crate::backend::device::Filled;
+use crate::checkpoint::output::destination::Destination;
 use crate::terminal::progress::not_interrupted;
 
 /// Elements read back at a time: 32 MiB of F32.
@@ -15,7 +15,7 @@ const SLICE: u64 = 1 << 23;
 
 /// Saves a tensor. BF16 has no .npy type: it is saved as its 16-bit words.
 pub(crate) fn save(
-    place: &Place,
+    place: &Destination,
     shape: &[usize],
     tensor: &Filled,
     dtype: DType,

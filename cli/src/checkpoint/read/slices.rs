@@ -8,21 +8,14 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use serde::Deserialize;
 
-use crate::checkpoint::header::Unique;
-use crate::checkpoint::input;
-use crate::checkpoint::place::names_in;
-use crate::checkpoint::role::{Role, role};
-use crate::checkpoint::{INDEX, SINGLE, Shard};
+use crate::checkpoint::format::file_names::{INDEX, Role, SINGLE, SLICES, rank_file, role};
+use crate::checkpoint::output::path::names_in;
+use crate::checkpoint::read::header::Unique;
+use crate::checkpoint::read::input;
+use crate::checkpoint::read::shard::Shard;
 
-/// The list.
-pub(crate) const SLICES: &str = "model.slices.json";
 /// Largest list that is read: that of thousands of processes and tensors.
 const LARGEST: u64 = 1 << 30;
-
-/// A process' file.
-pub(crate) fn rank_file(rank: u64, size: u64) -> String {
-    format!("model-rank-{rank:05}-of-{size:05}.safetensors")
-}
 
 #[derive(Deserialize)]
 struct Text {

@@ -1,0 +1,197 @@
+//! The device that `--device` names, and what the commands ask of it: the same of a GPU and of the
+//! CPU.
+
+use std::ops::{ControlFlow, Range};
+use std::slice;
+
+use anyhow::Context;
+use gpu_init::wgpu::DeviceType;
+use gpu_init::{
+    Cpu, Device, DeviceOptions, ErrorKind, Fill, Fingerprint, HostTensor, Plan, Stats, Tensor,
+    TensorSpec,
+};
+
+use crate::backend::adapter::{self, adapter_for};
+use crate::backend::choice::{Choice, no_such_adapter};
+use crate::backend::memory::{self, part_costs_whole};
+use crate::backend::remedies::Remedies;
+use crate::terminal::signals::Endless;
+
+/// An open device.
+#[derive(Debug)]
+pub(crate) enum Backend {
+    Gpu(Device),
+    Cpu(Cpu),
+}
+
+/// A tensor on it.
+#[derive(Debug)]
+pub(crate) enum Filled {
+    Gpu(Tensor),
+    Cpu(HostTensor),
+}
+
+impl Backend {
+    /// Opens the device that `--device` names.
+    pub(crate) fn open(choice: Choice, seed: u64) -> anyhow::Result<Self> {
+        Self::open_local(choice, seed, None)
+    }
+
+    /// The same for one of several processes on a machine, of which each takes its own GPU where
+    /// there are several.
+    pub(crate) fn open_local(
+        choice: Choice,
+        seed: u64,
+        local_rank: Option<u64>,
+    ) -> anyhow::Result<Self> {
+        let adapter = match (choice, local_rank) {
+            (Choice::Cpu, _) => return Ok(Backend::Cpu(Cpu::with_seed(seed))),
+            (Choice::Adapter(index), _) => Some(index),
+            (Choice::Auto | Choice::Gpu, None) => None,
+            (Choice::Auto | Choice::Gpu, Some(local_rank)) => {
+                let adapters = pollster::block_on(gpu_init::adapters());
+                let infos: Vec<_> = adapters.iter().map(|adapter| adapter.get_info()).collect();
+                let best = gpu_init::best_adapter(&adapters);
+                let best = if choice == Choice::Auto { adapter::auto(best, &infos) } else { best };
+                adapter_for(local_rank, best, &infos)
+            }
+        };
+        let options = DeviceOptions {
+            adapter,
+            hardware_only: choice == Choice::Auto,
+            seed,
+            ..Default::default()
+        };
+        Device::open(&options).map(Backend::Gpu).or_else(|error| match *error.kind() {
+            ErrorKind::NoAdapter { .. } if choice == Choice::Auto => {
+                Ok(Backend::Cpu(Cpu::with_seed(seed)))
+            }
+            ErrorKind::NoSuchAdapter { index, count } => Err(no_such_adapter(index, count)),
+            _ => Err(error.into()),
+        })
+    }
+
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Backend::Gpu(device) => device.name().to_owned(),
+            Backend::Cpu(_) => "cpu".to_owned(),
+        }
+    }
+
+    /// Whether its tensors are in host memory: on the CPU, and by a driver that runs there.
+    pub(crate) fn is_on_host(&self) -> bool {
+        match self {
+            Backend::Gpu(device) => {
+                device.wgpu_device().adapter_info().device_type == DeviceType::Cpu
+            }
+            Backend::Cpu(_) => true,
+        }
+    }
+
+    /// The name for people, and why it is the CPU that `auto` took.
+    pub(crate) fn describe(&self, choice: Choice) -> String {
+        match (self, choice) {
+            (Backend::Cpu(_), Choice::Auto) => {
+                "cpu, for there is no GPU; `gpu-init devices` says more".to_owned()
+            }
+            _ => self.name(),
+        }
+    }
+
+    /// Fingerprints of tensors, and their statistics if `stats` asks for them.
+    pub(crate) fn examine(
+        &self,
+        tensors: &[Filled],
+        stats: bool,
+    ) -> gpu_init::Result<Vec<(Fingerprint, Option<Stats>)>> {
+        let _endless = Endless::new();
+        let Backend::Gpu(device) = self else {
+            let examine = |tensor: &Filled| {
+                Ok((tensor.fingerprint()?, stats.then(|| tensor.stats()).transpose()?))
+            };
+            return tensors.iter().map(examine).collect();
+        };
+        let on_device = tensors.iter().filter_map(|tensor| match tensor {
+            Filled::Gpu(tensor) => Some(tensor),
+            Filled::Cpu(_) => None,
+        });
+        let tensors: Vec<&Tensor> = on_device.collect();
+        let fingerprints = device.fingerprints(&tensors)?;
+        let stats: Vec<_> = match stats {
+            true => device.stats(&tensors)?.into_iter().map(Some).collect(),
+            false => vec![None; tensors.len()],
+        };
+        Ok(fingerprints.into_iter().zip(stats).collect())
+    }
+
+    /// Whether the device's memory has room for a plan: for all its tensors, or for each by itself.
+    pub(crate) fn check_memory(&self, plan: &Plan, one_by_one: bool) -> anyhow::Result<()> {
+        match self {
+            Backend::Gpu(device) if !self.is_on_host() => match device.memory() {
+                Some(memory) if !one_by_one => Ok(plan.fits(memory)?),
+                _ => Ok(()),
+            },
+            _ => memory::check_plan(plan, one_by_one),
+        }
+    }
+
+    /// Whether a tensor is made as a whole even if a part of it is wanted: in device memory all
+    /// are, on the host those of which a part costs as much.
+    pub(crate) fn fills_whole(&self, fill: &Fill) -> bool {
+        matches!(self, Backend::Gpu(_)) || part_costs_whole(fill)
+    }
+
+    /// Fills tensors and waits until they are done.
+    pub(crate) fn fill_all(
+        &self,
+        specs: &[TensorSpec],
+        progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
+    ) -> gpu_init::Result<Vec<Filled>> {
+        Ok(match self {
+            Backend::Gpu(device) => {
+                device.fill_all_with(specs, progress)?.into_iter().map(Filled::Gpu).collect()
+            }
+            Backend::Cpu(cpu) => {
+                cpu.fill_all_with(specs, progress)?.into_iter().map(Filled::Cpu).collect()
+            }
+        })
+    }
+
+    /// Fills one tensor; see [`Backend::fill_all`].
+    pub(crate) fn fill(
+        &self,
+        spec: &TensorSpec,
+        progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
+        remedies: &Remedies,
+    ) -> anyhow::Result<Filled> {
+        let filled = self.fill_all(slice::from_ref(spec), progress);
+        let filled = filled.map_err(|error| remedies.explain(error))?;
+        filled.into_iter().next().context("nothing was filled")
+    }
+}
+
+impl Filled {
+    pub(crate) fn stats(&self) -> gpu_init::Result<Stats> {
+        let _endless = Endless::new();
+        match self {
+            Filled::Gpu(tensor) => tensor.stats(),
+            Filled::Cpu(tensor) => Ok(tensor.stats()),
+        }
+    }
+
+    pub(crate) fn fingerprint(&self) -> gpu_init::Result<Fingerprint> {
+        let _endless = Endless::new();
+        match self {
+            Filled::Gpu(tensor) => tensor.fingerprint(),
+            Filled::Cpu(tensor) => Ok(tensor.fingerprint()),
+        }
+    }
+
+    /// A range of the elements on the host.
+    pub(crate) fn read(&self, range: Range<u64>) -> gpu_init::Result<HostTensor> {
+        match self {
+            Filled::Gpu(tensor) => tensor.read_range(range),
+            Filled::Cpu(tensor) => tensor.slice(range),
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! `gpu-init model SOURCE`: the tensors of a model, from whatever kind of file lists them.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io::Read;
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use gpu_init::DType;
+
+use crate::checkpoint::format::{dtypes, metadata};
+use crate::checkpoint::read::shards::{self, Checkpoint};
+use crate::checkpoint::read::slices::Slices;
+use crate::checkpoint::read::tensors::{Entry, Source};
+use crate::checkpoint::read::{input, list};
+
+/// Reads a tensor list, the header of a .safetensors file, or those of a folder's shards.
+/// `asked` replaces the source's element types, so that those which cannot be filled are no
+/// error.
+pub(crate) fn read(path: &Path, asked: Option<DType>) -> anyhow::Result<Source> {
+    let shown = path.display();
+    if path.is_dir() && Slices::find(path)?.is_some() {
+        bail!(
+            "{shown} has the files of several processes, which are no SOURCE; name a model in one file or in shards"
+        );
+    }
+    let source = if path.is_dir() || shards::is_index(path) {
+        of_checkpoint(Checkpoint::open(path)?, asked)?
+    } else {
+        let mut file = input::open(path).with_context(|| format!("cannot open {shown}"))?;
+        let mut start = Vec::new();
+        file.by_ref()
+            .take(8)
+            .read_to_end(&mut start)
+            .with_context(|| format!("cannot read {shown}"))?;
+        if is_safetensors(&start, path) {
+            of_checkpoint(Checkpoint::open(path)?, asked)?
+        } else {
+            list::read(start.chain(file), asked).with_context(|| format!("cannot read {shown}"))?
+        }
+    };
+    if source.tensors.is_empty() {
+        bail!("{shown} lists no tensors; name a model that has some");
+    }
+    Ok(source)
+}
+
+/// A header's length has zeros among its eight bytes, JSON text has none; the name decides where
+/// neither is there.
+fn is_safetensors(start: &[u8], path: &Path) -> bool {
+    let json = start.trim_ascii_start().starts_with(b"{");
+    let length = start.len() == 8 && start.contains(&0);
+    length
+        || !json
+            && path
+                .extension()
+                .is_some_and(|extension| extension.eq_ignore_ascii_case("safetensors"))
+}
+
+fn of_checkpoint(checkpoint: Checkpoint, asked: Option<DType>) -> anyhow::Result<Source> {
+    let metadata = checkpoint.metadata();
+    let mut tensors = Vec::new();
+    for shard in checkpoint.shards {
+        for stored in shard.tensors {
+            let dtype = dtypes::to_fill(stored.dtype, asked)
+                .with_context(|| format!("tensor {:?} in {}", stored.name, shard.path.display()))?;
+            tensors.push(Entry { name: stored.name, dtype: Some(dtype), shape: stored.shape });
+        }
+    }
+    let ties = add_tied(&mut tensors, &metadata);
+    Ok(Source { tensors, ties, architecture: metadata.get("architecture").cloned() })
+}
+
+/// Lists the names that the metadata has as tied, as they were when the model was made.
+fn add_tied(
+    tensors: &mut Vec<Entry>,
+    metadata: &BTreeMap<String, String>,
+) -> Vec<(String, String)> {
+    let by_name: HashMap<&str, &Entry> =
+        tensors.iter().map(|entry| (entry.name.as_str(), entry)).collect();
+    let (mut aliases, mut ties) = (Vec::new(), Vec::new());
+    for (alias, owner) in metadata::ties(metadata, |name| by_name.contains_key(name)) {
+        let Entry { dtype, shape, .. } = by_name[owner];
+        aliases.push(Entry { name: alias.to_owned(), dtype: *dtype, shape: shape.clone() });
+        ties.push((owner.to_owned(), alias.to_owned()));
+    }
+    tensors.append(&mut aliases);
+    ties
+}

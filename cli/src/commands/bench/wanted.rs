@@ -1,0 +1,132 @@
+//! What is to be measured.
+
+use std::path::PathBuf;
+
+use anyhow::bail;
+use clap::value_parser;
+use gpu_init::{DType, Distribution, Initializer, TensorSpec};
+
+use crate::backend::choice::Choice;
+
+/// The least size, unless one is asked for.
+const LEAST: u32 = 12;
+/// The greatest size on a CPU, and on a device that is one, unless more is asked for: all is done
+/// in two minutes.
+pub(super) const CPU_MOST: u32 = 26;
+/// More than there is memory for anywhere.
+pub(super) const MOST: u32 = 40;
+
+/// Measure how fast tensors are filled, beside how fast the same memory can be written.
+///
+/// Fills memory that is there already, after a warm-up. What it can be written with is a cleared
+/// buffer on a GPU and a constant on the CPU. A GPU is also measured with its built-in log, sqrt,
+/// sin and cos, which show what portable bits cost, the CPU with one thread, rand_distr and a plain
+/// Philox. Times are the GPU's own, by timestamps, where it has them; otherwise from the call until
+/// the device is done.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Where: auto, gpu, cpu or an adapter's number in `gpu-init devices`; may be repeated
+    /// [default: gpu, an adapter of any kind, if there is one, and cpu].
+    #[arg(long)]
+    pub(super) device: Vec<Choice>,
+    /// The element type: f32, f16 or bf16; may be repeated [default: all].
+    #[arg(long)]
+    pub(super) dtype: Vec<DType>,
+    /// What to fill with, as in `gpu-init fill`; may be repeated [default: normal, uniform and
+    /// truncated_normal].
+    #[arg(long)]
+    pub(super) init: Vec<Initializer>,
+    /// Elements, by their binary logarithm; may be repeated [default: 12, 14, 16 and so on].
+    #[arg(long, value_name = "LOG2", value_parser = value_parser!(u32).range(1..=i64::from(MOST)))]
+    pub(super) size: Vec<u32>,
+    /// The most elements, by their binary logarithm [default: 26 on CPUs, elsewhere what half of
+    /// the memory holds].
+    #[arg(long, value_name = "LOG2", conflicts_with = "size",
+        value_parser = value_parser!(u32).range(i64::from(LEAST)..=i64::from(MOST)))]
+    pub(super) max_size: Option<u32>,
+    /// Samples, of which the median is taken [default: 7].
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=10_000))]
+    pub(super) repeat: Option<u32>,
+    /// A first impression in seconds: F32 up to 2^22, three samples, unless told otherwise.
+    #[arg(long)]
+    pub(super) quick: bool,
+    /// Save all figures as one JSON object; - prints it instead of the table.
+    #[arg(long, value_name = "FILE")]
+    pub(super) json: Option<PathBuf>,
+    /// Save a plot of the size against GB/s.
+    #[arg(long, value_name = "FILE.svg")]
+    pub(super) plot: Option<PathBuf>,
+    /// Replace the files if they exist.
+    #[arg(long)]
+    pub(super) force: bool,
+}
+
+/// What is measured on every device.
+#[derive(Debug)]
+pub(super) struct Wanted {
+    pub(super) dtypes: Vec<DType>,
+    pub(super) initializers: Vec<Initializer>,
+    /// Instead of those up to `most`.
+    pub(super) sizes: Vec<u32>,
+    pub(super) most: Option<u32>,
+    pub(super) samples: u32,
+}
+
+impl Wanted {
+    pub(super) fn new(args: &Args) -> anyhow::Result<Self> {
+        let normal = Initializer::normal(0.0, 0.02);
+        let uniform = Initializer::uniform(-0.05, 0.05);
+        let truncated = Initializer::truncated_normal(0.0, 0.02, -0.04, 0.04);
+        let dtypes: &[DType] = if args.quick { &[DType::F32] } else { &DType::ALL };
+        let wanted = Wanted {
+            dtypes: unique(&args.dtype, dtypes),
+            initializers: unique(&args.init, &[normal, uniform, truncated]),
+            sizes: unique(&args.size, &[]),
+            most: args.max_size.or(args.quick.then_some(22)),
+            samples: args.repeat.unwrap_or(if args.quick { 3 } else { 7 }),
+        };
+        for initializer in &wanted.initializers {
+            let distribution = TensorSpec::new([2, 2], *initializer).resolve(0, 0)?.distribution;
+            if matches!(distribution, Distribution::Orthogonal { .. } | Distribution::Sparse { .. })
+            {
+                bail!(
+                    "bench: {initializer} is no work of so much an element; time it with `gpu-init fill --init`"
+                );
+            }
+        }
+        Ok(wanted)
+    }
+
+    /// Sizes of tensors that have at most so many elements; every other one, and the last.
+    pub(super) fn sizes(&self, largest: u32) -> Vec<u32> {
+        if !self.sizes.is_empty() {
+            return self.sizes.iter().copied().filter(|&size| size <= largest).collect();
+        }
+        let mut sizes: Vec<u32> = (LEAST..=largest).step_by(2).collect();
+        if largest > LEAST && sizes.last() != Some(&largest) {
+            sizes.push(largest);
+        }
+        sizes
+    }
+
+    /// The binary logarithm of the most elements.
+    pub(super) fn most(&self, default: u32) -> u32 {
+        self.sizes.iter().copied().max().or(self.most).unwrap_or(default)
+    }
+
+    /// What so many elements take.
+    pub(super) fn bytes(&self, most: u32) -> u64 {
+        self.dtypes.iter().map(|dtype| dtype.size() << most).max().unwrap_or(0)
+    }
+}
+
+/// What was asked for, each once, or else the default.
+pub(super) fn unique<T: PartialEq + Copy>(asked: &[T], default: &[T]) -> Vec<T> {
+    let mut unique = Vec::new();
+    for value in if asked.is_empty() { default } else { asked } {
+        if !unique.contains(value) {
+            unique.push(*value);
+        }
+    }
+    unique
+}

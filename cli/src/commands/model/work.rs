@@ -1,0 +1,142 @@
+//! What is asked of `gpu-init model`: its flags, and the plan that comes of them.
+
+use std::path::PathBuf;
+
+use gpu_init::{Plan, Rules};
+use serde_json::json;
+
+use crate::backend::choice::Choice;
+use crate::backend::launcher::{World, WorldArgs};
+use crate::checkpoint::read::source;
+use crate::commands::rules;
+use crate::terminal::output::{complain, print, print_json, printable};
+use crate::terminal::plan_table;
+use crate::terminal::size::parse_size;
+
+/// Initialize every tensor of a model in device memory and print one fingerprint.
+///
+/// How is for the rules to say; the recipe xavier is taken unless told. Each tensor's stream is its
+/// name's, so the weights depend on neither the order nor the device. Under mpirun, torchrun or
+/// srun each process makes its own part.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// A .safetensors file or a folder of shards, of which the headers are read, or a tensor list
+    /// in the form of such a header: {"name": {"dtype": "F32", "shape": [768, 768]}, ...}.
+    #[arg(value_name = "SOURCE")]
+    pub(super) file: PathBuf,
+    #[command(flatten)]
+    pub(super) rules: rules::Args,
+    /// Print which tensor would be initialized how, and open no device.
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// Check every tensor on the device against its rule's distribution: mean, deviation and
+    /// bounds, or exact values.
+    #[arg(long)]
+    pub(super) verify: bool,
+    /// Where: auto (a GPU, or else the CPU), gpu (an adapter of any kind), cpu, or an adapter's
+    /// number in `gpu-init devices`.
+    #[arg(long, default_value = "auto")]
+    pub(super) device: Choice,
+    /// Save the model as FILE.safetensors, or as shards in a folder with --max-shard-size or
+    /// several processes.
+    #[arg(long, value_name = "FILE|FOLDER")]
+    pub(super) out: Option<PathBuf>,
+    /// Save shards of at most that many bytes in the folder of --out, with their index: 5GB, 500MB,
+    /// 2GiB.
+    #[arg(long, value_name = "SIZE", requires = "out", value_parser = parse_size)]
+    pub(super) max_shard_size: Option<u64>,
+    /// Replace files that exist.
+    #[arg(long, requires = "out")]
+    pub(super) force: bool,
+    #[command(flatten)]
+    pub(super) world: WorldArgs,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// A model and how it is to be initialized, by one process of several or all of it.
+pub(super) struct Work<'a> {
+    pub(super) args: &'a Args,
+    pub(super) architecture: String,
+    pub(super) rules: Rules,
+    /// The rules as they are written.
+    pub(super) text: String,
+    /// Names that the source has as tied.
+    pub(super) source_ties: Vec<String>,
+    /// Of the whole model.
+    pub(super) whole: Plan,
+    /// Of this process.
+    pub(super) plan: Plan,
+    pub(super) world: Option<World>,
+}
+
+impl<'a> Work<'a> {
+    pub(super) fn read(args: &'a Args) -> anyhow::Result<Self> {
+        let (mut rules, text) = args.rules.read()?;
+        let world = World::find(&args.world, |name| std::env::var(name).ok())?;
+        let source = source::read(&args.file, args.rules.dtype())?;
+        let architecture = printable(&source.architecture.unwrap_or_else(|| "model".to_owned()));
+        let all_typed = source.tensors.iter().all(|entry| entry.dtype.is_some());
+        let speaks = world.as_ref().is_none_or(|world| world.rank == 0);
+        if let (Some(dtype), None, true) = (rules.dtype(), args.rules.dtype(), all_typed && speaks)
+        {
+            complain(&format!(
+                "warning: the rules' dtype, {dtype}, is for tensors that have none, and all of {} have one; \
+                 pass --dtype to change them",
+                args.file.display()
+            ));
+        }
+        let source_ties = source.ties.iter().map(|(_, alias)| alias.clone()).collect();
+        rules = rules.with_tied(source.ties);
+        let tensors =
+            source.tensors.into_iter().map(|entry| (entry.name, entry.shape, entry.dtype));
+        let whole = Plan::new(tensors, &rules)?;
+        let plan = match &world {
+            Some(World { rank, size, .. }) => whole.shard(*rank, *size)?,
+            None => whole.clone(),
+        };
+        Ok(Work { args, architecture, rules, text, source_ties, whole, plan, world })
+    }
+
+    pub(super) fn rank(&self) -> u64 {
+        self.world.as_ref().map_or(0, |world| world.rank)
+    }
+
+    /// Whether other processes have parts of the tensors.
+    pub(super) fn is_shared(&self) -> bool {
+        self.world.as_ref().is_some_and(|world| world.size > 1)
+    }
+
+    pub(super) fn title(&self) -> String {
+        let Work { args, architecture, rules, .. } = self;
+        format!(
+            "{architecture} from {} by {}, seed {}\n",
+            args.file.display(),
+            args.rules.source(),
+            rules.seed()
+        )
+    }
+
+    pub(super) fn dry_run(&self) -> anyhow::Result<()> {
+        let Work { args, plan, .. } = self;
+        if !args.json {
+            return print(
+                &(plan_table::table(plan)
+                    + "\n"
+                    + &self.title()
+                    + &plan_table::summary(plan, &self.rules)),
+            );
+        }
+        print_json(&json!({
+            "model": self.architecture,
+            "rules": args.rules.source(),
+            "seed": self.rules.seed(),
+            "tensors": plan.entries().len(),
+            "elements": plan.elements(),
+            "bytes": plan.bytes(),
+            "warnings": plan.warnings().iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "plan": plan_table::entries(plan),
+        }))
+    }
+}

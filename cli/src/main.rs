@@ -37,24 +37,22 @@ fn main() -> ExitCode {
 }
 
 /// Keeps libwayland from printing "error: XDG_RUNTIME_DIR is invalid or not set in the
-/// environment." Mesa's Vulkan layer that orders devices asks it for a compositor, twice whenever
-/// adapters are listed, whether there is a desktop or not. It says nothing of an absolute path that
-/// has no socket: this process' own folder in /proc, in which nobody can put one, as they could in
-/// /tmp.
+/// environment." Mesa's device-select layer asks it for a compositor whenever adapters are listed,
+/// desktop or not. It accepts an absolute path without a socket: this process' folder in /proc,
+/// where nobody can put one, unlike /tmp.
 #[cfg(target_os = "linux")]
 fn quiet_wayland() {
     const FOLDER: &str = "XDG_RUNTIME_DIR";
     if std::env::var_os(FOLDER).is_some_and(|folder| std::path::Path::new(&folder).is_absolute()) {
         return;
     }
-    // SAFETY: this is the first thing that main does, so that no other thread runs that could read
-    // the environment. There is no other way: libwayland's handler of messages is set by a call
-    // into a library that only Mesa loads.
+    // SAFETY: main calls this first, so no other thread exists that could read the environment.
+    // There is no other way: libwayland's message handler is set in a library that only Mesa loads.
     unsafe { std::env::set_var(FOLDER, "/proc/self") };
 }
 
-/// Runs the command line: 0 if all went well, 1 for an error, 2 for a command line that cannot be
-/// read, 130 for Ctrl-C, 143 for SIGTERM.
+/// Runs the command line. Exit codes: 0 for success, 1 for an error, 2 for a command line that
+/// cannot be parsed, 130 for Ctrl-C, 143 for SIGTERM.
 fn run() -> ExitCode {
     let command = match Cli::try_parse() {
         Ok(cli) => cli.command,
@@ -65,7 +63,7 @@ fn run() -> ExitCode {
             terminal::output::complain(&one_line(&error.to_string()));
             return ExitCode::from(2);
         }
-        // Help and version.
+        // Help and version are no errors.
         Err(error) => error.exit(),
     };
     backend::threads::start();
@@ -82,10 +80,10 @@ fn run() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Until the process is gone: one of two threads says why.
+            // Held until the process ends: only one of two threads may report why.
             std::mem::forget(terminal::signals::hold());
             let cause = error.root_cause().to_string();
-            // What was under way when the signal came says nothing.
+            // The step that the signal interrupted does not matter.
             let is_interrupted =
                 terminal::signals::exit_code().is_some() && cause.starts_with("interrupted");
             let text = if is_interrupted { cause } else { terminal::output::reasons(&error) };
@@ -95,7 +93,7 @@ fn run() -> ExitCode {
     }
 }
 
-/// clap's complaint without its usage, which `--help` has.
+/// clap's error without the usage, which `--help` shows.
 fn one_line(error: &str) -> String {
     let end =
         error.find("\n\nUsage:").or_else(|| error.find("\n\nFor more")).unwrap_or(error.len());

@@ -337,7 +337,7 @@ fn what_cannot_be_saved_is_said_before_anything_is_computed() {
         ),
         (&[&list, "--max-shard-size", "1GB"], "--out"),
         (&[&list, "--force"], "--out"),
-        (&[&huge, "--out", &file], "are free; make room"),
+        (&[&huge, "--out", &file], "are free; free some space"),
     ] {
         let args = [&["model", "--device", "cpu"], args].concat();
         assert!(complaint(&args).contains(part), "{args:?}: {}", complaint(&args));

@@ -156,7 +156,7 @@ fn fill_saves_npy() {
             let parameter = TensorSpec::new([33, 65], Initializer::xavier_normal())
                 .dtype(dtype.parse().unwrap());
             assert_eq!(data, Cpu::new().fill(&parameter).unwrap().as_bytes());
-            // What is there is kept, unless told.
+            // An existing file is kept without --force.
             assert!(complaint(&args).contains("--force"));
             succeed(&[&args[..], &["--force", "--seed", "1"]].concat());
             assert_ne!(read_npy(&path).1, data);

@@ -125,7 +125,7 @@ fn loaded(folder: &Path, first: &str) -> (String, String) {
     models.into_iter().next().unwrap()
 }
 
-/// Processes that replace a model at the same time: one does, the others are told so, and nothing
+/// Processes that replace a model at the same time: one does, the others are refused, and nothing
 /// is mixed. Whether they meet is up to the machine; below they do.
 #[test]
 fn one_process_at_a_time_writes_a_model() {
@@ -193,10 +193,10 @@ fn ranks_of_one_model_write_together() {
     assert_eq!(setup.names("ranks").len(), 4, "three files and the list");
 }
 
-/// While a process writes, others are refused in the place that it writes to, and only there.
+/// While a process writes, others are refused the destination that it claims, and only that one.
 #[test]
 #[cfg(unix)]
-fn a_place_is_held_until_its_process_ends() {
+fn a_claim_is_held_until_its_process_ends() {
     let setup = Setup::new();
     fs::create_dir(setup.path("out")).unwrap();
     let mut child = setup.begun("out", "out/model.safetensors");
@@ -397,7 +397,7 @@ fn folders_are_made_or_refused_before_anything_is_computed() {
     )
     .unwrap();
     let line = complaint(&strs(&setup.model("huge.json", "new", "--max-shard-size 1GB")));
-    assert!(line.contains("are free; make room"), "{line}");
+    assert!(line.contains("are free; free some space"), "{line}");
     assert!(!Path::new(&setup.path("new")).exists() && !Path::new(&setup.path("no")).exists());
 }
 

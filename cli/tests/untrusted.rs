@@ -96,7 +96,7 @@ fn a_small_file_is_not_worth_a_large_matrix() {
         fs::write(&file, row(init, shape)).unwrap();
         let line = complaint(&["verify", text(&file)]);
         assert!(
-            line.contains("more work than so small a file is trusted with; pass --allow-costly"),
+            line.contains("much more work than the file justifies; pass --allow-costly"),
             "{init}: {line}"
         );
     }

@@ -9,7 +9,7 @@ mod program;
 use std::fs;
 use std::path::Path;
 
-use header::{edit_header, edit_metadata};
+use header::{edit_metadata, edit_whole};
 use program::{command, complaint, json, run, succeed};
 use serde_json::{Value, json as object};
 
@@ -114,7 +114,7 @@ fn what_is_written_is_what_seed_and_rules_give() {
             each.iter()
                 .all(|tensor| tensor["matches_rules"] == true && tensor["difference"].is_null())
         );
-        // Told is as good as recorded.
+        // Given rules are as good as recorded ones.
         edit_metadata(&file, "rules", None);
         let (rules, seed) = (setup.path("rules.toml"), report["seed"].to_string());
         for args in [&["--rules", &rules][..], &["--rules", &rules, "--seed", &seed]] {
@@ -283,18 +283,23 @@ fn another_seed_or_other_rules_are_refused() {
     );
 }
 
+/// Each `(key, value, part)` is a lie in the metadata of a file, and what the complaint says.
+fn lies(file: &str, cases: &[(&str, &str, &str)]) {
+    let good = fs::read(file).unwrap();
+    for (key, value, part) in cases {
+        edit_metadata(file, key, Some(value));
+        let line = complaint(&["verify", file]);
+        assert!(line.contains(part) && line.len() < 2000, "{key}: {line}");
+        fs::write(file, &good).unwrap();
+    }
+}
+
 #[test]
-fn metadata_that_lies_is_one_line() {
+fn false_metadata_is_one_line() {
     let setup = Setup::new();
     let file = setup.save("model.safetensors", &[]);
-    let ranks = setup.save_ranks("ranks", 2);
-    let rank = format!("{ranks}/model-rank-00000-of-00002.safetensors");
-    let (good, good_rank) = (fs::read(&file).unwrap(), fs::read(&rank).unwrap());
-    let huge =
-        r#"{"embed": {"dtype": "F32", "shape": [18446744073709551615, 18446744073709551615]}}"#;
-    let large = r#"{"embed": {"dtype": "BF16", "shape": [1152921504606846976]}}"#;
     let deep = "[".repeat(100_000);
-    for (key, value, part) in [
+    let cases = [
         ("rules", "seed = ", "the rules that it records are none"),
         ("rules", &deep, "the rules that it records are none"),
         ("rules", &"#".repeat((1 << 20) + 1), "have over 1048576 bytes"),
@@ -320,20 +325,26 @@ fn metadata_that_lies_is_one_line() {
         ),
         ("whole", "{}", "only some of rank, world_size and whole"),
         ("world_size", "2", "only some of rank, world_size and whole"),
-    ] {
-        fs::write(&file, &good).unwrap();
-        edit_metadata(&file, key, Some(value));
-        let line = complaint(&["verify", &file]);
-        assert!(line.contains(part) && line.len() < 2000, "{key}: {line}");
-    }
-    fs::write(&file, &good).unwrap();
+    ];
+    lies(&file, &cases);
     edit_metadata(&file, "stream_version", Some("2"));
     let report = refused(&[&file]);
     assert_eq!(
         (&report["matches_rules"], &report["fingerprint"]),
         (&Value::Null, &report["recorded_fingerprint"])
     );
-    for (key, value, part) in [
+}
+
+#[test]
+fn false_metadata_of_a_rank_is_one_line() {
+    let setup = Setup::new();
+    let ranks = setup.save_ranks("ranks", 2);
+    let rank = format!("{ranks}/model-rank-00000-of-00002.safetensors");
+    let huge =
+        r#"{"embed": {"dtype": "F32", "shape": [18446744073709551615, 18446744073709551615]}}"#;
+    let large = r#"{"embed": {"dtype": "BF16", "shape": [1152921504606846976]}}"#;
+    let deep = "[".repeat(100_000);
+    let cases = [
         ("whole", "[", "the whole model that it records: "),
         ("whole", &deep, "the whole model that it records: "),
         ("whole", "{}", "is not in the whole model that it records"),
@@ -350,21 +361,11 @@ fn metadata_that_lies_is_one_line() {
             "layers.0.proj: it is F16 [24, 5], and by the rules F16 [12, 10]",
         ),
         ("seed", "", "the seed that it records is \"\""),
-    ] {
-        fs::write(&rank, &good_rank).unwrap();
-        edit_metadata(&rank, key, Some(value));
-        let line = complaint(&["verify", &rank]);
-        assert!(line.contains(part) && line.len() < 2000, "{key}: {line}");
-    }
-    // Shapes that no file can have, of the very tensors that are there.
+    ];
+    lies(&rank, &cases);
+    // Shapes that no file can have, for tensors that the file has.
     for dims in [[1u64 << 62, 24], [u64::MAX, 24], [u64::MAX, u64::MAX], [0, 24], [40, 0]] {
-        fs::write(&rank, &good_rank).unwrap();
-        edit_header(&rank, |header| {
-            let mut whole: Value =
-                serde_json::from_str(header["__metadata__"]["whole"].as_str().unwrap()).unwrap();
-            whole["embed"]["shape"] = object!(dims);
-            header["__metadata__"]["whole"] = whole.to_string().into();
-        });
+        edit_whole(&rank, |whole| whole["embed"]["shape"] = object!(dims));
         let line = complaint(&["verify", &rank]);
         assert!(line.contains("embed") || line.contains("overflows"), "{line}");
     }
@@ -409,91 +410,116 @@ fn ranks_are_one_model() {
             (&report["matches_rules"], &report["fingerprint"]),
             (&Value::Null, &single["fingerprint"])
         );
-        let told = json(&["verify", &folder, "--json", "--rules", &setup.path("rules.toml")]);
-        assert_eq!(told["matches_rules"], true);
+        let given = json(&["verify", &folder, "--json", "--rules", &setup.path("rules.toml")]);
+        assert_eq!(given["matches_rules"], true);
     }
     assert!(succeed(&["verify", &setup.path("of-3")]).contains("9 in 3 files, one of each rank"));
 }
 
-#[test]
-fn what_is_wrong_with_ranks_is_named() {
-    let setup = Setup::new();
-    let folder = setup.save_ranks("ranks", 3);
-    let file = |rank: u64| format!("{folder}/model-rank-{rank:05}-of-00003.safetensors");
-    let list = format!("{folder}/model.slices.json");
-    let good = [0, 1, 2].map(|rank| fs::read(file(rank)).unwrap());
-    let good_list = fs::read_to_string(&list).unwrap();
-    let restore = || {
-        (0..3).zip(&good).for_each(|(rank, good)| fs::write(file(rank), good).unwrap());
-        fs::write(&list, &good_list).unwrap();
-    };
-    let says = |part: &str| {
-        let line = complaint(&["verify", &folder]);
-        assert!(line.contains(part) && line.len() < 3000, "{part}: {line}");
-        restore();
-    };
+/// The files of three ranks, their list, and good copies of them.
+struct Ranks {
+    _setup: Setup,
+    folder: String,
+    list: String,
+    good: Vec<Vec<u8>>,
+    good_list: String,
+}
 
-    fs::remove_file(file(1)).unwrap();
-    says("model-rank-00001-of-00003.safetensors is missing");
-    fs::remove_file(&list).unwrap();
-    says("model.slices.json is missing");
-    flip(&file(1), "layers.0.recurrent", 8);
-    // Columns 8 to 16 are rank 1's.
-    says("rank 1: layers.0.recurrent: 1 of 192 elements differ from the rules', first [1, 8]: ");
-    edit_metadata(&file(2), "seed", Some("4"));
-    says("model-rank-00002-of-00003.safetensors: its seed is not rank 0's");
-    edit_metadata(&file(2), "rank", Some("1"));
-    says("it records rank 1 of 3");
-    edit_metadata(&file(2), "whole", None);
-    says("only some of rank, world_size and whole");
-    for key in ["rank", "world_size", "whole"] {
-        edit_metadata(&file(2), key, None);
+impl Ranks {
+    fn new() -> Self {
+        let setup = Setup::new();
+        let folder = setup.save_ranks("ranks", 3);
+        let list = format!("{folder}/model.slices.json");
+        let good_list = fs::read_to_string(&list).unwrap();
+        let mut ranks = Ranks { _setup: setup, folder, list, good: vec![], good_list };
+        ranks.good = (0..3).map(|rank| fs::read(ranks.file(rank)).unwrap()).collect();
+        ranks
     }
-    says("it records no rank");
-    fs::copy(file(0), file(2)).unwrap();
-    says("it records rank 0 of 3");
-    fs::write(file(0), &good[0][..good[0].len() - 1]).unwrap();
-    says("model-rank-00000-of-00003.safetensors");
 
-    let edit = |edit: &dyn Fn(&mut Value)| {
-        let mut value: Value = serde_json::from_str(&good_list).unwrap();
+    fn file(&self, rank: usize) -> String {
+        format!("{}/model-rank-{rank:05}-of-00003.safetensors", self.folder)
+    }
+
+    fn edit(&self, edit: impl FnOnce(&mut Value)) {
+        let mut value: Value = serde_json::from_str(&self.good_list).unwrap();
         edit(&mut value);
-        fs::write(&list, value.to_string()).unwrap();
-    };
+        fs::write(&self.list, value.to_string()).unwrap();
+    }
+
+    /// Expects a complaint, and restores the files.
+    fn says(&self, part: &str) {
+        let line = complaint(&["verify", &self.folder]);
+        assert!(line.contains(part) && line.len() < 3000, "{part}: {line}");
+        self.good.iter().enumerate().for_each(|(i, good)| fs::write(self.file(i), good).unwrap());
+        fs::write(&self.list, &self.good_list).unwrap();
+    }
+}
+
+#[test]
+fn what_is_wrong_with_files_of_ranks_is_named() {
+    let ranks = Ranks::new();
+    fs::remove_file(ranks.file(1)).unwrap();
+    ranks.says("model-rank-00001-of-00003.safetensors is missing");
+    fs::remove_file(&ranks.list).unwrap();
+    ranks.says("model.slices.json is missing");
+    flip(&ranks.file(1), "layers.0.recurrent", 8);
+    // Columns 8 to 16 are rank 1's.
+    ranks.says(
+        "rank 1: layers.0.recurrent: 1 of 192 elements differ from the rules', first [1, 8]: ",
+    );
+    edit_metadata(&ranks.file(2), "seed", Some("4"));
+    ranks.says("model-rank-00002-of-00003.safetensors: its seed is not rank 0's");
+    edit_metadata(&ranks.file(2), "rank", Some("1"));
+    ranks.says("it records rank 1 of 3");
+    edit_metadata(&ranks.file(2), "whole", None);
+    ranks.says("only some of rank, world_size and whole");
+    for key in ["rank", "world_size", "whole"] {
+        edit_metadata(&ranks.file(2), key, None);
+    }
+    ranks.says("it records no rank");
+    fs::copy(ranks.file(0), ranks.file(2)).unwrap();
+    ranks.says("it records rank 0 of 3");
+    fs::write(ranks.file(0), &ranks.good[0][..ranks.good[0].len() - 1]).unwrap();
+    ranks.says("model-rank-00000-of-00003.safetensors");
+}
+
+#[test]
+fn what_is_wrong_with_a_list_of_slices_is_named() {
+    let ranks = Ranks::new();
     let slices =
         |value: &mut Value| value["tensors"]["embed"]["slices"].as_array().unwrap().clone();
-    edit(&|value| value["tensors"]["embed"]["slices"] = slices(value)[..2].into());
-    says("tensor \"embed\": its slices end at 28, and dimension 0 has 40");
-    edit(&|value| value["tensors"]["embed"]["slices"] = slices(value)[1..].into());
-    says("does not start at 0");
-    edit(&|value| value["tensors"]["embed"]["slices"][1]["start"] = 13.into());
-    says("its slice 13..28");
-    edit(&|value| {
+    ranks.edit(|value| value["tensors"]["embed"]["slices"] = slices(value)[..2].into());
+    ranks.says("tensor \"embed\": its slices end at 28, and dimension 0 has 40");
+    ranks.edit(|value| value["tensors"]["embed"]["slices"] = slices(value)[1..].into());
+    ranks.says("does not start at 0");
+    ranks.edit(|value| value["tensors"]["embed"]["slices"][1]["start"] = 13.into());
+    ranks.says("its slice 13..28");
+    ranks.edit(|value| {
         value["tensors"]["embed"]["slices"][1]["file"] =
             "model-rank-00000-of-00003.safetensors".into()
     });
-    says("is in \"model-rank-00000-of-00003.safetensors\" twice");
-    edit(&|value| value["tensors"]["embed"]["slices"][1]["file"] = "../../w".into());
-    says("\"../../w\" is the file of none of 3 ranks");
-    edit(&|value| value["tensors"]["embed"]["dim"] = 5.into());
-    says("has no dimension 5");
-    edit(&|value| value["tensors"]["embed"]["dtype"] = "F32".into());
-    says("\"embed\" is BF16 [14, 24], and in model.slices.json F32 [14, 24]");
-    edit(&|value| value["tensors"]["more"] = value["tensors"]["embed"].clone());
-    says("tensor \"more\" is missing");
-    edit(&|value| _ = value["tensors"].as_object_mut().unwrap().remove("embed"));
-    says("\"embed\" is not in model.slices.json");
-    edit(&|value| value["world_size"] = u64::MAX.into());
-    says("is missing");
-    edit(&|value| value["world_size"] = 0.into());
-    says("none of 0 ranks");
-    edit(&|value| value["tensors"] = object!({}));
-    says("is not in model.slices.json");
-    fs::write(&list, "[").unwrap();
-    says("it is no list");
-    fs::write(&list, r#"{"world_size": 0, "tensors": {}}"#).unwrap();
-    says("is of no ranks");
-    assert!(succeed(&["verify", &folder]).contains("every element"));
+    ranks.says("is in \"model-rank-00000-of-00003.safetensors\" twice");
+    ranks.edit(|value| value["tensors"]["embed"]["slices"][1]["file"] = "../../w".into());
+    ranks.says("\"../../w\" is the file of none of 3 ranks");
+    ranks.edit(|value| value["tensors"]["embed"]["dim"] = 5.into());
+    ranks.says("has no dimension 5");
+    ranks.edit(|value| value["tensors"]["embed"]["dtype"] = "F32".into());
+    ranks.says("\"embed\" is BF16 [14, 24], and in model.slices.json F32 [14, 24]");
+    ranks.edit(|value| value["tensors"]["more"] = value["tensors"]["embed"].clone());
+    ranks.says("tensor \"more\" is missing");
+    ranks.edit(|value| _ = value["tensors"].as_object_mut().unwrap().remove("embed"));
+    ranks.says("\"embed\" is not in model.slices.json");
+    ranks.edit(|value| value["world_size"] = u64::MAX.into());
+    ranks.says("is missing");
+    ranks.edit(|value| value["world_size"] = 0.into());
+    ranks.says("none of 0 ranks");
+    ranks.edit(|value| value["tensors"] = object!({}));
+    ranks.says("is not in model.slices.json");
+    fs::write(&ranks.list, "[").unwrap();
+    ranks.says("it is no list");
+    fs::write(&ranks.list, r#"{"world_size": 0, "tensors": {}}"#).unwrap();
+    ranks.says("is of no ranks");
+    assert!(succeed(&["verify", &ranks.folder]).contains("every element"));
 }
 
 /// A rank that has nothing of any tensor writes its file all the same, so that the set is complete.

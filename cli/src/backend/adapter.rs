@@ -1,8 +1,8 @@
-//! Which adapter `--device auto` and `--device gpu` take, and why.
+//! The adapters that `--device auto` and `--device gpu` take, and why.
 
 use gpu_init::wgpu::{AdapterInfo, DeviceType};
 
-/// Whether a driver computes on the cores that the CPU path has.
+/// Whether a driver computes on the same cores as the CPU path.
 pub(crate) fn is_software(adapter: &AdapterInfo) -> bool {
     adapter.device_type == DeviceType::Cpu
 }
@@ -28,8 +28,8 @@ pub(crate) fn why_auto(auto: Option<usize>, adapters: &[AdapterInfo]) -> &'stati
     }
 }
 
-/// The adapter for that local rank, counted round the GPUs that are of the same kind as the `best`
-/// one. Where a launcher shows each process its own GPU alone, all take the one they see.
+/// The adapter of a local rank: the ranks take turns at the GPUs of the same kind as the `best`
+/// one. Where a launcher shows each process one GPU only, each takes that one.
 pub(crate) fn adapter_for(
     local_rank: u64,
     best: Option<usize>,
@@ -43,7 +43,7 @@ pub(crate) fn adapter_for(
     let same: Vec<usize> = (0..adapters.len())
         .filter(|&i| {
             let adapter = &adapters[i];
-            // Another API shows the same GPUs once more, as another driver does.
+            // Another API or driver lists the same GPUs once more.
             adapter.device_type == first.device_type
                 && adapter.backend == first.backend
                 && !adapters[..i].iter().any(|earlier| is_same_gpu(earlier, adapter))

@@ -1,5 +1,4 @@
-//! The device that `--device` names, and what the commands ask of it: the same of a GPU and of the
-//! CPU.
+//! An open device, with the same operations for a GPU and for the CPU.
 
 use std::ops::{ControlFlow, Range};
 use std::slice;
@@ -24,7 +23,7 @@ pub(crate) enum Backend {
     Cpu(Cpu),
 }
 
-/// A tensor on it.
+/// A tensor on a device.
 #[derive(Debug)]
 pub(crate) enum Filled {
     Gpu(Tensor),
@@ -37,8 +36,7 @@ impl Backend {
         Self::open_local(choice, seed, None)
     }
 
-    /// The same for one of several processes on a machine, of which each takes its own GPU where
-    /// there are several.
+    /// Opens the device of one of several processes on a machine, which take turns at its GPUs.
     pub(crate) fn open_local(
         choice: Choice,
         seed: u64,
@@ -78,7 +76,7 @@ impl Backend {
         }
     }
 
-    /// Whether its tensors are in host memory: on the CPU, and by a driver that runs there.
+    /// Whether its tensors are in host memory: on the CPU and for software drivers.
     pub(crate) fn is_on_host(&self) -> bool {
         match self {
             Backend::Gpu(device) => {
@@ -88,7 +86,7 @@ impl Backend {
         }
     }
 
-    /// The name for people, and why it is the CPU that `auto` took.
+    /// The name for people, and why `auto` took the CPU.
     pub(crate) fn describe(&self, choice: Choice) -> String {
         match (self, choice) {
             (Backend::Cpu(_), Choice::Auto) => {
@@ -124,7 +122,8 @@ impl Backend {
         Ok(fingerprints.into_iter().zip(stats).collect())
     }
 
-    /// Whether the device's memory has room for a plan: for all its tensors, or for each by itself.
+    /// Fails if a plan does not fit in the device's memory: all its tensors, or the largest of them
+    /// if they are made one by one.
     pub(crate) fn check_memory(&self, plan: &Plan, one_by_one: bool) -> anyhow::Result<()> {
         match self {
             Backend::Gpu(device) if !self.is_on_host() => match device.memory() {
@@ -135,8 +134,8 @@ impl Backend {
         }
     }
 
-    /// Whether a tensor is made as a whole even if a part of it is wanted: in device memory all
-    /// are, on the host those of which a part costs as much.
+    /// Whether a tensor is filled as a whole even if a slice is wanted: always in device memory; on
+    /// the host if a slice costs as much.
     pub(crate) fn fills_whole(&self, fill: &Fill) -> bool {
         matches!(self, Backend::Gpu(_)) || part_costs_whole(fill)
     }
@@ -187,7 +186,7 @@ impl Filled {
         }
     }
 
-    /// A range of the elements on the host.
+    /// Reads a range of elements to the host.
     pub(crate) fn read(&self, range: Range<u64>) -> gpu_init::Result<HostTensor> {
         match self {
             Filled::Gpu(tensor) => tensor.read_range(range),

@@ -1,15 +1,16 @@
-//! Which of how many processes this one is, as its flags or the launcher that started it say.
+//! The rank of this process and the number of processes, from flags or from the launcher that
+//! started it.
 
 use anyhow::{anyhow, bail};
 
 /// The flags, for `#[command(flatten)]`.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct WorldArgs {
-    /// Which part of every tensor to fill, from 0: this process' rank. torchrun, mpirun and srun
-    /// say it by themselves.
+    /// The slice of every tensor to fill, from 0: this process' rank. Under torchrun, mpirun and
+    /// srun it is known.
     #[arg(long, requires = "world_size")]
     rank: Option<u64>,
-    /// How many parts there are: the number of processes, at most 100000.
+    /// The number of slices: the number of processes, at most 100000.
     #[arg(long, requires = "rank")]
     world_size: Option<u64>,
     /// The rank among the processes of this machine, which picks one of its GPUs with --device auto
@@ -26,7 +27,7 @@ pub(crate) struct World {
     pub(crate) size: u64,
     /// The rank on this machine, if it is known.
     pub(crate) local_rank: Option<u64>,
-    /// Who said so.
+    /// The launcher's name, or the flag.
     pub(crate) launcher: &'static str,
 }
 
@@ -35,12 +36,12 @@ struct Launcher {
     name: &'static str,
     rank: &'static str,
     size: &'static str,
-    /// The first one that is set counts.
+    /// The first variable that is set counts.
     local_rank: &'static [&'static str],
 }
 
-/// The first one whose rank and size are both set counts. Slurm is last: it starts other launchers,
-/// one on each machine, and those start more processes.
+/// The first launcher whose rank and size are both set counts. Slurm is last: it starts other
+/// launchers, one on each machine, and those start more processes.
 const LAUNCHERS: [Launcher; 5] = [
     Launcher { name: "torchrun", rank: "RANK", size: "WORLD_SIZE", local_rank: &["LOCAL_RANK"] },
     Launcher {
@@ -76,7 +77,7 @@ const SLURM_JOB: &str = "SLURM_NTASKS";
 pub(crate) const LARGEST: u64 = 100_000;
 
 impl World {
-    /// What the flags say, or else the environment; none for a process on its own.
+    /// Finds the rank in the flags, or else in the environment; none for a process on its own.
     pub(crate) fn find(
         args: &WorldArgs,
         env: impl Fn(&str) -> Option<String>,
@@ -100,11 +101,11 @@ impl World {
         }
     }
 
-    /// Why a process on its own may be one of several after all: a launcher's variable without the
-    /// other one of its pair.
+    /// A warning that a process may not be on its own after all: only one variable of a launcher's
+    /// pair is set.
     pub(crate) fn warning(env: impl Fn(&str) -> Option<String>) -> Option<String> {
         let is_set = |name: &str| env(name).is_some_and(|value| !value.trim().is_empty());
-        // A shell or a script of a job has some of Slurm's variables, as it should.
+        // A shell or a script of a job rightly has some of Slurm's variables.
         let pairs = LAUNCHERS.iter().filter(|launcher| launcher.name != SLURM);
         let (set, other) = pairs.map(|launcher| (launcher.rank, launcher.size)).find_map(
             |(rank, size)| match (is_set(rank), is_set(size)) {
@@ -141,7 +142,7 @@ fn from_environment(env: impl Fn(&str) -> Option<String>) -> anyhow::Result<Opti
 }
 
 fn number(variable: &str, text: &str) -> anyhow::Result<u64> {
-    // What u64 says of the digits adds nothing.
+    // The parser's own error adds nothing.
     text.trim().parse().map_err(|_| {
         anyhow!("{variable} is {text:?}, which is no rank or size; unset it, or pass --rank and --world-size")
     })

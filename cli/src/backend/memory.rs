@@ -1,4 +1,4 @@
-//! Host memory: what there is for this process, asked before work that needs much of it.
+//! Host memory available to this process, checked before work that needs a lot.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,10 +9,10 @@ use sysinfo::System;
 
 use crate::terminal::output::binary_bytes;
 
-/// Slices on their way into a file: in the making, waiting, being written, and one that is copied.
+/// Bytes of the chunks on their way into a file: computed, waiting, being written, and copied.
 pub(crate) const SLICES: u64 = 4 * (32 << 20);
 
-/// Fails if this machine, or the control group of this process, has not so many bytes left.
+/// Fails if this machine, or the control group of this process, has fewer than `needed` bytes left.
 /// `remedy` says what to do.
 pub(crate) fn check(operation: &str, needed: u64, remedy: &str) -> anyhow::Result<()> {
     fits(operation, needed, available(), remedy)
@@ -29,7 +29,8 @@ fn fits(operation: &str, needed: u64, available: u64, remedy: &str) -> anyhow::R
     Ok(())
 }
 
-/// Fails if the host has no memory for a plan: for all its tensors, or one by one for the largest.
+/// Fails if a plan does not fit in host memory: all its tensors, or the largest if they are made
+/// one by one.
 pub(crate) fn check_plan(plan: &Plan, one_by_one: bool) -> anyhow::Result<()> {
     let remedy = if one_by_one {
         "use a smaller dtype, several processes, or rules that make no such tensor"
@@ -43,7 +44,7 @@ fn plan_needs(plan: &Plan, one_by_one: bool) -> u64 {
     let entries = plan.entries();
     let scratch = |entry: &PlanEntry| scratch(&entry.parameter, &entry.fill);
     if one_by_one {
-        // Elsewhere a slice is made when it is wanted.
+        // Other tensors are made slice by slice.
         let whole = entries.iter().filter(|entry| part_costs_whole(&entry.fill));
         let largest = whole.map(|entry| entry.fill.bytes().saturating_add(scratch(entry))).max();
         largest.unwrap_or(0).saturating_add(SLICES.min(plan.bytes()))
@@ -52,9 +53,8 @@ fn plan_needs(plan: &Plan, one_by_one: bool) -> u64 {
     }
 }
 
-/// The least that a fill needs beside its own memory while it is made: an orthogonal matrix its
-/// columns and reflections, all in F32. Those of more dimensions may be many small ones, and need
-/// not so much.
+/// A lower bound on the scratch memory of a fill: the columns and reflections of an orthogonal
+/// matrix, in F32. Tensors of more dimensions may be many small matrices and need less.
 pub(crate) fn scratch(parameter: &TensorSpec, fill: &Fill) -> u64 {
     let (Initializer::Orthogonal { .. }, &[rows, columns]) =
         (parameter.initializer(), parameter.shape().dims())
@@ -63,8 +63,8 @@ pub(crate) fn scratch(parameter: &TensorSpec, fill: &Fill) -> u64 {
     };
     let (rows, columns) = (rows as u64, columns as u64);
     let (height, width) = (rows.max(columns), rows.min(columns));
-    // All columns are made of all reflections, unless they are the rows of a wide matrix: then
-    // those from the first that is wanted to the last one, of which no later reflection is a part.
+    // All columns are made of all reflections, except those of a wide matrix's rows: only the rows
+    // wanted are made, and later reflections do not change them.
     let made = match fill.len.checked_sub(1) {
         Some(last) if rows < columns => fill.index(0) / columns..fill.index(last) / columns + 1,
         _ => 0..width,
@@ -75,30 +75,29 @@ pub(crate) fn scratch(parameter: &TensorSpec, fill: &Fill) -> u64 {
     panels.saturating_add(reflections).saturating_mul(4)
 }
 
-/// Whether the host makes all of a tensor for any part of it.
+/// Whether the host makes all of a tensor for any slice.
 pub(crate) fn part_costs_whole(fill: &Fill) -> bool {
     matches!(fill.distribution, Distribution::Orthogonal { .. } | Distribution::Sparse { .. })
 }
 
-/// Bytes that can be had before this machine, or the control group of this process, is out of
-/// memory.
+/// Bytes left to allocate on this machine or in the control group of this process.
 fn available() -> u64 {
     let mut system = System::new();
     system.refresh_memory();
     let machine = system.available_memory().saturating_add(system.free_swap());
-    // A system that does not say has no limit that is known.
+    // A system that reports nothing has no known limit.
     let machine = if machine == 0 { u64::MAX } else { machine };
     control_group().map_or(machine, |group| machine.min(group))
 }
 
-/// What the control groups of this process leave it. sysinfo reads the root's alone, and a job's is
-/// below it.
+/// Bytes that the control groups of this process leave it. sysinfo reads only the root's, and a
+/// job's is below it.
 fn control_group() -> Option<u64> {
     let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
     groups.lines().filter_map(|line| left_in(line, Path::new("/sys/fs/cgroup"))).min()
 }
 
-/// The least that is left in a group, a line of `/proc/self/cgroup`, and in those around it.
+/// The least that is left in a group, a line of `/proc/self/cgroup`, and in its ancestors.
 fn left_in(line: &str, root: &Path) -> Option<u64> {
     let mut fields = line.splitn(3, ':').skip(1);
     let (controllers, group) = (fields.next()?, fields.next()?);
@@ -117,7 +116,7 @@ fn left_in(line: &str, root: &Path) -> Option<u64> {
         // "max" is no limit.
         let limit: u64 = fs::read_to_string(folder.join(limit)).ok()?.trim().parse().ok()?;
         let statistics = fs::read_to_string(folder.join("memory.stat")).ok()?;
-        // Pages of files can be had back, so they do not count.
+        // File pages can be reclaimed, so they do not count.
         let used = statistics
             .lines()
             .find_map(|line| line.strip_prefix(used)?.trim().parse::<u64>().ok())?;
@@ -160,14 +159,14 @@ mod tests {
         let orthogonal = plan("default = 'orthogonal'");
         assert_eq!(plan_needs(&orthogonal, false), 4 * (a + b) + 6 * a);
         assert_eq!(plan_needs(&orthogonal, true), 4 * a + 6 * a + SLICES);
-        // A rank has a part of the tensor, made of all columns and reflections, and no more to save
+        // A rank has a slice of the tensor, made of all columns and reflections, and saves no more
         // than it has.
         assert_eq!(
             plan_needs(&orthogonal.shard(3, 4).unwrap(), true),
             4 * a / 4 + 4 * a + 2 * a + (a + b)
         );
-        // Of a wide matrix it has columns of its own, and reflections up to them; divided along its
-        // columns all of both.
+        // Of a wide matrix it makes only its own rows and the reflections up to them; divided along
+        // its columns, all of both.
         let wide = |rank: u64, dim: usize| {
             let rules = format!(
                 "rules = [{{ match = 'w', init = 'orthogonal', shard = {{ dim = {dim} }} }}]"

@@ -1,4 +1,4 @@
-//! The threads that the CPU path computes on: made at the start, as many as can be had.
+//! The threads of the CPU path, started at the beginning, as many as the system allows.
 
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Mutex, PoisonError};
@@ -6,20 +6,20 @@ use std::thread;
 
 use rayon::{ThreadBuilder, ThreadPoolBuilder};
 
-/// Threads given back where there are fewer than wanted: one listens to signals, one writes files.
+/// Threads released if fewer than wanted could be started: one listens to signals, one writes
+/// files.
 const SPARE: usize = 2;
 
-/// Makes rayon's threads: as many as `RAYON_NUM_THREADS` says or as there are cores, whichever is
-/// less. This thread is one of them, so that some can always be had.
+/// Starts rayon's threads: as many as `RAYON_NUM_THREADS` says or as there are cores, whichever is
+/// less. This thread is one of them, so that there is always one.
 ///
-/// rayon itself panics if it cannot start one of them, so they are started before it is told how
-/// many there are.
+/// rayon panics if it cannot start a thread, so they are started before its pool is built.
 pub(crate) fn start() {
     let cores = thread::available_parallelism().map_or(1, |cores| cores.get());
     let wanted = wanted(std::env::var("RAYON_NUM_THREADS").ok().as_deref(), cores);
     let mut started: Vec<Sender<ThreadBuilder>> = (1..wanted).map_while(|_| waiting()).collect();
     if started.len() + 1 < wanted {
-        // Those whose sender is gone end.
+        // A thread ends when its sender is dropped.
         started.truncate(started.len().saturating_sub(SPARE));
     }
     let pool = ThreadPoolBuilder::new().num_threads(started.len() + 1).use_current_thread();
@@ -41,8 +41,8 @@ fn waiting() -> Option<Sender<ThreadBuilder>> {
     thread::Builder::new().spawn(run).ok().map(|_| sender)
 }
 
-/// More threads than cores are no faster, and rayon takes its default for what is no number above
-/// 0.
+/// More threads than cores are no faster. Like rayon, takes the default for anything but a number
+/// above 0.
 fn wanted(asked: Option<&str>, cores: usize) -> usize {
     asked
         .and_then(|text| text.trim().parse().ok())

@@ -16,10 +16,10 @@ pub(crate) struct Args {
     /// The stream: counter words 2 and 3.
     #[arg(long, default_value_t = 0)]
     stream: u64,
-    /// Words to skip: the first word written is that of element N.
+    /// Words to skip: the first word written belongs to element N.
     #[arg(long, value_name = "N", default_value_t = 0)]
     offset: u128,
-    /// How many words; until the pipe closes unless given.
+    /// The number of words [default: until the pipe closes].
     #[arg(long)]
     count: Option<u64>,
 }
@@ -43,9 +43,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
     let result = write_words(&words, args.offset, count, &mut out);
     match result {
-        // A battery that has seen enough closes the pipe.
+        // A test battery that has seen enough closes the pipe.
         Err(error) if error.kind() == ErrorKind::BrokenPipe && args.count.is_none() => {
-            // Nor may what is still buffered be tried once more when `out` goes.
+            // Dropping `out` would try to write the rest of its buffer.
             let _ = out.into_parts();
             Ok(())
         }

@@ -1,4 +1,4 @@
-//! `gpu-init devices`: the adapters, what they can do, and which one `auto` takes.
+//! `gpu-init devices`: the adapters, their limits, and which one `auto` takes.
 
 use gpu_init::wgpu;
 use serde_json::json;

@@ -28,7 +28,7 @@ const REMEDIES: Remedies = Remedies {
     memory: "fill a smaller tensor or dtype, or save it by `gpu-init model --out`, which streams what it can",
 };
 
-/// Values that the histogram shows.
+/// The number of values that the histogram shows.
 const SAMPLE: u64 = 1 << 16;
 
 /// Fill one tensor and print its statistics and fingerprint.
@@ -48,7 +48,7 @@ pub(crate) struct Args {
     /// The seed.
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// The parameter's name, such as layers.0.q_proj.weight, which decides its stream.
+    /// The tensor's name, such as layers.0.q_proj.weight, which decides its stream.
     #[arg(long, conflicts_with = "stream", allow_hyphen_values = true)]
     name: Option<String>,
     /// The stream by its number.
@@ -57,18 +57,18 @@ pub(crate) struct Args {
     /// Multiplies the standard deviation of xavier-normal and xavier-uniform.
     #[arg(long, allow_negative_numbers = true)]
     gain: Option<f64>,
-    /// Added to every value.
+    /// Is added to every value.
     #[arg(long, allow_negative_numbers = true)]
     mean: Option<f64>,
-    /// Whose order of axes the shape has: pytorch, keras, jax, transposed, grouped(groups=4) or
+    /// The order of the shape's axes: pytorch, keras, jax, transposed, grouped(groups=4) or
     /// axes(input=1, output=[-2, -1], batch=0).
     #[arg(long, default_value = "pytorch")]
     layout: Layout,
-    /// Where: auto (a GPU, or else the CPU), gpu (an adapter of any kind), cpu, or an adapter's
-    /// number in `gpu-init devices`.
+    /// The device: auto (a GPU, or else the CPU), gpu (an adapter of any kind), cpu, or an
+    /// adapter's number in `gpu-init devices`.
     #[arg(long, default_value = "auto")]
     device: Choice,
-    /// Save the tensor as .npy (bf16 as uint16 words, for .npy has no bf16).
+    /// Save the tensor as .npy (bf16 as uint16 words, since .npy has no bf16).
     #[arg(long, value_name = "FILE.npy")]
     out: Option<PathBuf>,
     /// Replace the file if it exists.
@@ -95,13 +95,13 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let parameter = parameter(args)?;
     let initializer = parameter.initializer();
     let fill = parameter.resolve(args.seed, 0)?;
-    // Before there is anything to be removed at a signal.
+    // Before there are files that a signal has to remove.
     listen_to_ctrl_c()?;
-    let place =
-        args.out.as_deref().map(|path| place(path, args.force, fill.bytes())).transpose()?;
+    let destination =
+        args.out.as_deref().map(|path| destination(path, args.force, fill.bytes())).transpose()?;
     let backend = Backend::open(args.device, args.seed)?;
     if backend.is_on_host() {
-        check_memory(&parameter, &fill, place.is_some())?;
+        check_memory(&parameter, &fill, destination.is_some())?;
     }
     let start = Instant::now();
     let bar = bar("filling", fill.bytes());
@@ -109,8 +109,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     bar.finish_and_clear();
     let seconds = start.elapsed().as_secs_f64();
     let (stats, fingerprint) = (tensor.stats()?, tensor.fingerprint()?);
-    if let Some((place, _)) = &place {
-        npy::save(place, args.shape.dims(), &tensor, args.dtype)?;
+    if let Some((destination, _)) = &destination {
+        npy::save(destination, args.shape.dims(), &tensor, args.dtype)?;
     }
     let report = Report { args, initializer, backend: &backend, fill, seconds, stats, fingerprint };
     if args.json {
@@ -128,13 +128,13 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     }
 }
 
-/// Where the file goes, and that there is room for it.
-fn place(path: &Path, force: bool, bytes: u64) -> anyhow::Result<(Destination, Claim)> {
+/// Claims the destination and checks that the disk has space for it.
+fn destination(path: &Path, force: bool, bytes: u64) -> anyhow::Result<(Destination, Claim)> {
     not_a_folder(path, &format!("name a file, such as {}", path.join("weights.npy").display()))?;
     extension::check(path, "fill", "npy")?;
-    let (place, claim) = Destination::claim(path, force)?;
-    place.check_room(bytes)?;
-    Ok((place, claim))
+    let (destination, claim) = Destination::claim(path, force)?;
+    destination.check_room(bytes)?;
+    Ok((destination, claim))
 }
 
 fn check_memory(parameter: &TensorSpec, fill: &Fill, saved: bool) -> anyhow::Result<()> {
@@ -162,7 +162,7 @@ fn parameter(args: &Args) -> gpu_init::Result<TensorSpec> {
     })
 }
 
-/// Seven digits, and zero as what it is.
+/// Seven significant digits; zero as "0".
 fn number(value: f64) -> String {
     if value == 0.0 { "0".to_owned() } else { format!("{value:.6e}") }
 }

@@ -1,4 +1,4 @@
-//! `gpu-init recipe`: the built-in rules, to be read and edited.
+//! `gpu-init recipe`: the built-in rules, to read and edit.
 
 use gpu_init::Recipe;
 
@@ -8,7 +8,7 @@ use crate::terminal::output::print;
 /// Print a recipe, a rules file for `gpu-init model --rules`; without a name, list them.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Which one.
+    /// The recipe's name.
     #[arg(value_parser = recipe)]
     name: Option<Recipe>,
 }

@@ -1,4 +1,4 @@
-//! The rules that the command line asks for: a file or a recipe, and what it overrides in them.
+//! The rules named on the command line: a file or a recipe, and what flags override in them.
 
 use std::path::{Path, PathBuf};
 
@@ -10,20 +10,20 @@ use crate::checkpoint::read::input;
 /// Largest rules file that is read.
 pub(crate) const LARGEST: u64 = 1 << 20;
 
-/// What says how tensors are initialized.
+/// How tensors are initialized.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Rules in TOML: which tensors are initialized how. `gpu-init recipe NAME` prints some to
-    /// start from.
+    /// Rules in TOML: how each tensor is initialized. `gpu-init recipe NAME` prints some to start
+    /// from.
     #[arg(long, value_name = "FILE", conflicts_with = "recipe")]
     rules: Option<PathBuf>,
-    /// Rules that are built in: xavier, gpt2, llama, bert, resnet or vit.
+    /// Built-in rules: xavier, gpt2, llama, bert, resnet or vit.
     #[arg(long, value_name = "NAME", default_value = "xavier", value_parser = recipe)]
     recipe: Recipe,
     /// The element type of all tensors, instead of the rules' and the file's: f32, f16 or bf16.
     #[arg(long)]
     dtype: Option<DType>,
-    /// The seed, instead of the rules' (0 unless they tell).
+    /// The seed, instead of the rules' (0 unless they have one).
     #[arg(long)]
     seed: Option<u64>,
 }
@@ -53,7 +53,7 @@ impl Args {
         Ok((rules, text))
     }
 
-    /// The element type asked for on the command line.
+    /// The element type that the command line requests.
     pub(crate) fn dtype(&self) -> Option<DType> {
         self.dtype
     }
@@ -67,7 +67,7 @@ impl Args {
     }
 }
 
-/// A recipe by its name.
+/// Finds a recipe by its name.
 pub(crate) fn recipe(name: &str) -> Result<Recipe, String> {
     Recipe::named(name).ok_or_else(|| {
         let names: Vec<_> = Recipe::ALL.iter().map(Recipe::name).collect();

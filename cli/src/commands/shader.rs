@@ -1,20 +1,20 @@
-//! `gpu-init shader`: the WGSL as it is given to the driver.
+//! `gpu-init shader`: the WGSL that the driver compiles.
 
 use clap::ValueEnum;
 use gpu_init::{FpGuard, WideMul, shader};
 
 use crate::terminal::output::print;
 
-/// Print a shader, whole: valid WebGPU as it stands.
+/// Print a complete shader, valid in WebGPU.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Which one.
+    /// The shader.
     #[arg(default_value = "fill")]
     shader: Shader,
     /// With 64-bit integers (wgpu's SHADER_INT64, not in WebGPU) instead of 16-bit limbs.
     #[arg(long)]
     int64: bool,
-    /// How the fill shader keeps compilers from fusing and reordering.
+    /// How the fill shader keeps compilers from fusing and reordering operations.
     #[arg(long, value_enum, default_value_t = Guard::Guarded)]
     mul_add: Guard,
 }
@@ -22,11 +22,11 @@ pub(crate) struct Args {
 /// `FpGuard` by name.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Guard {
-    /// Not at all: llvmpipe and SwiftShader get this one.
+    /// Not at all: for llvmpipe and SwiftShader.
     Plain,
-    /// From fusing: other drivers of Vulkan get this one.
+    /// From fusing: for other Vulkan drivers.
     Unfused,
-    /// From both: any.
+    /// From both: for any driver.
     Guarded,
 }
 

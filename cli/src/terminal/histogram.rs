@@ -5,12 +5,12 @@ const ROWS: usize = 5;
 /// Eighths of a character's height.
 const BLOCKS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
-/// Counts of `values` from `low` to `high`, drawn; what lies outside counts at the ends.
+/// Draws the counts of `values` from `low` to `high`; values outside count at the ends.
 pub(crate) fn histogram(values: &[f32], low: f64, high: f64) -> String {
     let mut counts = [0usize; COLUMNS];
     for &value in values {
         let position = (f64::from(value) - low) / (high - low) * COLUMNS as f64;
-        // A float-to-integer cast saturates, so that the ends take what is outside.
+        // A float-to-integer cast saturates, so values outside count at the ends.
         counts[(position as usize).min(COLUMNS - 1)] += 1;
     }
     let tallest = counts.into_iter().max().unwrap_or(0).max(1);

@@ -19,13 +19,12 @@ pub(crate) fn print_json(value: &serde_json::Value) -> anyhow::Result<()> {
     print(&format!("{value}\n"))
 }
 
-/// One line to standard error; there is nobody left to tell if that fails.
+/// Writes one line to standard error; a failure to do so cannot be reported.
 pub(crate) fn complain(line: &str) {
     let _ = writeln!(io::stderr(), "gpu-init: {}", shortened_to(LINE, &printable(line)));
 }
 
-/// An error and its causes. What the text has said already is left out: some errors say their cause
-/// themselves.
+/// An error and its causes. Repetitions are left out: some errors include their cause.
 pub(crate) fn reasons(error: &anyhow::Error) -> String {
     let mut text = String::new();
     for cause in error.chain().map(ToString::to_string) {
@@ -37,7 +36,7 @@ pub(crate) fn reasons(error: &anyhow::Error) -> String {
     text
 }
 
-/// On one line and without control characters: names and texts of files may hold anything.
+/// Text on one line without control characters: names and texts from files may have any.
 pub(crate) fn printable(text: &str) -> String {
     let words: Vec<&str> = text
         .split(|c: char| c.is_whitespace() || c.is_control())
@@ -46,19 +45,19 @@ pub(crate) fn printable(text: &str) -> String {
     words.join(" ")
 }
 
-/// Characters of a table's cell: more than a terminal is wide, and far below the widths that
-/// formatting takes.
+/// Characters of a table's cell: wider than a terminal, and far below the widths that formatting
+/// accepts.
 const CELL: usize = 120;
 
 /// Characters of an error: names and options in it may be of any length.
 const LINE: usize = 4000;
 
-/// A cell of a table: of a longer text its beginning and its end.
+/// Shortens a table's cell to its beginning and its end.
 pub(crate) fn shortened(text: &str) -> String {
     shortened_to(CELL, text)
 }
 
-/// At most so many characters of a text: of a longer one its beginning and its end.
+/// Shortens a text of more than `most` characters to its beginning and its end.
 fn shortened_to(most: usize, text: &str) -> String {
     let length = text.chars().count();
     if length <= most {
@@ -97,7 +96,7 @@ pub(crate) fn gb_per_s(bytes: u64, seconds: f64) -> f64 {
     bytes as f64 / seconds.max(1e-9) / 1e9
 }
 
-/// Three digits.
+/// A number with three significant digits.
 pub(crate) fn figure(value: f64) -> String {
     // Rounded first: 9.998 is 10.0.
     let value: f64 = format!("{value:.2e}").parse().unwrap_or(value);

@@ -1,12 +1,11 @@
-//! A plan on paper: its table, its summary by rules, and both as JSON.
+//! A plan as text and JSON: a table of its tensors, and a summary by rules.
 
 use gpu_init::{Plan, PlanEntry, Rules};
 use serde_json::{Value, json};
 
 use crate::terminal::output::{binary_bytes, grouped, printable, row, shortened};
 
-/// Every tensor: its rule's number, its distribution, the standard deviation that comes of it, and
-/// its size.
+/// One row per tensor: its rule's number, its distribution, the standard deviation, and its size.
 pub(crate) fn table(plan: &Plan) -> String {
     let head =
         ["tensor", "shape", "dtype", "rule", "distribution", "std", "bytes"].map(str::to_owned);
@@ -41,7 +40,7 @@ pub(crate) fn table(plan: &Plan) -> String {
     rows.iter().map(line).collect()
 }
 
-/// The rules that are used, each with its number, its tensors and elements; and the totals.
+/// The rules in use, each with its number, its tensors and elements; and the totals.
 pub(crate) fn summary(plan: &Plan, rules: &Rules) -> String {
     let defaults = plan.entries().iter().find(|entry| entry.rule.is_none());
     let mut rows = Vec::new();
@@ -96,7 +95,7 @@ pub(crate) fn entries(plan: &Plan) -> Value {
     plan.entries().iter().map(entry).collect()
 }
 
-/// A rule's number, from 1; none for the default.
+/// The number of an entry's rule, from 1; none for the default.
 fn number(entry: &PlanEntry) -> Option<usize> {
     entry.rule.map(|index| index + 1)
 }

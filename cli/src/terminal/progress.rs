@@ -1,5 +1,4 @@
-//! A bar for long work, where a terminal shows it, and Ctrl-C, which ends work between two of its
-//! steps.
+//! Progress bars, shown on terminals only, and Ctrl-C, which ends work between two of its steps.
 
 use std::ops::ControlFlow;
 
@@ -8,7 +7,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 pub(crate) use crate::terminal::signals::{go_on, listen_to_ctrl_c};
 
-/// [`go_on`] as an error, which says what is left.
+/// [`go_on`] as an error; `left` says what the interruption leaves.
 pub(crate) fn not_interrupted(left: &str) -> anyhow::Result<()> {
     if go_on().is_break() {
         bail!("interrupted; {left}");
@@ -16,7 +15,7 @@ pub(crate) fn not_interrupted(left: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A bar over so many bytes.
+/// A progress bar over `bytes`.
 pub(crate) fn bar(message: &'static str, bytes: u64) -> ProgressBar {
     const TEMPLATE: &str =
         "{msg:9} [{bar:40}] {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {eta} left";
@@ -25,7 +24,7 @@ pub(crate) fn bar(message: &'static str, bytes: u64) -> ProgressBar {
     ProgressBar::new(bytes).with_style(style).with_message(message)
 }
 
-/// Moves a bar as a fill says how many elements are done, from where the bar is over `bytes` on.
+/// A fill's progress function, which moves a bar by `bytes` in total from its current position.
 pub(crate) fn listener(bar: &ProgressBar, bytes: u64) -> impl FnMut(u64, u64) -> ControlFlow<()> {
     let from = bar.position();
     move |done, total| {

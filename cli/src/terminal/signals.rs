@@ -1,5 +1,5 @@
-//! Ctrl-C and SIGTERM: work ends between two of its steps, or is ended from outside where a step
-//! takes too long.
+//! Ctrl-C and SIGTERM: work ends between two of its steps, or the process is ended if a step takes
+//! too long.
 
 use std::fs;
 use std::io;
@@ -13,19 +13,19 @@ use crate::terminal::output::complain;
 /// Number of the first signal; 0 until then.
 static SIGNAL: AtomicI32 = AtomicI32::new(0);
 
-/// Every temporary file of this process, and the folder that it made, there or not, in the order of
-/// their making.
+/// Every temporary file of this process, and the folder that it made, existing or not, in the order
+/// of creation.
 static TEMPORARIES: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
-/// Held while files get their names, and by the thread that ends the process: neither happens
-/// during the other.
+/// Held while files get their names, and by the thread that ends the process, so that the two
+/// exclude each other.
 static ENDING: Mutex<()> = Mutex::new(());
 
-/// Steps under way that cannot end by themselves.
+/// Steps under way that cannot be interrupted.
 static ENDLESS: AtomicU32 = AtomicU32::new(0);
 
-/// A step that does not hear [`go_on`]: on Unix a signal ends the process at once until this is
-/// dropped, elsewhere the second one does, as always.
+/// A step that does not ask [`go_on`]: until this is dropped, a signal ends the process at once on
+/// Unix; elsewhere the second one does, as always.
 pub(crate) struct Endless(());
 
 impl Endless {
@@ -41,7 +41,7 @@ impl Drop for Endless {
     }
 }
 
-/// Whether to go on.
+/// Returns `Break` after a signal.
 pub(crate) fn go_on() -> ControlFlow<()> {
     if SIGNAL.load(Ordering::Relaxed) == 0 {
         ControlFlow::Continue(())
@@ -50,8 +50,8 @@ pub(crate) fn go_on() -> ControlFlow<()> {
     }
 }
 
-/// What shells give for a process that a signal ended: 130 for Ctrl-C, 143 for SIGTERM. None
-/// without a signal.
+/// The exit code that shells report for a process ended by a signal: 130 for Ctrl-C, 143 for
+/// SIGTERM. None without a signal.
 pub(crate) fn exit_code() -> Option<u8> {
     match SIGNAL.load(Ordering::Relaxed) {
         0 => None,
@@ -59,20 +59,20 @@ pub(crate) fn exit_code() -> Option<u8> {
     }
 }
 
-/// Makes a file, or an empty folder, that is to go if the process is ended before it removes,
-/// renames or fills it.
+/// Makes a file, or an empty folder, that is removed if a signal ends the process before it is
+/// removed, renamed or filled.
 pub(crate) fn make<T>(
     make: impl FnOnce() -> io::Result<T>,
     path: impl FnOnce(&T) -> PathBuf,
 ) -> io::Result<T> {
-    // Nothing ends the process before it is known.
+    // The lock keeps the process from ending before the file is listed.
     let mut temporaries = locked(&TEMPORARIES);
     let made = make()?;
     temporaries.push(path(&made));
     Ok(made)
 }
 
-/// While this is held no signal ends the process.
+/// Keeps signals from ending the process while the guard is held.
 pub(crate) fn hold() -> MutexGuard<'static, ()> {
     locked(&ENDING)
 }
@@ -81,16 +81,16 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Removes files, and folders that are empty then.
+/// Removes files, and folders that are then empty.
 fn remove(temporaries: &[PathBuf]) {
-    // A folder was made before what is in it.
+    // A folder was made before its files.
     temporaries
         .iter()
         .rev()
         .for_each(|path| _ = fs::remove_file(path).or_else(|_| fs::remove_dir(path)));
 }
 
-/// Ends the process as if its work had ended by itself.
+/// Ends the process as if its work had been interrupted between two steps.
 fn end(signal: i32) -> ! {
     let _held = hold();
     remove(&locked(&TEMPORARIES));
@@ -116,19 +116,17 @@ mod unix {
 
     use super::{ENDLESS, SIGNAL, end};
 
-    /// Without destructors: other threads, a driver's too, still run.
+    /// Without destructors: other threads, also of a driver, still run.
     pub(super) use signal_hook::low_level::exit;
 
-    /// Time for the work to end by itself: on a slow machine a step of a large orthogonal matrix
-    /// takes seconds.
+    /// Time for the work to end by itself: a step of a large orthogonal matrix may take seconds.
     const GRACE: Duration = Duration::from_secs(10);
 
-    /// Signals within that time are one: launchers and `timeout` pass it on to a process that had
-    /// it from the terminal.
+    /// Signals within this time count as one: launchers and `timeout` repeat the terminal's.
     const ONE_PRESS: Duration = Duration::from_millis(500);
 
-    /// From here on [`go_on`](super::go_on) hears signals. Where no thread can be had they end the
-    /// process as they do by default.
+    /// From here on [`go_on`](super::go_on) reports signals. If no thread can be started they end
+    /// the process, as by default.
     pub(crate) fn listen_to_ctrl_c() -> anyhow::Result<()> {
         let (sender, receiver) = mpsc::channel();
         let listener = thread::Builder::new().name("signals".to_owned());
@@ -137,7 +135,7 @@ mod unix {
                 Signals::new([SIGINT, SIGTERM, SIGHUP]).context("cannot listen to Ctrl-C")?;
             sender.send(signals).context("cannot listen to Ctrl-C")?;
         }
-        // A file beyond `ulimit -f` is an error of the write, not the end of the process.
+        // A file beyond `ulimit -f` is a write error and does not end the process.
         signal_hook::flag::register(SIGXFSZ, Arc::default()).context("cannot listen to signals")?;
         Ok(())
     }
@@ -159,7 +157,7 @@ mod unix {
 #[cfg(not(unix))]
 use std::process::exit;
 
-/// From here on [`go_on`] hears Ctrl-C; another one ends the process.
+/// From here on [`go_on`] reports Ctrl-C; a second one ends the process.
 #[cfg(not(unix))]
 pub(crate) fn listen_to_ctrl_c() -> anyhow::Result<()> {
     use anyhow::Context;

@@ -1,6 +1,6 @@
 //! `--max-shard-size 5GB`.
 
-/// Units by how they are written; as in Hugging Face's libraries GB are 10^9 bytes, GiB are 2^30.
+/// Units by suffix; as in Hugging Face's libraries GB are 10^9 bytes, GiB are 2^30.
 const UNITS: [(&str, u64); 9] = [
     ("KIB", 1 << 10),
     ("MIB", 1 << 20),
@@ -13,7 +13,7 @@ const UNITS: [(&str, u64); 9] = [
     ("B", 1),
 ];
 
-/// Bytes of "5GB", "500 MB", "1GiB" or "4096".
+/// Parses "5GB", "500 MB", "1GiB" or "4096" as bytes.
 pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
     let upper = text.trim().to_ascii_uppercase();
     let (number, unit) = UNITS

@@ -1,5 +1,7 @@
 //! Edits the header of a .safetensors file.
 
+#![allow(dead_code, reason = "not every test edits everything")]
+
 use std::fs;
 
 use serde_json::Value;
@@ -20,5 +22,15 @@ pub fn edit_metadata(path: &str, key: &str, value: Option<&str>) {
     edit_header(path, |header| match value {
         Some(value) => header["__metadata__"][key] = value.into(),
         None => _ = header["__metadata__"].as_object_mut().unwrap().remove(key),
+    });
+}
+
+/// Changes what a rank's file records of the whole model.
+pub fn edit_whole(path: &str, edit: impl FnOnce(&mut Value)) {
+    edit_header(path, |header| {
+        let whole = &mut header["__metadata__"]["whole"];
+        let mut value: Value = serde_json::from_str(whole.as_str().unwrap()).unwrap();
+        edit(&mut value);
+        *whole = value.to_string().into();
     });
 }

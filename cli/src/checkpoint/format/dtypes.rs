@@ -1,4 +1,4 @@
-//! Element types: those that safetensors knows, and those of them that can be filled.
+//! Element types: all that safetensors knows, and the ones that can be filled.
 
 use anyhow::{Context, bail};
 use gpu_init::DType;
@@ -10,7 +10,7 @@ use serde::de::value::Error;
 // Elements are written and read as they lie in memory, and files are little-endian.
 const _: () = assert!(cfg!(target_endian = "little"));
 
-/// The type that a file names.
+/// Parses the type that a file names.
 pub(crate) fn known(text: &str) -> anyhow::Result<Dtype> {
     let deserializer: serde::de::value::StrDeserializer<'_, Error> = text.into_deserializer();
     Dtype::deserialize(deserializer)
@@ -18,7 +18,7 @@ pub(crate) fn known(text: &str) -> anyhow::Result<Dtype> {
         .with_context(|| format!("unknown dtype {text:?}; use F32, F16 or BF16"))
 }
 
-/// The type as one that can be filled, if it is one.
+/// The type to fill with, if it can be filled.
 pub(crate) fn fillable(dtype: Dtype) -> Option<DType> {
     match dtype {
         Dtype::F32 => Some(DType::F32),
@@ -28,7 +28,7 @@ pub(crate) fn fillable(dtype: Dtype) -> Option<DType> {
     }
 }
 
-/// A type that can be filled, as a file names it.
+/// The type as a file names it.
 pub(crate) fn stored(dtype: DType) -> Dtype {
     match dtype {
         DType::F32 => Dtype::F32,
@@ -37,7 +37,7 @@ pub(crate) fn stored(dtype: DType) -> Dtype {
     }
 }
 
-/// The type to fill a tensor with: the one asked for, or the file's own.
+/// The type to fill a tensor with: the one requested, or else the file's own.
 pub(crate) fn to_fill(dtype: Dtype, asked: Option<DType>) -> anyhow::Result<DType> {
     match asked.or_else(|| fillable(dtype)) {
         Some(dtype) => Ok(dtype),
@@ -62,6 +62,6 @@ pub(crate) fn bytes(dtype: Dtype, shape: &[usize]) -> anyhow::Result<u64> {
 }
 
 fn elements(shape: &[usize]) -> Option<u64> {
-    // A dimension of 0 hides no overflow of the others.
+    // A dimension of 0 must not hide an overflow of the others.
     shape.iter().try_fold(1u64, |product, &dim| product.checked_mul(dim as u64))
 }

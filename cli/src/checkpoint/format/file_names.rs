@@ -7,19 +7,19 @@ pub(crate) const INDEX: &str = "model.safetensors.index.json";
 /// Rank 0's list: which slice of which tensor is in which rank's file.
 pub(crate) const SLICES: &str = "model.slices.json";
 
-/// A process' file.
+/// The file of a rank.
 pub(crate) fn rank_file(rank: u64, size: u64) -> String {
     format!("model-rank-{rank:05}-of-{size:05}.safetensors")
 }
 
-/// Of shard `i`, counted from 0. Version 0 is the usual name; others are for a model that is to
-/// replace one of as many shards: both are there until the index goes over from one to the other.
+/// Hugging Face's name of shard `i`, counted from 0. Version 0 is the usual name; others are for a
+/// model that replaces one of as many shards: both exist until the index is replaced.
 pub(crate) fn shard_file(i: usize, count: usize, version: u32) -> String {
     let version = if version == 0 { String::new() } else { format!("-v{version}") };
     format!("model-{:05}-of-{count:05}{version}.safetensors", i + 1)
 }
 
-/// Whether a file has a name that [`file_name`] gives.
+/// Whether [`shard_file`] gives this name.
 pub(crate) fn is_shard(name: &str) -> bool {
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let Some(numbers) =
@@ -32,14 +32,14 @@ pub(crate) fn is_shard(name: &str) -> bool {
     is_number(version) && [i, count].iter().all(|text| text.len() >= 5 && is_number(text))
 }
 
-/// What a file is to a model.
+/// The role of a file in a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
     /// A whole model, a shard of one, or its index.
     Whole,
-    /// What one of several processes wrote.
+    /// The file of one of several processes.
     Rank { rank: u64, world: u64 },
-    /// Rank 0's list of the slices of all.
+    /// Rank 0's list of all slices.
     Slices,
 }
 

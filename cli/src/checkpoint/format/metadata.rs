@@ -1,4 +1,4 @@
-//! What `__metadata__` says of a model: our own keys, and names that share a tensor with another
+//! `__metadata__` of a model: this program's own keys, and names that share a tensor with another
 //! one.
 
 use std::collections::{BTreeMap, HashSet};
@@ -12,10 +12,10 @@ pub(crate) const LARGEST: u64 = 100_000_000;
 
 /// The fingerprint of all names, element types, shapes and ties.
 pub(crate) const SHAPES: &str = "shapes_fingerprint";
-/// The names, as a JSON list, that the model's source has as tied already, whatever the rules say.
+/// The names, as a JSON list, that the model's source already ties, whatever the rules say.
 pub(crate) const SOURCE_TIES: &str = "source_ties";
 
-/// Keys that are no name of a tied tensor.
+/// Keys that are never the name of a tied tensor.
 pub(crate) const RESERVED: [&str; 12] = [
     "format",
     "generator",
@@ -31,8 +31,8 @@ pub(crate) const RESERVED: [&str; 12] = [
     "whole",
 ];
 
-/// Names that share a tensor with another one, and that one's: `{alias: owner}`, as Hugging Face
-/// writes them. `is_tensor` tells the names of tensors that are there: all owners, and no aliases.
+/// Pairs `(alias, owner)` of names that share a tensor, written `{alias: owner}` as Hugging Face
+/// does. `is_tensor` says whether a stored tensor has the name: true for owners, false for aliases.
 pub(crate) fn ties(
     metadata: &BTreeMap<String, String>,
     is_tensor: impl Fn(&str) -> bool,
@@ -46,7 +46,7 @@ pub(crate) fn ties(
     })
 }
 
-/// Those of `ties` that the model's source had.
+/// The `ties` that the model's source had already.
 pub(crate) fn source_ties<'a>(
     metadata: &BTreeMap<String, String>,
     ties: &[(&'a str, &'a str)],

@@ -1,9 +1,8 @@
-//! What tensors and shards may be called. Names come from files; those of shards become paths.
+//! Names of tensors and shards. They come from files, and those of shards become paths.
 
 use anyhow::bail;
 
-/// Refuses a tensor's name that nobody could print or type. Slashes are fine: Flax and TensorFlow
-/// have them.
+/// Refuses a tensor's name that cannot be printed. Slashes are fine: Flax and TensorFlow use them.
 pub(crate) fn check_tensor(name: &str) -> anyhow::Result<()> {
     let fault = match unprintable(name) {
         Some(fault) => fault,
@@ -12,7 +11,7 @@ pub(crate) fn check_tensor(name: &str) -> anyhow::Result<()> {
     bail!("the name {name:?} of a tensor {fault}; rename it")
 }
 
-/// Refuses a shard's name that is no plain name of a file in the folder of its index.
+/// Refuses a shard's name unless it is the plain name of a file beside its index.
 pub(crate) fn check_file(name: &str) -> anyhow::Result<()> {
     let fault = if let Some(fault) = unprintable(name) {
         fault

@@ -1,4 +1,4 @@
-//! One number for what tensors a model has, whatever order and however many files they are in.
+//! One number for the tensors of a model, whatever their order and however many files they are in.
 
 use gpu_init::{Fingerprint, stream_of};
 use serde_json::{Value, json};

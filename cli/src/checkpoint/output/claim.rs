@@ -1,10 +1,9 @@
-//! One process at a time writes a file, or the files of a model in a folder.
+//! Claims: one process at a time writes a file, or the files of a model in a folder.
 //!
-//! The sign of it is an empty file beside the place, `NAME.x1Y2z3.incomplete`, which is locked
-//! until the work is done and the last to go. A process that is killed loses its locks, so whoever
-//! comes next removes that file and the temporary ones. Processes that each write their part of one
-//! model do not exclude one another: the names of their files tell the same job,
-//! `NAME.JOB.x1Y2z3.incomplete`.
+//! A claim is an empty file beside the destination, `NAME.x1Y2z3.incomplete`, locked until the work
+//! is done and removed last. A killed process loses its locks, so the next one removes its claim
+//! and its temporary files. Ranks of one model do not exclude each other: their claims name the
+//! same job, `NAME.JOB.x1Y2z3.incomplete`.
 
 use std::fs::{self, File};
 use std::io;
@@ -27,21 +26,21 @@ const RANDOM: usize = 6;
 /// Hexadecimal digits of a job.
 const DIGITS: usize = 16;
 
-/// The right to write in a place. The file of it goes when this is dropped.
+/// The exclusive right to write a file or a model. Its file is removed on drop.
 #[derive(Debug)]
 pub(crate) struct Claim {
     _locked: NamedTempFile,
 }
 
 impl Claim {
-    /// Claims the place of the file `path`, or of all files of a model if it is one of those, or
-    /// fails if another process has it. What killed processes left there is removed. A rank says
-    /// what its `job` is: a number that is the same in all processes that make one model, whose
-    /// claims go together.
+    /// Claims the file `path`, or all files of the model that it belongs to; fails if another
+    /// process has claimed them. Files that killed processes left are removed. A rank passes its
+    /// `job`, a number that all processes of one model share: claims of the same job are
+    /// compatible.
     pub(crate) fn take(path: &Path, job: Option<u64>) -> anyhow::Result<Self> {
         check_path(path)?;
         let ours = label(path) + &job.map(|job| format!(".{job:0DIGITS$x}")).unwrap_or_default();
-        let _turn = turn(folder(path));
+        let _turn = lock_folder(folder(path));
         let left = left(path, &ours)?;
         let locked = new_file(path, &ours, None)?;
         // Some file systems have no locks.
@@ -51,20 +50,19 @@ impl Claim {
     }
 }
 
-/// Removes what killed processes left of a place; fails if a process writes there.
+/// Removes what killed processes left beside `path`; fails if a process writes there.
 pub(crate) fn clear(path: &Path) -> anyhow::Result<()> {
-    let _turn = turn(folder(path));
+    let _turn = lock_folder(folder(path));
     remove(&left(path, &label(path))?);
     Ok(())
 }
 
-/// A new temporary file beside `path`. Nobody may read it who may not read the one that it is to
-/// replace.
+/// A new temporary file beside `path`, readable by nobody who may not read the file it replaces.
 pub(crate) fn temporary(path: &Path, replaced: Option<&Path>) -> anyhow::Result<NamedTempFile> {
     new_file(path, &label(path), replaced)
 }
 
-/// A file's second name, under a temporary one beside `path`.
+/// Links a file to a temporary name beside `path`.
 pub(crate) fn link(file: &Path, path: &Path) -> io::Result<TempPath> {
     Ok(make(path, &label(path), |name| fs::hard_link(file, name))?.into_temp_path())
 }
@@ -72,11 +70,11 @@ pub(crate) fn link(file: &Path, path: &Path) -> io::Result<TempPath> {
 fn new_file(path: &Path, label: &str, replaced: Option<&Path>) -> anyhow::Result<NamedTempFile> {
     let mut options = File::options();
     options.read(true).write(true).create_new(true);
-    // Elsewhere permissions say no more than whether a file may be written.
+    // Other systems' permissions only say whether a file is read-only.
     #[cfg(unix)]
     if let Some(metadata) = replaced.and_then(|path| fs::metadata(path).ok()) {
         use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-        // We have to write it ourselves, though.
+        // This process has to write it, though.
         options.mode(metadata.permissions().mode() & 0o777 | 0o600);
     }
     #[cfg(not(unix))]
@@ -85,8 +83,7 @@ fn new_file(path: &Path, label: &str, replaced: Option<&Path>) -> anyhow::Result
         .with_context(|| format!("cannot write in {}", folder(path).display()))
 }
 
-/// Makes a file of a temporary name, which goes when it is dropped, and if a signal ends the
-/// process.
+/// Makes a file with a temporary name; it is removed on drop and when a signal ends the process.
 fn make<T>(
     path: &Path,
     label: &str,
@@ -98,13 +95,13 @@ fn make<T>(
     signals::make(|| builder.make_in(folder(path), make), |made| made.path().to_owned())
 }
 
-/// What a file's temporary ones begin with. File systems allow names of some 255 bytes.
+/// The start of the names of a file's temporary files. File systems allow names of some 255 bytes.
 fn label(path: &Path) -> String {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     if name.len() < 200 { name.into_owned() } else { format!("{:016x}", stream_of(&name)) }
 }
 
-/// The name of the file in a label, and the job of a rank's claim.
+/// Splits a label into the file's name and, for a rank's claim, its job.
 fn name_and_job(label: &str) -> (&str, Option<&str>) {
     let is_job =
         |text: &str| text.len() == DIGITS && text.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -113,14 +110,14 @@ fn name_and_job(label: &str) -> (&str, Option<&str>) {
     rank.filter(|(_, job)| is_job(job)).map_or((label, None), |(name, job)| (name, Some(job)))
 }
 
-/// Whether two ranks are of different jobs. Temporary files do not tell theirs.
+/// Whether two ranks belong to different jobs. Temporary files do not name theirs.
 fn of_two_jobs(ours: &str, theirs: &str) -> bool {
     let jobs = name_and_job(ours).1.zip(name_and_job(theirs).1);
     jobs.is_some_and(|(ours, theirs)| ours != theirs)
 }
 
-/// Whether two files may not be written at the same time: they are the same, or of two models in
-/// one folder.
+/// Whether two files must not be written at the same time: they are the same, or belong to two
+/// models in one folder.
 fn excludes(ours: &str, theirs: &str) -> bool {
     let (one, other) = (name_and_job(ours).0, name_and_job(theirs).0);
     one == other
@@ -128,17 +125,17 @@ fn excludes(ours: &str, theirs: &str) -> bool {
             (Some(Role::Rank { world: one, .. }), Some(Role::Rank { world: other, .. })) => {
                 one != other || of_two_jobs(ours, theirs)
             }
-            // Rank 0 writes the list of them all.
+            // Rank 0 writes the list of all slices.
             (Some(Role::Rank { rank, .. }), Some(Role::Slices))
             | (Some(Role::Slices), Some(Role::Rank { rank, .. })) => rank == 0,
             (one, other) => one.is_some() && other.is_some(),
         }
 }
 
-/// What killed processes left of a place; fails if a process writes there.
+/// Finds what killed processes left beside `path`; fails if a process writes there.
 fn left(path: &Path, ours: &str) -> anyhow::Result<Vec<PathBuf>> {
     let (folder, mut left, mut unknown) = (folder(path), Vec::new(), Ok(()));
-    // Of a folder that cannot be listed nothing is known.
+    // Nothing is known about a folder that cannot be listed.
     for name in names_in(folder).unwrap_or_default() {
         let Some(theirs) = labelled(&name).filter(|theirs| excludes(ours, theirs)) else {
             continue;
@@ -153,7 +150,7 @@ fn left(path: &Path, ours: &str) -> anyhow::Result<Vec<PathBuf>> {
                 };
                 bail!(
                     "cannot write {}: another process writes {} there{whose}; wait until it has ended, or name another \
-                     place",
+                     destination",
                     path.display(),
                     other.display()
                 )
@@ -166,7 +163,7 @@ fn left(path: &Path, ours: &str) -> anyhow::Result<Vec<PathBuf>> {
     unknown.map(|()| left)
 }
 
-/// One that another user left may have to stay.
+/// A file that another user left may have to stay.
 fn remove(left: &[PathBuf]) {
     left.iter().for_each(|path| _ = fs::remove_file(path));
 }
@@ -178,18 +175,18 @@ fn labelled(name: &str) -> Option<&str> {
         .then_some(label)
 }
 
-/// Whose a temporary file is.
+/// The owner of a temporary file.
 enum State {
     /// A process writes it.
     Held,
     /// The process is gone.
     Left,
-    /// The file is gone or none of ours, or its file system has no locks.
+    /// The file is gone or not a temporary file, or its file system has no locks.
     Unknown,
 }
 
 fn state(path: &Path) -> anyhow::Result<State> {
-    // Opening another kind of file may wait for ever.
+    // Opening a pipe may block forever.
     if !path.symlink_metadata().is_ok_and(|metadata| metadata.is_file()) {
         return Ok(State::Unknown);
     }
@@ -206,10 +203,9 @@ fn state(path: &Path) -> anyhow::Result<State> {
     })
 }
 
-/// Locks a folder for the moment in which processes look at it and make their own sign: of two that
-/// start at the same time one goes on. Where folders cannot be locked both may give up, never both
-/// go on.
-fn turn(folder: &Path) -> Option<File> {
+/// Locks a folder while a process lists it and adds its claim, so that of two that start at the
+/// same time one continues. Where folders cannot be locked both may fail, but never both continue.
+fn lock_folder(folder: &Path) -> Option<File> {
     let file = File::open(folder).ok()?;
     for _ in 0..200 {
         match FileExt::try_lock(&file) {
@@ -275,7 +271,7 @@ mod tests {
             ["a.npy.aB3xYz.incomplete.bak", "a.npy.ab-xyz.incomplete", "b.npy.aB3xYz.incomplete"];
         fs::write(&other, "left by a kill").unwrap();
         kept.iter().for_each(|name| fs::write(folder.path().join(name), "").unwrap());
-        let (place, claim) = Destination::claim(&path, true).unwrap();
+        let (destination, claim) = Destination::claim(&path, true).unwrap();
         assert!(!other.exists(), "nobody holds it");
         assert!(
             kept.iter().all(|name| folder.path().join(name).exists()),
@@ -288,12 +284,12 @@ mod tests {
         };
         check_refused();
         assert!(Claim::take(&folder.path().join("c.npy"), None).is_ok());
-        let temporary = place.temporary().unwrap();
+        let temporary = destination.temporary().unwrap();
         check_refused();
         assert!(temporary.path().exists(), "it is not taken for one that was left");
         drop(temporary);
-        place.write(b"first").unwrap();
-        drop(place);
+        destination.write(b"first").unwrap();
+        drop(destination);
         check_refused();
         drop(claim);
         Claim::take(&path, None).unwrap();
@@ -353,8 +349,7 @@ mod tests {
         }
     }
 
-    /// Between the files' creation and their locks, of which only the folder's turn keeps others
-    /// away.
+    /// Only the folder's lock protects the time between a claim's creation and its lock.
     #[test]
     fn of_many_that_start_at_once_one_goes_on() {
         let folder = tempfile::tempdir().unwrap();

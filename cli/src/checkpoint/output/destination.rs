@@ -1,5 +1,5 @@
-//! A file's place: checked before anything is computed, written beside under a temporary name,
-//! moved there whole.
+//! Destinations of files: checked before anything is computed, written beside under a temporary
+//! name, and moved there as a whole.
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
@@ -12,32 +12,32 @@ use crate::checkpoint::output::claim::{self, Claim};
 use crate::checkpoint::output::path::{check_path, folder, sync_folder};
 use crate::terminal::output::binary_bytes;
 
-/// Where a file is to be.
+/// The path that a file is written to.
 #[derive(Debug, Clone)]
 pub(crate) struct Destination {
     path: PathBuf,
     force: bool,
-    /// The file whose permissions the new one gets, if it is there.
+    /// The file whose permissions the new one takes, if it exists.
     replaced: PathBuf,
 }
 
 impl Destination {
-    /// Fails early if a file cannot be written there, or is there already and not to be replaced
+    /// Fails early if a file cannot be written there, or exists and is not to be replaced
     /// (`force`).
     pub(crate) fn check(path: &Path, force: bool) -> anyhow::Result<Self> {
-        let place = Self::among_others(path, force)?;
-        // The only sure test of a folder is to write in it; this file goes at once.
-        place.temporary()?;
-        Ok(place)
+        let destination = Self::among_others(path, force)?;
+        // The only sure test of a folder is to write in it; this file is removed at once.
+        destination.temporary()?;
+        Ok(destination)
     }
 
-    /// The same, and until the claim is dropped no other process of this program writes there.
+    /// Checks and claims: until the claim is dropped no other process of this program writes there.
     pub(crate) fn claim(path: &Path, force: bool) -> anyhow::Result<(Self, Claim)> {
         let claim = Claim::take(path, None)?;
         Ok((Self::check(path, force)?, claim))
     }
 
-    /// A place in a folder that was checked for another file.
+    /// Checks a destination in a folder that was checked for another file.
     pub(crate) fn among_others(path: &Path, force: bool) -> anyhow::Result<Self> {
         check_path(path)?;
         if path.exists() && !force {
@@ -46,17 +46,17 @@ impl Destination {
         Ok(Destination { path: path.to_owned(), force, replaced: path.to_owned() })
     }
 
-    /// The same place for a file that is to replace the one of another name in the end.
+    /// The same destination, for a file that will replace the file `path` in the end.
     pub(crate) fn replacing(self, path: &Path) -> Self {
         Destination { replaced: path.to_owned(), ..self }
     }
 
-    /// Fails early if the disk has no room for that many bytes. What it does not tell is found out
-    /// when writing.
+    /// Fails early if the disk has less free space than `bytes`. Where the free space is unknown,
+    /// writing fails.
     pub(crate) fn check_room(&self, bytes: u64) -> anyhow::Result<()> {
         match fs4::available_space(self.folder()) {
             Ok(free) if free < bytes => bail!(
-                "cannot write {} in {}: {} are free; make room, or name another folder",
+                "cannot write {} in {}: {} are free; free some space, or name another folder",
                 binary_bytes(bytes),
                 self.folder().display(),
                 binary_bytes(free)
@@ -65,9 +65,9 @@ impl Destination {
         }
     }
 
-    /// Whether another place is the same file, by whatever path.
+    /// Whether two destinations are the same file, by whatever paths.
     pub(crate) fn is_same(&self, other: &Destination) -> bool {
-        let real = |place: &Destination| place.folder().canonicalize().ok();
+        let real = |destination: &Destination| destination.folder().canonicalize().ok();
         self.path.file_name() == other.path.file_name()
             && real(self).is_some_and(|folder| real(other) == Some(folder))
     }
@@ -80,18 +80,18 @@ impl Destination {
         folder(&self.path)
     }
 
-    /// A file to write, in the same folder so that it can be moved; it is removed when dropped. If
-    /// the process is killed its name says what it is: `model.safetensors.x1Y2z3.incomplete`.
+    /// A file to write, in the same folder so that it can be moved; removed on drop. If the process
+    /// is killed, its name says what it is: `model.safetensors.x1Y2z3.incomplete`.
     pub(crate) fn temporary(&self) -> anyhow::Result<NamedTempFile> {
         claim::temporary(&self.path, self.force.then_some(&self.replaced))
     }
 
-    /// Writes a file, which is there whole or not at all.
+    /// Writes a file atomically.
     pub(crate) fn write(&self, contents: &[u8]) -> anyhow::Result<()> {
         self.write_with(|file| Ok(file.write_all(contents)?))
     }
 
-    /// The same of contents that need not be in memory at once.
+    /// Writes a file atomically, from contents that need not be in memory at once.
     pub(crate) fn write_with(
         &self,
         write: impl FnOnce(&mut BufWriter<&File>) -> anyhow::Result<()>,
@@ -108,13 +108,13 @@ impl Destination {
         self.sync()
     }
 
-    /// Makes what was moved here survive a power cut.
+    /// Makes moved files survive a power cut.
     pub(crate) fn sync(&self) -> anyhow::Result<()> {
         sync_folder(self.folder())
     }
 
-    /// Moves a file that is written and synced to its place, with the permissions of the one that
-    /// it replaces.
+    /// Moves a file that is written and synced to this path, with the permissions of the file it
+    /// replaces.
     pub(crate) fn take(&self, temporary: TempPath) -> anyhow::Result<()> {
         if self.force {
             keep_mode(&self.replaced, &temporary)?;
@@ -128,9 +128,9 @@ impl Destination {
     }
 }
 
-/// Gives `new` the permissions of a file that it is to replace, if there is one.
+/// Gives `new` the permissions of the file that it replaces, if there is one.
 fn keep_mode(old: &Path, new: &Path) -> anyhow::Result<()> {
-    // Elsewhere they say no more than whether a file may be written.
+    // Other systems' permissions only say whether a file is read-only.
     if cfg!(unix)
         && let Ok(metadata) = fs::metadata(old)
     {
@@ -156,13 +156,16 @@ mod tests {
             fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
             let beside =
                 Destination::among_others(&folder.path().join("b"), true).unwrap().replacing(&path);
-            for place in [Destination::check(&path, true).unwrap(), beside] {
-                let temporary = place.temporary().unwrap();
+            for destination in [Destination::check(&path, true).unwrap(), beside] {
+                let temporary = destination.temporary().unwrap();
                 let now = temporary.as_file().metadata().unwrap().permissions().mode() & 0o777;
                 // A umask takes more from it.
                 assert_eq!((now & !expected, now & 0o600), (0, 0o600), "{mode:o} {now:o}");
-                place.write(b"new").unwrap();
-                assert_eq!(fs::metadata(place.path()).unwrap().permissions().mode() & 0o777, mode);
+                destination.write(b"new").unwrap();
+                assert_eq!(
+                    fs::metadata(destination.path()).unwrap().permissions().mode() & 0o777,
+                    mode
+                );
             }
             fs::remove_file(&path).unwrap();
         }

@@ -1,10 +1,10 @@
-//! Formats of tensors in files, by the ending of the file's name.
+//! File formats by the extension of a file's name.
 
 use std::path::Path;
 
 use anyhow::bail;
 
-/// Endings that are known for one format each. A file of another ending may hold anything.
+/// Extensions that stand for one format each. A file with another one may have any format.
 const KNOWN: [&str; 14] = [
     "npy",
     "npz",
@@ -22,7 +22,7 @@ const KNOWN: [&str; 14] = [
     "pkl",
 ];
 
-/// Fails if a file is named as one of another format than `format`, the only one that `command`
+/// Fails if a file's extension stands for another format than `format`, the only one that `command`
 /// writes.
 pub(crate) fn check(path: &Path, command: &str, format: &str) -> anyhow::Result<()> {
     let ending = path

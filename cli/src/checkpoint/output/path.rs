@@ -1,4 +1,4 @@
-//! Paths: what can be written there, and what a folder has.
+//! Paths: whether a file can be written there, and the names in a folder.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 
-/// Fails if a path names a folder, there or not; `remedy` says what to do.
+/// Fails if a path names a folder, existing or not; `remedy` says what to do.
 pub(crate) fn not_a_folder(path: &Path, remedy: &str) -> anyhow::Result<()> {
     let is = match path.is_dir() {
         true => "is",
@@ -16,12 +16,11 @@ pub(crate) fn not_a_folder(path: &Path, remedy: &str) -> anyhow::Result<()> {
     bail!("cannot write {}: it {is} a folder; {remedy}", path.display())
 }
 
-/// Fails unless a path names a file that can be there.
+/// Fails unless a path names a file that can exist.
 pub(crate) fn check_path(path: &Path) -> anyhow::Result<()> {
     not_a_folder(path, "name a file in it")?;
     let (shown, folder) = (path.display(), folder(path));
-    // What is written beside its place and moved there would replace a link, pipe or device, not
-    // write to it.
+    // A file moved there would replace a link, pipe or device instead of writing to it.
     match path.symlink_metadata() {
         Ok(metadata) if metadata.is_symlink() => {
             bail!("cannot write {shown}: it is a link; name the file that it leads to")
@@ -42,13 +41,13 @@ pub(crate) fn check_path(path: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whether a path can only be a folder, there or not: `a/`, `a/.`, `..` and nothing.
+/// Whether a path can only be a folder, existing or not: `a/`, `a/.`, `..` or nothing.
 fn names_folder(path: &Path) -> bool {
     let text = path.as_os_str().as_encoded_bytes();
     path.file_name().is_none_or(|name| !text.ends_with(name.as_encoded_bytes()))
 }
 
-/// Removes a file that may be there, so that it stays removed.
+/// Removes a file if it exists, and makes the removal survive a power cut.
 pub(crate) fn remove(path: &Path) -> anyhow::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
@@ -76,9 +75,9 @@ pub(crate) fn folder(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Makes names that were moved or removed in a folder survive a power cut.
+/// Makes renames and removals in a folder survive a power cut.
 pub(crate) fn sync_folder(folder: &Path) -> anyhow::Result<()> {
-    // Elsewhere a folder cannot be opened as a file.
+    // Other systems cannot open a folder as a file.
     if cfg!(unix) {
         let synced = File::open(folder).and_then(|folder| folder.sync_all());
         synced.with_context(|| format!("cannot sync the folder {}", folder.display()))?;

@@ -1,4 +1,4 @@
-//! The JSON that says what tensors there are: a safetensors header, or a list in the form of one.
+//! The JSON that lists tensors: a safetensors header, or a list in the same form.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
@@ -11,7 +11,7 @@ use serde::de::{Deserializer, Error, MapAccess, Visitor};
 
 use crate::checkpoint::format::{dtypes, names};
 
-/// What it says, unchecked but for the names.
+/// A parsed header. Only names are checked.
 #[derive(Debug)]
 pub(crate) struct Header {
     /// In the order of the text.
@@ -19,18 +19,18 @@ pub(crate) struct Header {
     pub(crate) metadata: BTreeMap<String, String>,
 }
 
-/// Of one tensor.
+/// The header's entry of a tensor.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Info {
-    /// A list needs none where something else says it.
+    /// Optional in a list.
     pub(crate) dtype: Option<String>,
     pub(crate) shape: Vec<usize>,
-    /// First byte and end, counted from the header's end. A list needs none.
+    /// First byte and end, counted from the header's end. Optional in a list.
     pub(crate) data_offsets: Option<(u64, u64)>,
 }
 
 impl Info {
-    /// The type, which a file must have.
+    /// The type, which is required in a file.
     pub(crate) fn dtype(&self) -> anyhow::Result<Dtype> {
         dtypes::known(self.dtype.as_deref().context("missing field `dtype`; write the file again")?)
     }
@@ -73,7 +73,7 @@ impl<'de> Visitor<'de> for HeaderVisitor {
     }
 }
 
-/// JSON lets a name come twice, and a map would keep one of them in silence.
+/// JSON allows a name twice, and a map would silently keep one of the two.
 fn unique<E: Error>(seen: &mut HashSet<String>, name: &str) -> Result<(), E> {
     if seen.insert(name.to_owned()) {
         return Ok(());
@@ -81,7 +81,7 @@ fn unique<E: Error>(seen: &mut HashSet<String>, name: &str) -> Result<(), E> {
     Err(E::custom(format_args!("the name {name:?} comes twice; rename or remove one")))
 }
 
-/// A map whose names come once each.
+/// A map in which no name occurs twice.
 #[derive(Debug)]
 pub(crate) struct Unique<T = String>(pub(crate) BTreeMap<String, T>);
 

@@ -12,13 +12,13 @@ use crate::checkpoint::format::names;
 use crate::checkpoint::read::header::Unique;
 use crate::checkpoint::read::input;
 
-/// The total size that an index may state is left alone: files in the wild have other counts there.
+/// The total size is not read: files in the wild state various counts there.
 #[derive(Deserialize)]
 struct Text {
     weight_map: Unique,
 }
 
-/// Which shard has which tensor.
+/// The shard of each tensor.
 #[derive(Debug)]
 pub(crate) struct Index(BTreeMap<String, String>);
 
@@ -29,7 +29,7 @@ impl Index {
         read().with_context(|| format!("cannot read {}", path.display()))
     }
 
-    /// The shards' file names, each once, in their order.
+    /// The shards' file names, each once, sorted.
     pub(crate) fn files(&self) -> BTreeSet<&str> {
         self.0.values().map(String::as_str).collect()
     }

@@ -1,5 +1,5 @@
-//! Files that are read: regular ones of bounded size. A pipe would be waited for, and a device may
-//! have no end.
+//! Files to read: regular files of bounded size. Reading a pipe could block, and a device may have
+//! no end.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 
-/// Opens a regular file. Anything else is refused before it is opened.
+/// Opens a regular file. Refuses anything else before opening it.
 pub(crate) fn open(path: &Path) -> anyhow::Result<File> {
     let metadata = fs::metadata(path)?;
     if metadata.is_dir() {
@@ -21,7 +21,7 @@ pub(crate) fn open(path: &Path) -> anyhow::Result<File> {
     Ok(File::open(path)?)
 }
 
-/// All of a text of at most `limit` bytes; `hint` says what it is to be.
+/// Reads a text of at most `limit` bytes; `hint` says what is expected.
 pub(crate) fn text(from: impl Read, limit: u64, hint: &str) -> anyhow::Result<String> {
     let mut bytes = Vec::new();
     from.take(limit + 1).read_to_end(&mut bytes)?;

@@ -1,10 +1,10 @@
-//! Reading: which tensors a model has, and their elements piece by piece.
+//! Reading: which tensors a model has, and their elements chunk by chunk.
 
+pub(crate) mod chunks;
 pub(crate) mod header;
 pub(crate) mod index;
 pub(crate) mod input;
 pub(crate) mod list;
-pub(crate) mod pieces;
 pub(crate) mod shard;
 pub(crate) mod shards;
 pub(crate) mod slices;

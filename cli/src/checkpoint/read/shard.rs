@@ -27,7 +27,7 @@ pub(crate) struct Stored {
     pub(crate) name: String,
     pub(crate) dtype: Dtype,
     pub(crate) shape: Vec<usize>,
-    /// Where its elements are in the file.
+    /// The range of its bytes in the file.
     pub(crate) bytes: Range<u64>,
 }
 
@@ -79,8 +79,8 @@ pub(crate) fn read_header(
     Ok((header.metadata, tensors))
 }
 
-/// The tensors in the order of their data, which starts at byte `start`, fills the file to `end`
-/// and is nobody's twice.
+/// The tensors in the order of their data, which fills the file from byte `start` to `end` without
+/// gaps or overlaps.
 fn located(tensors: Vec<(String, Info)>, start: u64, end: u64) -> anyhow::Result<Vec<Stored>> {
     let mut stored = Vec::with_capacity(tensors.len());
     for (name, info) in tensors {
@@ -115,7 +115,7 @@ fn located(tensors: Vec<(String, Info)>, start: u64, end: u64) -> anyhow::Result
     Ok(stored)
 }
 
-/// Where a tensor says that its data is, if that is in the data and as long as its shape needs.
+/// The range of a tensor's data, if it is within the file and as long as the shape needs.
 fn extent(info: &Info, data: u64) -> anyhow::Result<Range<u64>> {
     let dtype = info.dtype()?;
     let needed = dtypes::bytes(dtype, &info.shape)?;

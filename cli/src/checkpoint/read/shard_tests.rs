@@ -11,7 +11,7 @@ fn read(file: &[u8]) -> anyhow::Result<(BTreeMap<String, String>, Vec<Stored>)> 
     read_header(file, file.len() as u64)
 }
 
-/// Holds what is read against what the crate reads.
+/// Compares with what the crate reads.
 fn compare(file: &[u8]) -> Result<(), TestCaseError> {
     match (read(file), SafeTensors::deserialize(file)) {
         (Ok((metadata, tensors)), Ok(theirs)) => {
@@ -122,7 +122,7 @@ proptest! {
     }
 }
 
-/// A length is no reason to allocate: what is read is what is there.
+/// A length in the header is no reason to allocate: only bytes in the file are.
 #[test]
 fn a_large_length_allocates_nothing() {
     for len in [1 << 20, LARGEST, LARGEST + 1, u64::MAX] {

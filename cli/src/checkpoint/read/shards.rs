@@ -9,7 +9,7 @@ use crate::checkpoint::format::file_names::{INDEX, SINGLE};
 use crate::checkpoint::read::index::Index;
 use crate::checkpoint::read::shard::{Shard, Stored};
 
-/// The shards by their names' order, their headers read and checked.
+/// The shards sorted by name, with their headers read and checked.
 #[derive(Debug)]
 pub(crate) struct Checkpoint {
     pub(crate) shards: Vec<Shard>,
@@ -21,7 +21,7 @@ pub(crate) fn is_index(path: &Path) -> bool {
 }
 
 impl Checkpoint {
-    /// Opens a .safetensors file, an index, or a folder that has one or the other.
+    /// Opens a .safetensors file, an index, or a folder with either.
     pub(crate) fn open(path: &Path) -> anyhow::Result<Self> {
         if is_index(path) {
             return indexed(path);
@@ -42,7 +42,7 @@ impl Checkpoint {
         }
     }
 
-    /// The metadata of all shards together; of a key that they disagree about, the first shard's.
+    /// The metadata of all shards; where they differ, the first shard's.
     pub(crate) fn metadata(&self) -> BTreeMap<String, String> {
         let all = self.shards.iter().rev().flat_map(|shard| &shard.metadata);
         all.map(|(key, value)| (key.clone(), value.clone())).collect()
@@ -62,7 +62,7 @@ fn indexed(path: &Path) -> anyhow::Result<Checkpoint> {
     Ok(Checkpoint { shards })
 }
 
-/// Index and shards name the same tensors, each once.
+/// Checks that index and shards name the same tensors, each once.
 fn agree(index: &Index, shards: &[Shard]) -> anyhow::Result<()> {
     let mut homes = HashMap::new();
     for (file, shard) in index.files().into_iter().zip(shards) {

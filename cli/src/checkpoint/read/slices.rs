@@ -1,5 +1,5 @@
-//! A folder of the files of several processes, and rank 0's list of which slice of which tensor is
-//! in which of them.
+//! A folder with the files of several processes, and rank 0's list: which slice of which tensor is
+//! in which file.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
@@ -14,7 +14,7 @@ use crate::checkpoint::read::header::Unique;
 use crate::checkpoint::read::input;
 use crate::checkpoint::read::shard::Shard;
 
-/// Largest list that is read: that of thousands of processes and tensors.
+/// Largest list that is read, in bytes: enough for thousands of processes and tensors.
 const LARGEST: u64 = 1 << 30;
 
 #[derive(Deserialize)]
@@ -28,12 +28,12 @@ struct Text {
 struct Tensor {
     shape: Vec<u64>,
     dtype: String,
-    /// Along which it is divided.
+    /// The dimension along which it is divided.
     dim: usize,
     slices: Vec<Slice>,
 }
 
-/// What a file has of a tensor's dimension; of none, 0..1.
+/// The range of the divided dimension that a file has; 0..1 for a scalar.
 #[derive(Debug, Deserialize)]
 struct Slice {
     file: String,
@@ -47,13 +47,13 @@ pub(crate) struct Slices {
     folder: PathBuf,
     pub(crate) world: u64,
     tensors: BTreeMap<String, Tensor>,
-    /// For each file what it is to have: tensors with their dtypes and shapes.
+    /// For each file its tensors, with their dtypes and shapes.
     parts: BTreeMap<String, BTreeMap<String, (String, Vec<u64>)>>,
 }
 
 impl Slices {
-    /// The list that a path names or a folder has; none if it is something else. A folder that has
-    /// two models is an error: nobody knows which of them is meant.
+    /// Reads the list that a path names or a folder has; none if it is something else. A folder
+    /// with two models is an error: either could be meant.
     pub(crate) fn find(path: &Path) -> anyhow::Result<Option<Self>> {
         if path.is_dir() {
             return Self::of_folder(path);
@@ -115,8 +115,8 @@ impl Slices {
         Ok(Slices { folder, world, tensors, parts })
     }
 
-    /// The files of all ranks and the bytes of them together; an error if one is missing or would
-    /// be nobody's.
+    /// The files of all ranks and their bytes in total; an error if one is missing or belongs to no
+    /// rank.
     pub(crate) fn files(&self) -> anyhow::Result<(Vec<PathBuf>, u64)> {
         let (mut files, mut bytes, mut names) = (Vec::new(), 0u64, HashSet::new());
         let list = self.folder.join(SLICES);
@@ -144,7 +144,7 @@ impl Slices {
         Ok((files, bytes))
     }
 
-    /// What is wrong with a rank's file: it is to have the slices listed and no others.
+    /// The problems of a rank's file: it must have the listed slices and no others.
     pub(crate) fn problems(&self, shard: &Shard) -> Vec<String> {
         let file = shard.path.file_name().unwrap_or_default().to_string_lossy();
         let none = BTreeMap::new();
@@ -171,7 +171,7 @@ impl Slices {
         problems
     }
 
-    /// Whether these are the tensors of the whole model.
+    /// Whether the list has exactly the tensors of `whole`.
     pub(crate) fn agrees_with(
         &self,
         whole: impl ExactSizeIterator<Item = (String, String, Vec<usize>)>,
@@ -187,7 +187,7 @@ impl Slices {
 }
 
 impl Tensor {
-    /// Its slices are all of it, once, in their order.
+    /// Checks that the slices cover the tensor once, in order.
     fn covered(&self) -> anyhow::Result<()> {
         let Tensor { shape, dim, slices, .. } = self;
         let len = match shape.get(*dim) {

@@ -13,9 +13,8 @@ use crate::checkpoint::read::slices::Slices;
 use crate::checkpoint::read::tensors::{Entry, Source};
 use crate::checkpoint::read::{input, list};
 
-/// Reads a tensor list, the header of a .safetensors file, or those of a folder's shards.
-/// `asked` replaces the source's element types, so that those which cannot be filled are no
-/// error.
+/// Reads a tensor list, the header of a .safetensors file, or the headers of a folder's shards.
+/// `asked` replaces the source's element types, so that types that cannot be filled are no error.
 pub(crate) fn read(path: &Path, asked: Option<DType>) -> anyhow::Result<Source> {
     let shown = path.display();
     if path.is_dir() && Slices::find(path)?.is_some() {
@@ -44,8 +43,8 @@ pub(crate) fn read(path: &Path, asked: Option<DType>) -> anyhow::Result<Source> 
     Ok(source)
 }
 
-/// A header's length has zeros among its eight bytes, JSON text has none; the name decides where
-/// neither is there.
+/// A header's length has zeros among its eight bytes, JSON text has none; otherwise the name
+/// decides.
 fn is_safetensors(start: &[u8], path: &Path) -> bool {
     let json = start.trim_ascii_start().starts_with(b"{");
     let length = start.len() == 8 && start.contains(&0);
@@ -70,7 +69,7 @@ fn of_checkpoint(checkpoint: Checkpoint, asked: Option<DType>) -> anyhow::Result
     Ok(Source { tensors, ties, architecture: metadata.get("architecture").cloned() })
 }
 
-/// Lists the names that the metadata has as tied, as they were when the model was made.
+/// Adds the names that the metadata ties, as they were listed when the model was made.
 fn add_tied(
     tensors: &mut Vec<Entry>,
     metadata: &BTreeMap<String, String>,

@@ -2,11 +2,11 @@
 
 use gpu_init::DType;
 
-/// The tensors, in the source's order.
+/// A model's tensors, in the source's order.
 #[derive(Debug)]
 pub(crate) struct Source {
     pub(crate) tensors: Vec<Entry>,
-    /// Tensors, owner and alias, that are one in the files; both are among `tensors`.
+    /// Pairs of owner and alias that share data; both are among `tensors`.
     pub(crate) ties: Vec<(String, String)>,
     /// `architecture` in the source's `__metadata__`.
     pub(crate) architecture: Option<String>,
@@ -16,7 +16,7 @@ pub(crate) struct Source {
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) name: String,
-    /// None where a list names none.
+    /// None if a list does not name it.
     pub(crate) dtype: Option<DType>,
     pub(crate) shape: Vec<usize>,
 }

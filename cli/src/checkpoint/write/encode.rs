@@ -17,27 +17,27 @@ pub(crate) struct Header {
 }
 
 impl Header {
-    /// The place of a metadata value and the bytes to put there, which must be as many as are
-    /// there.
+    /// The offset of a metadata value and the bytes to write there, which must be as many as the
+    /// old ones.
     pub(crate) fn patch(&self, key: &str, value: &str) -> anyhow::Result<(u64, Vec<u8>)> {
-        let place = self
+        let range = self
             .values
             .get(key)
             .with_context(|| format!("__metadata__ has no {key:?} to fill in"))?;
         let bytes = quoted(value).into_bytes();
-        if bytes.len() != place.len() {
-            let (has, is) = (place.len(), bytes.len());
+        if bytes.len() != range.len() {
+            let (has, is) = (range.len(), bytes.len());
             bail!(
                 "__metadata__ has {has} bytes for {key:?}, and its value is {is}; reserve as many"
             );
         }
-        Ok((place.start as u64, bytes))
+        Ok((range.start as u64, bytes))
     }
 }
 
 /// The header of a shard whose tensors lie one after the other.
 pub(crate) fn header(metadata: &BTreeMap<String, String>, shard: &Shard) -> anyhow::Result<Header> {
-    // The length comes first, when it is known.
+    // The length is written at the front once it is known.
     let (mut text, mut values) = ("\0".repeat(8) + "{\"__metadata__\":{", BTreeMap::new());
     for (i, (key, value)) in metadata.iter().enumerate() {
         text += if i == 0 { "" } else { "," };
@@ -62,14 +62,14 @@ pub(crate) fn header(metadata: &BTreeMap<String, String>, shard: &Shard) -> anyh
     if len > LARGEST {
         bail!(
             "the header of {} would have {len} bytes, and safetensors allows {LARGEST}; write smaller shards",
-            shard.place.path().display()
+            shard.destination.path().display()
         );
     }
     bytes[..8].copy_from_slice(&len.to_le_bytes());
     Ok(Header { bytes, values })
 }
 
-/// As a JSON string.
+/// Quotes text as a JSON string.
 fn quoted(text: &str) -> String {
     Value::from(text).to_string()
 }

@@ -28,11 +28,11 @@ pub(crate) struct Planned<'a> {
 pub(crate) struct Files {
     /// At least one.
     shards: Vec<Shard>,
-    /// Where the index goes, if there are several shards.
+    /// The index, if there are several shards.
     index: Option<Destination>,
-    /// The shards' usual names, if a model is there that has them.
+    /// The shards' usual names, if an existing model has them.
     usual: Vec<PathBuf>,
-    /// Files of another model in the folder, which go when this one is there.
+    /// Files of another model in the folder, removed when this one is complete.
     leftovers: Vec<PathBuf>,
 }
 
@@ -61,7 +61,7 @@ impl Files {
                 }
             }
         };
-        files.shards[0].place.check_room(total)?;
+        files.shards[0].destination.check_room(total)?;
         Ok(files)
     }
 
@@ -83,8 +83,8 @@ impl Files {
             |version: &u32| (0..count).all(|i| path(i, *version).symlink_metadata().is_err());
         let version = if force { (0..).find(is_free).unwrap_or(0) } else { 0 };
         let shard = |(i, members)| {
-            let place = Destination::among_others(&path(i, version), force)?;
-            Ok(Shard::new(place.replacing(&path(i, 0)), members))
+            let destination = Destination::among_others(&path(i, version), force)?;
+            Ok(Shard::new(destination.replacing(&path(i, 0)), members))
         };
         let shards = members.into_iter().enumerate().map(shard).collect::<anyhow::Result<_>>()?;
         let ours: HashSet<PathBuf> = [0, version]
@@ -99,12 +99,11 @@ impl Files {
         Ok(Files { shards, index: Some(index), usual, leftovers })
     }
 
-    /// Writes everything under temporary names, pieces of tensors one after the other: `produce` is
-    /// called with a tensor's number in the plan and a range of its elements, shard by shard.
-    /// `metadata` goes into every shard's `__metadata__`; what is known only afterwards has a
-    /// placeholder there of the same length, and [`Finished::patch`] puts the value in its place.
-    /// Names that share another's data are left out of the plan and listed there, `{alias: name}`,
-    /// as Hugging Face does.
+    /// Writes everything under temporary names, chunk by chunk: `produce` is called with a tensor's
+    /// number in the plan and a range of its elements, shard by shard. `metadata` is written to
+    /// every shard's `__metadata__`; a value that is known only afterwards has a placeholder of the
+    /// same length, which [`Finished::patch`] replaces. Names that share another's data are left
+    /// out of the plan and listed there, `{alias: name}`, as Hugging Face does.
     pub(crate) fn write(
         self,
         metadata: &BTreeMap<String, String>,
@@ -116,8 +115,9 @@ impl Files {
             .iter()
             .map(|shard| encode::header(metadata, shard))
             .collect::<anyhow::Result<Vec<_>>>()?;
-        // The index first: it is small, and a disk that has no room for it has none for the rest.
-        let index = index.map(|place| Index::new(place, &shards, &usual)).transpose()?;
+        // The index first: it is small, and a disk without space for it has none for the rest.
+        let index =
+            index.map(|destination| Index::new(destination, &shards, &usual)).transpose()?;
         let temporaries = stream::stream(&shards, &headers, produce, progress)?;
         Ok(Finished::new(shards, headers, temporaries, index, leftovers))
     }

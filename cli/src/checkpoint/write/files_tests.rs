@@ -237,8 +237,8 @@ fn a_kill_between_two_steps_leaves_a_model() {
     }
 }
 
-/// A folder that cannot be synced is an error once all is in its place: a model is there at any
-/// time, the new one in the end, and the next run tidies up.
+/// A folder that cannot be synced is an error once all files have their names: there is a model at
+/// any time, the new one in the end, and the next run tidies up.
 #[test]
 fn what_may_not_survive_a_power_cut_is_kept() {
     for (old, new) in [(0, 1), (0, 2), (1, 1), (1, 2), (2, 1), (2, 2)] {
@@ -267,9 +267,9 @@ fn what_may_not_survive_a_power_cut_is_kept() {
                 );
             }
             let written = read_by(folder, if new == 1 { SINGLE } else { INDEX });
-            let twin = tempfile::tempdir().unwrap();
-            finished(twin.path(), 2, new).commit().unwrap();
-            assert_eq!(written, read_by(twin.path(), INDEX), "{case}");
+            let other_folder = tempfile::tempdir().unwrap();
+            finished(other_folder.path(), 2, new).commit().unwrap();
+            assert_eq!(written, read_by(other_folder.path(), INDEX), "{case}");
             finished(folder, 3, new).commit().unwrap();
             assert_eq!(entries(folder), if new == 1 { 1 } else { 3 }, "{case}");
         }
@@ -350,9 +350,9 @@ fn memory() {
     let mut fingerprint = Fingerprint::default();
     let files = Files::plan(folder.path(), Some(1_000_000_000), &plan, false).unwrap();
     let produce = |tensor: usize, range| {
-        let piece = fill(&plan[tensor], range)?;
-        fingerprint += piece.fingerprint();
-        Ok(piece)
+        let chunk = fill(&plan[tensor], range)?;
+        fingerprint += chunk.fingerprint();
+        Ok(chunk)
     };
     let finished = files.write(&metadata(), produce, |_| {}).unwrap();
     finished.patch("fingerprint", &fingerprint.to_string()).unwrap().commit().unwrap();

@@ -15,13 +15,13 @@ const SLICE: u64 = 1 << 23;
 
 /// Saves a tensor. BF16 has no .npy type: it is saved as its 16-bit words.
 pub(crate) fn save(
-    place: &Destination,
+    destination: &Destination,
     shape: &[usize],
     tensor: &Filled,
     dtype: DType,
 ) -> anyhow::Result<()> {
     let shape: Vec<u64> = shape.iter().map(|&dim| dim as u64).collect();
-    place.write_with(|file| match dtype {
+    destination.write_with(|file| match dtype {
         DType::F32 => slices(file, &shape, tensor, |value: f32| value),
         DType::F16 => slices(file, &shape, tensor, |value: f16| value),
         DType::BF16 => slices(file, &shape, tensor, bf16::to_bits),

@@ -7,7 +7,7 @@ use crate::checkpoint::output::destination::Destination;
 /// One .safetensors file to be written.
 #[derive(Debug)]
 pub(crate) struct Shard {
-    pub(crate) place: Destination,
+    pub(crate) destination: Destination,
     /// In the order of their data.
     pub(crate) tensors: Vec<Member>,
 }
@@ -24,11 +24,11 @@ pub(crate) struct Member {
 }
 
 impl Shard {
-    pub(crate) fn new(place: Destination, mut tensors: Vec<Member>) -> Self {
+    pub(crate) fn new(destination: Destination, mut tensors: Vec<Member>) -> Self {
         // The widest types first, so that every tensor is aligned, as in files that the crate
         // safetensors writes.
         tensors.sort_by_key(|member| std::cmp::Reverse(member.dtype.size()));
-        Shard { place, tensors }
+        Shard { destination, tensors }
     }
 
     pub(crate) fn bytes(&self) -> u64 {

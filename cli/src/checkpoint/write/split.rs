@@ -1,7 +1,7 @@
-//! Which tensors go into which shard, and the shards' names: Hugging Face's.
+//! Which tensors go into which shard, as in Hugging Face's libraries.
 
-/// Fills one shard after the other in the given order, as `huggingface_hub` does: what is beyond
-/// the limit by itself has a shard of its own, and the open one goes on after it.
+/// Fills one shard after the other in the given order, as `huggingface_hub` does: an item beyond
+/// the limit has a shard of its own, and the open shard is continued after it.
 pub(crate) fn split<T>(items: Vec<T>, bytes: impl Fn(&T) -> u64, limit: u64) -> Vec<Vec<T>> {
     let (mut shards, mut open, mut used) = (Vec::new(), Vec::new(), 0u64);
     for item in items {

@@ -1,6 +1,6 @@
-//! How files that are written get their names: steps in an order of which a kill after any leaves
-//! either the model that was there or the new one, for whoever reads a model's index and the shards
-//! that it names.
+//! How written files get their names: steps in such an order that a kill after any of them leaves
+//! either the old model or the new one, for readers of a model's index and the shards that it
+//! names.
 
 use std::fs;
 use std::path::PathBuf;
@@ -14,9 +14,9 @@ use crate::checkpoint::output::path::remove;
 
 #[derive(Debug)]
 pub(crate) enum Step {
-    /// Gives a written file its name, in place of the one that has it.
+    /// Gives a written file its name, replacing the file that has it.
     Move(Destination, TempPath),
-    /// Gives a file a second name, in place of the file that has it.
+    /// Gives a file a second name, replacing the file that has it.
     Link {
         file: PathBuf,
         name: PathBuf,
@@ -27,29 +27,29 @@ pub(crate) enum Step {
 /// The steps for one model.
 #[derive(Debug, Default)]
 pub(crate) struct Steps {
-    /// Every file to its place, the index last: until then the old model is there, from then on the
-    /// new one.
+    /// Moves every file to its destination, the index last: until then readers find the old model,
+    /// from then on the new one.
     pub(crate) publish: Vec<Step>,
-    /// If the shards are beside those of the old model: to the usual names, which no index needs
-    /// any more, and an index that names those.
+    /// If the shards are beside those of the old model: links the usual names, which no index needs
+    /// any more, and replaces the index by one with those names.
     pub(crate) rename: Vec<Step>,
-    /// The shards' other names, which go once that is done.
+    /// The shards' other names, removed once that is done.
     pub(crate) renamed: Vec<PathBuf>,
-    /// The usual names, whose files go if it cannot be done.
+    /// The usual names, whose files are removed if it cannot be done.
     pub(crate) usual: Vec<PathBuf>,
     /// Other files of the old model.
     pub(crate) leftovers: Vec<PathBuf>,
 }
 
 impl Step {
-    /// Where a file is moved to.
-    pub(crate) fn place(&self) -> Option<&Destination> {
-        if let Step::Move(place, _) = self { Some(place) } else { None }
+    /// The destination of a moved file.
+    pub(crate) fn destination(&self) -> Option<&Destination> {
+        if let Step::Move(destination, _) = self { Some(destination) } else { None }
     }
 
     pub(crate) fn apply(self) -> anyhow::Result<()> {
         match self {
-            Step::Move(place, temporary) => place.take(temporary),
+            Step::Move(destination, temporary) => destination.take(temporary),
             Step::Link { file, name } => {
                 let link = claim::link(&file, &name)
                     .with_context(|| format!("cannot link {}", file.display()))?;
@@ -61,43 +61,44 @@ impl Step {
 }
 
 impl Steps {
-    /// Fails without a trace if a file cannot be moved. Where `sync` fails, which makes moves
-    /// survive a power cut, nothing is taken back, for all files are there, and nothing of the old
-    /// model goes.
+    /// Fails without leaving a file if one cannot be moved. If `sync` fails, which makes moves
+    /// survive a power cut, all files stay, those of the old model too.
     pub(crate) fn apply(
         self,
         sync: impl Fn(&Destination) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
         let Steps { publish, rename, renamed, usual, leftovers } = self;
-        let sync = |place: &Destination| {
-            sync(place).with_context(|| {
+        let sync = |destination: &Destination| {
+            sync(destination).with_context(|| {
                 format!(
                     "{} is written, but may not survive a power cut, and no old file was removed",
-                    place.path().display()
+                    destination.path().display()
                 )
             })
         };
         let (mut moved, mut synced) = (Vec::new(), Ok(()));
         for step in publish {
-            let place = step.place().cloned();
+            let destination = step.destination().cloned();
             if let Err(error) = step.apply() {
-                // Shards without an index are of no use. None of them had a file of that name.
-                moved.iter().for_each(|place: &Destination| _ = fs::remove_file(place.path()));
+                // Shards without an index are of no use, and none of them replaced a file.
+                moved
+                    .iter()
+                    .for_each(|destination: &Destination| _ = fs::remove_file(destination.path()));
                 return Err(error);
             }
-            synced = synced.and(place.as_ref().map_or(Ok(()), sync));
-            moved.extend(place);
+            synced = synced.and(destination.as_ref().map_or(Ok(()), sync));
+            moved.extend(destination);
         }
         synced?;
-        // Where files can have one name only, the shards keep the names that they have.
+        // Where files cannot have two names, the shards keep the names that they have.
         let done = rename.into_iter().try_for_each(Step::apply).is_ok();
-        // The index, one or the other, is in this place.
+        // Either index is at this destination.
         moved.last().map_or(Ok(()), sync)?;
         tidied(done, renamed, usual, leftovers).into_iter().try_for_each(Step::apply)
     }
 }
 
-/// What goes at the end.
+/// The files to remove at the end.
 fn tidied(
     done: bool,
     renamed: Vec<PathBuf>,
@@ -110,7 +111,7 @@ fn tidied(
 
 #[cfg(test)]
 impl Steps {
-    /// All steps in their order, if files can have two names or if they cannot.
+    /// All steps in order; `links` says whether files can have two names.
     pub(crate) fn in_order(self, links: bool) -> Vec<Step> {
         let Steps { mut publish, rename, renamed, usual, leftovers } = self;
         if links {

@@ -1,4 +1,4 @@
-//! Writing in pieces: one thread writes what the other reads back or computes.
+//! Writes chunk by chunk: one thread writes what the other reads back or computes.
 
 use std::io::{BufWriter, Write};
 use std::ops::Range;
@@ -12,8 +12,8 @@ use tempfile::TempPath;
 use crate::checkpoint::write::encode::Header;
 use crate::checkpoint::write::shard::{Member, Shard};
 
-/// Bytes of a piece. There are three at a time: one in the making, one waiting, one being written.
-const PIECE: u64 = 32 << 20;
+/// Bytes of a chunk. There are three at a time: one being computed, one waiting, one being written.
+const CHUNK: u64 = 32 << 20;
 const WAITING: usize = 1;
 
 /// Writes and syncs every shard under a temporary name.
@@ -36,7 +36,7 @@ pub(crate) fn stream(
         let writer = writer
             .context("cannot start the thread that writes; allow more threads (ulimit -u)")?;
         let produced = send(shards, &sender, produce, progress);
-        // No more pieces: a writer that waits for one stops.
+        // No more chunks: a writer that waits for one stops.
         drop(sender);
         let written: anyhow::Result<Vec<TempPath>> = writer.join().unwrap_or_else(|_| {
             Err(anyhow!("the thread that writes has panicked; please report this"))
@@ -45,7 +45,7 @@ pub(crate) fn stream(
     })
 }
 
-/// Makes all pieces in their order. A writer that takes no more has failed and will say why.
+/// Makes all chunks in order. A writer that takes no more has failed and will say why.
 fn send(
     shards: &[Shard],
     sender: &SyncSender<HostTensor>,
@@ -54,19 +54,19 @@ fn send(
 ) -> anyhow::Result<()> {
     for member in shards.iter().flat_map(|shard| &shard.tensors) {
         let Member { tensor, name, dtype, bytes, .. } = member;
-        let (elements, step) = (bytes / dtype.size(), PIECE / dtype.size());
+        let (elements, step) = (bytes / dtype.size(), CHUNK / dtype.size());
         for start in (0..elements).step_by(step as usize) {
             let range = start..elements.min(start + step);
-            let piece =
+            let chunk =
                 produce(*tensor, range.clone()).with_context(|| format!("tensor {name:?}"))?;
-            let (has, type_) = (piece.len() as u64, piece.dtype());
+            let (has, type_) = (chunk.len() as u64, chunk.dtype());
             if (has, type_) != (range.end - start, *dtype) {
                 bail!(
                     "tensor {name:?}: {has} elements of {type_} are not {range:?} of {dtype}; please report this"
                 );
             }
-            let len = piece.as_bytes().len() as u64;
-            if sender.send(piece).is_err() {
+            let len = chunk.as_bytes().len() as u64;
+            if sender.send(chunk).is_err() {
                 return Ok(());
             }
             progress(len);
@@ -78,23 +78,23 @@ fn send(
 fn write(
     shard: &Shard,
     header: &Header,
-    pieces: &Receiver<HostTensor>,
+    chunks: &Receiver<HostTensor>,
 ) -> anyhow::Result<TempPath> {
-    let temporary = shard.place.temporary()?;
+    let temporary = shard.destination.temporary()?;
     let write = || -> anyhow::Result<()> {
         let mut file = BufWriter::with_capacity(1 << 20, temporary.as_file());
         file.write_all(&header.bytes)?;
         let mut left = shard.bytes();
         while left > 0 {
-            let piece = pieces.recv().context("there are no more tensors")?;
-            file.write_all(piece.as_bytes())?;
-            left = left.saturating_sub(piece.as_bytes().len() as u64);
+            let chunk = chunks.recv().context("there are no more tensors")?;
+            file.write_all(chunk.as_bytes())?;
+            left = left.saturating_sub(chunk.as_bytes().len() as u64);
         }
         file.flush()?;
         Ok(temporary.as_file().sync_all()?)
     };
     write().with_context(|| {
-        format!("cannot write {}, and nothing of it is kept", shard.place.path().display())
+        format!("cannot write {}, and nothing of it is kept", shard.destination.path().display())
     })?;
     // Hundreds of shards must not be hundreds of open files.
     Ok(temporary.into_temp_path())

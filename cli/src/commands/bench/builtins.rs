@@ -1,10 +1,9 @@
-//! The fill shader with the transform that every GPU has built in, to measure what portable bits
-//! cost.
+//! The fill shader with WGSL's built-in functions, to measure what portable bits cost.
 
 const NORMAL4: &str = include_str!("builtins.wgsl");
 
-/// `fill.wgsl` with another `normal4`: generator, stores and grid stay as they are. `None` if it is
-/// not there.
+/// Replaces `normal4` in `fill.wgsl`; generator, stores and grid stay the same. `None` if it has
+/// none.
 pub fn shader(fill: &str) -> Option<String> {
     let (before, rest) = fill.split_once("fn normal4(")?;
     let (_, after) = rest.split_once("\n}\n")?;

@@ -1,4 +1,4 @@
-//! Who fills: this crate in several ways, and what it is compared with.
+//! The contenders: this crate in several ways, and what it is compared with.
 
 use gpu_init::{DType, Distribution};
 
@@ -6,9 +6,9 @@ use gpu_init::{DType, Distribution};
 pub(super) enum By {
     /// This crate: the GPU, or all of the CPU's threads.
     GpuInit,
-    /// Its kernel with the transform that a GPU has built in: what portable bits cost.
+    /// Its kernel with the GPU's built-in functions: shows what portable bits cost.
     BuiltIns,
-    /// On one of the CPU's threads, as those below.
+    /// On one of the CPU's threads, like the following ones.
     OneThread,
     SmallRng,
     RandDistrPhilox,
@@ -30,8 +30,8 @@ impl By {
         }
     }
 
-    /// What it is measured with: those on one thread with F32; the built-ins and plain generators
-    /// with the normals that they are there for; rand_distr has no truncated normal.
+    /// Whether a combination is measured: one thread with F32 only; built-ins and plain generators
+    /// with normals only; rand_distr has no truncated normal.
     pub(super) fn draws(self, distribution: Distribution, dtype: DType) -> bool {
         let is_normal = matches!(distribution, Distribution::Normal { .. });
         match self {

@@ -1,4 +1,4 @@
-//! A GPU under measurement: its own clock where it has one, the wall clock where not.
+//! A GPU under measurement: timed by its own timestamps, or else by wall time.
 
 use std::time::Instant;
 
@@ -10,7 +10,7 @@ use crate::commands::bench::by::By;
 use crate::commands::bench::{builtins, plain};
 use crate::terminal::output::complain;
 
-/// A device and memory to fill, as much as can be had.
+/// A device and a buffer to fill.
 pub(super) struct Gpu {
     device: Device,
     /// The same one with the transform that it has built in.
@@ -21,13 +21,13 @@ pub(super) struct Gpu {
 }
 
 impl Gpu {
-    /// Opens an adapter, with at most so many bytes to fill, and at most half of its memory: others
-    /// may need the rest.
+    /// Opens an adapter with a buffer of at most `most` bytes and half of its memory: others may
+    /// need the rest.
     pub(super) fn open(adapter: &wgpu::Adapter, most: u64) -> anyhow::Result<Self> {
         let info = adapter.get_info();
         let mut features = Features::SHADER_INT64;
-        // A software driver runs on the same cores as this program, and what its timestamps are of,
-        // it does not say.
+        // A software driver runs on the same cores as this program, and its timestamps are not
+        // defined.
         if info.device_type != wgpu::DeviceType::Cpu {
             features |= Features::TIMESTAMP_QUERY | Features::TIMESTAMP_QUERY_INSIDE_ENCODERS;
         }
@@ -74,23 +74,23 @@ impl Gpu {
         if self.stamps.is_some() { "GPU timestamps" } else { "wall time" }
     }
 
-    /// What it is measured with.
+    /// The contenders on this GPU.
     pub(super) fn by(&self) -> &'static [By] {
         if self.built_ins.is_some() { &[By::GpuInit, By::BuiltIns] } else { &[By::GpuInit] }
     }
 
-    /// Bytes that it fills at most.
+    /// The most bytes to fill.
     pub(super) fn largest(&self) -> u64 {
         self.buffer.size()
     }
 
-    /// Bytes that one dispatch fills at most.
+    /// The most bytes that one dispatch fills.
     pub(super) fn window(&self) -> u64 {
         // Never more than 2 GiB: src/gpu/window.rs.
         self.device.wgpu_device().limits().max_storage_buffer_binding_size.min(1 << 31)
     }
 
-    /// Seconds that a fill takes.
+    /// Fills a tensor; returns seconds.
     pub(super) fn fill(&self, parameter: &TensorSpec, by: By) -> anyhow::Result<f64> {
         let device = match &self.built_ins {
             Some(built_ins) if by == By::BuiltIns => built_ins,
@@ -108,7 +108,7 @@ impl Gpu {
         Ok(start.elapsed().as_secs_f64())
     }
 
-    /// Seconds that it takes to clear so many bytes.
+    /// Clears `bytes` of the buffer; returns seconds.
     pub(super) fn write(&self, bytes: u64) -> anyhow::Result<f64> {
         self.timed(|encoder| {
             encoder.clear_buffer(&self.buffer, 0, Some(bytes));
@@ -162,7 +162,7 @@ fn built_ins(device: &Device) -> anyhow::Result<Option<Device>> {
     Ok(Some(built_ins))
 }
 
-/// Half of what is asked for, and so on, until the driver agrees.
+/// Halves the size until the driver can allocate it.
 fn largest_buffer(device: &Device, most: u64) -> anyhow::Result<wgpu::Buffer> {
     let (wgpu, mut size) = (device.wgpu_device(), most);
     loop {
@@ -184,17 +184,17 @@ fn largest_buffer(device: &Device, most: u64) -> anyhow::Result<wgpu::Buffer> {
     }
 }
 
-/// Two points in time on the GPU, and where they are read.
+/// Two timestamps on the GPU, and the buffers to read them.
 struct Stamps {
     queries: wgpu::QuerySet,
     resolved: wgpu::Buffer,
     staging: wgpu::Buffer,
     inside_encoders: bool,
-    /// Nanoseconds of a tick.
+    /// Nanoseconds per tick.
     period: f64,
 }
 
-/// Bytes of two points in time.
+/// Bytes of two timestamps.
 const STAMPS: u64 = 16;
 
 impl Stamps {
@@ -228,7 +228,7 @@ impl Stamps {
         if self.inside_encoders {
             return encoder.write_timestamp(&self.queries, index);
         }
-        // An empty pass, of which the end counts: it comes after all that was recorded before.
+        // The end of an empty pass comes after all that was recorded before.
         encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
             label: None,
             timestamp_writes: Some(wgpu::ComputePassTimestampWrites {
@@ -244,7 +244,7 @@ impl Stamps {
         encoder.copy_buffer_to_buffer(&self.resolved, 0, &self.staging, 0, STAMPS);
     }
 
-    /// The time between the two, once the work is done.
+    /// The seconds between the two, once the work is done.
     fn seconds(&self, device: &Device) -> anyhow::Result<f64> {
         self.staging.map_async(wgpu::MapMode::Read, .., |_| ());
         device.wait()?;
@@ -255,7 +255,7 @@ impl Stamps {
         self.staging.unmap();
         match ticks[..] {
             [start, end] if start > 0 && end >= start => {
-                // The clock may not move while little is done.
+                // The clock may not advance during short work.
                 Ok((end - start).max(1) as f64 * self.period * 1e-9)
             }
             _ => bail!(

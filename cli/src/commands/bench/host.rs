@@ -1,5 +1,4 @@
-//! The CPU under measurement: this crate on all cores and on one, and what to compare it with on
-//! one.
+//! The CPU under measurement: this crate on all threads and on one, and its peers on one.
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -16,7 +15,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use crate::commands::bench::by::By;
 use crate::commands::bench::plain;
 
-/// Memory to fill.
+/// The CPU, and memory to fill.
 pub(super) struct Host {
     cpu: Cpu,
     one_thread: ThreadPool,
@@ -26,7 +25,7 @@ pub(super) struct Host {
 }
 
 impl Host {
-    /// With so many bytes to fill.
+    /// Allocates `bytes` to fill.
     pub(super) fn new(bytes: u64) -> anyhow::Result<Self> {
         let words = usize::try_from(bytes.div_ceil(4)).ok();
         let Some(words) = words.and_then(|words| bytemuck::allocation::try_zeroed_vec(words).ok())
@@ -45,12 +44,12 @@ impl Host {
         })
     }
 
-    /// Bytes that it fills at most.
+    /// The most bytes to fill.
     pub(super) fn largest(&self) -> u64 {
         self.words.len() as u64 * 4
     }
 
-    /// Seconds that a fill takes.
+    /// Fills a tensor; returns seconds.
     pub(super) fn fill(&mut self, parameter: &TensorSpec, by: By) -> anyhow::Result<f64> {
         let Fill { distribution, dtype, len, .. } = parameter.resolve(0, 0)?;
         let (cpu, words, len) = (&self.cpu, &mut self.words[..], len as usize);
@@ -63,7 +62,7 @@ impl Host {
         match by {
             By::GpuInit | By::BuiltIns => fill()?,
             By::OneThread => {
-                // Without the time that the thread takes to wake.
+                // Not counting the time that the thread takes to wake.
                 return Ok(self.one_thread.install(|| -> gpu_init::Result<f64> {
                     let start = Instant::now();
                     fill()?;
@@ -79,7 +78,7 @@ impl Host {
         Ok(start.elapsed().as_secs_f64())
     }
 
-    /// Seconds that it takes to write one value everywhere.
+    /// Writes one value to `bytes`; returns seconds.
     pub(super) fn write(&mut self, bytes: u64) -> anyhow::Result<f64> {
         let len = bytes.div_ceil(4) as usize;
         let value = f64::from(f32::from_bits(0x3f3f_3f3f));

@@ -1,5 +1,4 @@
-//! How long work takes: runs before the clock counts, then the median of samples and how far they
-//! spread.
+//! Measures work: warm-up runs, then the median of samples and their range.
 
 use std::time::{Duration, Instant};
 
@@ -7,11 +6,11 @@ use anyhow::bail;
 
 use crate::terminal::progress::go_on;
 
-/// Runs that do not count, and two of them at least.
+/// Duration of the warm-up, which has at least two runs.
 const WARM_UP: Duration = Duration::from_millis(20);
 /// A sample of shorter work is the mean of several runs.
 const SAMPLE_SECONDS: f64 = 1e-3;
-/// However short the work is.
+/// The most runs of a sample, however short the work is.
 const MOST_RUNS: f64 = 1000.0;
 
 /// Seconds of one run.
@@ -22,9 +21,9 @@ pub(super) struct Spread {
     pub(super) max: f64,
 }
 
-/// Calls `run` with the number of each piece of work, which says how many seconds it took, until
-/// there are so many samples of each, and `done` after each sample. The pieces take turns, so that
-/// what else a machine does for a while comes into one sample of all of them, and into no median.
+/// Calls `run` with the number of each job, which returns the seconds it took, until each has
+/// `samples`, and `done` after each sample. The jobs take turns, so that a disturbance falls into
+/// one sample of each of them, and into no median.
 pub(super) fn measure(
     samples: u32,
     count: usize,
@@ -39,8 +38,8 @@ pub(super) fn measure(
     };
     let mut runs = Vec::with_capacity(count);
     for i in 0..count {
-        // The first runs pay for pages, caches and pipelines that are new, and for threads and
-        // clocks that were asleep.
+        // The first runs pay for new pages, caches and pipelines, and for threads and clocks that
+        // were asleep.
         let start = Instant::now();
         run(i)?;
         let mut last = run(i)?;
@@ -53,7 +52,7 @@ pub(super) fn measure(
     for _ in 0..samples {
         for (i, (seconds, &runs)) in seconds.iter_mut().zip(&runs).enumerate() {
             if runs > 1 {
-                // It may fit in a cache, from which other pieces have driven it.
+                // Its memory may fit in a cache, from which other jobs have evicted it.
                 run(i)?;
             }
             let mut sum = 0.0;
@@ -67,7 +66,7 @@ pub(super) fn measure(
     Ok(seconds.into_iter().map(spread).collect())
 }
 
-/// Of at least one sample.
+/// The median and range of at least one sample.
 fn spread(mut seconds: Vec<f64>) -> Spread {
     seconds.sort_by(f64::total_cmp);
     let (half, last) = (seconds.len() / 2, seconds.len() - 1);

@@ -1,4 +1,4 @@
-//! `gpu-init bench`: how fast memory is filled here, beside how fast it can be written at all.
+//! `gpu-init bench`: how fast tensors are filled, beside the write bandwidth of the same memory.
 
 mod builtins;
 mod by;
@@ -34,7 +34,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let wanted = Wanted::new(args)?;
     let to_stdout = args.json.as_deref() == Some(Path::new("-"));
     let json = args.json.as_deref().filter(|_| !to_stdout);
-    let [json, plot] = places(json, args.plot.as_deref(), args.force)?;
+    let [json, plot] = destinations(json, args.plot.as_deref(), args.force)?;
     listen_to_ctrl_c()?;
 
     let mut targets = targets(&args.device, &wanted)?;
@@ -64,17 +64,17 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     } else {
         print(&table::table(&report))?
     }
-    if let Some((place, _)) = &json {
-        place.write(format!("{}\n", report.json()).as_bytes())?;
+    if let Some((destination, _)) = &json {
+        destination.write(format!("{}\n", report.json()).as_bytes())?;
     }
-    if let Some((place, _)) = &plot {
-        place.write(plot::svg(&report).context("cannot draw the plot")?.as_bytes())?;
+    if let Some((destination, _)) = &plot {
+        destination.write(plot::svg(&report).context("cannot draw the plot")?.as_bytes())?;
     }
     Ok(())
 }
 
-/// Where the files go, which are two.
-fn places(
+/// Claims the destinations, which must differ.
+fn destinations(
     json: Option<&Path>,
     plot: Option<&Path>,
     force: bool,
@@ -89,7 +89,7 @@ fn places(
     Ok([claim(json)?, claim(plot)?])
 }
 
-/// Opens the devices, each once.
+/// Opens the devices, each only once.
 fn targets(asked: &[Choice], wanted: &Wanted) -> anyhow::Result<Vec<Target>> {
     let choices = unique(asked, &[Choice::Gpu, Choice::Cpu]);
     let needs_adapter = choices.iter().any(|&choice| choice != Choice::Cpu);
@@ -130,7 +130,7 @@ fn targets(asked: &[Choice], wanted: &Wanted) -> anyhow::Result<Vec<Target>> {
         .collect()
 }
 
-/// Counts samples.
+/// A progress bar over samples.
 fn bar(count: u64) -> ProgressBar {
     let style = ProgressStyle::with_template("measuring [{bar:30}] {pos}/{len} {eta} left, {msg}");
     ProgressBar::new(count).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))

@@ -1,5 +1,5 @@
-//! Philox4x32-10 and Box-Muller as a textbook has them, with std's functions: what a counter-based
-//! generator costs where nobody made it fast.
+//! Textbook Philox4x32-10 and Box-Muller with std's functions: the cost of a counter-based
+//! generator without optimization.
 
 use std::f32::consts::TAU;
 

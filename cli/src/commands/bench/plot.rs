@@ -1,5 +1,5 @@
-//! Size against GB/s as an SVG: a colour for each device, a marker for each initializer, dashes for
-//! the write bandwidth.
+//! A plot of GB/s by size as SVG: a colour per device, a marker per initializer, dashes for the
+//! write bandwidth.
 
 use std::ops::Range;
 
@@ -29,7 +29,7 @@ const COLORS: [RGBColor; 6] = [
 ];
 const GRID: RGBColor = RGBColor(226, 226, 226);
 
-/// An axis of logarithms with labels where they are wanted.
+/// A logarithmic axis with given labels.
 struct Axis {
     range: Range<f64>,
     ticks: Vec<f64>,
@@ -56,17 +56,17 @@ impl Ranged for Axis {
 /// Points of (log2 elements, GB/s).
 type Points = Vec<(f64, f64)>;
 
-/// What belongs to one device, or to a peer on it.
+/// The lines of one device, or of a peer on it.
 struct Group {
     title: String,
-    /// Of its lines: thin ones for what this crate is compared with.
+    /// Line width: thinner for peers.
     width: u32,
     lines: Vec<Line>,
 }
 
 struct Line {
     label: String,
-    /// A number of a marker, or `None` for dashes.
+    /// The marker's number; none for dashes.
     marker: Option<usize>,
     points: Points,
 }
@@ -95,10 +95,10 @@ pub(super) fn svg(report: &Report) -> anyhow::Result<String> {
     Ok(text)
 }
 
-/// A device's fills and writes, and those of its peers.
+/// The lines of a device and of its peers.
 fn groups(device: &Measured, dtype: DType, initializers: &[Initializer]) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
-    // A Philox is as fast with rand_distr as with the textbook's Box-Muller: one line is enough.
+    // rand_distr's Philox is as fast as the textbook's: one line is enough.
     for row in device.rows.iter().filter(|row| row.dtype == dtype && row.by != By::RandDistrPhilox)
     {
         let title = if row.by == By::GpuInit { device.title() } else { row.by.name().to_owned() };
@@ -120,7 +120,7 @@ fn groups(device: &Measured, dtype: DType, initializers: &[Initializer]) -> Vec<
         }
     }
     if let Some(group) = groups.first_mut() {
-        // At the sizes that were filled: a write stands for tensors of any type of as many bytes.
+        // Writes are measured by bytes, and drawn at the sizes that were filled.
         let mut points: Points = Vec::new();
         for row in device.rows.iter().filter(|row| row.dtype == dtype && row.by == By::GpuInit) {
             let point = (f64::from(row.size), row.write_gb_per_s());
@@ -240,13 +240,13 @@ fn ticks(low: f64, high: f64) -> Vec<f64> {
     all.filter(|tick| (low..=high).contains(tick)).map(f64::log10).collect()
 }
 
-/// Without the digits that a logarithm adds.
+/// Removes the digits that a logarithm adds.
 fn round(value: f64) -> f64 {
     let digits = 10f64.powi(2 - value.log10().floor() as i32);
     (value * digits).round() / digits
 }
 
-/// 2¹², as plots have it.
+/// 2¹², as plots label it.
 fn power_of_two(power: u32) -> String {
     const DIGITS: [char; 10] = ['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'];
     let power = power.to_string();

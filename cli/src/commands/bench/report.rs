@@ -1,4 +1,4 @@
-//! What was measured, for the table, the plot and JSON.
+//! The measurements, for the table, the plot and JSON.
 
 use gpu_init::{DType, Initializer};
 use serde_json::{Value, json};
@@ -14,22 +14,22 @@ pub(super) struct Report {
     pub(super) devices: Vec<Measured>,
 }
 
-/// A device with its figures.
+/// A device with its measurements.
 #[derive(Debug)]
 pub(super) struct Measured {
     pub(super) name: String,
     pub(super) details: String,
     pub(super) timing: &'static str,
-    /// What the writes are.
+    /// How writes are measured.
     pub(super) write: &'static str,
-    /// Bytes that one dispatch fills at most.
+    /// The most bytes that one dispatch fills.
     pub(super) window: Option<u64>,
     pub(super) writes: Vec<Write>,
     pub(super) rows: Vec<Row>,
 }
 
 impl Measured {
-    /// What a legend calls it.
+    /// The legend's title.
     pub(super) fn title(&self) -> String {
         if self.name == "cpu" {
             format!("{}, {}", self.name, self.details)
@@ -39,7 +39,7 @@ impl Measured {
     }
 }
 
-/// The device's own write bandwidth at a size.
+/// The device's write bandwidth at a size.
 #[derive(Debug)]
 pub(super) struct Write {
     pub(super) bytes: u64,
@@ -55,7 +55,7 @@ pub(super) struct Row {
     /// The binary logarithm of the elements.
     pub(super) size: u32,
     pub(super) seconds: Spread,
-    /// The median seconds that writing the same bytes takes.
+    /// The median seconds for writing the same bytes.
     pub(super) write_seconds: f64,
 }
 
@@ -85,7 +85,7 @@ impl Row {
         gb_per_s(self.bytes(), self.write_seconds)
     }
 
-    /// Of the write bandwidth.
+    /// The share of the write bandwidth.
     pub(super) fn share(&self) -> f64 {
         self.gb_per_s() / self.write_gb_per_s()
     }
@@ -96,7 +96,7 @@ impl Report {
         Report { samples, devices: Vec::new() }
     }
 
-    /// What is added from here on is this device's.
+    /// Adds a device; rows added from here on belong to it.
     pub(super) fn add_device(&mut self, target: &Target) {
         self.devices.push(Measured {
             name: target.name().to_owned(),
@@ -109,7 +109,7 @@ impl Report {
         });
     }
 
-    /// The write of as many bytes comes before the fill.
+    /// Adds a measurement. Writes come before fills of as many bytes.
     pub(super) fn add(&mut self, job: &Job, seconds: Spread) {
         let Some(device) = self.devices.last_mut() else { return };
         match *job {

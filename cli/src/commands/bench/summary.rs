@@ -1,4 +1,4 @@
-//! What the figures come to: ratios of rows that were measured in turns.
+//! A summary: ratios of rows that were measured in turns.
 
 use gpu_init::{DType, Distribution, TensorSpec};
 
@@ -9,7 +9,7 @@ use crate::terminal::output::{binary_bytes, figure};
 /// Time grows linearly from here on.
 const LINEAR: u32 = 20;
 
-/// One line for each distribution and element type, of the largest tensor, then how the time grows
+/// One line for each distribution and element type, for the largest tensor, then how the time grows
 /// with the size.
 pub(super) fn lines(device: &Measured) -> Vec<String> {
     let mut lines = Vec::new();
@@ -36,14 +36,14 @@ pub(super) fn lines(device: &Measured) -> Vec<String> {
                 100.0 * (most / least - 1.0)
             ));
         }
-        // What more than one window costs, beside the largest tensor that is in one.
+        // The cost of several dispatches, compared with the largest tensor of one.
         let Some(window) = device.window.filter(|&window| row.bytes() > window) else { continue };
         let one = ours()
             .filter(|row| row.bytes() <= window && row.size >= LINEAR)
             .max_by_key(|row| row.size);
         if let Some(one) = one.filter(|_| is_normal) {
             lines.push(format!(
-                "{title}: {} windows of {} take {:+.1}% an element beside the one of 2^{}",
+                "{title}: {} dispatches of {} take {:+.1}% per element compared with the one of 2^{}",
                 row.bytes().div_ceil(window),
                 binary_bytes(window),
                 100.0 * (of_row / one.ns_per_element()[0] - 1.0),
@@ -60,7 +60,7 @@ fn is_normal(row: &Row) -> bool {
     matches!(distribution, Ok(Distribution::Normal { .. }))
 }
 
-/// What others, or writing alone, take beside this crate, or the other way round.
+/// Ratios to peers, and to writing alone.
 fn ratios(row: &Row, rows: &[&Row]) -> Vec<String> {
     let by = |by: By| {
         rows.iter()

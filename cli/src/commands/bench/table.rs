@@ -1,4 +1,4 @@
-//! The figures as a table for people.
+//! The measurements as a table for people.
 
 use crate::commands::bench::report::{Measured, Report, Row};
 use crate::commands::bench::summary;
@@ -29,7 +29,7 @@ fn device(device: &Measured) -> String {
             );
             last = None;
         }
-        // Its name once.
+        // Each name only once.
         let is_new = last.is_none_or(|last| last.initializer != row.initializer);
         let name = if is_new { row.initializer.name() } else { "" };
         let [median, min, max] = row.ns_per_element().map(figure);

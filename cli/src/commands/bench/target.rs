@@ -1,4 +1,4 @@
-//! A device and what there is to measure on it.
+//! A device and the jobs to measure on it.
 
 use gpu_init::{DType, Initializer, TensorSpec, wgpu};
 
@@ -8,7 +8,7 @@ use crate::commands::bench::host::Host;
 use crate::commands::bench::wanted::{CPU_MOST, MOST, Wanted};
 use crate::terminal::output::complain;
 
-/// A device, and the binary logarithm of the most elements to fill there.
+/// A device, and the binary logarithm of the largest size to fill there.
 pub(super) struct Target {
     device: Device,
     most: u32,
@@ -22,9 +22,9 @@ enum Device {
 /// One measurement.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Job {
-    /// Writing so many bytes with one value.
+    /// Writes one value to `bytes`.
     Write { bytes: u64 },
-    /// Filling 2^`size` elements.
+    /// Fills 2^`size` elements.
     Fill { initializer: Initializer, dtype: DType, size: u32, by: By },
 }
 
@@ -64,7 +64,7 @@ impl Target {
         }
     }
 
-    /// What the write bandwidth is measured with.
+    /// How the write bandwidth is measured.
     pub(super) fn write(&self) -> &'static str {
         match &self.device {
             Device::Gpu(_) => "buffer clear",
@@ -72,7 +72,7 @@ impl Target {
         }
     }
 
-    /// Bytes that it fills at once at most, if there is such a limit.
+    /// The most bytes that one dispatch fills, if there is such a limit.
     pub(super) fn window(&self) -> Option<u64> {
         match &self.device {
             Device::Gpu(gpu) => Some(gpu.window()),
@@ -80,7 +80,7 @@ impl Target {
         }
     }
 
-    /// All that is wanted and fits: first the writes, which the others are compared with.
+    /// The jobs that are wanted and fit: first the writes, which the others are compared with.
     pub(super) fn jobs(&self, wanted: &Wanted) -> anyhow::Result<Vec<Job>> {
         let largest = match &self.device {
             Device::Gpu(gpu) => gpu.largest(),
@@ -117,7 +117,7 @@ impl Target {
         Ok(writes.into_iter().map(|bytes| Job::Write { bytes }).chain(fills).collect())
     }
 
-    /// Seconds that it takes, once.
+    /// Runs a job once; returns seconds.
     pub(super) fn run(&mut self, job: &Job) -> anyhow::Result<f64> {
         match (&mut self.device, *job) {
             (Device::Gpu(gpu), Job::Write { bytes }) => gpu.write(bytes),
@@ -132,7 +132,7 @@ impl Target {
     }
 }
 
-/// A matrix as square as can be, for the distributions that go by fans.
+/// A matrix as square as possible, for distributions that depend on fans.
 fn parameter(initializer: Initializer, size: u32) -> TensorSpec {
     TensorSpec::new([1 << (size - size / 2), 1 << (size / 2)], initializer)
 }

@@ -1,4 +1,4 @@
-//! What is to be measured.
+//! The flags of `gpu-init bench`: what is measured.
 
 use std::path::PathBuf;
 
@@ -8,24 +8,24 @@ use gpu_init::{DType, Distribution, Initializer, TensorSpec};
 
 use crate::backend::choice::Choice;
 
-/// The least size, unless one is asked for.
+/// The smallest size, unless one is requested.
 const LEAST: u32 = 12;
-/// The greatest size on a CPU, and on a device that is one, unless more is asked for: all is done
-/// in two minutes.
+/// The largest size on CPUs and software drivers, unless more is requested: all is done in two
+/// minutes.
 pub(super) const CPU_MOST: u32 = 26;
-/// More than there is memory for anywhere.
+/// More than fits in memory anywhere.
 pub(super) const MOST: u32 = 40;
 
 /// Measure how fast tensors are filled, beside how fast the same memory can be written.
 ///
-/// Fills memory that is there already, after a warm-up. What it can be written with is a cleared
-/// buffer on a GPU and a constant on the CPU. A GPU is also measured with its built-in log, sqrt,
-/// sin and cos, which show what portable bits cost, the CPU with one thread, rand_distr and a plain
-/// Philox. Times are the GPU's own, by timestamps, where it has them; otherwise from the call until
-/// the device is done.
+/// Fills allocated memory, after a warm-up. The write bandwidth is measured by clearing a buffer on
+/// a GPU and by filling a constant on the CPU. A GPU is also measured with its built-in log, sqrt,
+/// sin and cos, which shows what portable bits cost; the CPU also with one thread, rand_distr and a
+/// plain Philox. Times are GPU timestamps where there are any, otherwise from the call until the
+/// device is done.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Where: auto, gpu, cpu or an adapter's number in `gpu-init devices`; may be repeated
+    /// The device: auto, gpu, cpu or an adapter's number in `gpu-init devices`; may be repeated
     /// [default: gpu, an adapter of any kind, if there is one, and cpu].
     #[arg(long)]
     pub(super) device: Vec<Choice>,
@@ -44,16 +44,17 @@ pub(crate) struct Args {
     #[arg(long, value_name = "LOG2", conflicts_with = "size",
         value_parser = value_parser!(u32).range(i64::from(LEAST)..=i64::from(MOST)))]
     pub(super) max_size: Option<u32>,
-    /// Samples, of which the median is taken [default: 7].
+    /// The number of samples, of which the median is taken [default: 7].
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=10_000))]
     pub(super) repeat: Option<u32>,
-    /// A first impression in seconds: F32 up to 2^22, three samples, unless told otherwise.
+    /// A first impression in seconds: F32 up to 2^22, three samples, unless other flags say
+    /// otherwise.
     #[arg(long)]
     pub(super) quick: bool,
-    /// Save all figures as one JSON object; - prints it instead of the table.
+    /// Save all figures as one JSON object; "-" prints it instead of the table.
     #[arg(long, value_name = "FILE")]
     pub(super) json: Option<PathBuf>,
-    /// Save a plot of the size against GB/s.
+    /// Save a plot of GB/s by size.
     #[arg(long, value_name = "FILE.svg")]
     pub(super) plot: Option<PathBuf>,
     /// Replace the files if they exist.
@@ -61,12 +62,12 @@ pub(crate) struct Args {
     pub(super) force: bool,
 }
 
-/// What is measured on every device.
+/// What to measure on every device.
 #[derive(Debug)]
 pub(super) struct Wanted {
     pub(super) dtypes: Vec<DType>,
     pub(super) initializers: Vec<Initializer>,
-    /// Instead of those up to `most`.
+    /// The sizes, instead of those up to `most`.
     pub(super) sizes: Vec<u32>,
     pub(super) most: Option<u32>,
     pub(super) samples: u32,
@@ -90,14 +91,14 @@ impl Wanted {
             if matches!(distribution, Distribution::Orthogonal { .. } | Distribution::Sparse { .. })
             {
                 bail!(
-                    "bench: {initializer} is no work of so much an element; time it with `gpu-init fill --init`"
+                    "bench: the work of {initializer} is not proportional to its elements; time it with `gpu-init fill --init`"
                 );
             }
         }
         Ok(wanted)
     }
 
-    /// Sizes of tensors that have at most so many elements; every other one, and the last.
+    /// The sizes up to `largest`: every other one, and the last.
     pub(super) fn sizes(&self, largest: u32) -> Vec<u32> {
         if !self.sizes.is_empty() {
             return self.sizes.iter().copied().filter(|&size| size <= largest).collect();
@@ -109,18 +110,18 @@ impl Wanted {
         sizes
     }
 
-    /// The binary logarithm of the most elements.
+    /// The binary logarithm of the largest size.
     pub(super) fn most(&self, default: u32) -> u32 {
         self.sizes.iter().copied().max().or(self.most).unwrap_or(default)
     }
 
-    /// What so many elements take.
+    /// The bytes of 2^`most` elements.
     pub(super) fn bytes(&self, most: u32) -> u64 {
         self.dtypes.iter().map(|dtype| dtype.size() << most).max().unwrap_or(0)
     }
 }
 
-/// What was asked for, each once, or else the default.
+/// The requested values, each only once, or else the default.
 pub(super) fn unique<T: PartialEq + Copy>(asked: &[T], default: &[T]) -> Vec<T> {
     let mut unique = Vec::new();
     for value in if asked.is_empty() { default } else { asked } {

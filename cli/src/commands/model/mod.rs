@@ -28,8 +28,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     {
         complain(&format!("warning: {warning}"));
     }
-    // Before there is anything to be removed at a signal. A dry run has no steps that would hear
-    // one.
+    // Before there are files that a signal has to remove. A dry run has no steps to interrupt.
     if !args.dry_run {
         listen_to_ctrl_c()?;
     }

@@ -1,5 +1,5 @@
-//! What `gpu-init model` prints: for people a report, or one line for each of several processes;
-//! for programs an object.
+//! The output of `gpu-init model`: for people a report, or one line for each of several processes;
+//! for programs a JSON object.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! Fills a plan: all of it at once in device memory, or tensor by tensor on the way into files.
+//! Fills a plan: all at once in device memory, or tensor by tensor on the way into files.
 
 use std::ops::Range;
 use std::time::Instant;
@@ -18,19 +18,19 @@ const REMEDIES: Remedies = Remedies {
     memory: "--out streams tensor by tensor, and a smaller dtype or several processes need less",
 };
 
-/// Tensors examined at once, between two steps of the progress bar.
+/// Tensors examined together, between two steps of the progress bar.
 const TOGETHER: usize = 64;
 
-/// What has come of a plan.
+/// The result of a plan.
 #[derive(Debug, Default)]
 pub(super) struct Outcome {
     pub(super) fingerprint: Fingerprint,
-    /// Of all elements, if they were checked.
+    /// The statistics of all elements, if they were checked.
     pub(super) stats: Option<Stats>,
-    /// Tensors that are not what their rule says, and how; if they were checked.
+    /// Tensors that disagree with their rule, and how; if they were checked.
     pub(super) disagreements: Vec<String>,
     pub(super) fill_seconds: f64,
-    /// For fingerprints and statistics; not counted apart where files are written.
+    /// The time for fingerprints and statistics; not counted separately where files are written.
     pub(super) check_seconds: f64,
 }
 
@@ -46,7 +46,7 @@ impl Outcome {
     }
 }
 
-/// Every tensor in memory of its own, where they all are in the end.
+/// Fills every tensor in memory of its own, where all stay until the end.
 pub(super) fn in_memory(work: &Work, backend: &Backend) -> anyhow::Result<Outcome> {
     let (entries, mut outcome) = (work.plan.entries(), Outcome::default());
     let parameters: Vec<_> = entries.iter().map(|entry| entry.parameter.clone()).collect();
@@ -73,8 +73,8 @@ pub(super) fn in_memory(work: &Work, backend: &Backend) -> anyhow::Result<Outcom
     Ok(outcome)
 }
 
-/// A tensor at a time, in memory no longer than it is on its way into the files. A tensor that
-/// disagrees keeps all of them from their final names.
+/// Fills one tensor at a time, in memory only until it is written. If a tensor disagrees with its
+/// rule, no file gets its final name.
 pub(super) fn saved(work: &Work, backend: &Backend, output: Output) -> anyhow::Result<Outcome> {
     let mut outcome = Outcome::default();
     let progress = bar("saving", work.plan.bytes());
@@ -85,13 +85,13 @@ pub(super) fn saved(work: &Work, backend: &Backend, output: Output) -> anyhow::R
         let entry = &work.plan.entries()[tensor];
         let whole = current.take().filter(|current| current.tensor == tensor);
         let mut whole = whole.map_or_else(|| Current::new(tensor, entry, backend), Ok)?;
-        let piece = whole.piece(entry, backend, range.clone(), work.args.verify)?;
+        let chunk = whole.chunk(entry, backend, range.clone(), work.args.verify)?;
         if range.end == entry.fill.len {
             outcome.add(entry, whole.fingerprint, whole.stats);
         } else {
             current = Some(whole);
         }
-        Ok(piece)
+        Ok(chunk)
     };
     let written = output.write(work, produce, |bytes| progress.inc(bytes))?;
     progress.finish_and_clear();
@@ -102,10 +102,10 @@ pub(super) fn saved(work: &Work, backend: &Backend, output: Output) -> anyhow::R
     Ok(outcome)
 }
 
-/// The tensor that is on its way into a file.
+/// The tensor being written.
 struct Current {
     tensor: usize,
-    /// All of it, unless each piece is made when it is wanted.
+    /// The whole tensor, unless it is made chunk by chunk.
     filled: Option<Filled>,
     fingerprint: Fingerprint,
     stats: Option<Stats>,
@@ -119,8 +119,8 @@ impl Current {
         Ok(Current { tensor, filled, fingerprint: Fingerprint::default(), stats: None })
     }
 
-    /// Some elements, and what they add to fingerprint and statistics.
-    fn piece(
+    /// Makes a range of elements and adds them to fingerprint and statistics.
+    fn chunk(
         &mut self,
         entry: &PlanEntry,
         backend: &Backend,

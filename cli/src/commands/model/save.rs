@@ -1,4 +1,4 @@
-//! `--out`: where the model goes, and what its files say of themselves.
+//! `--out`: the files of the model, and their metadata.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -32,7 +32,7 @@ pub(super) struct Output {
     around: Around,
 }
 
-/// Files that are written, but under temporary names.
+/// Files that are complete, but under temporary names.
 pub(super) struct Written {
     finished: Finished,
     around: Around,
@@ -136,7 +136,7 @@ fn plan_files(path: &Path, work: &Work) -> anyhow::Result<Files> {
     Files::plan(path, work.args.max_shard_size, &tensors, work.args.force)
 }
 
-/// Tied names are written as keys of the metadata, beside our own.
+/// Tied names are written as keys of the metadata, beside this program's own.
 fn check_ties(out: &Path, work: &Work) -> anyhow::Result<()> {
     for entry in work.whole.entries() {
         if let Some(alias) = entry.aliases.iter().find(|alias| RESERVED.contains(&alias.as_str())) {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::checkpoint::format::file_names::rank_file;
 use crate::commands::model::work::Work;
 
-/// Slices that a list may have: it stays below what `verify` reads, 1 GiB.
+/// The most slices of a list, which keeps it below the 1 GiB that `verify` reads.
 const MOST: u64 = 6_000_000;
 
 /// The list, written tensor by tensor.
@@ -66,13 +66,13 @@ fn tensor(entry: &PlanEntry, world: u64) -> Value {
     json!({ "shape": entry.parameter.shape().dims(), "dtype": entry.fill.dtype.to_string(), "dim": dim, "slices": slices })
 }
 
-/// The dimension that is divided and its length; a scalar is one row, which is rank 0's.
+/// The divided dimension and its length; a scalar counts as one row, which is rank 0's.
 fn divided(entry: &PlanEntry) -> (usize, u64) {
     let dim = entry.shard_dim.unwrap_or(0);
     (dim, entry.parameter.shape().dims().get(dim).map_or(1, |&len| len as u64))
 }
 
-/// How many ranks have a slice of a tensor: the first ones.
+/// The number of ranks that have a slice of a tensor: the first ones.
 fn ranks(entry: &PlanEntry, world: u64) -> u64 {
     let (dim, len) = divided(entry);
     let each = Shard { dim, rank: 0, world }.range(len).end;

@@ -1,4 +1,4 @@
-//! Where `--out` of a model leads: to a file, or to a folder, which is made if its parent is there.
+//! The target of `--out`: a file, or a folder, which is made if its parent exists.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -18,7 +18,7 @@ use crate::checkpoint::read::shard::Shard;
 use crate::checkpoint::write::files::find_leftovers;
 use crate::terminal::signals;
 
-/// One file of one process.
+/// Checks the path of a model in one file.
 pub(super) fn check_file(out: &Path) -> anyhow::Result<()> {
     let file = out.join("model.safetensors");
     let remedy = format!(
@@ -77,13 +77,14 @@ pub(super) fn of_other_worlds(names: &[String], world: u64) -> impl Iterator<Ite
     )
 }
 
-/// One number for all that the processes of a model have in common, by what their files record.
+/// The job of a model: one number for all that its processes have in common, from the metadata of
+/// their files.
 pub(super) fn job_of(metadata: &BTreeMap<String, String>) -> Option<u64> {
     let keys = ["stream_version", "seed", "rules", SHAPES].map(|key| metadata.get(key));
     keys.iter().all(Option::is_some).then(|| stream_of(&json!(keys).to_string()))
 }
 
-/// A folder to write in; removed when dropped if it was made for that and is empty.
+/// A folder to write in; removed on drop if it was made for that and is empty.
 #[derive(Debug)]
 pub(super) struct Folder {
     path: PathBuf,
@@ -91,8 +92,8 @@ pub(super) struct Folder {
 }
 
 impl Folder {
-    /// Fails unless a folder is there or can be made in one that is there. It is made if `make`
-    /// says so; none if it is not there otherwise.
+    /// Fails unless the folder exists or can be made in one that exists. With `make` it is made;
+    /// without, none is returned if it does not exist.
     pub(super) fn find(path: &Path, make: bool) -> anyhow::Result<Option<Self>> {
         let (shown, parent) = (path.display(), path::folder(path));
         if path.is_dir() {
@@ -115,13 +116,13 @@ impl Folder {
         let context = || format!("cannot make the folder {shown}");
         claim::clear(path).with_context(context)?;
         if !make {
-            // The only sure test of its parent.
+            // The only sure test of its parent is to write in it.
             claim::temporary(path, None).with_context(context)?;
             return Ok(None);
         }
         match signals::make(|| fs::create_dir(path), |()| path.to_owned()) {
             Ok(()) => Ok(Some(Folder { path: path.to_owned(), made: true })),
-            // Another process did so.
+            // Another process made it.
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                 Ok(Some(Folder { path: path.to_owned(), made: false }))
             }

@@ -1,4 +1,4 @@
-//! What is asked of `gpu-init model`: its flags, and the plan that comes of them.
+//! The flags of `gpu-init model`, and the plan made from them.
 
 use std::path::PathBuf;
 
@@ -15,9 +15,9 @@ use crate::terminal::size::parse_size;
 
 /// Initialize every tensor of a model in device memory and print one fingerprint.
 ///
-/// How is for the rules to say; the recipe xavier is taken unless told. Each tensor's stream is its
-/// name's, so the weights depend on neither the order nor the device. Under mpirun, torchrun or
-/// srun each process makes its own part.
+/// Rules say how, by default the recipe xavier. Each tensor's stream is derived from its name, so
+/// the weights depend on neither the order nor the device. Under mpirun, torchrun or srun each
+/// process fills its own slices.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// A .safetensors file or a folder of shards, of which the headers are read, or a tensor list
@@ -26,23 +26,22 @@ pub(crate) struct Args {
     pub(super) file: PathBuf,
     #[command(flatten)]
     pub(super) rules: rules::Args,
-    /// Print which tensor would be initialized how, and open no device.
+    /// Print how each tensor would be initialized, and open no device.
     #[arg(long)]
     pub(super) dry_run: bool,
     /// Check every tensor on the device against its rule's distribution: mean, deviation and
     /// bounds, or exact values.
     #[arg(long)]
     pub(super) verify: bool,
-    /// Where: auto (a GPU, or else the CPU), gpu (an adapter of any kind), cpu, or an adapter's
-    /// number in `gpu-init devices`.
+    /// The device: auto (a GPU, or else the CPU), gpu (an adapter of any kind), cpu, or an
+    /// adapter's number in `gpu-init devices`.
     #[arg(long, default_value = "auto")]
     pub(super) device: Choice,
     /// Save the model as FILE.safetensors, or as shards in a folder with --max-shard-size or
     /// several processes.
     #[arg(long, value_name = "FILE|FOLDER")]
     pub(super) out: Option<PathBuf>,
-    /// Save shards of at most that many bytes in the folder of --out, with their index: 5GB, 500MB,
-    /// 2GiB.
+    /// Save shards of at most this size in the folder of --out, with their index: 5GB, 500MB, 2GiB.
     #[arg(long, value_name = "SIZE", requires = "out", value_parser = parse_size)]
     pub(super) max_shard_size: Option<u64>,
     /// Replace files that exist.
@@ -55,18 +54,18 @@ pub(crate) struct Args {
     pub(super) json: bool,
 }
 
-/// A model and how it is to be initialized, by one process of several or all of it.
+/// A model and how this process initializes it or its slices of it.
 pub(super) struct Work<'a> {
     pub(super) args: &'a Args,
     pub(super) architecture: String,
     pub(super) rules: Rules,
     /// The rules as they are written.
     pub(super) text: String,
-    /// Names that the source has as tied.
+    /// Names that the source ties.
     pub(super) source_ties: Vec<String>,
-    /// Of the whole model.
+    /// The plan of the whole model.
     pub(super) whole: Plan,
-    /// Of this process.
+    /// The plan of this process.
     pub(super) plan: Plan,
     pub(super) world: Option<World>,
 }
@@ -103,7 +102,7 @@ impl<'a> Work<'a> {
         self.world.as_ref().map_or(0, |world| world.rank)
     }
 
-    /// Whether other processes have parts of the tensors.
+    /// Whether other processes have slices of the tensors.
     pub(super) fn is_shared(&self) -> bool {
         self.world.as_ref().is_some_and(|world| world.size > 1)
     }

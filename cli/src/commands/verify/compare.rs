@@ -1,5 +1,4 @@
-//! A tensor's elements, piece by piece: what they say, and whether they are those that the rules
-//! give.
+//! Reads a tensor's elements chunk by chunk, and compares them with what the rules give.
 
 use std::ops::{ControlFlow, Range};
 
@@ -11,7 +10,7 @@ use indicatif::ProgressBar;
 use crate::backend::memory::part_costs_whole;
 use crate::backend::remedies::Remedies;
 use crate::checkpoint::format::dtypes::fillable;
-use crate::checkpoint::read::pieces::Pieces;
+use crate::checkpoint::read::chunks::Chunks;
 use crate::checkpoint::read::shard::Stored;
 use crate::terminal::progress::{go_on, not_interrupted};
 
@@ -21,29 +20,29 @@ pub(super) const REMEDIES: Remedies = Remedies {
     memory: "verify where there is more",
 };
 
-/// What the elements of a tensor say.
+/// The findings about a tensor's elements.
 #[derive(Debug)]
 pub(super) struct Compared {
     pub(super) fingerprint: Fingerprint,
     pub(super) stats: Stats,
-    /// How they differ from what the rules give; none if there are no rules.
+    /// The comparison with what the rules give; none if there are no rules.
     pub(super) expected: Option<Verdict>,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Verdict {
     pub(super) difference: Option<Difference>,
-    /// What is wrong with the statistics for the distribution.
+    /// How the statistics disagree with the distribution.
     pub(super) disagreement: Option<String>,
 }
 
 #[derive(Debug)]
 pub(super) struct Difference {
-    /// How many elements differ.
+    /// The number of elements that differ.
     pub(super) count: u64,
-    /// Where the first one is in the whole tensor.
-    pub(super) place: Vec<u64>,
-    /// Its bits and value, and those to be.
+    /// The index of the first one in the whole tensor.
+    pub(super) index: Vec<u64>,
+    /// Its bits and value, and the expected ones.
     pub(super) is: (String, f32),
     pub(super) expected: (String, f32),
 }
@@ -56,11 +55,11 @@ impl Compared {
 
     pub(super) fn differences(&self, name: &str) -> Vec<String> {
         let Some(Verdict { difference, disagreement }) = &self.expected else { return Vec::new() };
-        let difference = difference.as_ref().map(|Difference { count, place, is, expected }| {
+        let difference = difference.as_ref().map(|Difference { count, index, is, expected }| {
             let total = self.stats.count;
             let ((bits, is), (expected_bits, expected)) = (is, expected);
             format!(
-                "{name}: {count} of {total} elements differ from the rules', first {place:?}: {is:e} ({bits}), \
+                "{name}: {count} of {total} elements differ from the rules', first {index:?}: {is:e} ({bits}), \
                  expected {expected:e} ({expected_bits})"
             )
         });
@@ -71,12 +70,12 @@ impl Compared {
     }
 }
 
-/// Reads a tensor; none if its type is none that can be filled. `places` says where its elements
-/// are in the whole one, `expected` what they are to be.
+/// Reads a tensor; none if its type cannot be filled. `slice` locates its elements in the whole
+/// tensor, `expected` gives their values.
 pub(super) fn tensor(
-    pieces: &mut Pieces,
+    chunks: &mut Chunks,
     stored: &Stored,
-    places: &TensorSpec,
+    slice: &TensorSpec,
     expected: Option<&PlanEntry>,
     progress: &ProgressBar,
 ) -> anyhow::Result<Option<Compared>> {
@@ -85,16 +84,16 @@ pub(super) fn tensor(
     let mut stats = Stats::of::<f32>(&[]);
     let mut difference: Option<Difference> = None;
     let mut made = expected.map(Made::new);
-    pieces.for_each(stored, |start, bytes| {
+    chunks.for_each(stored, |start, bytes| {
         not_interrupted(REMEDIES.interrupted)?;
         let range = start / dtype.size()..(start + bytes.len() as u64) / dtype.size();
-        let fill = places.clone().elements(range.clone()).resolve(0, 0)?;
+        let fill = slice.clone().elements(range.clone()).resolve(0, 0)?;
         let (part_fingerprint, part_stats) = measure(&fill, dtype, bytes);
         fingerprint += part_fingerprint;
         stats = stats.join(&part_stats);
         if let Some(made) = &mut made {
-            let piece = made.piece(range).with_context(|| format!("tensor {:?}", stored.name))?;
-            if let Some(found) = differ(places, &fill, dtype, bytes, piece) {
+            let chunk = made.chunk(range).with_context(|| format!("tensor {:?}", stored.name))?;
+            if let Some(found) = differ(slice, &fill, dtype, bytes, chunk) {
                 match &mut difference {
                     Some(first) => first.count += found.count,
                     None => difference = Some(found),
@@ -124,8 +123,7 @@ fn measure(fill: &Fill, dtype: DType, bytes: &[u8]) -> (Fingerprint, Stats) {
     }
 }
 
-/// The elements that the rules give: all of them at once where a part costs as much, else a piece
-/// at a time.
+/// The elements that the rules give: all at once where a slice costs as much, else chunk by chunk.
 struct Made<'a> {
     entry: &'a PlanEntry,
     last: Option<HostTensor>,
@@ -136,11 +134,10 @@ impl<'a> Made<'a> {
         Made { entry, last: None }
     }
 
-    fn piece(&mut self, Range { start, end }: Range<u64>) -> anyhow::Result<&[u8]> {
+    fn chunk(&mut self, Range { start, end }: Range<u64>) -> anyhow::Result<&[u8]> {
         let Made { entry, last } = self;
         let whole = part_costs_whole(&entry.fill);
         let fill = |parameter: TensorSpec| {
-            // Every parameter of a plan has its own seed.
             // After the last element there is nothing left to interrupt here.
             let listener =
                 &mut |done, total| if done < total { go_on() } else { ControlFlow::Continue(()) };
@@ -148,7 +145,7 @@ impl<'a> Made<'a> {
             let filled = filled.map_err(|error| REMEDIES.explain(error))?;
             filled.into_iter().next().context("nothing was filled")
         };
-        // A piece goes before the next one is made.
+        // Frees a chunk before the next one is made.
         let kept = last.take().filter(|_| whole);
         let (tensor, first) = match kept {
             Some(tensor) => (tensor, 0),
@@ -164,9 +161,9 @@ impl<'a> Made<'a> {
     }
 }
 
-/// How elements differ, if they do; `fill` is where they are in the whole tensor.
+/// The difference of elements, if they differ; `fill` locates them in the whole tensor.
 fn differ(
-    places: &TensorSpec,
+    slice: &TensorSpec,
     fill: &Fill,
     dtype: DType,
     bytes: &[u8],
@@ -180,25 +177,25 @@ fn differ(
     let mut different = pairs.filter(|((is, expected), _)| is != expected);
     let ((is, expected), n) = different.next()?;
     let mut rest = fill.index(n);
-    let mut place = Vec::new();
-    for &dim in places.shape().dims().iter().rev() {
-        place.push(rest % dim as u64);
+    let mut index = Vec::new();
+    for &dim in slice.shape().dims().iter().rev() {
+        index.push(rest % dim as u64);
         rest /= dim as u64;
     }
-    place.reverse();
+    index.reverse();
     let shown = |element: &[u8]| {
         let bits: String = element.iter().rev().map(|byte| format!("{byte:02x}")).collect();
         (bits, value(dtype, element))
     };
     Some(Difference {
         count: 1 + different.count() as u64,
-        place,
+        index,
         is: shown(is),
         expected: shown(expected),
     })
 }
 
-/// Of an element's bytes, which are as many as its type has.
+/// The value of an element's bytes.
 fn value(dtype: DType, element: &[u8]) -> f32 {
     match (dtype, element) {
         (DType::F32, &[a, b, c, d]) => f32::from_le_bytes([a, b, c, d]),

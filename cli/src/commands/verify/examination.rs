@@ -1,4 +1,4 @@
-//! What was found in a model.
+//! The findings about a model.
 
 use std::collections::BTreeMap;
 
@@ -7,37 +7,37 @@ use gpu_init::Fingerprint;
 use crate::checkpoint::read::shard::Stored;
 use crate::commands::verify::compare::Compared;
 
-/// A tensor and what its elements say; nothing if they are of a type that cannot be filled.
+/// A tensor and the findings about its elements; none if its type cannot be filled.
 pub(super) struct Examined {
     pub(super) stored: Stored,
-    /// Whether they are what the rules give; none if that cannot be said.
+    /// Whether the elements are what the rules give; none if unknown.
     pub(super) matches: Option<bool>,
     pub(super) compared: Option<Compared>,
 }
 
-/// A model, or the part of one that one of several processes has.
+/// The findings about a model, or about the slices of one rank.
 pub(super) struct Examination {
     pub(super) files: usize,
     pub(super) tensors: Vec<Examined>,
     pub(super) fingerprint: Fingerprint,
-    /// The one in the metadata.
+    /// The fingerprint in the metadata.
     pub(super) recorded: Option<String>,
-    /// Of all names, types and shapes of the whole model.
+    /// The fingerprint of all names, types and shapes of the whole model.
     pub(super) shapes: Fingerprint,
     pub(super) recorded_shapes: Option<String>,
-    /// The seed of the rules and where they are from; none if there are no rules.
+    /// The seed and the source of the rules; none if there are no rules.
     pub(super) rules: Option<(u64, String)>,
-    /// Whether all is as they give; none if that cannot be said.
+    /// Whether all elements are what the rules give; none if unknown.
     pub(super) matches: Option<bool>,
-    /// All that is wrong, each with its name.
+    /// All problems, each with the tensor's name.
     pub(super) problems: Vec<String>,
-    /// All that was not compared with anything.
+    /// All that was compared with nothing.
     pub(super) unchecked: Vec<String>,
     pub(super) metadata: BTreeMap<String, String>,
 }
 
 impl Examination {
-    /// Whether all is as it should be; none if nothing is wrong, but not all was compared.
+    /// Whether all agrees; none if there is no problem, but not all was compared.
     pub(super) fn agrees(&self) -> Option<bool> {
         match (&self.problems[..], &self.unchecked[..]) {
             ([], []) => Some(true),
@@ -46,7 +46,7 @@ impl Examination {
         }
     }
 
-    /// One line on what is wrong, if anything is, and what to do.
+    /// One line on the problems, if there are any, and the remedy.
     pub(super) fn complaint(&self, specified: bool, allow_unchecked: bool) -> Option<String> {
         let (what, remedy) = match self.agrees() {
             Some(true) => return None,
@@ -61,7 +61,7 @@ impl Examination {
     }
 }
 
-/// The first ones, and how many more there are: another seed makes every tensor another one.
+/// The first problems and the number of the others: another seed changes every tensor.
 fn first(all: &[String]) -> String {
     const MOST: usize = 5;
     let mut text = all.iter().take(MOST).map(String::as_str).collect::<Vec<_>>().join("; ");

@@ -1,5 +1,5 @@
-//! One checkpoint, a model or the part of one: what it says of itself, held against every element
-//! that it has.
+//! Examines a checkpoint, a model or one rank's slices: compares its metadata with all its
+//! elements.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use indicatif::ProgressBar;
 
 use crate::checkpoint::format::metadata::SHAPES;
 use crate::checkpoint::format::shapes::shapes_fingerprint;
-use crate::checkpoint::read::pieces::Pieces;
+use crate::checkpoint::read::chunks::Chunks;
 use crate::checkpoint::read::shard::Stored;
 use crate::checkpoint::read::shards::Checkpoint;
 use crate::commands::verify::compare;
@@ -20,23 +20,23 @@ use crate::commands::verify::part::{self, Part};
 use crate::commands::verify::rules::{Given, Sourced};
 use crate::commands::verify::work::Budget;
 
-/// What a checkpoint says of itself, and what it is to be.
+/// What a checkpoint records, and what is expected of it.
 struct Claims {
     metadata: BTreeMap<String, String>,
     part: Option<Part>,
     rules: Option<Sourced>,
     /// Whether the rules are the command line's.
     given: bool,
-    /// What the rules give; none without rules of this program's stream.
+    /// The expected tensors; none without rules of this program's stream version.
     expected: Option<Expected>,
-    /// Of all names, types and shapes of the whole model.
+    /// The fingerprint of all names, types and shapes of the whole model.
     shapes: Fingerprint,
-    /// The fingerprints recorded, of weights and of shapes, each with its file.
+    /// The recorded fingerprints of weights and of shapes, each with its file.
     fingerprints: Vec<(PathBuf, String)>,
     shapes_recorded: Vec<(PathBuf, String)>,
 }
 
-/// Every tensor of a checkpoint, which is all of a model or one process' part.
+/// Examines every tensor of a checkpoint, which is a model or one rank's slices.
 pub(super) fn examine(
     checkpoint: Checkpoint,
     given: &Given,
@@ -65,7 +65,7 @@ pub(super) fn examine(
     let fingerprint =
         compared().map(|(name, compared)| compared.fingerprint.in_model(stream_of(name))).sum();
 
-    // Ranks have tensors of the same names.
+    // Ranks have tensors with the same names.
     let rank = claims.part.as_ref().map(|part| format!("rank {}: ", part.rank)).unwrap_or_default();
     let whose = |what: String| rank.clone() + &what;
     let mut problems: Vec<String> = claims.other_version(&shown).into_iter().collect();
@@ -96,11 +96,11 @@ fn read(
     let Claims { part, expected, .. } = claims;
     let mut tensors = Vec::new();
     for shard in checkpoint.shards {
-        let mut pieces = Pieces::open(&shard)?;
+        let mut chunks = Chunks::open(&shard)?;
         for stored in shard.tensors {
-            let offsets = part::places(part.as_ref(), &stored)?;
+            let offsets = part::locate(part.as_ref(), &stored)?;
             let entry = expected.as_ref().and_then(|expected| expected.of(&stored));
-            let compared = compare::tensor(&mut pieces, &stored, &offsets, entry, progress)?;
+            let compared = compare::tensor(&mut chunks, &stored, &offsets, entry, progress)?;
             let matches = compared.as_ref().zip(expected.as_ref());
             let matches = matches.map(|(compared, _)| {
                 entry.is_some() && compared.differences(&stored.name).is_empty()
@@ -153,7 +153,7 @@ impl Claims {
         })
     }
 
-    /// Rules of another stream are no rules.
+    /// A problem if the rules are for another version of the stream.
     fn other_version(&self, shown: &str) -> Option<String> {
         let version = self.metadata.get("stream_version")?;
         (self.rules.is_some() && !is_of_this_stream(&self.metadata)).then(|| {
@@ -164,7 +164,8 @@ impl Claims {
         })
     }
 
-    /// Every file has the fingerprints of the whole model, or of the rank's part.
+    /// Problems with recorded fingerprints. Every file records those of the whole model, or of the
+    /// rank's slices.
     fn unlike_recorded(&self, fingerprint: Fingerprint) -> Vec<String> {
         let (is, shapes) = (fingerprint.to_string(), self.shapes.to_string());
         let weights = self.fingerprints.iter().filter(|(_, recorded)| *recorded != is).map(
@@ -182,7 +183,7 @@ impl Claims {
         weights.chain(shapes).collect()
     }
 
-    /// What nothing was compared with.
+    /// All that was compared with nothing.
     fn unchecked(&self, tensors: &[Examined]) -> Vec<String> {
         let mut unchecked = Vec::new();
         if self.part.as_ref().map_or(tensors.is_empty(), |part| part.whole.is_empty()) {

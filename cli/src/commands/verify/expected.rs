@@ -1,4 +1,4 @@
-//! What the tensors of a file are to be: the plan that rules make of them.
+//! The expected tensors of a file: the plan that rules make of them.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -10,10 +10,10 @@ use crate::checkpoint::read::shard::Stored;
 use crate::commands::verify::part::Part;
 use crate::commands::verify::rules::Sourced;
 
-/// Names that share a tensor with another one, and that one's.
+/// Pairs `(alias, owner)` of names that share a tensor.
 pub(super) struct Ties<'a> {
     pub(super) all: Vec<(&'a str, &'a str)>,
-    /// Those that do not come of the rules.
+    /// The pairs that the rules do not imply.
     of_source: Vec<(&'a str, &'a str)>,
 }
 
@@ -28,7 +28,7 @@ impl<'a> Ties<'a> {
     }
 }
 
-/// The plan of a file's tensors, by their names and those tied to them.
+/// The plan of a file's tensors, by their names and aliases.
 pub(super) struct Expected {
     plan: Plan,
     by_name: HashMap<String, usize>,
@@ -54,7 +54,7 @@ impl Expected {
                 })
                 .collect(),
         };
-        // Tied names were listed when the model was made, and count as layers and as a bias'
+        // Tied names were listed when the model was made; they count as layers and as a bias'
         // weight.
         let by_name: HashMap<&str, usize> =
             listed.iter().enumerate().map(|(i, (name, ..))| (name.as_str(), i)).collect();
@@ -79,12 +79,12 @@ impl Expected {
         Ok(Expected { plan, by_name })
     }
 
-    /// What a tensor of the file is to be, if it is one of the plan's, of its type and shape.
+    /// The plan's entry of a stored tensor, if their types and shapes agree.
     pub(super) fn of(&self, stored: &Stored) -> Option<&PlanEntry> {
         self.entry(&stored.name).filter(|entry| mismatch(entry, stored).is_none())
     }
 
-    /// Tensors that are missing, too many, or of other types and shapes.
+    /// Tensors that are missing, superfluous, or of other types and shapes.
     pub(super) fn problems<'a>(
         &self,
         stored: impl Iterator<Item = &'a Stored>,

@@ -1,5 +1,5 @@
-//! `gpu-init verify`: a model in .safetensors files, read piece by piece and held against what it
-//! says of itself and what seed and rules give.
+//! `gpu-init verify`: reads a model in .safetensors files chunk by chunk and compares it with its
+//! metadata and with what seed and rules give.
 
 mod compare;
 mod examination;
@@ -25,12 +25,11 @@ use report::Report;
 use rules::Given;
 use work::Budget;
 
-/// Read a model back and say whether it is what seed and rules give, and has the fingerprint that
-/// it says.
+/// Read a model back and check that it has the values that seed and rules give, and the fingerprint
+/// that it records.
 ///
-/// Seed and rules are those that the file records, unless given. Exits with 1, and names the
-/// tensors, if a value is not the one they give or not finite, or a fingerprint is another one; and
-/// where something could not be compared.
+/// Seed and rules are taken from the file, unless given. Exits with 1 and names the tensors if a
+/// value differs or is not finite, if a fingerprint differs, or if something could not be compared.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// A .safetensors file, or a folder with model.safetensors, an index and its shards, or the
@@ -38,12 +37,12 @@ pub(crate) struct Args {
     model: PathBuf,
     #[command(flatten)]
     rules: rules::Args,
-    /// Exit with 0 although something was compared with nothing, if all else agrees; the report
-    /// says what it is.
+    /// Exit with 0 even if something could not be compared, if all else agrees; the report names
+    /// it.
     #[arg(long)]
     allow_unchecked: bool,
-    /// Make orthogonal and sparse tensors again however much larger they are than the slices that
-    /// the file has.
+    /// Recompute orthogonal and sparse tensors even if they are much larger than the slices in the
+    /// file.
     #[arg(long)]
     allow_costly: bool,
     /// Print every tensor.

@@ -1,4 +1,4 @@
-//! The part of a model that a file of one process of several has, as its metadata says.
+//! The slices of a model in one rank's file, as its metadata records them.
 
 use std::collections::BTreeMap;
 
@@ -26,9 +26,9 @@ pub(super) struct Whole {
 }
 
 impl Part {
-    /// None for a file that has all of its tensors.
+    /// None for a file of a whole model.
     pub(super) fn of(metadata: &BTreeMap<String, String>) -> anyhow::Result<Option<Self>> {
-        // Adapters of others have a rank, too.
+        // LoRA adapters of other programs record a rank, too.
         let (rank, world, whole) = match ["rank", "world_size", "whole"]
             .map(|key| metadata.get(key))
         {
@@ -68,7 +68,7 @@ impl Part {
             .map(|(name, Whole { dtype, shape })| (name.clone(), dtype.to_string(), shape.clone()))
     }
 
-    fn places(&self, stored: &Stored) -> anyhow::Result<TensorSpec> {
+    fn locate(&self, stored: &Stored) -> anyhow::Result<TensorSpec> {
         let Stored { name, shape, .. } = stored;
         let (rank, world) = (self.rank, self.world);
         let whole = self.whole.get(name);
@@ -102,11 +102,10 @@ impl Part {
     }
 }
 
-/// Where the elements of a file's tensor are in the whole one: a parameter of that shape, cut as it
-/// is.
-pub(super) fn places(part: Option<&Part>, stored: &Stored) -> anyhow::Result<TensorSpec> {
+/// Locates the elements of a file's tensor in the whole tensor.
+pub(super) fn locate(part: Option<&Part>, stored: &Stored) -> anyhow::Result<TensorSpec> {
     match part {
-        Some(part) => part.places(stored),
+        Some(part) => part.locate(stored),
         None => Ok(TensorSpec::new(&stored.shape[..], Initializer::zeros())),
     }
 }

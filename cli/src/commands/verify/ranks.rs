@@ -1,4 +1,4 @@
-//! A folder of the files of several processes: each of them, and that together they are one model.
+//! Examines the files of several processes: each of them, and whether together they are one model.
 
 use anyhow::{Context, bail};
 use gpu_init::Fingerprint;
@@ -15,11 +15,11 @@ use crate::commands::verify::rules::Given;
 use crate::commands::verify::work::Budget;
 use crate::terminal::progress::bar;
 
-/// What all files of a model say alike.
+/// Keys whose values all files of a model share.
 const COMMON: [&str; 7] =
     ["seed", "rules", "stream_version", "world_size", "whole", SHAPES, SOURCE_TIES];
 
-/// Every rank's file, one after the other; what a tensor is to have is asked of its own metadata.
+/// Examines every rank's file by its own metadata, one after the other.
 pub(super) fn examine_all(
     slices: &Slices,
     given: &Given,
@@ -59,7 +59,7 @@ pub(super) fn examine_all(
     }
     progress.finish_and_clear();
     let Some(mut all) = all else { bail!("{SLICES} is of no ranks; write the model again") };
-    // Of the first rank alone.
+    // Only of the first rank.
     for key in ["rank", "fingerprint"] {
         all.metadata.remove(key);
     }
@@ -67,7 +67,7 @@ pub(super) fn examine_all(
 }
 
 impl Examination {
-    /// With another rank's, the file `shown`.
+    /// Adds the findings about another rank's file, `shown`.
     fn join(mut self, mut other: Examination, shown: &str) -> Self {
         for key in
             COMMON.into_iter().filter(|&key| self.metadata.get(key) != other.metadata.get(key))
@@ -89,7 +89,7 @@ impl Examination {
     }
 }
 
-/// The parts' fingerprints add up to the whole's, those recorded too.
+/// The ranks' fingerprints add up to the whole's, and so do the recorded ones.
 fn sum(a: Option<String>, b: Option<String>) -> Option<String> {
     let parse = |text: String| u64::from_str_radix(&text, 16).ok().map(Fingerprint);
     Some((parse(a?)? + parse(b?)?).to_string())

@@ -1,4 +1,4 @@
-//! What `gpu-init verify` prints.
+//! The output of `gpu-init verify`.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -12,7 +12,7 @@ use crate::terminal::output::{binary_bytes, gb_per_s, grouped, printable, row, s
 
 pub(super) struct Report<'a> {
     pub(super) model: &'a Path,
-    /// How many processes wrote it, if they were several.
+    /// The number of processes that wrote it, if several did.
     pub(super) ranks: Option<u64>,
     pub(super) examination: Examination,
     pub(super) seconds: f64,
@@ -98,7 +98,7 @@ impl Report<'_> {
         text
     }
 
-    /// Whether all is as the rules give.
+    /// The result of the comparison with the rules.
     fn rules(&self) -> String {
         let Examination { rules, recorded, matches, .. } = &self.examination;
         let Some((seed, source)) = rules else {
@@ -117,7 +117,7 @@ impl Report<'_> {
         }
     }
 
-    /// By their names, as ranks have slices of the same ones.
+    /// Counted by name, since ranks have slices of the same tensors.
     fn tensors(&self) -> usize {
         self.examination.tensors.iter().map(|one| &one.stored.name).collect::<BTreeSet<_>>().len()
     }
@@ -140,7 +140,7 @@ impl Report<'_> {
     }
 }
 
-/// A fingerprint and the one that is recorded.
+/// A fingerprint beside the recorded one.
 fn beside(is: &Fingerprint, recorded: &Option<String>, none: &str) -> String {
     match recorded {
         Some(recorded) if *recorded == is.to_string() => format!("{is}, as recorded"),
@@ -169,7 +169,7 @@ impl Examined {
             "matches_rules": matches,
             "difference": difference.map(|difference| json!({
                 "elements": difference.count,
-                "first": difference.place,
+                "first": difference.index,
                 "value": difference.is.1,
                 "bits": difference.is.0,
                 "expected_value": difference.expected.1,

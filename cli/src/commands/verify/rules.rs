@@ -1,4 +1,4 @@
-//! Seed and rules to verify against: the command line's, else those that the file records.
+//! Seed and rules to verify against: from the command line, or else from the file.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -10,25 +10,24 @@ use crate::commands::rules::{LARGEST, read_text, recipe};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Rules in TOML to verify against, instead of those that the file records.
+    /// Rules in TOML to verify against, instead of the file's.
     #[arg(long, value_name = "FILE", conflicts_with = "recipe")]
     rules: Option<PathBuf>,
-    /// Built-in rules, instead of those that the file records: xavier, gpt2, llama, bert, resnet or
-    /// vit.
+    /// Built-in rules, instead of the file's: xavier, gpt2, llama, bert, resnet or vit.
     #[arg(long, value_name = "NAME", value_parser = recipe)]
     recipe: Option<Recipe>,
-    /// The seed, instead of the one that the file records, or else the rules'.
+    /// The seed, instead of the file's, or else the rules'.
     #[arg(long)]
     seed: Option<u64>,
 }
 
-/// What the command line says of them.
+/// Seed and rules on the command line.
 pub(super) struct Given {
     rules: Option<Sourced>,
     seed: Option<u64>,
 }
 
-/// Rules with their seed, and where they are from.
+/// Rules with their seed and source.
 #[derive(Debug, Clone)]
 pub(super) struct Sourced {
     pub(super) rules: Rules,
@@ -53,17 +52,17 @@ impl Given {
         Ok(Given { rules, seed: args.seed })
     }
 
-    /// Whether the command line has rules.
+    /// Whether rules are given.
     pub(super) fn has_rules(&self) -> bool {
         self.rules.is_some()
     }
 
-    /// Whether the command line says anything.
+    /// Whether anything is given.
     pub(super) fn is_specified(&self) -> bool {
         self.rules.is_some() || self.seed.is_some()
     }
 
-    /// These, or what they leave open by a file's metadata; none if neither has rules.
+    /// Seed and rules, completed by a file's metadata; none if neither has rules.
     pub(super) fn or_recorded(
         &self,
         metadata: &BTreeMap<String, String>,

@@ -1,16 +1,16 @@
-//! A bound on what a small file can make us compute: a slice of an orthogonal or sparse tensor
-//! takes all of the tensor to make again, and the file only has to name its shape.
+//! Bounds the work that a small file can cause: recomputing a slice of an orthogonal or sparse
+//! tensor takes the whole tensor, of which the file only has to name the shape.
 
 use anyhow::bail;
 use gpu_init::{Distribution, PlanEntry};
 
-/// Multiplications, about, of what no file has to justify: two seconds of two cores, and 128 MiB.
+/// Multiplications, roughly, allowed for any file: two seconds of two cores, and 128 MiB.
 const FREE: u128 = 1 << 36;
-/// Whole tensors that may be made for a slice of each: a model of so many ranks can be verified
-/// rank by rank.
+/// How often a whole tensor may be made for slices of it: a model of this many ranks can be
+/// verified rank by rank.
 const TIMES: u128 = 64;
 
-/// What a run may still compute beyond what its files have the elements of.
+/// The work that a run may still do beyond what the elements in its files justify.
 #[derive(Debug)]
 pub(super) struct Budget {
     left: Option<u128>,
@@ -21,13 +21,13 @@ impl Budget {
         Budget { left: (!unlimited).then_some(FREE) }
     }
 
-    /// Takes the work for a tensor, if there is so much left.
+    /// Spends the work for a tensor, or fails if too little is left.
     pub(super) fn take(&mut self, entry: &PlanEntry) -> anyhow::Result<()> {
         let Some(left) = &mut self.left else { return Ok(()) };
         let elements: u128 =
             entry.parameter.shape().dims().iter().map(|&dim| dim as u128).product();
         let all = match entry.fill.distribution {
-            // For each entry as many as a column has, at most.
+            // At most as many for each entry as a column has.
             Distribution::Orthogonal { .. } => elements.saturating_mul(elements.isqrt()),
             Distribution::Sparse { .. } => elements.saturating_mul(TIMES),
             _ => return Ok(()),
@@ -38,8 +38,8 @@ impl Budget {
         {
             Some(rest) => *left = rest,
             None => bail!(
-                "tensor {:?}: the file has {len} elements of {elements}, and to make them again takes all of the {} \
-                 tensor, more work than so small a file is trusted with; pass --allow-costly to do it all the same",
+                "tensor {:?}: the file has {len} elements of {elements}, and recomputing them takes all of the {} \
+                 tensor, much more work than the file justifies; pass --allow-costly to do it anyway",
                 entry.name,
                 entry.fill.operation
             ),
@@ -82,7 +82,7 @@ mod tests {
         }
     }
 
-    /// Many tensors of a little work each are much work.
+    /// Many tensors with a little work each add up.
     #[test]
     fn it_is_spent_once() {
         let (entry, mut budget) = (slice("orthogonal", [2048, 2048], 2048), Budget::new(false));

@@ -3,19 +3,20 @@
 use std::time::Instant;
 
 use anyhow::{Context, bail};
-use gpu_init::wgpu::{self, BufferUsages, Features};
-use gpu_init::{Device, DeviceOptions, Initializer, TensorSpec, shader};
+use gpu_init::wgpu::{self, AdapterInfo, BufferUsages, Features};
+use gpu_init::{DeviceOptions, Initializer, TensorSpec, shader};
 
 use crate::commands::bench::by::By;
+use crate::commands::bench::device::{About, Device};
 use crate::commands::bench::{builtins, plain};
 use crate::terminal::output::complain;
 
 /// A device and a buffer to fill.
 pub(super) struct Gpu {
-    device: Device,
+    device: gpu_init::Device,
     /// The same one with the transform that it has built in.
-    built_ins: Option<Device>,
-    info: wgpu::AdapterInfo,
+    built_ins: Option<gpu_init::Device>,
+    info: AdapterInfo,
     buffer: wgpu::Buffer,
     stamps: Option<Stamps>,
 }
@@ -41,8 +42,11 @@ impl Gpu {
             .with_context(|| {
                 format!("bench: cannot open {}; leave it out with --device", info.name)
             })?;
-        let device =
-            pollster::block_on(Device::from_wgpu_async(device, queue, &DeviceOptions::default()))?;
+        let device = pollster::block_on(gpu_init::Device::from_wgpu_async(
+            device,
+            queue,
+            &DeviceOptions::default(),
+        ))?;
         let half = device.memory().map_or(u64::MAX, |memory| memory / 2);
         let most = most.min(half).min(device.wgpu_device().limits().max_buffer_size) / 4 * 4;
         let buffer = largest_buffer(&device, most)?;
@@ -52,68 +56,11 @@ impl Gpu {
         if gpu.stamps.is_some() && gpu.write(gpu.largest().min(1 << 20)).is_err() {
             complain(&format!(
                 "the timestamps of {} are of no use: bench takes the wall time",
-                gpu.name()
+                gpu.info.name
             ));
             gpu.stamps = None;
         }
         Ok(gpu)
-    }
-
-    pub(super) fn name(&self) -> &str {
-        &self.info.name
-    }
-
-    pub(super) fn details(&self) -> String {
-        let driver = [&*self.info.driver, &self.info.driver_info].join(" ");
-        let shaders =
-            format!("{:?} {:?}", self.device.multiply(), self.device.mul_add()).to_lowercase();
-        format!("{:?}, {}, {shaders} shaders", self.info.backend, driver.trim())
-    }
-
-    pub(super) fn timing(&self) -> &'static str {
-        if self.stamps.is_some() { "GPU timestamps" } else { "wall time" }
-    }
-
-    /// The contenders on this GPU.
-    pub(super) fn by(&self) -> &'static [By] {
-        if self.built_ins.is_some() { &[By::GpuInit, By::BuiltIns] } else { &[By::GpuInit] }
-    }
-
-    /// The most bytes to fill.
-    pub(super) fn largest(&self) -> u64 {
-        self.buffer.size()
-    }
-
-    /// The most bytes that one dispatch fills.
-    pub(super) fn window(&self) -> u64 {
-        // Never more than 2 GiB: src/gpu/window.rs.
-        self.device.wgpu_device().limits().max_storage_buffer_binding_size.min(1 << 31)
-    }
-
-    /// Fills a tensor; returns seconds.
-    pub(super) fn fill(&self, parameter: &TensorSpec, by: By) -> anyhow::Result<f64> {
-        let device = match &self.built_ins {
-            Some(built_ins) if by == By::BuiltIns => built_ins,
-            _ => &self.device,
-        };
-        if self.stamps.is_some() {
-            return self.timed(|encoder| {
-                device.record(parameter, encoder, &self.buffer, 0)?;
-                Ok(())
-            });
-        }
-        let start = Instant::now();
-        device.fill_into(parameter, &self.buffer, 0)?;
-        device.wait()?;
-        Ok(start.elapsed().as_secs_f64())
-    }
-
-    /// Clears `bytes` of the buffer; returns seconds.
-    pub(super) fn write(&self, bytes: u64) -> anyhow::Result<f64> {
-        self.timed(|encoder| {
-            encoder.clear_buffer(&self.buffer, 0, Some(bytes));
-            Ok(())
-        })
     }
 
     fn timed(
@@ -139,9 +86,60 @@ impl Gpu {
     }
 }
 
+impl Device for Gpu {
+    fn about(&self) -> About {
+        let AdapterInfo { name, backend, driver, driver_info, .. } = &self.info;
+        let driver = format!("{driver} {driver_info}");
+        let (multiply, mul_add) = (self.device.multiply(), self.device.mul_add());
+        let shaders = format!("{multiply:?} {mul_add:?}").to_lowercase();
+        About {
+            name: name.clone(),
+            details: format!("{backend:?}, {}, {shaders} shaders", driver.trim()),
+            timing: if self.stamps.is_some() { "GPU timestamps" } else { "wall time" },
+            write: "buffer clear",
+            // Never more than 2 GiB: src/gpu/window.rs.
+            window: Some(
+                self.device.wgpu_device().limits().max_storage_buffer_binding_size.min(1 << 31),
+            ),
+        }
+    }
+
+    fn by(&self) -> &'static [By] {
+        if self.built_ins.is_some() { &[By::GpuInit, By::BuiltIns] } else { &[By::GpuInit] }
+    }
+
+    fn largest(&self) -> u64 {
+        self.buffer.size()
+    }
+
+    fn fill(&mut self, parameter: &TensorSpec, by: By) -> anyhow::Result<f64> {
+        let device = match &self.built_ins {
+            Some(built_ins) if by == By::BuiltIns => built_ins,
+            _ => &self.device,
+        };
+        if self.stamps.is_some() {
+            return self.timed(|encoder| {
+                device.record(parameter, encoder, &self.buffer, 0)?;
+                Ok(())
+            });
+        }
+        let start = Instant::now();
+        device.fill_into(parameter, &self.buffer, 0)?;
+        device.wait()?;
+        Ok(start.elapsed().as_secs_f64())
+    }
+
+    fn write(&mut self, bytes: u64) -> anyhow::Result<f64> {
+        self.timed(|encoder| {
+            encoder.clear_buffer(&self.buffer, 0, Some(bytes));
+            Ok(())
+        })
+    }
+}
+
 /// The device with its built-in transform, if that is seen to make normals: a wrong kernel is not
 /// to be timed.
-fn built_ins(device: &Device) -> anyhow::Result<Option<Device>> {
+fn built_ins(device: &gpu_init::Device) -> anyhow::Result<Option<gpu_init::Device>> {
     let text = builtins::shader(&shader::fill(device.multiply()));
     let built_ins =
         device.with_fill_shader(text.context("bench: sample.wgsl has no normal4 to replace")?)?;
@@ -163,7 +161,7 @@ fn built_ins(device: &Device) -> anyhow::Result<Option<Device>> {
 }
 
 /// Halves the size until the driver can allocate it.
-fn largest_buffer(device: &Device, most: u64) -> anyhow::Result<wgpu::Buffer> {
+fn largest_buffer(device: &gpu_init::Device, most: u64) -> anyhow::Result<wgpu::Buffer> {
     let (wgpu, mut size) = (device.wgpu_device(), most);
     loop {
         let usage = BufferUsages::STORAGE | BufferUsages::COPY_DST;
@@ -198,7 +196,7 @@ struct Stamps {
 const STAMPS: u64 = 16;
 
 impl Stamps {
-    fn new(device: &Device) -> Option<Self> {
+    fn new(device: &gpu_init::Device) -> Option<Self> {
         let wgpu = device.wgpu_device();
         if !wgpu.features().contains(Features::TIMESTAMP_QUERY) {
             return None;
@@ -245,7 +243,7 @@ impl Stamps {
     }
 
     /// The seconds between the two, once the work is done.
-    fn seconds(&self, device: &Device) -> anyhow::Result<f64> {
+    fn seconds(&self, device: &gpu_init::Device) -> anyhow::Result<f64> {
         self.staging.map_async(wgpu::MapMode::Read, .., |_| ());
         device.wait()?;
         let mapped =

@@ -13,6 +13,7 @@ use rand_distr::{Distribution as _, StandardNormal, Uniform};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::commands::bench::by::By;
+use crate::commands::bench::device::{About, Device};
 use crate::commands::bench::plain;
 
 /// The CPU, and memory to fill.
@@ -43,14 +44,29 @@ impl Host {
             philox: Philox4x32::new(0, 0),
         })
     }
+}
 
-    /// The most bytes to fill.
-    pub(super) fn largest(&self) -> u64 {
+impl Device for Host {
+    fn about(&self) -> About {
+        let threads = rayon::current_num_threads();
+        About {
+            name: "cpu".to_owned(),
+            details: format!("{threads} thread{}", if threads == 1 { "" } else { "s" }),
+            timing: "wall time",
+            write: "constant fill",
+            window: None,
+        }
+    }
+
+    fn by(&self) -> &'static [By] {
+        By::CPU
+    }
+
+    fn largest(&self) -> u64 {
         self.words.len() as u64 * 4
     }
 
-    /// Fills a tensor; returns seconds.
-    pub(super) fn fill(&mut self, parameter: &TensorSpec, by: By) -> anyhow::Result<f64> {
+    fn fill(&mut self, parameter: &TensorSpec, by: By) -> anyhow::Result<f64> {
         let Fill { distribution, dtype, len, .. } = parameter.resolve(0, 0)?;
         let (cpu, words, len) = (&self.cpu, &mut self.words[..], len as usize);
         let mut fill = || match dtype {
@@ -78,8 +94,7 @@ impl Host {
         Ok(start.elapsed().as_secs_f64())
     }
 
-    /// Writes one value to `bytes`; returns seconds.
-    pub(super) fn write(&mut self, bytes: u64) -> anyhow::Result<f64> {
+    fn write(&mut self, bytes: u64) -> anyhow::Result<f64> {
         let len = bytes.div_ceil(4) as usize;
         let value = f64::from(f32::from_bits(0x3f3f_3f3f));
         self.fill(&TensorSpec::new([len], Initializer::constant(value)), By::GpuInit)

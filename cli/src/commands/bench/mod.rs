@@ -2,6 +2,7 @@
 
 mod builtins;
 mod by;
+mod device;
 mod gpu;
 mod host;
 mod measure;
@@ -50,7 +51,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let mut report = Report::new(wanted.samples);
     for (target, jobs) in targets.iter_mut().zip(jobs) {
         report.add_device(target);
-        bar.set_message(target.name().to_owned());
+        bar.set_message(target.about().name);
         let spreads =
             measure(wanted.samples, jobs.len(), &mut |i| target.run(&jobs[i]), &mut || bar.inc(1))?;
         for (job, seconds) in jobs.iter().zip(spreads) {

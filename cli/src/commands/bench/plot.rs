@@ -128,7 +128,7 @@ fn groups(device: &Measured, dtype: DType, initializers: &[Initializer]) -> Vec<
                 points.push(point);
             }
         }
-        let label = format!("write bandwidth, {}", device.write);
+        let label = format!("write bandwidth, {}", device.about.write);
         group.lines.push(Line { label, marker: None, points });
     }
     groups

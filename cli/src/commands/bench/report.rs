@@ -4,6 +4,7 @@ use gpu_init::{DType, Initializer};
 use serde_json::{Value, json};
 
 use crate::commands::bench::by::By;
+use crate::commands::bench::device::About;
 use crate::commands::bench::measure::Spread;
 use crate::commands::bench::target::{Job, Target};
 use crate::terminal::output::gb_per_s;
@@ -17,13 +18,7 @@ pub(super) struct Report {
 /// A device with its measurements.
 #[derive(Debug)]
 pub(super) struct Measured {
-    pub(super) name: String,
-    pub(super) details: String,
-    pub(super) timing: &'static str,
-    /// How writes are measured.
-    pub(super) write: &'static str,
-    /// The most bytes that one dispatch fills.
-    pub(super) window: Option<u64>,
+    pub(super) about: About,
     pub(super) writes: Vec<Write>,
     pub(super) rows: Vec<Row>,
 }
@@ -31,11 +26,8 @@ pub(super) struct Measured {
 impl Measured {
     /// The legend's title.
     pub(super) fn title(&self) -> String {
-        if self.name == "cpu" {
-            format!("{}, {}", self.name, self.details)
-        } else {
-            self.name.clone()
-        }
+        let About { name, details, .. } = &self.about;
+        if name == "cpu" { format!("{name}, {details}") } else { name.clone() }
     }
 }
 
@@ -98,15 +90,7 @@ impl Report {
 
     /// Adds a device; rows added from here on belong to it.
     pub(super) fn add_device(&mut self, target: &Target) {
-        self.devices.push(Measured {
-            name: target.name().to_owned(),
-            details: target.details(),
-            timing: target.timing(),
-            write: target.write(),
-            window: target.window(),
-            writes: Vec::new(),
-            rows: Vec::new(),
-        });
+        self.devices.push(Measured { about: target.about(), writes: vec![], rows: vec![] });
     }
 
     /// Adds a measurement. Writes come before fills of as many bytes.
@@ -141,11 +125,11 @@ impl Report {
         };
         let device = |device: &Measured| {
             json!({
-                "name": device.name,
-                "details": device.details,
-                "timing": device.timing,
-                "write": device.write,
-                "window_bytes": device.window,
+                "name": device.about.name,
+                "details": device.about.details,
+                "timing": device.about.timing,
+                "write": device.about.write,
+                "window_bytes": device.about.window,
                 "writes": device.writes.iter().map(write).collect::<Vec<_>>(),
                 "rows": device.rows.iter().map(row).collect::<Vec<_>>(),
             })

@@ -37,7 +37,9 @@ pub(super) fn lines(device: &Measured) -> Vec<String> {
             ));
         }
         // The cost of several dispatches, compared with the largest tensor of one.
-        let Some(window) = device.window.filter(|&window| row.bytes() > window) else { continue };
+        let Some(window) = device.about.window.filter(|&window| row.bytes() > window) else {
+            continue;
+        };
         let one = ours()
             .filter(|row| row.bytes() <= window && row.size >= LINEAR)
             .max_by_key(|row| row.size);

@@ -1,5 +1,6 @@
 //! The measurements as a table for people.
 
+use crate::commands::bench::device::About;
 use crate::commands::bench::report::{Measured, Report, Row};
 use crate::commands::bench::summary;
 use crate::terminal::output::figure;
@@ -9,10 +10,8 @@ pub(super) fn table(report: &Report) -> String {
 }
 
 fn device(device: &Measured) -> String {
-    let mut text = format!(
-        "{}: {}; {}; write bandwidth by {}\n",
-        device.name, device.details, device.timing, device.write
-    );
+    let About { name, details, timing, write, .. } = &device.about;
+    let mut text = format!("{name}: {details}; {timing}; write bandwidth by {write}\n");
     let mut last: Option<&Row> = None;
     for row in &device.rows {
         if last.is_none_or(|last| last.by != row.by || last.dtype != row.dtype) {

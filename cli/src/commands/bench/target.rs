@@ -3,6 +3,7 @@
 use gpu_init::{DType, Initializer, TensorSpec, wgpu};
 
 use crate::commands::bench::by::By;
+use crate::commands::bench::device::{About, Device};
 use crate::commands::bench::gpu::Gpu;
 use crate::commands::bench::host::Host;
 use crate::commands::bench::wanted::{CPU_MOST, MOST, Wanted};
@@ -10,13 +11,8 @@ use crate::terminal::output::complain;
 
 /// A device, and the binary logarithm of the largest size to fill there.
 pub(super) struct Target {
-    device: Device,
+    device: Box<dyn Device>,
     most: u32,
-}
-
-enum Device {
-    Gpu(Box<Gpu>),
-    Cpu(Host),
 }
 
 /// One measurement.
@@ -32,73 +28,29 @@ impl Target {
     pub(super) fn gpu(adapter: &wgpu::Adapter, wanted: &Wanted) -> anyhow::Result<Self> {
         let is_cpu = adapter.get_info().device_type == wgpu::DeviceType::Cpu;
         let most = wanted.most(if is_cpu { CPU_MOST } else { MOST });
-        Ok(Target { device: Device::Gpu(Box::new(Gpu::open(adapter, wanted.bytes(most))?)), most })
+        Ok(Target { device: Box::new(Gpu::open(adapter, wanted.bytes(most))?), most })
     }
 
     pub(super) fn cpu(wanted: &Wanted) -> anyhow::Result<Self> {
         let most = wanted.most(CPU_MOST);
-        Ok(Target { device: Device::Cpu(Host::new(wanted.bytes(most))?), most })
+        Ok(Target { device: Box::new(Host::new(wanted.bytes(most))?), most })
     }
 
-    pub(super) fn name(&self) -> &str {
-        match &self.device {
-            Device::Gpu(gpu) => gpu.name(),
-            Device::Cpu(_) => "cpu",
-        }
-    }
-
-    pub(super) fn details(&self) -> String {
-        match &self.device {
-            Device::Gpu(gpu) => gpu.details(),
-            Device::Cpu(_) => {
-                let threads = rayon::current_num_threads();
-                format!("{threads} thread{}", if threads == 1 { "" } else { "s" })
-            }
-        }
-    }
-
-    pub(super) fn timing(&self) -> &'static str {
-        match &self.device {
-            Device::Gpu(gpu) => gpu.timing(),
-            Device::Cpu(_) => "wall time",
-        }
-    }
-
-    /// How the write bandwidth is measured.
-    pub(super) fn write(&self) -> &'static str {
-        match &self.device {
-            Device::Gpu(_) => "buffer clear",
-            Device::Cpu(_) => "constant fill",
-        }
-    }
-
-    /// The most bytes that one dispatch fills, if there is such a limit.
-    pub(super) fn window(&self) -> Option<u64> {
-        match &self.device {
-            Device::Gpu(gpu) => Some(gpu.window()),
-            Device::Cpu(_) => None,
-        }
+    pub(super) fn about(&self) -> About {
+        self.device.about()
     }
 
     /// The jobs that are wanted and fit: first the writes, which the others are compared with.
     pub(super) fn jobs(&self, wanted: &Wanted) -> anyhow::Result<Vec<Job>> {
-        let largest = match &self.device {
-            Device::Gpu(gpu) => gpu.largest(),
-            Device::Cpu(host) => host.largest(),
-        };
-        let (mut writes, mut fills) = (Vec::new(), Vec::new());
-        let all = match &self.device {
-            Device::Gpu(gpu) => gpu.by(),
-            Device::Cpu(_) => By::CPU,
-        };
-        for &by in all {
+        let (mut writes, mut fills, largest) = (Vec::new(), Vec::new(), self.device.largest());
+        for &by in self.device.by() {
             for &dtype in &wanted.dtypes {
                 let most = (largest / dtype.size()).max(1).ilog2().min(self.most);
                 let sizes = wanted.sizes(most);
                 if by == By::GpuInit && wanted.sizes.iter().any(|&size| size > most) {
                     complain(&format!(
                         "{}: more than 2^{most} elements of {dtype} do not fit, and are left out",
-                        self.name()
+                        self.about().name
                     ));
                 }
                 for &initializer in &wanted.initializers {
@@ -119,14 +71,10 @@ impl Target {
 
     /// Runs a job once; returns seconds.
     pub(super) fn run(&mut self, job: &Job) -> anyhow::Result<f64> {
-        match (&mut self.device, *job) {
-            (Device::Gpu(gpu), Job::Write { bytes }) => gpu.write(bytes),
-            (Device::Cpu(host), Job::Write { bytes }) => host.write(bytes),
-            (Device::Gpu(gpu), Job::Fill { initializer, dtype, size, by }) => {
-                gpu.fill(&parameter(initializer, size).dtype(dtype), by)
-            }
-            (Device::Cpu(host), Job::Fill { initializer, dtype, size, by }) => {
-                host.fill(&parameter(initializer, size).dtype(dtype), by)
+        match *job {
+            Job::Write { bytes } => self.device.write(bytes),
+            Job::Fill { initializer, dtype, size, by } => {
+                self.device.fill(&parameter(initializer, size).dtype(dtype), by)
             }
         }
     }

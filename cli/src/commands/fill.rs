@@ -4,9 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::bail;
-use gpu_init::{
-    DType, Distribution, Fill, Fingerprint, Initializer, Layout, Shape, Stats, TensorSpec,
-};
+use gpu_init::{DType, Fill, Fingerprint, Initializer, Layout, Shape, Stats, TensorSpec};
 use serde_json::json;
 
 use crate::backend::choice::Choice;
@@ -19,7 +17,7 @@ use crate::checkpoint::output::extension;
 use crate::checkpoint::output::path::not_a_folder;
 use crate::checkpoint::write::npy;
 use crate::terminal::histogram::histogram;
-use crate::terminal::output::{binary_bytes, gb_per_s, grouped, print, print_json, row};
+use crate::terminal::output::{add_stats, binary_bytes, gb_per_s, grouped, print, print_json, row};
 use crate::terminal::progress::{bar, listen_to_ctrl_c, listener};
 
 const REMEDIES: Remedies = Remedies {
@@ -178,87 +176,64 @@ struct Report<'a> {
 }
 
 impl Report<'_> {
-    fn distribution(&self) -> Distribution {
-        self.fill.distribution
-    }
-
     fn disagreement(&self) -> Option<String> {
         self.stats.disagreement(&self.fill)
     }
 
     fn json(&self) -> serde_json::Value {
-        let (low, high) = self.distribution().bounds();
-        json!({
+        let Report { args, fill, seconds, .. } = self;
+        let (distribution, (low, high)) = (fill.distribution, fill.distribution.bounds());
+        let (mean, std) = (distribution.mean(), distribution.std());
+        let mut report = json!({
             "device": self.backend.name(),
             "init": self.initializer.to_string(),
-            "shape": self.args.shape.dims(),
-            "dtype": self.fill.dtype.to_string(),
-            "seed": self.fill.seed,
-            "stream": self.fill.stream,
-            "elements": self.fill.len,
-            "bytes": self.fill.bytes(),
-            "seconds": self.seconds,
-            "gb_per_s": gb_per_s(self.fill.bytes(), self.seconds),
-            "mean": self.stats.mean,
-            "std": self.stats.std,
-            "min": self.stats.min,
-            "max": self.stats.max,
-            "nan": self.stats.nan,
-            "infinite": self.stats.infinite,
-            "expected": { "mean": self.distribution().mean(), "std": self.distribution().std(), "min": low, "max": high },
+            "shape": args.shape.dims(),
+            "dtype": fill.dtype.to_string(),
+            "seed": fill.seed,
+            "stream": fill.stream,
+            "elements": fill.len,
+            "bytes": fill.bytes(),
+            "seconds": seconds,
+            "gb_per_s": gb_per_s(fill.bytes(), *seconds),
+            "expected": { "mean": mean, "std": std, "min": low, "max": high },
             "agrees": self.disagreement().is_none(),
             "fingerprint": self.fingerprint.to_string(),
-            "name": self.args.name,
-            "out": self.args.out.as_ref().map(|path| path.display().to_string()),
-        })
+            "name": args.name,
+            "out": args.out.as_ref().map(|path| path.display().to_string()),
+        });
+        add_stats(&mut report, Some(&self.stats));
+        report
     }
 
     fn text(&self, tensor: &Filled) -> anyhow::Result<String> {
-        let Report { args, fill, stats, .. } = self;
-        let name = args
-            .name
-            .as_ref()
-            .map_or(format!("stream {}", fill.stream), |name| format!("name {name}"));
-        let mut text = format!(
-            "{} {} {}, seed {}, {name}\n",
-            self.initializer, args.shape, fill.dtype, fill.seed
-        );
+        let Report { args, fill, stats, initializer, seconds, .. } = self;
+        let (distribution, (low, high)) = (fill.distribution, fill.distribution.bounds());
+        let (mean, std) = (distribution.mean(), distribution.std());
+        let name = match &args.name {
+            Some(name) => format!("name {name}"),
+            None => format!("stream {}", fill.stream),
+        };
+        let mut text =
+            format!("{initializer} {} {}, seed {}, {name}\n", args.shape, fill.dtype, fill.seed);
+        let speed = gb_per_s(fill.bytes(), *seconds);
         text += &row("device", self.backend.describe(args.device));
         text += &row("elements", format!("{} ({})", grouped(fill.len), binary_bytes(fill.bytes())));
-        text += &row(
-            "time",
-            format!("{:.6} s ({:.2} GB/s)", self.seconds, gb_per_s(fill.bytes(), self.seconds)),
-        );
-        let (low, high) = self.distribution().bounds();
-        text += &row("", format!("{:>14}  {:>14}", "measured", "expected"));
-        for (label, measured, expected, relation) in [
-            ("mean", stats.mean, self.distribution().mean(), ""),
-            ("std", stats.std, self.distribution().std(), ""),
-            ("min", stats.min, low, ">= "),
-            ("max", stats.max, high, "<= "),
+        text += &row("time", format!("{seconds:.6} s ({speed:.2} GB/s)"));
+        for (label, measured, expected) in [
+            ("", "measured".to_owned(), "expected".to_owned()),
+            ("mean", number(stats.mean), number(mean)),
+            ("std", number(stats.std), number(std)),
+            ("min", number(stats.min), format!(">= {}", number(low))),
+            ("max", number(stats.max), format!("<= {}", number(high))),
+            ("NaN, inf", format!("{}, {}", stats.nan, stats.infinite), "0, 0".to_owned()),
         ] {
-            text += &row(
-                label,
-                format!(
-                    "{:>14}  {:>14}",
-                    number(measured),
-                    format!("{relation}{}", number(expected))
-                ),
-            );
+            text += &row(label, format!("{measured:>14}  {expected:>14}"));
         }
-        text += &row(
-            "NaN, inf",
-            format!("{:>14}  {:>14}", format!("{}, {}", stats.nan, stats.infinite), "0, 0"),
-        );
-        if self.distribution().std() > 0.0 {
+        if std > 0.0 {
             let sample = tensor.read(0..fill.len.min(SAMPLE))?.to_f32();
-            let reach = (high - self.distribution().mean()).min(4.0 * self.distribution().std());
+            let reach = (high - mean).min(4.0 * std);
             text += &format!("  first {} values:\n", grouped(sample.len() as u64));
-            text += &histogram(
-                &sample,
-                self.distribution().mean() - reach,
-                self.distribution().mean() + reach,
-            );
+            text += &histogram(&sample, mean - reach, mean + reach);
         }
         text += &row("fingerprint", self.fingerprint);
         if let Some(path) = &args.out {

@@ -4,6 +4,8 @@ use std::fmt::Display;
 use std::io::{self, Write};
 
 use anyhow::Context;
+use gpu_init::Stats;
+use serde_json::Value;
 
 /// Writes to standard output.
 pub(crate) fn print(text: &str) -> anyhow::Result<()> {
@@ -15,7 +17,7 @@ pub(crate) fn print(text: &str) -> anyhow::Result<()> {
 }
 
 /// One JSON object on a line of its own.
-pub(crate) fn print_json(value: &serde_json::Value) -> anyhow::Result<()> {
+pub(crate) fn print_json(value: &Value) -> anyhow::Result<()> {
     print(&format!("{value}\n"))
 }
 
@@ -89,6 +91,26 @@ pub(crate) fn grouped(number: u64) -> String {
 /// Bytes in binary units, as memory is sold.
 pub(crate) fn binary_bytes(bytes: u64) -> String {
     indicatif::BinaryBytes(bytes).to_string()
+}
+
+/// A number of bytes, exact and in binary units.
+pub(crate) fn exact_bytes(bytes: u64) -> String {
+    format!("{} ({})", grouped(bytes), binary_bytes(bytes))
+}
+
+/// Adds the statistics to a JSON report, null without any.
+pub(crate) fn add_stats(report: &mut Value, stats: Option<&Stats>) {
+    report["mean"] = stats.map(|stats| stats.mean).into();
+    report["std"] = stats.map(|stats| stats.std).into();
+    report["min"] = stats.map(|stats| stats.min).into();
+    report["max"] = stats.map(|stats| stats.max).into();
+    report["nan"] = stats.map(|stats| stats.nan).into();
+    report["infinite"] = stats.map(|stats| stats.infinite).into();
+}
+
+/// Seconds, and the speed that comes of them.
+pub(crate) fn speed(bytes: u64, seconds: f64, what: &str) -> String {
+    format!("{seconds:.3} s{what} ({:.2} GB/s)", gb_per_s(bytes, seconds))
 }
 
 /// 10^9 bytes a second.

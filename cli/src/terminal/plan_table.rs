@@ -3,7 +3,7 @@
 use gpu_init::{Plan, PlanEntry, Rules};
 use serde_json::{Value, json};
 
-use crate::terminal::output::{binary_bytes, grouped, printable, row, shortened};
+use crate::terminal::output::{exact_bytes, grouped, printable, row, shortened};
 
 /// One row per tensor: its rule's number, its distribution, the standard deviation, and its size.
 pub(crate) fn table(plan: &Plan) -> String {
@@ -67,7 +67,7 @@ pub(crate) fn summary(plan: &Plan, rules: &Rules) -> String {
         }
     }
     text += &row("parameters", grouped(plan.elements()));
-    text += &row("bytes", format!("{} ({})", grouped(plan.bytes()), binary_bytes(plan.bytes())));
+    text += &row("bytes", exact_bytes(plan.bytes()));
     text
 }
 

@@ -7,7 +7,7 @@ use crate::backend::device::Backend;
 use crate::backend::launcher::World;
 use crate::commands::model::run::Outcome;
 use crate::commands::model::work::Work;
-use crate::terminal::output::{binary_bytes, gb_per_s, row};
+use crate::terminal::output::{add_stats, binary_bytes, gb_per_s, row, speed};
 use crate::terminal::plan_table;
 
 pub(super) struct Report<'a> {
@@ -36,12 +36,7 @@ impl Report<'_> {
             "out": work.args.out.as_ref().map(|out| out.display().to_string()),
         });
         if let Some(stats) = stats {
-            report["mean"] = stats.mean.into();
-            report["std"] = stats.std.into();
-            report["min"] = stats.min.into();
-            report["max"] = stats.max.into();
-            report["nan"] = stats.nan.into();
-            report["infinite"] = stats.infinite.into();
+            add_stats(&mut report, Some(stats));
             report["agrees"] = outcome.disagreements.is_empty().into();
             report["disagreements"] = outcome.disagreements.clone().into();
         }
@@ -70,30 +65,20 @@ impl Report<'_> {
         let mut text = work.title();
         text += &row("device", self.backend.describe(work.args.device));
         text += &plan_table::summary(plan, &work.rules);
-        let seconds = outcome.fill_seconds;
         let (what, check) = match &work.args.out {
-            Some(_) => ("to fill and save", String::new()),
-            None => ("to fill", format!(", {:.3} s to check", outcome.check_seconds)),
+            Some(_) => (" to fill and save", String::new()),
+            None => (" to fill", format!(", {:.3} s to check", outcome.check_seconds)),
         };
-        text += &row(
-            "time",
-            format!("{seconds:.3} s {what} ({:.2} GB/s){check}", gb_per_s(plan.bytes(), seconds)),
-        );
-        text += &row(
-            "checked",
-            match (&outcome.stats, outcome.disagreements.len()) {
-                (None, _) => "no; --verify does".to_owned(),
-                (Some(_), 0) => {
-                    format!(
-                        "mean, std and range of all {} tensors agree with theory",
-                        plan.entries().len()
-                    )
-                }
-                (Some(_), n) => {
-                    format!("{n} of {} tensors disagree with theory", plan.entries().len())
-                }
-            },
-        );
+        text += &row("time", speed(plan.bytes(), outcome.fill_seconds, what) + &check);
+        let tensors = plan.entries().len();
+        let checked = match (&outcome.stats, outcome.disagreements.len()) {
+            (None, _) => "no; --verify does".to_owned(),
+            (Some(_), 0) => {
+                format!("mean, std and range of all {tensors} tensors agree with theory")
+            }
+            (Some(_), n) => format!("{n} of {tensors} tensors disagree with theory"),
+        };
+        text += &row("checked", checked);
         text += &row("fingerprint", outcome.fingerprint);
         if let Some(out) = &work.args.out {
             text += &row("saved", out.display());

@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 
 use crate::commands::verify::compare::{Compared, Verdict};
 use crate::commands::verify::examination::{Examination, Examined};
-use crate::terminal::output::{binary_bytes, gb_per_s, grouped, printable, row, shortened};
+use crate::terminal::output::{
+    add_stats, exact_bytes, gb_per_s, grouped, printable, row, shortened, speed,
+};
 
 pub(super) struct Report<'a> {
     pub(super) model: &'a Path,
@@ -33,12 +35,6 @@ impl Report<'_> {
             "bytes": bytes,
             "seconds": self.seconds,
             "gb_per_s": gb_per_s(bytes, self.seconds),
-            "mean": stats.map(|stats| stats.mean),
-            "std": stats.map(|stats| stats.std),
-            "min": stats.map(|stats| stats.min),
-            "max": stats.map(|stats| stats.max),
-            "nan": stats.map(|stats| stats.nan),
-            "infinite": stats.map(|stats| stats.infinite),
             "metadata": metadata,
             "rules": rules.as_ref().map(|(_, source)| source),
             "seed": rules.as_ref().map(|(seed, _)| seed),
@@ -51,6 +47,7 @@ impl Report<'_> {
             "problems": problems,
             "unchecked": unchecked,
         });
+        add_stats(&mut report, stats.as_ref());
         if let Some(ranks) = self.ranks {
             report["world_size"] = ranks.into();
         }
@@ -80,11 +77,8 @@ impl Report<'_> {
         };
         text += &row("tensors", format!("{}{ranks}{not_checked}", self.tensors()));
         text += &row("elements", grouped(stats.map_or(0, |stats| stats.count)));
-        text += &row("bytes", format!("{} ({})", grouped(bytes), binary_bytes(bytes)));
-        text += &row(
-            "time",
-            format!("{:.3} s ({:.2} GB/s)", self.seconds, gb_per_s(bytes, self.seconds)),
-        );
+        text += &row("bytes", exact_bytes(bytes));
+        text += &row("time", speed(bytes, self.seconds, ""));
         if let Some(Stats { mean, std, min, max, nan, infinite, .. }) = stats {
             text += &row("values", format!("mean {mean:.6e}, std {std:.6e}, {min:e} to {max:e}"));
             text += &row("NaN, inf", format!("{nan}, {infinite}"));
@@ -152,20 +146,13 @@ fn beside(is: &Fingerprint, recorded: &Option<String>, none: &str) -> String {
 impl Examined {
     fn json(&self) -> Value {
         let Examined { stored, matches, compared } = self;
-        let stats = compared.as_ref().map(|compared| compared.stats);
         let difference =
             compared.as_ref().and_then(|compared| compared.expected.as_ref()?.difference.as_ref());
-        json!({
+        let mut report = json!({
             "name": stored.name,
             "dtype": stored.dtype.to_string(),
             "shape": stored.shape,
             "fingerprint": compared.as_ref().map(|compared| compared.fingerprint.to_string()),
-            "mean": stats.map(|stats| stats.mean),
-            "std": stats.map(|stats| stats.std),
-            "min": stats.map(|stats| stats.min),
-            "max": stats.map(|stats| stats.max),
-            "nan": stats.map(|stats| stats.nan),
-            "infinite": stats.map(|stats| stats.infinite),
             "matches_rules": matches,
             "difference": difference.map(|difference| json!({
                 "elements": difference.count,
@@ -175,7 +162,9 @@ impl Examined {
                 "expected_value": difference.expected.1,
                 "expected_bits": difference.expected.0,
             })),
-        })
+        });
+        add_stats(&mut report, compared.as_ref().map(|compared| &compared.stats));
+        report
     }
 
     fn line(&self) -> String {

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""A GPU in one command: are its bits the CPU's, and what is the speed of its memory worth to it?
+"""Checks and measures a GPU in one command: its bits against the CPU's, and its speed beside its write bandwidth.
 
-    python3 benches/gpu.py target/release/gpu-init [LOG2_ELEMENTS [DEVICE]]      # 28, 2 GiB filled at most, and gpu unless told
+    python3 benches/gpu.py target/release/gpu-init [LOG2_ELEMENTS [DEVICE]]      # default: 28 (fills up to 2 GiB), gpu
 
-Fills of every element type and distribution are made on the device and on the CPU, and their fingerprints compared. Then `bench`
-runs, and its figures are a Markdown table. Exits with 1 if any bits differ.
+Fills tensors of every element type and distribution on the device and on the CPU, and compares their fingerprints. Then runs
+`bench` and prints its figures as a Markdown table. Exits with 1 if any bits differ.
 """
 
 import json
@@ -20,8 +20,8 @@ def run(*command):
 
 
 def fingerprints(program, log2, device):
-    """What was filled, and its fingerprints on the device and on the CPU."""
-    # Not whole entries, one dispatch or several, and twice the elements of the bench.
+    """Yields a description of each fill, and its fingerprints on the device and on the CPU."""
+    # Sizes that fill neither groups of four nor a whole dispatch, and twice the elements of the bench.
     shapes = ["331x37", "4099x1021", f"{2**(log2 // 2)}x{2**(log2 - log2 // 2 + 1)}"]
     for shape in shapes:
         for dtype in TYPES:

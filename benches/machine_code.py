@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Instructions of the fill kernels in the machine code of AMD and NVIDIA GPUs that need not be there.
+"""Counts the instructions of the fill kernels in machine code for AMD and NVIDIA GPUs, without such a GPU.
 
-Mesa's driver RADV compiles for a chip that it is told of, and says what came out. On Debian it comes with llvmpipe, in
-mesa-vulkan-drivers. What NVIDIA's needs says machine_code_nvidia.py.
+Mesa's driver RADV compiles for any given chip and reports the machine code. On Debian it comes with llvmpipe, in
+mesa-vulkan-drivers. machine_code_nvidia.py says what NVIDIA's compiler needs.
 
     cargo run --release --example kernels -- FOLDER
-    python3 benches/machine_code.py FOLDER [CHIP...]      # navi21 (RDNA 2), vega10 (GCN 5) or sm_90 (H100); the first unless told
+    python3 benches/machine_code.py FOLDER [CHIP...]      # navi21 (RDNA 2), vega10 (GCN 5) or sm_90 (H100); default: navi21
 """
 import ctypes as c
 import os

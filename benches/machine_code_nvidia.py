@@ -1,10 +1,10 @@
-"""The fill kernels in the machine code of NVIDIA GPUs, which need not be there: what machine_code.py does for sm_90 and others.
+"""The fill kernels in machine code for NVIDIA GPUs, without such a GPU: machine_code.py's part for sm_90 and others.
 
-Their Vulkan driver compiles on their machines alone, but CUDA's compiler, whose last stage is the same, is on PyPI:
+NVIDIA's Vulkan driver needs a GPU, but CUDA's compiler, whose last stage is the same, is on PyPI:
 
     pip install nvidia-cuda-nvrtc-cu12 nvidia-cuda-nvdisasm
 
-It is given naga's Metal C++ of the kernel, which is nearly CUDA's; metal.h is the rest.
+It compiles naga's Metal C++ of the kernel, which is nearly CUDA's; metal.h supplies the rest.
 """
 import ctypes as c
 import importlib.util

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Normals of F32 on one thread in memory that is there already: gpu-init beside numpy and torch, in turns.
+"""Measures F32 normals on one thread in allocated memory: gpu-init, numpy and torch take turns.
 
     python3 benches/normals.py target/release/gpu-init [LOG2_ELEMENTS]
 """

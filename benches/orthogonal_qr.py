@@ -1,5 +1,5 @@
 """Milliseconds for a Haar-distributed n x n matrix of F32: gpu-init on the CPU and on the best adapter, and QR by numpy,
-by LAPACK in f32 and, if it is there, by torch; side by side, so that all see the same machine.
+by LAPACK in f32 and, if installed, by torch; interleaved, so that all see the same machine load.
 
     cargo build --release -p gpu-init-cli
     OPENBLAS_NUM_THREADS=2 python3 benches/orthogonal_qr.py target/release/gpu-init

@@ -11,7 +11,7 @@ use std::process::Stdio;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use program::{command, complaint, json, run, succeed};
+use program::{command, complains, json, run, succeed};
 use serde_json::Value;
 
 /// A folder with lists of a small model and of one that takes a second to write, and the path of
@@ -180,10 +180,9 @@ fn ranks_of_one_model_write_together() {
     // their place.
     for rank in 0..3 {
         let args = setup.model("small.json", "ranks", &format!("--rank {rank} --world-size 3"));
-        let line = complaint(&strs(&args));
-        assert!(
-            line.contains("of-00004.safetensors exists, and this is a model of 3 processes"),
-            "{line}"
+        complains(
+            &strs(&args),
+            &["of-00004.safetensors exists, and this is a model of 3 processes"],
         );
     }
     for rank in [1, 2, 0] {
@@ -203,10 +202,9 @@ fn a_claim_is_held_until_its_process_ends() {
     for out in
         ["out/model.safetensors", "out/../out/./model.safetensors", "out --max-shard-size 1GB"]
     {
-        let line = complaint(&strs(&setup.model("small.json", out, "--force")));
-        assert!(
-            line.contains("another process writes") && line.contains("model.safetensors."),
-            "{line}"
+        complains(
+            &strs(&setup.model("small.json", out, "--force")),
+            &["another process writes", "model.safetensors."],
         );
     }
     setup.save("out/other.safetensors", "");
@@ -363,8 +361,7 @@ fn a_file_that_is_replaced_keeps_its_mode() {
 fn folders_are_made_or_refused_before_anything_is_computed() {
     let setup = Setup::new();
     let refuse = |out: &str, extra: &str, part: &str| {
-        let line = complaint(&strs(&setup.model("small.json", out, extra)));
-        assert!(line.contains(part), "{out} {extra}: {line}");
+        complains(&strs(&setup.model("small.json", out, extra)), &[part]);
     };
     setup.save("one", "--max-shard-size 1GB");
     setup.save("two/", "--max-shard-size 50KB");
@@ -383,11 +380,9 @@ fn folders_are_made_or_refused_before_anything_is_computed() {
     }
     refuse("new/", "", "new/model.safetensors, or pass --max-shard-size");
     for out in ["new/", "one/", "new/."] {
-        let line =
-            complaint(&["fill", "--shape", "3x3", "--device", "cpu", "--out", &setup.path(out)]);
-        assert!(
-            line.contains("folder; name a file, such as") && line.contains("weights.npy"),
-            "{line}"
+        complains(
+            &["fill", "--shape", "3x3", "--device", "cpu", "--out", &setup.path(out)],
+            &["folder; name a file, such as", "weights.npy"],
         );
     }
     // What fails after the folder was made does not leave it.
@@ -396,8 +391,10 @@ fn folders_are_made_or_refused_before_anything_is_computed() {
         r#"{"w": {"dtype": "F32", "shape": [1000000000, 1000000]}}"#,
     )
     .unwrap();
-    let line = complaint(&strs(&setup.model("huge.json", "new", "--max-shard-size 1GB")));
-    assert!(line.contains("are free; free some space"), "{line}");
+    complains(
+        &strs(&setup.model("huge.json", "new", "--max-shard-size 1GB")),
+        &["are free; free some space"],
+    );
     assert!(!Path::new(&setup.path("new")).exists() && !Path::new(&setup.path("no")).exists());
 }
 
@@ -409,15 +406,12 @@ fn files_of_another_format_are_refused_with_what_to_type() {
         ("foo.bin", "`gpu-init model` writes .safetensors; pass --out"),
         ("foo.GGUF", "foo.safetensors"),
     ] {
-        let line = complaint(&strs(&setup.model("small.json", out, "")));
-        assert!(line.contains(part), "{line}");
+        complains(&strs(&setup.model("small.json", out, "")), &[part]);
     }
     for out in ["foo.safetensors", "foo.pt"] {
-        let line =
-            complaint(&["fill", "--shape", "3x3", "--device", "cpu", "--out", &setup.path(out)]);
-        assert!(
-            line.contains("`gpu-init fill` writes .npy; pass --out") && line.contains("foo.npy"),
-            "{line}"
+        complains(
+            &["fill", "--shape", "3x3", "--device", "cpu", "--out", &setup.path(out)],
+            &["`gpu-init fill` writes .npy; pass --out", "foo.npy"],
         );
     }
     setup.save("llama-3.2", "");
@@ -459,11 +453,9 @@ fn a_dry_run_checks_where_it_would_go() {
     }
     // On a machine without adapters any number may be one of the machine that the work is for.
     if !json(&["devices", "--json"])["adapters"].as_array().unwrap().is_empty() {
-        let line =
-            complaint(&["model", &setup.path("small.json"), "--dry-run", "--device", "12345"]);
-        assert!(
-            line.contains("there is no adapter 12345") && line.contains("gpu-init devices"),
-            "{line}"
+        complains(
+            &["model", &setup.path("small.json"), "--dry-run", "--device", "12345"],
+            &["there is no adapter 12345", "gpu-init devices"],
         );
     }
     assert_eq!(setup.names(""), before);
@@ -474,8 +466,10 @@ fn a_dry_run_checks_where_it_would_go() {
 fn shards_of_ranks_are_refused() {
     let setup = Setup::new();
     let args = setup.model("small.json", "out", "--max-shard-size 1GB");
-    let line = complaint(&[&strs(&args)[..], &["--rank", "0", "--world-size", "2"]].concat());
-    assert!(line.contains("--rank says 2") && line.contains("leave it out"), "{line}");
+    complains(
+        &[&strs(&args)[..], &["--rank", "0", "--world-size", "2"]].concat(),
+        &["--rank says 2", "leave it out"],
+    );
     let output = command(&strs(&args)).envs([("RANK", "0"), ("WORLD_SIZE", "2")]).output().unwrap();
     assert!(String::from_utf8_lossy(&output.stderr).contains("torchrun says 2"), "{output:?}");
     // One of one is no part.

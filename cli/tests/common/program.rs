@@ -41,3 +41,11 @@ pub fn complaint(args: &[&str]) -> String {
     assert!(lines.len() == 1 && lines[0].starts_with("gpu-init: error: "), "{args:?}: {errors}");
     lines[0].to_owned()
 }
+
+/// Expects a command to fail with a complaint that has all parts.
+pub fn complains(args: &[&str], parts: &[&str]) {
+    let line = complaint(args);
+    for part in parts {
+        assert!(line.contains(part), "{args:?} lacks {part:?}: {line}");
+    }
+}

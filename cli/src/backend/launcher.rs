@@ -166,12 +166,20 @@ mod tests {
 
     const ALONE: WorldArgs = WorldArgs { rank: None, world_size: None, local_rank: None };
 
-    /// With variables as `env` prints them.
-    fn find(args: &WorldArgs, variables: &str) -> anyhow::Result<Option<World>> {
-        World::find(args, |name| {
+    /// An environment from variables as `env` prints them.
+    fn environment(variables: &str) -> impl Fn(&str) -> Option<String> {
+        move |name| {
             let mut pairs = variables.split_whitespace().filter_map(|pair| pair.split_once('='));
             pairs.find(|(variable, _)| *variable == name).map(|(_, value)| value.to_owned())
-        })
+        }
+    }
+
+    fn find(args: &WorldArgs, variables: &str) -> anyhow::Result<Option<World>> {
+        World::find(args, environment(variables))
+    }
+
+    fn args(rank: Option<u64>, world_size: Option<u64>, local_rank: Option<u64>) -> WorldArgs {
+        WorldArgs { rank, world_size, local_rank }
     }
 
     fn world(
@@ -251,13 +259,7 @@ mod tests {
 
     #[test]
     fn half_a_pair_is_a_warning() {
-        let warning = |variables: &str| {
-            World::warning(|name| {
-                let mut pairs =
-                    variables.split_whitespace().filter_map(|pair| pair.split_once('='));
-                pairs.find(|(key, _)| *key == name).map(|(_, value)| value.to_owned())
-            })
-        };
+        let warning = |variables: &str| World::warning(environment(variables));
         for (variables, parts) in [
             ("RANK=3", ["RANK is set", "WORLD_SIZE is not"]),
             ("WORLD_SIZE=3 LOCAL_RANK=1", ["WORLD_SIZE is set", "RANK is not"]),
@@ -282,7 +284,6 @@ mod tests {
 
     #[test]
     fn flags_win() {
-        let args = |rank, world_size, local_rank| WorldArgs { rank, world_size, local_rank };
         let both = args(Some(1), Some(2), None);
         for variables in ["", TORCHRUN, "RANK=x WORLD_SIZE=y"] {
             assert_eq!(find(&both, variables).unwrap(), world(1, 2, None, "--rank"), "{variables}");
@@ -299,7 +300,6 @@ mod tests {
 
     #[test]
     fn errors_name_the_variable_and_the_remedy() {
-        let args = |rank, world_size, local_rank| WorldArgs { rank, world_size, local_rank };
         let none = args(None, None, None);
         for (args, variables, expected) in [
             (&none, "RANK=one WORLD_SIZE=4", "RANK is \"one\""),

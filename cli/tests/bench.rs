@@ -127,7 +127,7 @@ fn files_and_the_table() {
     ] {
         assert!(svg.contains(part), "the plot lacks {part}");
     }
-    // What is there is kept, unless told.
+    // An existing file is kept without --force.
     complains(&args, &["--force"]);
     succeed(&[&args[..], &["--force"]].concat());
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "no temporary file is left");

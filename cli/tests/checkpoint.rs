@@ -258,7 +258,7 @@ fn a_saved_model_is_read_by_others() {
         assert!(text.contains(part), "{text} lacks {part}");
     }
 
-    // What is there is kept, and nothing is computed, unless told.
+    // Without --force an existing file is kept, and nothing is computed.
     let before = fs::read(&file).unwrap();
     complains(&save, &["exists; name another file, or pass --force"]);
     assert_eq!(fs::read(&file).unwrap(), before);
@@ -305,7 +305,7 @@ fn shards_are_those_of_hugging_face() {
             report["fingerprint"]
         );
     }
-    // Another model does not come to lie beside this one: it is refused, or takes its place.
+    // Another model is never written beside this one: it is refused, or replaces it.
     let refused = String::from_utf8(save("1GB", &[]).stderr).unwrap();
     assert!(refused.contains("exists; name another folder, or pass --force"), "{refused}");
     assert!(save("1GB", &["--force"]).status.success());
@@ -405,7 +405,7 @@ fn a_killed_process_leaves_no_file_of_that_name() {
     assert!(left.iter().all(is_temporary), "{left:?}");
 }
 
-/// An error that says its cause itself is told once: of a file that came to be there in the
+/// An error that includes its cause is printed once: of a file that came to be there in the
 /// meantime.
 #[test]
 fn no_cause_is_said_twice() {

@@ -397,7 +397,7 @@ fn bits_are_the_stream() {
 
 #[test]
 fn a_closed_pipe_is_no_panic() {
-    // Without a count a battery that has seen enough is no error; what is cut short is one.
+    // Without a count a reader that stops is no error; a report that is cut short is one.
     for (args, success) in [
         (&["bits"][..], true),
         (&["bits", "--count", "100000000"], false),

@@ -81,8 +81,8 @@ impl Running<'_> {
     }
 }
 
-/// Whatever a fill does when a signal comes, from the claim of its place on, it ends, says so once
-/// and leaves no file.
+/// Whatever a fill does when a signal comes, from its claim on, it ends, says so once and leaves no
+/// file.
 #[test]
 #[cfg(unix)]
 fn signals_end_a_fill_in_every_phase() {

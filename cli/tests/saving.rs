@@ -176,8 +176,7 @@ fn ranks_of_one_model_write_together() {
         assert!(output.status.success(), "{output:?}");
     }
     assert_eq!(json(&["verify", &setup.path("ranks"), "--json"])["files"], 4);
-    // Every rank sees that another number of them wrote there, and rank 0 puts the new ones in
-    // their place.
+    // Every rank sees that another number of ranks wrote there, and rank 0 replaces their files.
     for rank in 0..3 {
         let args = setup.model("small.json", "ranks", &format!("--rank {rank} --world-size 3"));
         complains(
@@ -209,8 +208,8 @@ fn a_claim_is_held_until_its_process_ends() {
     }
     setup.save("out/other.safetensors", "");
     succeed(&["fill", "--shape", "3x3", "--device", "cpu", "--out", &setup.path("out/w.npy")]);
-    // A kill leaves a temporary file, which the next process of that place removes, and no other
-    // one does.
+    // A kill leaves a temporary file, which only the next process with the same destination
+    // removes.
     child.kill().unwrap();
     child.wait().unwrap();
     let left = |names: &[String]| names.iter().filter(|name| name.ends_with(".incomplete")).count();

@@ -13,8 +13,8 @@ use header::{edit_metadata, edit_whole};
 use program::{command, complains, complaint, json, run, succeed};
 use serde_json::{Value, json as object};
 
-/// Of every kind of distribution: those that are made piece by piece, and those that are made
-/// whole. `head` is tied to `embed`, counts as the eighth layer and says what a bias has.
+/// Every kind of distribution: made chunk by chunk, and made as a whole. `head` is tied to `embed`,
+/// counts as the eighth layer and says what a bias has.
 const RULES: &str = r#"
     seed = 3
     default = "xavier_uniform"
@@ -31,7 +31,7 @@ const RULES: &str = r#"
     ]
 "#;
 
-/// A folder with a list of tensors and their rules, and a place for the model.
+/// A folder with a list of tensors, their rules, and models.
 struct Setup {
     folder: tempfile::TempDir,
 }
@@ -69,7 +69,7 @@ impl Setup {
         out
     }
 
-    /// The files of so many ranks.
+    /// Saves the files of `world` ranks.
     fn save_ranks(&self, out: &str, world: u64) -> String {
         for rank in 0..world {
             self.save(out, &["--rank", &rank.to_string(), "--world-size", &world.to_string()]);
@@ -221,7 +221,7 @@ fn one_bit_is_found() {
     }
 }
 
-/// In pieces of 64 MiB: the last element of a tensor of more than one.
+/// Chunks have 64 MiB: an element in the last one.
 #[test]
 fn one_bit_is_found_in_a_large_tensor() {
     let setup = Setup::new();
@@ -540,7 +540,7 @@ fn a_rank_without_tensors_has_a_file() {
     );
 }
 
-/// Between two pieces.
+/// Between two chunks.
 #[test]
 #[cfg(unix)]
 fn ctrl_c_ends_it() {

@@ -27,7 +27,7 @@ pub fn text(draw: &mut Draw, text: &mut Vec<u8>, dictionary: &str) {
     }
 }
 
-/// What takes the place of which bytes.
+/// The bytes to replace, and their replacement.
 fn edit(draw: &mut Draw, text: &[u8], dictionary: &str) -> (Range<usize>, Vec<u8>) {
     let at = draw.below(text.len() + 1);
     let until = (at + draw.below(24)).min(text.len());

@@ -8,7 +8,7 @@ use crate::campaign::campaign;
 use crate::gpu;
 use crate::request::Request;
 
-/// The most elements that are filled, and of what is made as a whole for any part of it.
+/// The most elements that are filled, and of tensors that are made as a whole for any slice.
 const MOST: u64 = 1 << 18;
 const MOST_WHOLE: u64 = 1 << 16;
 

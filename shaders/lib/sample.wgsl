@@ -102,8 +102,8 @@ fn circle(word: u32) -> vec2<f32> {
 
 // Two independent normals from neg_log2 of a uniform and an angle (Box-Muller 1958): mean 0,
 // standard deviation `scale` / sqrt(2 ln 2).
-fn on_circle(scale: f32, radius: f32, angle_word: u32) -> vec2<f32> {
-    let r = opaque(root(radius) * scale);
+fn on_circle(scale: f32, square: f32, angle_word: u32) -> vec2<f32> {
+    let r = opaque(root(square) * scale);
     let point = circle(angle_word);
     return vec2<f32>(r * point.x, r * point.y);
 }

@@ -1,4 +1,4 @@
-//! The matrices on the host. Twin: `shaders/orthogonal.wgsl`.
+//! The matrices on the host. Mirrored by `shaders/orthogonal/`.
 //!
 //! A panel of [`LANES`] columns is computed side by side in arrays, which the compiler turns into
 //! the vector instructions of the machine; a lane never sees another one, so what comes out does

@@ -1,5 +1,5 @@
-//! How words become values, one block at a time and many side by side. Twin: `values` in
-//! `shaders/fill.wgsl`.
+//! How words become values, one block at a time and many side by side. Mirrored by
+//! `values` in `shaders/fill.wgsl`.
 
 use crate::Element;
 use crate::cpu::blocks::{Blocks, PAIRS, word};

@@ -1,5 +1,5 @@
-//! Where identities have their ones: a progression of progressions of element indices. Twin:
-//! `shaders/diagonal.wgsl`.
+//! Where identities have their ones: a progression of progressions of element indices.
+//! Written by `src/cpu/scatter.rs` and `shaders/diagonal.wgsl`.
 
 use crate::distribution::convolution::Convolution;
 use crate::{ErrorKind, Layout, Result, Shape};

@@ -1,5 +1,6 @@
 //! Haar-distributed orthogonal matrices: Stewart's product of Householder reflections of Gaussian
-//! vectors. No QR is computed and every column is made by itself. Twin: `shaders/orthogonal.wgsl`.
+//! vectors. No QR is computed and every column is made by itself. Run by
+//! `src/cpu/orthogonal.rs` and `shaders/orthogonal/`.
 //!
 //! Q is m x n, m >= n, with orthonormal columns: column j is `H_0 H_1 ... H_j e_j` times a sign,
 //! where H_k is the reflection that takes a vector x_k of m - k normals, in rows k and below, to a

@@ -1,5 +1,5 @@
-//! Which elements of a column are zero: as many as asked for, each choice of them as likely. Twin:
-//! `shaders/sparse.wgsl`.
+//! Which elements of a column are zero: as many as asked for, each choice of them as likely.
+//! Written by `src/cpu/scatter.rs` and `shaders/sparse.wgsl`.
 //!
 //! Selection sampling (Fan, Muller and Rezucha 1962): row after row, an element is zero with the
 //! probability of zeros left over rows left, decided by `mulhi(word, rows left) < zeros left`. The

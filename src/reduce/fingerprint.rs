@@ -1,4 +1,5 @@
-//! 64 bits over every element's bits and index. Twin: `shaders/fingerprint.wgsl`.
+//! 64 bits over every element's bits and index. Mirrored by
+//! `shaders/fingerprint.wgsl`.
 
 use std::fmt;
 use std::ops::{Add, AddAssign, Mul};

@@ -1,4 +1,5 @@
-//! Count, range, mean and standard deviation. Twin: `shaders/stats.wgsl`.
+//! Count, range, mean and standard deviation. Mirrored by
+//! `shaders/stats.wgsl`.
 //!
 //! A chunk is read twice: first for its range, then for sums of (x - centre) scaled into [-1, 1],
 //! so that neither a large mean nor a huge or tiny spread costs precision. The chunks are merged in

@@ -1,21 +1,20 @@
-//! Rounding of an f32 to the half types, once, to nearest even. Mirrored by
-//! `shaders/lib/sample.wgsl`.
+//! Rounding to the half-width element types. Mirrored by `shaders/lib/half.wgsl`.
 
 use crate::stream::guards::add_product;
 
-/// The bits of `value` rounded to bf16, to nearest even. No NaN comes here.
+/// The bits of `value`, which is no NaN, rounded to bf16, ties to even.
 #[inline(always)]
 pub(crate) fn bf16_bits(value: f32) -> u32 {
     let bits = value.to_bits();
     bits.wrapping_add(0x7fff + (bits >> 16 & 1)) >> 16
 }
 
-/// The bits of `value` rounded to f16, to nearest even. No NaN comes here.
+/// The bits of `value`, which is no NaN, rounded to f16, ties to even.
 #[inline(always)]
 pub(crate) fn f16_bits(value: f32) -> u32 {
     let bits = value.to_bits();
     let magnitude = bits & 0x7fffffff;
-    // Below 2^-14 the step of f16 is 2^-24, that of a float in [1/2, 1): adding 1/2 rounds there.
+    // Below 2^-14 the spacing of f16 is 2^-24, as that of f32 in [1/2, 1): adding 1/2 rounds there.
     let subnormal = add_product(f32::from_bits(magnitude), 0.5).to_bits().wrapping_sub(0x3f000000);
     let normal =
         magnitude.wrapping_sub(0x38000000).wrapping_add(0xfff + (magnitude >> 13 & 1)) >> 13;
@@ -29,7 +28,7 @@ mod tests {
 
     use super::*;
 
-    /// Every f32 in steps, and every value near the places where the rounding changes.
+    /// Every f32 in steps, and every value near where the rounding changes.
     #[test]
     fn half_types_round_to_nearest_even() {
         let magnitudes = (0..0x7f800000u32).step_by(1009).chain((0..0x7f8u32).flat_map(|top| {

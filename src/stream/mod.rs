@@ -1,7 +1,8 @@
 //! What decides the bits of a weight: the generator, words to values, rounding to half types, the
 //! quantile table.
 //!
-//! Each file is mirrored by a shader: same stem, same functions, same order.
+//! Each file but `quantile`, which only the host runs, is mirrored by `shaders/lib`: same stem, same
+//! functions, same order (`guards` by `mul_add` and `opaque`).
 
 pub(crate) mod guards;
 pub(crate) mod half;

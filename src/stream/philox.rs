@@ -1,4 +1,5 @@
-//! Philox4x32-10 and Philox2x32-10 (Salmon et al. 2011, Random123). Twin: `shaders/philox.wgsl`.
+//! Philox4x32-10 and Philox2x32-10 (Salmon et al. 2011, Random123). Mirrored by
+//! `shaders/lib/philox.wgsl`.
 
 use std::convert::Infallible;
 

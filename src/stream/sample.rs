@@ -3,9 +3,9 @@
 
 use crate::stream::guards::{add_product, exact_mul_add, mul_add, opaque};
 
-// A float's mantissa takes random bits as they are, above a one that is taken away again: of the
-// high 23 bits of u, and of the 9 low ones and the 1 that is added to them. The two ones together
-// are 1 + 2^-9.
+// Random bits become the mantissa of a float, whose leading one is subtracted afterwards: the high
+// 23 bits of u, and its 9 low bits with the 1 that is added to them. The leading ones sum to
+// 1 + 2^-9.
 pub(crate) const HIGH_BITS: u32 = 0x3f800000;
 pub(crate) const LOW_BITS: u32 = 0x3b000001;
 pub(crate) const BOTH_ONES: f32 = f32::from_bits(0x3f804000);
@@ -21,7 +21,7 @@ pub(crate) const RADIUS_P5: f32 = f32::from_bits(0x3e7b6d3b);
 pub(crate) const RADIUS_P6: f32 = f32::from_bits(0xbcf913c2);
 pub(crate) const RADIUS_P7: f32 = f32::from_bits(0x3f197d78);
 
-// 1/sqrt(1 - h) for |h| < 0.07, which the integer guess at 1/sqrt(s) leaves.
+// 1/sqrt(1 - h) for |h| < 0.07, the error of the integer guess at 1/sqrt(s).
 pub(crate) const SQRT_GUESS: u32 = 0x5f375a86;
 pub(crate) const SQRT_Q1: f32 = f32::from_bits(0x3effffc8);
 pub(crate) const SQRT_Q2: f32 = f32::from_bits(0x3ec00018);
@@ -37,40 +37,40 @@ pub(crate) const COS_C1: f32 = f32::from_bits(0xbf9de9ce);
 pub(crate) const COS_C2: f32 = f32::from_bits(0x3e81d848);
 pub(crate) const COS_C3: f32 = f32::from_bits(0xbca74225);
 
-/// Mean and spread of the values, as the shader's params hold them.
+/// Spread and mean of values, as the shader's parameters hold them.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Scaling {
     pub(crate) scale: f32,
     pub(crate) shift: f32,
 }
 
-/// sqrt(2 ln 2): what the root of `neg_log2` has to be multiplied by to be Box-Muller's radius,
-/// sqrt(-2 ln u).
+/// sqrt(2 ln 2): Box-Muller's radius, sqrt(-2 ln u), divided by the root of `neg_log2`.
 const RADIUS: f64 = f64::from_bits(0x3ff2d6abe44afc43);
 
 impl Scaling {
-    /// Of `normal4`.
+    /// For [`normal4`].
     pub(crate) fn normal(mean: f32, std: f32) -> Self {
         Scaling { scale: (f64::from(std) * RADIUS) as f32, shift: mean }
     }
 
-    /// Of `uniform4`, whose odd numbers it takes to (-1, 1) exactly.
+    /// For [`uniform4`], whose odd numbers times 2^-24 are in (-1, 1) exactly.
     pub(crate) fn uniform(mean: f32, bound: f32) -> Self {
         Scaling { scale: bound * f32::from_bits(0x33800000), shift: mean }
     }
 }
 
-/// Uniform on (-2^24, 2^24): an odd number, symmetric, ends open. Bits 8 to 31 of the word.
+/// Uniform on the odd numbers in (-2^24, 2^24), by bits 8 to 31 of the word: symmetric, never 0,
+/// spacing 2.
 #[inline(always)]
 pub(crate) fn uniform_signed(word: u32) -> f32 {
     (2 * (word >> 8) as i32 + 1 - 0x1000000) as f32
 }
 
-/// -log2 u with u = (2^9 (word mod 2^23) + floor(word / 2^23) + 1) 2^-32, in (0, 1]: every bit of
-/// the word counts.
+/// -log2 u with u = (2^9 (word mod 2^23) + floor(word / 2^23) + 1) 2^-32, in (0, 1], which
+/// every bit of the word decides.
 #[inline(always)]
 pub(crate) fn neg_log2(word: u32) -> f32 {
-    // Both are exact, and u is their sum; rounded, it only says which octave u is in.
+    // Both are exact and u is their sum, which is rounded only to find the binade of u.
     let high = opaque(f32::from_bits(HIGH_BITS | (word & 0x7fffff)) - BOTH_ONES);
     let low = f32::from_bits(LOW_BITS + (word >> 23));
     let exponent = (high + low).to_bits().wrapping_sub(RADIUS_SPLIT) & 0xff800000;
@@ -84,11 +84,11 @@ pub(crate) fn neg_log2(word: u32) -> f32 {
     p = mul_add(p, f, RADIUS_P2);
     p = mul_add(p, f, RADIUS_P1);
     p = mul_add(p, f, RADIUS_P0);
-    // With e 2^23 in the place of e, which is a float, too, as is the product.
+    // `exponent` is e 2^23, which is a float exactly, and so is its product with -2^-23.
     exact_mul_add(exponent as i32 as f32, f32::from_bits(0xb4000000), opaque(p * f))
 }
 
-/// The square root of 0 or of what is not smaller than 2^-32.
+/// The square root of s, which is 0 or at least 2^-32.
 #[inline(always)]
 pub(crate) fn root(s: f32) -> f32 {
     let guess = f32::from_bits(SQRT_GUESS.wrapping_sub(s.to_bits() >> 1));
@@ -100,9 +100,9 @@ pub(crate) fn root(s: f32) -> f32 {
     mul_add(w, opaque(q * h), w)
 }
 
-/// A point on the unit circle, cosine first. With t = (word mod 2^23 with bit 0 set) 2^-23 - 1/2,
-/// between -1/2 and 1/2, it is (cos, sin)(pi/2 t), with the cosine negated if bit 31 is set, and
-/// the two exchanged if bit 30 is.
+/// A point on the unit circle, cosine first: (cos, sin)(pi/2 t) with t in (-1/2, 1/2), which is
+/// (word mod 2^23 with bit 0 set) 2^-23 - 1/2. Bit 31 negates the cosine, then bit 30 exchanges the
+/// two.
 #[inline(always)]
 pub(crate) fn circle(word: u32) -> [f32; 2] {
     let t = f32::from_bits(0x3f800001 | (word & 0x7ffffe)) - 1.5;
@@ -119,11 +119,11 @@ pub(crate) fn circle(word: u32) -> [f32; 2] {
     [if exchange { sine } else { cosine }, if exchange { cosine } else { sine }]
 }
 
-/// `neg_log2` and an angle to two independent normals (Box-Muller 1958), mean 0 and standard
-/// deviation `scale` / sqrt(2 ln 2).
+/// Two independent normals from `neg_log2` of a uniform and an angle (Box-Muller 1958): mean 0,
+/// standard deviation `scale` / sqrt(2 ln 2).
 #[inline(always)]
-pub(crate) fn on_circle(scale: f32, octaves: f32, angle_word: u32) -> [f32; 2] {
-    let r = opaque(root(octaves) * scale);
+pub(crate) fn on_circle(scale: f32, square: f32, angle_word: u32) -> [f32; 2] {
+    let r = opaque(root(square) * scale);
     let [x, y] = circle(angle_word);
     [r * x, r * y]
 }
@@ -140,20 +140,20 @@ pub(crate) fn normal4(scale: f32, words: [u32; 4]) -> [f32; 4] {
     [a, b, c, d]
 }
 
-/// Normals that get another mean.
+/// Adds the mean to normals.
 #[inline(always)]
-pub(crate) fn shifted4(params: Scaling, values: [f32; 4]) -> [f32; 4] {
-    values.map(|value| add_product(value, params.shift))
+pub(crate) fn shifted4(scaling: Scaling, values: [f32; 4]) -> [f32; 4] {
+    values.map(|value| add_product(value, scaling.shift))
 }
 
 #[inline(always)]
-pub(crate) fn uniform1(params: Scaling, word: u32) -> f32 {
-    mul_add(uniform_signed(word), params.scale, params.shift)
+pub(crate) fn uniform1(scaling: Scaling, word: u32) -> f32 {
+    mul_add(uniform_signed(word), scaling.scale, scaling.shift)
 }
 
 #[inline(always)]
-pub(crate) fn uniform4(params: Scaling, words: [u32; 4]) -> [f32; 4] {
-    words.map(|word| uniform1(params, word))
+pub(crate) fn uniform4(scaling: Scaling, words: [u32; 4]) -> [f32; 4] {
+    words.map(|word| uniform1(scaling, word))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Element types: what they are called, how wide they are, how an f32 becomes one.
+//! Element types: their names and sizes, and rounding to them.
 
 use std::fmt;
 use std::str::FromStr;

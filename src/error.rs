@@ -107,14 +107,14 @@ pub enum ErrorKind {
         /// The shape asked for.
         shape: Shape,
     },
-    /// The shape lacks a dimension that is to be cut.
-    #[error("shape {shape} has no dimension {dim} to cut; name one below {rank}")]
+    /// The shape lacks the dimension to slice.
+    #[error("shape {shape} has no dimension {dim} to slice; name one below {rank}")]
     NoDimension {
         /// The shape asked for.
         shape: Shape,
-        /// The dimension to cut.
+        /// The dimension to slice.
         dim: usize,
-        /// How many it has.
+        /// The number of dimensions.
         rank: usize,
     },
     /// A slice or shard of a dimension is empty or not inside it.
@@ -125,25 +125,25 @@ pub enum ErrorKind {
     Slice {
         /// The shape asked for.
         shape: Shape,
-        /// The dimension to cut.
+        /// The dimension to slice.
         dim: usize,
         /// First index asked for.
         start: u64,
         /// The index after the last one.
         end: u64,
-        /// What there is to cut.
+        /// The length of the dimension.
         len: u64,
     },
-    /// A rank that its world does not have.
+    /// The rank is not below the number of ranks.
     #[error("there is no rank {rank} among {world}; ranks count from 0")]
     NoRank {
         /// The rank asked for.
         rank: u64,
-        /// How many there are.
+        /// The number of ranks.
         world: u64,
     },
-    /// A slice along so many dimensions that its elements are scattered too much.
-    #[error("shape {shape} is cut along too many dimensions; cut two of them at most")]
+    /// A slice along more than two dimensions: its elements are scattered too much.
+    #[error("shape {shape} is sliced along too many dimensions; slice two of them at most")]
     Scattered {
         /// The shape asked for.
         shape: Shape,
@@ -239,7 +239,7 @@ pub enum ErrorKind {
         /// Its number of elements.
         elements: u64,
     },
-    /// A host slice does not have as many elements as the parameter.
+    /// A host slice does not have as many elements as the tensor.
     #[error(
         "the slice has {actual} elements, but {expected} are to be written; pass a slice of exactly {expected}"
     )]
@@ -249,17 +249,17 @@ pub enum ErrorKind {
         /// Elements of the slice.
         actual: u64,
     },
-    /// Host values of another type than the tensor's or the parameter's dtype.
+    /// Host values of another type than the tensor's.
     #[error("the dtype is {expected}, but the host type is {actual}; use the same for both")]
     DTypeMismatch {
-        /// The parameter's or tensor's dtype.
+        /// The tensor's dtype.
         expected: DType,
         /// The host type's.
         actual: DType,
     },
-    /// The host has no memory for it.
+    /// The host is out of memory.
     #[error(
-        "{bytes} bytes of host memory cannot be had; fill a smaller tensor, or a range of it at a time"
+        "{bytes} bytes of host memory cannot be allocated; fill a smaller tensor, or a range of it at a time"
     )]
     HostOutOfMemory {
         /// Bytes asked for.
@@ -318,10 +318,10 @@ pub enum ErrorKind {
         /// The adapter's name.
         adapter: String,
     },
-    /// An orthogonal matrix is made of whole columns, and one is more than a binding of the device
-    /// may have.
+    /// An orthogonal matrix is computed in whole columns, and one is larger than a binding of the
+    /// device may be.
     #[error(
-        "an orthogonal matrix of {rows} rows takes {bytes} bytes at a time, and adapter {adapter} binds at most {limit}; make it on the CPU, which gives the same bits, or use a smaller matrix"
+        "an orthogonal matrix of {rows} rows takes {bytes} bytes at a time, and adapter {adapter} binds at most {limit}; fill it on the CPU, which gives the same bits, or use a smaller matrix"
     )]
     MatrixTooLarge {
         /// The larger side of the matrix.
@@ -333,7 +333,7 @@ pub enum ErrorKind {
         /// The adapter's name.
         adapter: String,
     },
-    /// The device has no memory for it.
+    /// The device is out of memory.
     #[error(
         "adapter {adapter} is out of memory for {bytes} more bytes; free buffers, or fill a range of the tensor at a time"
     )]
@@ -360,7 +360,7 @@ pub enum ErrorKind {
     BufferTooSmall {
         /// Bytes of the tensor.
         bytes: u64,
-        /// Where it is to start.
+        /// The byte offset of its start.
         offset: u64,
         /// The buffer's size.
         size: u64,
@@ -376,12 +376,12 @@ pub enum ErrorKind {
         /// What it has.
         usage: wgpu::BufferUsages,
     },
-    /// The caller's progress function asked for the end.
+    /// The caller's progress function cancelled the work.
     #[error(
-        "interrupted after {done} of {total} elements, so they are not all there; fill again to have them"
+        "interrupted after {done} of {total} elements, so the tensors are incomplete; fill again"
     )]
     Interrupted {
-        /// Elements that were done.
+        /// Elements completed.
         done: u64,
         /// All elements of the call.
         total: u64,
@@ -397,9 +397,7 @@ pub enum ErrorKind {
         adapter: String,
     },
     /// The device refused something for a reason that has no variant of its own.
-    #[error(
-        "the device refuses: {message}; check the buffers, usages and limits that it was given"
-    )]
+    #[error("the device refuses: {message}; check the buffers, usages and limits passed to it")]
     Gpu {
         /// wgpu's words.
         message: String,

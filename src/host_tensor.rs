@@ -8,7 +8,7 @@ use crate::error::During;
 use crate::memory::{copied, zeroed};
 use crate::{DType, Element, ErrorKind, Fill, Fingerprint, Result, Stats};
 
-/// A tensor, or a range of one, in host memory: made by [`Cpu::fill`](crate::Cpu::fill) or read
+/// A tensor, or a range of one, in host memory: filled by [`Cpu::fill`](crate::Cpu::fill) or read
 /// back from a GPU.
 ///
 /// ```
@@ -38,7 +38,7 @@ pub(crate) enum Data {
     BF16(Vec<bf16>),
 }
 
-/// Runs `$body` with `$values` as the vector, of whatever type.
+/// Runs `$body` with `$values` as the vector, whatever its type.
 macro_rules! with_values {
     ($data:expr, $values:ident => $body:expr) => {
         match $data {
@@ -51,7 +51,7 @@ macro_rules! with_values {
 pub(crate) use with_values;
 
 impl HostTensor {
-    /// Memory for a fill's elements.
+    /// Allocates memory for the elements of a fill.
     pub(crate) fn zeroed(fill: &Fill) -> Result<Self, ErrorKind> {
         let data = match fill.dtype {
             DType::F32 => Data::F32(zeroed(fill.len)?),
@@ -136,7 +136,7 @@ impl HostTensor {
         Err(ErrorKind::DTypeMismatch { expected, actual }.during(operation))
     }
 
-    /// The elements' bytes in the machine's order (little-endian on all that wgpu runs on).
+    /// The elements' bytes in the machine's order (little-endian wherever wgpu runs).
     pub fn as_bytes(&self) -> &[u8] {
         with_values!(&self.data, values => bytemuck::cast_slice(values))
     }
@@ -159,7 +159,7 @@ impl HostTensor {
         with_values!(&self.data, values => values.iter().map(|value| value.widen()).collect())
     }
 
-    /// A range of the elements here, counted from the first one, as a tensor of its own.
+    /// Copies a range of the elements, counted from the first one, into a tensor of its own.
     ///
     /// ```
     /// use gpu_init::{Cpu, Initializer, TensorSpec};
@@ -170,7 +170,8 @@ impl HostTensor {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::Range`] if the range is empty or not all here, and [`ErrorKind::HostOutOfMemory`].
+    /// [`ErrorKind::Range`] if the range is empty or not inside the tensor, and
+    /// [`ErrorKind::HostOutOfMemory`].
     pub fn slice(&self, range: Range<u64>) -> Result<HostTensor> {
         let (Range { start, end }, elements) = (range, self.len());
         if start >= end || end > elements {

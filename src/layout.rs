@@ -61,8 +61,9 @@ pub enum Layout {
 }
 
 impl Layout {
-    /// (fan_in, fan_out), or `None` where the shape has fewer than two dimensions (except in Keras'
-    /// layout), lacks a named axis or is not divided by the groups, or an axis is named twice.
+    /// Returns (fan_in, fan_out), or `None` where the shape has fewer than two dimensions (except
+    /// in Keras' layout), lacks a named axis or is not divided by the groups, or an axis is named
+    /// twice.
     pub fn fans(&self, shape: &Shape) -> Option<(u64, u64)> {
         if let (Layout::Keras, [] | [_]) = (self, shape.dims()) {
             let fan = shape.dims().first().map_or(1, |&dim| dim as u64);
@@ -108,7 +109,7 @@ impl Layout {
     }
 }
 
-/// Axes by what they are, counted from the front; all others are the kernel's.
+/// Axes by their role, counted from the front; all others are the kernel's.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Axes {
     pub(crate) input: Vec<usize>,

@@ -2,6 +2,12 @@
 #![doc = include_str!("../docs/stream.md")]
 #![deny(missing_docs, missing_debug_implementations)]
 
+// Where to look:
+//   - the bits of a normal are decided in stream/sample.rs, from the words of stream/philox.rs;
+//   - an initializer is added in initializer/scheme.rs (see docs/adding-an-initializer.md);
+//   - kernels are declared in gpu, the only folder that touches wgpu;
+//   - data flows initializer -> distribution -> spec::Fill -> cpu | gpu -> a tensor.
+
 // Files that unit and integration tests share name the crate from outside.
 #[cfg(test)]
 extern crate self as gpu_init;
@@ -49,8 +55,8 @@ pub use shape::Shape;
 pub use spec::{Fill, Shard, TensorSpec, stream_of};
 pub use stream::philox::Philox4x32;
 
-/// Version of the stream: of what a seed, a stream and an index give. It is frozen; another one
-/// gives other weights.
+/// Version of the map from seed, stream and index to bits. It is frozen: another version gives
+/// other weights.
 ///
 /// ```
 /// assert_eq!(gpu_init::STREAM_VERSION, 1);

@@ -1,13 +1,13 @@
-//! How far long work is, told to whoever asked, who may end it.
+//! Progress reports of long work, which the caller may cancel.
 
 use std::ops::ControlFlow;
 
 use crate::{ErrorKind, Result};
 
-/// Hears how many elements are done, of how many, and says whether to go on.
+/// Called with `done` and `total` elements; returns whether to go on.
 type Listener<'a> = dyn FnMut(u64, u64) -> ControlFlow<()> + 'a;
 
-/// Elements done of a call's.
+/// Counts the elements that a call has completed.
 pub(crate) struct Progress<'a> {
     listener: Option<&'a mut Listener<'a>>,
     done: u64,
@@ -19,7 +19,7 @@ impl<'a> Progress<'a> {
         Progress { listener: Some(listener), done: 0, total }
     }
 
-    /// Nobody listens.
+    /// Without progress reports.
     pub(crate) fn silent() -> Self {
         Progress { listener: None, done: 0, total: 0 }
     }
@@ -28,10 +28,10 @@ impl<'a> Progress<'a> {
         self.listener.is_none()
     }
 
-    /// So many more elements are done.
+    /// Counts `elements` as complete.
     ///
     /// # Errors
-    /// [`ErrorKind::Interrupted`] if the listener broke off.
+    /// [`ErrorKind::Interrupted`] if the listener cancels.
     pub(crate) fn add(&mut self, elements: u64) -> Result<(), ErrorKind> {
         self.done += elements;
         let Progress { done, total, .. } = *self;

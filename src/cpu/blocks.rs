@@ -3,8 +3,8 @@
 
 use crate::stream::philox::{PHILOX_M0, PHILOX_M1, PHILOX_W0, PHILOX_W1, words};
 
-/// Blocks side by side: enough that no loop over them has odd ends, few enough that all they become
-/// stays in the L1 cache.
+/// Blocks side by side: enough that no loop over them has odd ends, few enough that all
+/// intermediate values stay in the L1 cache.
 pub(super) const BLOCKS: usize = 64;
 /// Pairs of words of as many blocks.
 pub(super) const PAIRS: usize = 2 * BLOCKS;
@@ -53,10 +53,10 @@ impl Blocks {
     }
 }
 
-/// A word as it is kept: low half first, whatever the machine's order.
+/// A stored word in the machine's order; words are stored low half first.
 #[inline(always)]
-pub(super) fn word(kept: u32) -> u32 {
-    u32::from_le(kept)
+pub(super) fn word(stored: u32) -> u32 {
+    u32::from_le(stored)
 }
 
 #[inline(always)]

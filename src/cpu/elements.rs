@@ -1,7 +1,7 @@
 //! Elements that depend on nothing but their index. Mirrored by `shaders/fill.wgsl`.
 //!
 //! Lanes of blocks are computed side by side in arrays, which the compiler turns into the vector
-//! instructions of the machine; what it finds at run time decides which, and never what comes out.
+//! instructions of the machine; the set found at run time decides the speed, never the bits.
 
 use rayon::prelude::*;
 
@@ -19,12 +19,12 @@ pub(crate) const TASK: usize = 1 << 16;
 
 /// Elements of a chunk: `BLOCKS` blocks.
 const CHUNK: usize = 2 * PAIRS;
-/// So few elements take less time block by block than a whole chunk does.
+/// Up to this many elements are faster block by block than as a whole chunk.
 const SHORT: usize = 60;
 /// Bytes of a line of the cache, and of the widest vectors.
 const LINE: usize = 64;
 
-/// What the shader's `params` hold of a fill.
+/// The seed and the stream as the shader's parameters hold them.
 #[derive(Clone, Copy)]
 struct Params {
     key: [u32; 2],
@@ -51,26 +51,27 @@ pub(super) fn elements<T: Element>(
     let most = if progress.is_silent() { usize::MAX } else { REPORT };
     for (part, start) in out.chunks_mut(most).zip((0..).step_by(most)) {
         let len = part.len() as u64;
-        let places = fill.elements().part(start, len);
+        let part_elements = fill.elements().part(start, len);
         match (distribution, &table) {
             (Distribution::Normal { mean: 0.0, .. }, _) => {
-                places.for_each_run(part, |first, run| {
+                part_elements.for_each_run(part, |first, run| {
                     ranges(Normal::<false>(distribution.scaling()), params, first, run)
                 });
             }
             (Distribution::Normal { .. }, _) => {
-                places.for_each_run(part, |first, run| {
+                part_elements.for_each_run(part, |first, run| {
                     ranges(Normal::<true>(distribution.scaling()), params, first, run)
                 });
             }
             (Distribution::Uniform { .. }, _) => {
-                places.for_each_run(part, |first, run| {
+                part_elements.for_each_run(part, |first, run| {
                     ranges(Uniform(distribution.scaling()), params, first, run)
                 });
             }
             (Distribution::Truncated { least, largest, .. }, Some(table)) => {
                 let transform = Truncated { table, low: least, high: largest };
-                places.for_each_run(part, |first, run| ranges(transform, params, first, run));
+                part_elements
+                    .for_each_run(part, |first, run| ranges(transform, params, first, run));
             }
             _ => {
                 let value = T::round(distribution.scaling().shift);

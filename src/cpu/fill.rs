@@ -35,14 +35,14 @@ pub(crate) fn fill<T: Element>(
     Ok(())
 }
 
-/// All but for the rows that are zero.
+/// Writes the values, also of rows that are zero in the end.
 fn values<T: Element>(
     fill: &Fill,
     out: &mut [T],
     progress: &mut Progress,
 ) -> Result<(), ErrorKind> {
     let base = fill.distribution.base();
-    // Elements that are not yet what they will be are not done.
+    // A background that is written over does not count as done.
     let mut silent = Progress::silent();
     elements(base, fill, out, if base == fill.distribution { progress } else { &mut silent })?;
     match fill.distribution {

@@ -18,10 +18,10 @@ use crate::progress::Progress;
 use crate::spec::streams::Streams;
 use crate::{Element, ErrorKind, Fill, HostTensor, Result, TensorSpec};
 
-/// Small tensors made between two reports of progress.
+/// Small tensors filled between two reports of progress.
 const GROUP: usize = 256;
 
-/// Whether one core makes a tensor: many of them are made side by side.
+/// Whether one core fills a tensor, side by side with others.
 fn is_small(fill: &Fill) -> bool {
     fill.len <= elements::TASK as u64 && fill.distribution.base() == fill.distribution
 }
@@ -61,22 +61,21 @@ impl Cpu {
     ///
     /// # Errors
     /// Those of [`TensorSpec::resolve`], and [`ErrorKind::HostOutOfMemory`].
-    pub fn fill(&self, parameter: &TensorSpec) -> Result<HostTensor> {
-        let fill = self.streams.resolve(parameter)?;
-        fill_tensor(&self.streams.take(parameter, fill), &mut Progress::silent())
-            .during(fill.operation)
+    pub fn fill(&self, spec: &TensorSpec) -> Result<HostTensor> {
+        let fill = self.streams.resolve(spec)?;
+        fill_tensor(&self.streams.take(spec, fill), &mut Progress::silent()).during(fill.operation)
     }
 
     /// Makes many tensors.
     ///
     /// # Errors
-    /// Those of [`fill`](Self::fill), for the first parameter that has one.
-    pub fn fill_all(&self, parameters: &[TensorSpec]) -> Result<Vec<HostTensor>> {
-        self.fill_all_with(parameters, &mut |_, _| ControlFlow::Continue(()))
+    /// Those of [`fill`](Self::fill), for the first spec that has one.
+    pub fn fill_all(&self, specs: &[TensorSpec]) -> Result<Vec<HostTensor>> {
+        self.fill_all_with(specs, &mut |_, _| ControlFlow::Continue(()))
     }
 
-    /// [`fill_all`](Self::fill_all). `progress` hears how many elements are done, of how many, and
-    /// can end the work.
+    /// [`fill_all`](Self::fill_all) that calls `progress(done, total)` with numbers of elements;
+    /// return `ControlFlow::Break` to cancel.
     ///
     /// ```
     /// use std::ops::ControlFlow;
@@ -95,17 +94,15 @@ impl Cpu {
     /// Those of [`fill`](Self::fill), and [`ErrorKind::Interrupted`] if `progress` broke off.
     pub fn fill_all_with(
         &self,
-        parameters: &[TensorSpec],
+        specs: &[TensorSpec],
         progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
     ) -> Result<Vec<HostTensor>> {
-        let fills = parameters
-            .iter()
-            .map(|parameter| self.streams.resolve(parameter))
-            .collect::<Result<Vec<_>>>()?;
+        let fills =
+            specs.iter().map(|spec| self.streams.resolve(spec)).collect::<Result<Vec<_>>>()?;
         let total = fills.iter().map(|fill| fill.len).fold(0, u64::saturating_add);
         let mut progress = Progress::new(total, progress);
-        let take = |(parameter, fill)| self.streams.take(parameter, fill);
-        let fills: Vec<_> = parameters.iter().zip(fills).map(take).collect();
+        let take = |(spec, fill)| self.streams.take(spec, fill);
+        let fills: Vec<_> = specs.iter().zip(fills).map(take).collect();
         let mut tensors: Vec<_> = fills.iter().map(|_| None).collect();
         let (small, large): (Vec<_>, Vec<_>) = (0..fills.len()).partition(|&i| is_small(&fills[i]));
         for group in small.chunks(GROUP) {
@@ -127,7 +124,7 @@ impl Cpu {
         Ok(tensors.into_iter().flatten().collect())
     }
 
-    /// Fills the caller's slice, which must be as long as the parameter (or its range).
+    /// Fills the caller's slice, which must be as long as the tensor or its range.
     ///
     /// The element type is the slice's.
     ///
@@ -141,21 +138,20 @@ impl Cpu {
     /// ```
     ///
     /// # Errors
-    /// Those of [`TensorSpec::resolve`], [`ErrorKind::Length`], and [`ErrorKind::DTypeMismatch`] if the
-    /// parameter asks for another type. The slice is untouched then. [`ErrorKind::HostOutOfMemory`] for
-    /// what orthogonal and sparse matrices are made in.
-    pub fn fill_into<T: Element>(&self, parameter: &TensorSpec, out: &mut [T]) -> Result<()> {
-        let operation = parameter.initializer().name();
-        if let Some(expected) = parameter.asked_dtype().filter(|&dtype| dtype != T::DTYPE) {
+    /// Those of [`TensorSpec::resolve`], [`ErrorKind::Length`], and [`ErrorKind::DTypeMismatch`] if
+    /// the spec asks for another type. The slice is untouched then. [`ErrorKind::HostOutOfMemory`]
+    /// if there is none for the scratch of orthogonal and sparse matrices.
+    pub fn fill_into<T: Element>(&self, spec: &TensorSpec, out: &mut [T]) -> Result<()> {
+        let operation = spec.initializer().name();
+        if let Some(expected) = spec.asked_dtype().filter(|&dtype| dtype != T::DTYPE) {
             return Err(ErrorKind::DTypeMismatch { expected, actual: T::DTYPE }.during(operation));
         }
-        let parameter = parameter.clone().dtype(T::DTYPE);
-        let fill = self.streams.resolve(&parameter)?;
+        let spec = spec.clone().dtype(T::DTYPE);
+        let fill = self.streams.resolve(&spec)?;
         let (expected, actual) = (fill.len, out.len() as u64);
         if expected != actual {
             return Err(ErrorKind::Length { expected, actual }.during(operation));
         }
-        fill::fill(&self.streams.take(&parameter, fill), out, &mut Progress::silent())
-            .during(operation)
+        fill::fill(&self.streams.take(&spec, fill), out, &mut Progress::silent()).during(operation)
     }
 }

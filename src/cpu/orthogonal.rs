@@ -1,8 +1,8 @@
-//! The matrices on the host. Mirrored by `shaders/orthogonal/`.
+//! Orthogonal matrices on the host. Mirrored by `shaders/orthogonal/`.
 //!
 //! A panel of [`LANES`] columns is computed side by side in arrays, which the compiler turns into
-//! the vector instructions of the machine; a lane never sees another one, so what comes out does
-//! not depend on them.
+//! the vector instructions of the machine; a lane never sees another one, so the bits do not
+//! depend on them.
 
 use std::ops::Range;
 
@@ -35,9 +35,9 @@ pub(crate) struct Block {
     first: usize,
     /// Rows from `first` on of the vectors side by side.
     vectors: Vec<Row>,
-    /// Products of the vectors with each other; on the diagonal what divides by half of it.
+    /// Products of the vectors with each other; on the diagonal the reciprocal of half of it.
     gram: [Row; BLOCK],
-    /// What the columns of Q of the same numbers are multiplied by.
+    /// The signs of the columns of Q.
     pub(crate) signs: Row,
 }
 

@@ -1,5 +1,5 @@
-//! Values whose position decides them, written over a background: diagonals, and the zeros of sparse
-//! matrices. Mirrored by `shaders/diagonal.wgsl` and `shaders/sparse.wgsl`.
+//! Values whose position decides them, written over a background: diagonals, and the zeros of
+//! sparse matrices. Mirrored by `shaders/diagonal.wgsl` and `shaders/sparse.wgsl`.
 
 use rayon::prelude::*;
 
@@ -13,14 +13,15 @@ use crate::{Element, ErrorKind, Fill, Result};
 /// Columns side by side.
 const LANES: usize = 16;
 
-/// Puts `value` at the places among the elements from `first` on that `out` has.
+/// Writes `value` to the elements of the diagonal among `out`, which has the elements from `first`
+/// on.
 pub(super) fn put_diagonal<T: Element>(diagonal: &Diagonal, first: u64, value: f32, out: &mut [T]) {
     for n in diagonal.before(first)..diagonal.before(first + out.len() as u64) {
         out[(diagonal.place(n) - first) as usize] = T::round(value);
     }
 }
 
-/// Zeros those of `fill`'s elements, which `out` has, that are to be.
+/// Zeroes the selected elements among `fill`'s, which `out` has.
 pub(super) fn clear_sparse<T: Element>(
     sparse: &Sparse,
     fill: &Fill,
@@ -115,7 +116,7 @@ mod tests {
 
     /// Every range of some shapes against the definition, element by element.
     #[test]
-    fn places_are_those_of_the_definition() {
+    fn diagonals_follow_the_definition() {
         let axes = Layout::Axes { input: vec![0], output: vec![-1], batch: vec![] };
         for (dims, groups) in [
             (&[5, 3][..], 0),

@@ -1,5 +1,5 @@
-//! How words become values, one block at a time and many side by side. Mirrored by
-//! `values` in `shaders/fill.wgsl`.
+//! How words become values, one block at a time and many side by side. Mirrored by `values`
+//! in `shaders/fill.wgsl`.
 
 use crate::Element;
 use crate::cpu::blocks::{Blocks, PAIRS, word};
@@ -77,9 +77,9 @@ impl Transform for Truncated<'_> {
     fn pairs<T: Element>(self, blocks: &Blocks, out: &mut [[T; 2]; PAIRS]) {
         let mut values = [[0f32; PAIRS]; 2];
         for (values, words) in values.iter_mut().zip([blocks.first(), blocks.second()]) {
-            let (mut indices, mut places) = ([0u32; PAIRS], [0f32; PAIRS]);
-            for ((index, place), &kept) in indices.iter_mut().zip(&mut places).zip(words) {
-                (*index, *place) = segment(word(kept));
+            let (mut indices, mut ts) = ([0u32; PAIRS], [0f32; PAIRS]);
+            for ((index, t), &stored) in indices.iter_mut().zip(&mut ts).zip(words) {
+                (*index, *t) = segment(word(stored));
             }
             let mut entries = [[0f32; PAIRS]; 4];
             for (i, &index) in indices.iter().enumerate() {
@@ -91,7 +91,7 @@ impl Transform for Truncated<'_> {
             }
             for (i, value) in values.iter_mut().enumerate() {
                 let entry = [entries[0][i], entries[1][i], entries[2][i], entries[3][i]];
-                *value = cubic(self.low, self.high, entry, places[i]);
+                *value = cubic(self.low, self.high, entry, ts[i]);
             }
         }
         for ((pair, &x), &y) in out.iter_mut().zip(&values[0]).zip(&values[1]) {

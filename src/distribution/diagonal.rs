@@ -1,17 +1,17 @@
-//! Where identities have their ones: a progression of progressions of element indices.
+//! The nonzero elements of identities: a progression of progressions of element indices.
 //! Written by `src/cpu/scatter.rs` and `shaders/diagonal.wgsl`.
 
 use crate::distribution::convolution::Convolution;
 use crate::{ErrorKind, Layout, Result, Shape};
 
-/// Places in a tensor: those of [`Initializer::Eye`](crate::Initializer::Eye) and
-/// [`Initializer::Dirac`](crate::Initializer::Dirac).
+/// The nonzero elements of [`Initializer::Eye`](crate::Initializer::Eye) and
+/// [`Initializer::Dirac`](crate::Initializer::Dirac), in rising order.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Diagonal {
-    /// Index of the first place.
+    /// Index of the first one.
     pub(crate) first: u64,
     pub(crate) outer: Progression,
-    /// Its whole run is shorter than a step of the outer one, so places rise.
+    /// All its steps together are shorter than one of the outer progression, so indices rise.
     pub(crate) inner: Progression,
     elements: u64,
 }
@@ -23,7 +23,7 @@ pub(crate) struct Progression {
     pub(crate) stride: u64,
 }
 
-/// Steps are counted in 32 bits, and added.
+/// Shaders count steps in 32 bits and add two counts.
 const MOST: u64 = 1 << 31;
 
 impl Diagonal {
@@ -75,14 +75,14 @@ impl Diagonal {
         self.elements
     }
 
-    /// Index of place `n`.
+    /// Index of nonzero element `n`.
     pub(crate) fn place(&self, n: u64) -> u64 {
         self.first
             + n / self.inner.count * self.outer.stride
             + n % self.inner.count * self.inner.stride
     }
 
-    /// How many places are before element `index`.
+    /// Counts the nonzero elements before element `index`.
     pub(crate) fn before(&self, index: u64) -> u64 {
         let Some(last) = index.checked_sub(self.first + 1) else { return 0 };
         let whole = last / self.outer.stride;
@@ -93,7 +93,7 @@ impl Diagonal {
             + self.inner.count.min(last % self.outer.stride / self.inner.stride + 1)
     }
 
-    /// How many places are among `len` elements from `first` on.
+    /// Counts the nonzero elements among `len` from `first` on.
     pub(crate) fn places(&self, first: u64, len: u64) -> u64 {
         self.before(first + len) - self.before(first)
     }

@@ -1,5 +1,5 @@
-//! Distributions: validated numbers, moments, bounds, and the geometry of those that give elements
-//! values by their position. They describe, and run nothing.
+//! Distributions: validated numbers, moments and bounds; the geometry of diagonals, sparse columns
+//! and orthogonal matrices. This describes; `cpu` and `gpu` run.
 
 pub(crate) mod cache;
 pub(crate) mod convolution;

@@ -5,7 +5,7 @@ use crate::distribution::cache;
 use crate::distribution::rounded::{LARGEST_NORMAL, LARGEST_ORTHOGONAL};
 use crate::stream::quantile::Truncated;
 
-/// What statistics of some elements are to be.
+/// Expected statistics.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Moments {
     pub(crate) mean: f64,
@@ -32,7 +32,7 @@ impl Distribution {
         self.whole().std
     }
 
-    /// Those of the whole tensor.
+    /// The moments of the whole tensor.
     fn whole(&self) -> Moments {
         let elements = match self {
             Distribution::Diagonal { diagonal, .. } => diagonal.elements(),
@@ -42,7 +42,7 @@ impl Distribution {
         self.moments(self.places(0, elements) as f64 / elements as f64)
     }
 
-    /// How many of `len` elements from `first` on are not zero by their place.
+    /// Counts the elements among `len` from `first` on that are not zero by their index.
     pub(crate) fn places(&self, first: u64, len: u64) -> u64 {
         match self {
             Distribution::Diagonal { diagonal, .. } => diagonal.places(first, len),
@@ -51,7 +51,7 @@ impl Distribution {
         }
     }
 
-    /// Those of elements of which such a part is not zero by its place.
+    /// The moments of elements of which the fraction `part` is not zero by its index.
     pub(crate) fn moments(&self, part: f64) -> Moments {
         let (mean, std, kurtosis) = match *self {
             Distribution::Normal { mean, std } => (mean.into(), std.into(), 3.0),
@@ -73,7 +73,7 @@ impl Distribution {
             }
             Distribution::Orthogonal { gain, orthogonal } => {
                 let height = orthogonal.height() as f64;
-                // Of nothing but zeros any will do.
+                // Of zeros alone any will do.
                 let kurtosis = if part > 0.0 { 3.0 * height / (height + 2.0) / part } else { 3.0 };
                 (0.0, f64::from(gain).abs() * (part / height).sqrt(), kurtosis)
             }
@@ -88,10 +88,10 @@ impl Distribution {
             Distribution::Uniform { bound, .. } => bound.into(),
             Distribution::Truncated { mean, std, low, high, least, largest } => {
                 let (lowest, highest) = Truncated { mean, std, low, high }.bounds();
-                // In a tail so far out that it is within a step of the type, all of it becomes the
-                // value at the bound.
-                let kept = |value: f64| value.clamp(least.into(), largest.into());
-                return (kept(lowest), kept(highest));
+                // In a tail so far out that it is within a step of the type, every value becomes
+                // the bound.
+                let clamped = |value: f64| value.clamp(least.into(), largest.into());
+                return (clamped(lowest), clamped(highest));
             }
             Distribution::Constant { .. } => 0.0,
             Distribution::Diagonal { value, .. } => {

@@ -1,5 +1,5 @@
 //! Haar-distributed orthogonal matrices: Stewart's product of Householder reflections of Gaussian
-//! vectors. No QR is computed and every column is made by itself. Run by
+//! vectors. No QR is computed, and each column is computed by itself. Run by
 //! `src/cpu/orthogonal.rs` and `shaders/orthogonal/`.
 //!
 //! Q is m x n, m >= n, with orthonormal columns: column j is `H_0 H_1 ... H_j e_j` times a sign,
@@ -11,7 +11,7 @@
 //! rounding. [`BLOCK`] reflections are applied at once (Joffrain et al. 2006, the UT transform):
 //! with V their vectors, s = V' p and G = V' V, the weights w solve the triangular system of the
 //! strict upper part of G and half its diagonal, and p becomes p - V w. So the rounded vectors' own
-//! G makes the product orthogonal, whatever rounding did to them.
+//! G makes the product orthogonal, however they were rounded.
 //!
 //! A sum over rows, counted from the block's first row, is one of [`PARTS`] sums, added pairwise,
 //! the upper half onto the lower. Part r has the runs of [`RUN`] rows with numbers r, r + PARTS...,
@@ -33,7 +33,7 @@
 //! | 1024 |    37 |      424 |         76 |       171 |        88 |
 //! | 2048 |   250 |     2690 |        474 |       845 |       274 |
 //!
-//! A QR takes 4/3 n^3 operations for R and as many for Q; here are only the latter.
+//! A QR takes 4/3 n^3 operations for R and as many for Q; this takes only those for Q.
 
 use std::ops::Range;
 
@@ -66,7 +66,7 @@ pub(crate) const VECTORS: usize = BLOCK + 3;
 #[cfg(feature = "gpu")]
 pub(crate) const TILE: usize = 8192;
 
-/// Haar-distributed matrices and their places in a tensor: those of
+/// Haar-distributed matrices and the indices of their entries in a tensor, for
 /// [`Initializer::Orthogonal`](crate::Initializer::Orthogonal) and
 /// [`Initializer::DeltaOrthogonal`](crate::Initializer::DeltaOrthogonal).
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -79,7 +79,7 @@ pub struct Orthogonal {
     elements: u64,
 }
 
-/// Where entries go: column c of row r, counted through all matrices, is element
+/// Indices of the entries: column c of row r, counted through all matrices, is element
 /// `(skip + r) stride + offset + c step`. A row's entries are within `stride` elements.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Place {
@@ -216,7 +216,7 @@ impl Orthogonal {
         u64::from(self.batch) * u64::from(self.rows)
     }
 
-    /// How many entries are before element `index`.
+    /// Counts the entries before element `index`.
     fn before(&self, index: u64) -> u64 {
         let (Place { skip, stride, offset, step }, cols) = (self.place, u64::from(self.cols));
         let Some(row) = (index / u64::from(stride)).checked_sub(skip) else { return 0 };
@@ -228,12 +228,13 @@ impl Orthogonal {
         row * cols + within.min(cols)
     }
 
-    /// How many entries are among `len` elements from `first` on.
+    /// Counts the entries among `len` elements from `first` on.
     pub(crate) fn places(&self, first: u64, len: u64) -> u64 {
         self.before(first + len) - self.before(first)
     }
 
-    /// The rows of all matrices that have entries among those elements, or may have.
+    /// A range of the rows of all matrices with every row that has entries among `len` elements
+    /// from `first` on.
     pub(crate) fn rows_of(&self, first: u64, len: u64) -> Range<u64> {
         let (stride, last) = (u64::from(self.place.stride), self.all_rows());
         let row = |row: u64| row.saturating_sub(self.place.skip).min(last);

@@ -23,7 +23,7 @@ const LEAST_MEAN: f64 = f64::from_bits((1023 - 100) << 52); // 2^-100
 const LEAST_TRUNCATED: f64 = f64::from_bits((1023 - 55) << 52); // 2^-55
 /// Entries of an orthogonal matrix are sums of terms no smaller than 2^-60, times the gain.
 const LEAST_ORTHOGONAL: f64 = f64::from_bits((1023 - 60) << 52); // 2^-60
-/// The largest magnitude of an entry of an orthogonal matrix, with room for rounding.
+/// The largest magnitude of an entry of an orthogonal matrix, with a margin for rounding.
 pub(super) const LARGEST_ORTHOGONAL: f64 = 1.000_01;
 /// In f16 a spread below its smallest normal number would leave few values, or only zero.
 const LEAST_F16: f64 = f64::from_bits((1023 - 14) << 52); // 2^-14
@@ -84,35 +84,34 @@ pub enum Distribution {
         /// The value.
         value: f32,
     },
-    /// One value at some places, zero elsewhere.
+    /// One value on a diagonal, zero elsewhere.
     #[non_exhaustive]
     Diagonal {
         /// The value.
         value: f32,
-        /// The places.
+        /// The elements of the diagonal.
         diagonal: Diagonal,
     },
-    /// N(0, std^2) but for as many zeros in each column.
+    /// N(0, std^2) with a fixed number of zeros in each column.
     #[non_exhaustive]
     Sparse {
-        /// The standard deviation of those that are not zero, above 0.
+        /// The standard deviation of the other elements, above 0.
         std: f32,
-        /// How many are.
+        /// The number of zeros.
         sparse: Sparse,
     },
-    /// Haar-distributed matrices, at their places in zeros.
+    /// Haar-distributed orthogonal matrices, zero elsewhere.
     #[non_exhaustive]
     Orthogonal {
-        /// What the matrices are multiplied by.
+        /// Multiplies the matrices.
         gain: f32,
-        /// The matrices.
+        /// The matrices' shape and indices.
         orthogonal: Orthogonal,
     },
 }
 
 impl Distribution {
-    /// A distribution whose options are those of a valid initializer, its numbers rounded and
-    /// checked.
+    /// Rounds and checks the numbers of a distribution that a valid initializer resolved to.
     pub(crate) fn new(distribution: Unrounded, dtype: DType) -> Result<Self, ErrorKind> {
         match distribution {
             Unrounded::Normal { mean, std } => Self::normal(mean, std, dtype),
@@ -203,7 +202,7 @@ impl Distribution {
         Ok(Distribution::Orthogonal { gain: gain as f32, orthogonal })
     }
 
-    /// What every element is first, of which other values then take the place of some.
+    /// The distribution of the background, before scattered values are written over it.
     pub(crate) fn base(&self) -> Distribution {
         match *self {
             Distribution::Diagonal { .. } | Distribution::Orthogonal { .. } => {
@@ -214,8 +213,8 @@ impl Distribution {
         }
     }
 
-    /// What the shader multiplies by and adds; a truncated normal has it all in its table, and what
-    /// takes the place of other values has none.
+    /// The factor and the summand of the shader. A truncated normal has both in its table, and
+    /// scattered values have neither.
     pub(crate) fn scaling(&self) -> Scaling {
         match *self {
             Distribution::Normal { mean, std } => Scaling::normal(mean, std),
@@ -228,7 +227,7 @@ impl Distribution {
         }
     }
 
-    /// What the shader keeps a truncated normal within: `low` and `high` of its params.
+    /// The clamp bounds of a truncated normal: `low` and `high` of the shader's parameters.
     #[cfg(feature = "gpu")]
     pub(crate) fn kept_within(&self) -> [f32; 2] {
         match *self {

@@ -1,4 +1,5 @@
-//! What a nonlinearity does to the variance, as PyTorch's `calculate_gain` has it.
+//! Gains: the factors by which nonlinearities change the standard deviation, as in PyTorch's
+//! `calculate_gain`.
 
 /// The nonlinearity after a layer, by PyTorch's names.
 ///
@@ -40,7 +41,7 @@ pub enum Nonlinearity {
 }
 
 /// The recommended gain of a nonlinearity: `torch.nn.init.calculate_gain`. `slope` is leaky_relu's
-/// negative slope, 0.01 unless told; the others have none and ignore it.
+/// negative slope, by default 0.01; the other nonlinearities ignore it.
 ///
 /// ```
 /// use gpu_init::{Nonlinearity, calculate_gain};

@@ -1,4 +1,4 @@
-//! What a user would migrate from: the defaults of the peers' layers, by name.
+//! The defaults of the peers' layers, by name.
 
 use crate::initializer::gain::Nonlinearity;
 use crate::initializer::scheme::{FanMode, Initializer, VarianceDistribution};

@@ -1,4 +1,4 @@
-//! What an initializer means for a shape, in f64: a distribution that knows no element type yet.
+//! Resolves an initializer and a shape to a distribution in f64.
 
 use crate::distribution::convolution::layout_error;
 use crate::distribution::diagonal::Diagonal;
@@ -27,9 +27,10 @@ impl Initializer {
     /// # Errors
     /// [`ErrorKind::TooFewDims`] where fans are needed and the shape has fewer than two dimensions,
     /// [`ErrorKind::Dimensions`] where the scheme is for other shapes, [`ErrorKind::Layout`],
-    /// [`ErrorKind::ZeroSized`], [`ErrorKind::SizeOverflow`], [`ErrorKind::InvalidOption`] for an option that
-    /// is not finite or out of its range, [`ErrorKind::Subnormal`] and [`ErrorKind::Overflow`] if `dtype`
-    /// cannot hold the values, [`ErrorKind::NoValueBetween`] if it has none within the bounds.
+    /// [`ErrorKind::ZeroSized`], [`ErrorKind::SizeOverflow`], [`ErrorKind::InvalidOption`] for an
+    /// option that is not finite or out of its range, [`ErrorKind::Subnormal`] and
+    /// [`ErrorKind::Overflow`] if `dtype` cannot hold the values, [`ErrorKind::NoValueBetween`] if
+    /// it has none within the bounds.
     pub fn distribution(
         &self,
         shape: &Shape,
@@ -44,28 +45,8 @@ impl Initializer {
         shape.count()?;
         self.validate()?;
         // Every scheme by fans is one line over this.
-        let scaled = |gain: f64,
-                      mode: FanMode,
-                      distribution: VarianceDistribution,
-                      mean: f64|
-         -> Result<Unrounded, ErrorKind> {
-            let std = product(gain, (1.0 / fan(shape, layout, mode)?).sqrt());
-            Ok(match distribution {
-                VarianceDistribution::Normal => Unrounded::Normal { mean, std },
-                VarianceDistribution::Uniform => {
-                    Unrounded::Uniform { mean, bound: 3f64.sqrt() * std }
-                }
-                VarianceDistribution::TruncatedNormal => {
-                    let wide = std / TRUNCATED_STD;
-                    Unrounded::Truncated {
-                        mean,
-                        std: wide,
-                        low: mean - 2.0 * wide,
-                        high: mean + 2.0 * wide,
-                    }
-                }
-            })
-        };
+        let scaled =
+            |gain, mode, distribution, mean| by_fan(shape, layout, gain, mode, distribution, mean);
         use {FanMode::*, VarianceDistribution::*};
         match *self {
             Initializer::VarianceScaling { scale, mode, distribution } => {
@@ -120,6 +101,26 @@ impl Initializer {
             }
         }
     }
+}
+
+/// Variance gain^2 / fan about `mean`: the primitive of the schemes by fans.
+fn by_fan(
+    shape: &Shape,
+    layout: &Layout,
+    gain: f64,
+    mode: FanMode,
+    distribution: VarianceDistribution,
+    mean: f64,
+) -> Result<Unrounded, ErrorKind> {
+    let std = product(gain, (1.0 / fan(shape, layout, mode)?).sqrt());
+    Ok(match distribution {
+        VarianceDistribution::Normal => Unrounded::Normal { mean, std },
+        VarianceDistribution::Uniform => Unrounded::Uniform { mean, bound: 3f64.sqrt() * std },
+        VarianceDistribution::TruncatedNormal => {
+            let std = std / TRUNCATED_STD;
+            Unrounded::Truncated { mean, std, low: mean - 2.0 * std, high: mean + 2.0 * std }
+        }
+    })
 }
 
 /// The fan that a mode divides by.

@@ -62,8 +62,8 @@ pub enum VarianceDistribution {
 /// assert_eq!(initializer.to_string(), "kaiming_normal(mode=fan_out, nonlinearity=relu)");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-/// Constructors make one with its defaults; setters change its options and refuse those that it does
-/// not have.
+/// Constructors make one with its defaults; setters change its options and refuse those that it
+/// does not have.
 #[derive(Debug, Clone, Copy, PartialEq, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 #[non_exhaustive]

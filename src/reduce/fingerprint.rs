@@ -31,7 +31,7 @@ use crate::{Element, Fill};
 pub struct Fingerprint(pub u64);
 
 impl Fingerprint {
-    /// Of elements that start at index `first` of their tensor.
+    /// Computes the fingerprint of elements that start at index `first` of their tensor.
     ///
     /// ```
     /// use gpu_init::Fingerprint;
@@ -44,8 +44,7 @@ impl Fingerprint {
         Self::of_elements(&Elements { first, len: elements.len() as u64, runs: None }, elements)
     }
 
-    /// Of a request's elements, wherever they are in their tensor: of a slice read back from a
-    /// file, say.
+    /// Computes the fingerprint of a request's elements, such as a slice read back from a file.
     ///
     /// ```
     /// use gpu_init::{Cpu, Fingerprint, Initializer, TensorSpec};
@@ -56,19 +55,18 @@ impl Fingerprint {
     /// # Ok::<(), gpu_init::Error>(())
     /// ```
     ///
-    /// What is beyond the request's elements is left out.
+    /// Elements beyond the request's are left out.
     pub fn of_fill<T: Element>(fill: &Fill, elements: &[T]) -> Self {
         let len = usize::try_from(fill.len).unwrap_or(usize::MAX).min(elements.len());
         Self::of_elements(&fill.elements(), &elements[..len])
     }
 
-    /// Of elements that are where `places` says.
-    pub(crate) fn of_elements<T: Element>(places: &Elements, elements: &[T]) -> Self {
+    fn of_elements<T: Element>(indices: &Elements, elements: &[T]) -> Self {
         let chunk_sum = |(i, mut chunk): (usize, &[T])| {
             let (mut at, mut sum) = ((i * CHUNK) as u64, 0u64);
             while !chunk.is_empty() {
-                let (run, rest) = chunk.split_at(chunk.len().min(places.run_from(at) as usize));
-                sum = sum.wrapping_add(run_sum(places.index(at), run));
+                let (run, rest) = chunk.split_at(chunk.len().min(indices.run_from(at) as usize));
+                sum = sum.wrapping_add(run_sum(indices.index(at), run));
                 at += run.len() as u64;
                 chunk = rest;
             }
@@ -79,8 +77,8 @@ impl Fingerprint {
         )
     }
 
-    /// As a part of a model's fingerprint: times the parameter's stream made odd. Still a sum, so
-    /// fingerprints of parts add up, and two tensors that changed places show.
+    /// The tensor's summand of a model's fingerprint: times its stream made odd. Fingerprints of
+    /// parts still add up, and exchanging two tensors changes the sum.
     ///
     /// ```
     /// use gpu_init::{Fingerprint, stream_of};

@@ -1,4 +1,4 @@
-//! What a whole tensor says in a few numbers: its statistics and its fingerprint.
+//! A whole tensor in a few numbers: its statistics and its fingerprint.
 //!
 //! Both are sums over chunks in a fixed order, so the GPU and the CPU also agree on these to the
 //! bit.

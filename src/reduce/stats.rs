@@ -1,5 +1,4 @@
-//! Count, range, mean and standard deviation. Mirrored by
-//! `shaders/stats.wgsl`.
+//! Count, range, mean and standard deviation. Mirrored by `shaders/stats.wgsl`.
 //!
 //! A chunk is read twice: first for its range, then for sums of (x - centre) scaled into [-1, 1],
 //! so that neither a large mean nor a huge or tiny spread costs precision. The chunks are merged in
@@ -13,7 +12,7 @@ use crate::reduce::lanes::{CHUNK, LANES, reduce_lanes};
 use crate::stream::guards::{mul_add, opaque};
 use crate::{DType, Distribution, Element, Fill};
 
-/// Statistics of a tensor's elements. Mean, deviation and range are those of the finite ones.
+/// Statistics of a tensor's elements. Mean, deviation and range are taken over the finite ones.
 ///
 /// ```
 /// use gpu_init::{Cpu, Initializer, TensorSpec};
@@ -27,9 +26,9 @@ use crate::{DType, Distribution, Element, Fill};
 pub struct Stats {
     /// All elements.
     pub count: u64,
-    /// Those that are NaN.
+    /// Elements that are NaN.
     pub nan: u64,
-    /// Those that are infinite.
+    /// Elements that are infinite.
     pub infinite: u64,
     /// Mean; NaN if no element is finite.
     pub mean: f64,
@@ -47,7 +46,7 @@ const SIGMAS: f64 = 6.5;
 const FEWEST: f64 = 64.0;
 
 impl Stats {
-    /// Of elements on the host, on all cores.
+    /// Computes the statistics of elements on the host, on all cores.
     ///
     /// ```
     /// let stats = gpu_init::Stats::of(&[1.0f32, 3.0, f32::NAN]);
@@ -57,7 +56,7 @@ impl Stats {
         Self::merge(&elements.par_chunks(CHUNK).map(Chunk::of).collect::<Vec<_>>())
     }
 
-    /// Of these elements and those of `other` together.
+    /// Joins the statistics of two parts of a tensor.
     ///
     /// ```
     /// use gpu_init::Stats;
@@ -83,7 +82,7 @@ impl Stats {
         }
     }
 
-    /// What is wrong with these statistics for the elements of `fill`, or `None`.
+    /// Says how the statistics disagree with the distribution of `fill`; `None` if they agree.
     ///
     /// Every element must be there and finite, mean and deviation may be 6.5 of their own sampling
     /// errors and one rounding away, the range must be inside the distribution's bounds, and
@@ -100,55 +99,55 @@ impl Stats {
     /// # Ok::<(), gpu_init::Error>(())
     /// ```
     pub fn disagreement(&self, fill: &Fill) -> Option<String> {
-        let Fill { distribution, dtype, len, .. } = *fill;
+        let Fill { distribution, len, .. } = *fill;
         if (self.count, self.nan, self.infinite) != (len, 0, 0) {
             let Stats { count, nan, infinite, .. } = self;
             return Some(format!(
                 "{count} elements, {nan} NaN, {infinite} infinite; expected {len}, 0, 0"
             ));
         }
+        match distribution {
+            Distribution::Constant { value } if value == 0.0 || fill.zeros.is_none() => {
+                self.constant_disagreement(fill)
+            }
+            Distribution::Constant { .. } | Distribution::Diagonal { .. } => {
+                self.count_disagreement(fill)
+            }
+            _ => self.sampling_disagreement(fill),
+        }
+    }
+
+    fn constant_disagreement(&self, fill: &Fill) -> Option<String> {
+        let mean = fill.moments().mean;
+        let exact = self.min == self.max && close(self.min, mean, half_step(fill.dtype, mean));
+        (!exact).then(|| format!("values {}..{}, expected {mean} everywhere", self.min, self.max))
+    }
+
+    /// Of one value and zero: the mean says how many there are, exactly for ones, whose sums are
+    /// exact.
+    fn count_disagreement(&self, fill: &Fill) -> Option<String> {
+        let (n, (low, high)) = (fill.len as f64, bounds(fill));
+        let [low, high] = [low, high].map(|value| fill.dtype.round(value as f32));
+        let two = [self.min, self.max].iter().all(|&value| value == low || value == high);
+        let (value, places) = (low + high, fill.places());
+        let counted = self.mean / value * n;
+        let error = if value == 1.0 { 0.5 } else { 0.5 + 5e-7 * n };
+        let exact = two && close(counted, places as f64, error);
+        let Stats { min, max, .. } = self;
+        (!exact).then(|| {
+            format!("{counted:.1} values {min}..{max}, expected {places} of {value}, else 0")
+        })
+    }
+
+    fn sampling_disagreement(&self, fill: &Fill) -> Option<String> {
         let Moments { mean, std, kurtosis } = fill.moments();
-        let n = len as f64;
-        let has_zeros = fill.zeros.is_some();
-        let (mut low, mut high) = distribution.bounds();
-        if has_zeros {
-            (low, high) = (low.min(0.0), high.max(0.0));
-        }
-        // Half a step of the element type at a value; near zero it is that of the smallest
-        // subnormal.
-        let half_step = |value: f64| {
-            dtype.rounding() * value.abs() + if dtype == DType::F16 { 2f64.powi(-25) } else { 0.0 }
-        };
-        // NaN is close to nothing.
-        let close = |actual: f64, expected: f64, error: f64| (actual - expected).abs() <= error;
-        if let Distribution::Constant { value } = distribution
-            && (value == 0.0 || !has_zeros)
-        {
-            let exact = self.min == self.max && close(self.min, mean, half_step(mean));
-            return (!exact)
-                .then(|| format!("values {}..{}, expected {mean} everywhere", self.min, self.max));
-        }
-        if let Distribution::Constant { .. } | Distribution::Diagonal { .. } = distribution {
-            // One value and zero, so the mean says how many there are: exactly for ones, whose sums
-            // are exact.
-            let [low, high] = [low, high].map(|value| dtype.round(value as f32));
-            let two = [self.min, self.max].iter().all(|&value| value == low || value == high);
-            let (counted, places) = (self.mean / (low + high) * n, fill.places());
-            let error = if low + high == 1.0 { 0.5 } else { 0.5 + 5e-7 * n };
-            let exact = two && close(counted, places as f64, error);
-            let value = low + high;
-            return (!exact).then(|| {
-                format!(
-                    "{counted:.1} values {}..{}, expected {places} of {value}, else 0",
-                    self.min, self.max
-                )
-            });
-        }
+        let (dtype, n, (low, high)) = (fill.dtype, fill.len as f64, bounds(fill));
+        let half_step = |value| half_step(dtype, value);
         let inside = self.min >= low - half_step(low) && self.max <= high + half_step(high);
         // All values of a tensor may be rounded the same way where the mean is large beside the
         // deviation.
         let mut rounding = half_step(mean) + f64::from(f32::EPSILON) * (std + mean.abs());
-        if let Distribution::Truncated { .. } = distribution {
+        if let Distribution::Truncated { .. } = fill.distribution {
             // Where a density ends at a bound all is rounded to one side: in mean a step times the
             // part of the distribution that a step is.
             let step = 2.0 * half_step(low.abs().max(high.abs()));
@@ -191,6 +190,22 @@ impl Stats {
     }
 }
 
+/// Half a step of the element type at a value; near zero it is that of the smallest subnormal.
+fn half_step(dtype: DType, value: f64) -> f64 {
+    dtype.rounding() * value.abs() + if dtype == DType::F16 { 2f64.powi(-25) } else { 0.0 }
+}
+
+/// Whether two values differ by at most `error`; NaN is close to nothing.
+fn close(actual: f64, expected: f64, error: f64) -> bool {
+    (actual - expected).abs() <= error
+}
+
+/// The least and the largest value possible, with the zeros of rows that are zero.
+fn bounds(fill: &Fill) -> (f64, f64) {
+    let (low, high) = fill.distribution.bounds();
+    if fill.zeros.is_some() { (low.min(0.0), high.max(0.0)) } else { (low, high) }
+}
+
 /// Count, mean and sum of squares about the mean of all parts together (Chan, Golub and LeVeque
 /// 1979). Mean and squares are NaN if there is nothing.
 fn join_moments(parts: impl IntoIterator<Item = (f64, f64, f64)>) -> (f64, f64, f64) {
@@ -206,7 +221,7 @@ fn join_moments(parts: impl IntoIterator<Item = (f64, f64, f64)>) -> (f64, f64, 
     joined.unwrap_or((0.0, f64::NAN, f64::NAN))
 }
 
-/// One chunk's part, as the shader writes it.
+/// The statistics of one chunk, as the shader writes them.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable)]
 pub(crate) struct Chunk {

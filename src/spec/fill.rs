@@ -4,9 +4,9 @@ use crate::distribution::moments::Moments;
 use crate::spec::slice::{Elements, Runs};
 use crate::{DType, Distribution};
 
-/// A resolved request: all that a backend needs, and nothing that can still fail to make sense.
+/// A resolved request: everything that a backend needs, validated.
 ///
-/// Made by [`TensorSpec::resolve`].
+/// Returned by [`TensorSpec::resolve`](crate::TensorSpec::resolve).
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct Fill {
@@ -14,7 +14,7 @@ pub struct Fill {
     pub operation: &'static str,
     /// The distribution of the elements.
     pub distribution: Distribution,
-    /// How they are stored.
+    /// The element type.
     pub dtype: DType,
     /// Philox's key.
     pub seed: u64,
@@ -24,14 +24,14 @@ pub struct Fill {
     pub first: u64,
     /// Number of elements, at least 1.
     pub len: u64,
-    /// Where they are, if they do not follow one another in the whole tensor.
+    /// Their indices, if they are not consecutive in the whole tensor.
     pub(crate) runs: Option<Runs>,
-    /// First index that is zero, and the one after the last, if any are.
+    /// The range of indices that is zero, if any.
     pub(crate) zeros: Option<[u64; 2]>,
 }
 
 impl Fill {
-    /// Index in the whole tensor of element `n` of these.
+    /// Index in the whole tensor of element `n`.
     ///
     /// ```
     /// let column = gpu_init::TensorSpec::new([3, 5], gpu_init::Initializer::xavier_normal()).slice(1, 2..3).resolve(0, 0)?;
@@ -59,14 +59,13 @@ impl Fill {
         Elements { first: self.first, len: self.len, runs: self.runs }
     }
 
-    /// These elements instead.
+    /// The same request for other elements.
     pub(crate) fn of(&self, elements: Elements) -> Fill {
         let Elements { first, len, runs } = elements;
         Fill { first, len, runs, ..*self }
     }
 
-    /// The sum over all runs of what `count` says of a first index and a length, but for rows that
-    /// are zero.
+    /// Sums `count(first, len)` over all runs, without rows that are zero.
     fn count(&self, count: impl Fn(u64, u64) -> u64) -> u64 {
         let [low, high] = self.zeros.unwrap_or_default();
         self.elements().sum_runs(|first, len| {
@@ -75,12 +74,12 @@ impl Fill {
         })
     }
 
-    /// How many of these elements are neither in rows that are zero nor zero by their place.
+    /// Counts the elements that are neither in rows that are zero nor zero by their index.
     pub(crate) fn places(&self) -> u64 {
         self.count(|first, len| self.distribution.places(first, len))
     }
 
-    /// What statistics of these elements are to be.
+    /// The expected moments of the elements.
     pub(crate) fn moments(&self) -> Moments {
         let kept = if self.zeros.is_some() { self.count(|_, len| len) } else { self.len };
         let part = match self.distribution {

@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-/// The stream of a named parameter: the first 8 bytes, little-endian, of SHA-256 of its UTF-8 name.
+/// The stream of a named tensor: the first 8 bytes, little-endian, of SHA-256 of its UTF-8 name.
 ///
 /// ```
 /// assert_eq!(gpu_init::stream_of("transformer.wte.weight"), 0x1cee_6b44_fc5e_505a);

@@ -1,4 +1,4 @@
-//! Parts of a tensor: shards and slices along its dimensions, as runs of consecutive elements.
+//! Shards and slices of a tensor along its dimensions, as runs of consecutive elements.
 
 use std::ops::Range;
 
@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use crate::{ErrorKind, Result, Shape};
 
-/// One process' part of a dimension, as PyTorch's DTensor and `torch.chunk` divide it: parts of
+/// One process' shard of a dimension, as PyTorch's DTensor and `torch.chunk` divide it: shards of
 /// ceil(len / world), the last ones smaller or empty.
 ///
 /// ```
@@ -19,15 +19,14 @@ use crate::{ErrorKind, Result, Shape};
 pub struct Shard {
     /// The dimension that is divided.
     pub dim: usize,
-    /// Which part: below `world`.
+    /// The shard's number, below `world`.
     pub rank: u64,
-    /// How many parts.
+    /// The number of shards.
     pub world: u64,
 }
 
 impl Shard {
-    /// The part of a dimension of that length; empty where there are more parts than there is to
-    /// divide.
+    /// The shard of a dimension of length `len`; empty beyond the end.
     pub fn range(&self, len: u64) -> Range<u64> {
         let each = len.div_ceil(self.world.max(1));
         let at = |rank: u64| rank.saturating_mul(each).min(len);
@@ -35,14 +34,14 @@ impl Shard {
     }
 }
 
-/// How a dimension is cut.
+/// A slice or a shard of a dimension.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Cut {
     Range { dim: usize, range: Range<u64> },
     Shard(Shard),
 }
 
-/// The ranges of the dimensions that are left, one cut after the other.
+/// Applies the cuts one after the other; returns the range left of each dimension.
 pub(crate) fn cut(shape: &Shape, cuts: &[Cut]) -> Result<Vec<Range<u64>>, ErrorKind> {
     let mut ranges: Vec<Range<u64>> = shape.dims().iter().map(|&dim| 0..dim as u64).collect();
     for cut in cuts {
@@ -86,7 +85,7 @@ pub(crate) struct Runs {
     pub(crate) run: u64,
     pub(crate) inner: Steps,
     pub(crate) outer: Steps,
-    /// Elements left out before the first one wanted.
+    /// Elements to skip at the start.
     pub(crate) skip: u64,
 }
 
@@ -94,10 +93,10 @@ pub(crate) struct Runs {
 const MOST: u64 = 1 << 31;
 
 impl Runs {
-    /// The elements of a box and how many they are.
+    /// The elements of a box, and their number.
     pub(crate) fn of_box(shape: &Shape, ranges: &[Range<u64>]) -> Result<(Self, u64), ErrorKind> {
         let (mut origin, mut stride) = (0, 1);
-        // From the innermost one on, those that go on where the one before ends as one.
+        // From the innermost dimension on; a dimension that continues the one before joins it.
         let mut levels = vec![Steps { count: 1, stride: 1 }];
         for (range, &dim) in ranges.iter().zip(shape.dims()).rev() {
             let count = range.end - range.start;
@@ -127,7 +126,7 @@ impl Runs {
         Ok((Runs { origin, run, inner, outer, skip: 0 }, len))
     }
 
-    /// Index in the whole tensor of element `n` of those wanted.
+    /// Index in the whole tensor of element `n`.
     pub(crate) fn index(&self, n: u64) -> u64 {
         let n = n + self.skip;
         let (run, offset) = (n / self.run, n % self.run);
@@ -144,17 +143,17 @@ pub(crate) struct Elements {
     /// Index of the first one in the whole tensor.
     pub(crate) first: u64,
     pub(crate) len: u64,
-    /// Where they are, if they do not follow one another.
+    /// Their indices, if they are not consecutive.
     pub(crate) runs: Option<Runs>,
 }
 
 impl Elements {
-    /// Index in the whole tensor of element `n` of these.
+    /// Index in the whole tensor of element `n`.
     pub(crate) fn index(&self, n: u64) -> u64 {
         self.runs.map_or(self.first.wrapping_add(n), |runs| runs.index(n))
     }
 
-    /// The numbers of those with an index from `low` to `high` - 1.
+    /// The numbers of the elements with an index in `low..high`.
     #[cfg(feature = "gpu")]
     pub(crate) fn within(&self, low: u64, high: u64) -> Range<u64> {
         // Indices rise with numbers.
@@ -169,7 +168,7 @@ impl Elements {
         before(low)..before(high)
     }
 
-    /// `len` of these from `start` on.
+    /// `len` elements from number `start` on.
     pub(crate) fn part(&self, start: u64, len: u64) -> Self {
         let runs = self.runs.map(|runs| Runs { skip: runs.skip + start, ..runs });
         // One run, or a part of one.
@@ -177,13 +176,13 @@ impl Elements {
         Elements { first: self.index(start), len, runs }
     }
 
-    /// How many are in the run that element `start` is in, from it on.
+    /// Counts the elements from number `start` to the end of its run.
     pub(crate) fn run_from(&self, start: u64) -> u64 {
         let rest = self.len - start;
         self.runs.map_or(rest, |runs| (runs.run - (runs.skip + start) % runs.run).min(rest))
     }
 
-    /// The sum over all runs of what `count` says of a first index and a length.
+    /// Sums `count(first, len)` over all runs.
     pub(crate) fn sum_runs(&self, count: impl Fn(u64, u64) -> u64) -> u64 {
         let (mut start, mut sum) = (0, 0);
         while start < self.len {
@@ -194,7 +193,7 @@ impl Elements {
         sum
     }
 
-    /// Hands the first index of each run and what `out` has of it to `work`, on all cores.
+    /// Calls `work` with the first index of each run and its part of `out`, on all cores.
     pub(crate) fn for_each_run<T: Send>(&self, out: &mut [T], work: impl Fn(u64, &mut [T]) + Sync) {
         let Some(runs) = self.runs else { return work(self.first, out) };
         let lead = self.run_from(0);
@@ -213,7 +212,7 @@ mod tests {
 
     /// Every slice of two dimensions of a tensor of four against the elements of the whole.
     #[test]
-    fn slices_are_those_of_the_whole() {
+    fn slices_have_the_bits_of_the_whole() {
         let dims = [3usize, 4, 5, 2];
         for initializer in
             [Initializer::xavier_normal(), Initializer::xavier_uniform(), Initializer::zeros()]
@@ -253,11 +252,11 @@ mod tests {
                         let mut sum = crate::Fingerprint::default();
                         for start in (0..filled.len() as u64).step_by(7) {
                             let end = (start + 7).min(filled.len() as u64);
-                            let piece =
+                            let part_of_it =
                                 Cpu::new().fill(&part.clone().elements(start..end)).unwrap();
-                            assert_eq!(piece.to_f32(), expected[start as usize..end as usize]);
-                            assert_eq!(piece, filled.slice(start..end).unwrap());
-                            sum += piece.fingerprint();
+                            assert_eq!(part_of_it.to_f32(), expected[start as usize..end as usize]);
+                            assert_eq!(part_of_it, filled.slice(start..end).unwrap());
+                            sum += part_of_it.fingerprint();
                         }
                         assert_eq!(sum, filled.fingerprint());
                     }

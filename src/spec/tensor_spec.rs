@@ -9,8 +9,7 @@ use crate::spec::names::stream_of;
 use crate::spec::slice::{Cut, Runs, Shard, cut};
 use crate::{DType, Distribution, ErrorKind, Initializer, Layout, Result, Shape};
 
-/// A parameter of a model: what [`Device::fill`](crate::Device::fill) and
-/// [`Cpu::fill`](crate::Cpu::fill) take.
+/// A request for a tensor, taken by `Device::fill` and [`Cpu::fill`](crate::Cpu::fill).
 ///
 /// ```
 /// use gpu_init::{Cpu, DType, Initializer, TensorSpec};
@@ -19,7 +18,7 @@ use crate::{DType, Distribution, ErrorKind, Initializer, Layout, Result, Shape};
 ///     .name("layers.0.q_proj.weight")
 ///     .seed(42)
 ///     .dtype(DType::BF16);
-/// // A named parameter has the same weights whatever was filled before.
+/// // A named tensor has the same weights whatever was filled before.
 /// let a = Cpu::new().fill(&q_proj)?;
 /// let b = Cpu::with_seed(7).fill(&q_proj)?;
 /// assert_eq!(a.fingerprint(), b.fingerprint());
@@ -40,8 +39,7 @@ pub struct TensorSpec {
 }
 
 impl TensorSpec {
-    /// A parameter of that shape with an initializer, F32, in PyTorch's layout, on the device's
-    /// next stream.
+    /// Requests a tensor of F32 in PyTorch's layout, on the device's next stream.
     ///
     /// ```
     /// use gpu_init::{Initializer, TensorSpec};
@@ -64,7 +62,7 @@ impl TensorSpec {
         }
     }
 
-    /// Multiplies every value, whatever the initializer: as residual projections by 1 / sqrt(2
+    /// Multiplies every value, whatever the initializer; residual projections take 1 / sqrt(2
     /// layers).
     ///
     /// ```
@@ -78,28 +76,28 @@ impl TensorSpec {
         TensorSpec { scale, ..self }
     }
 
-    /// The element type; F32, or that of the host slice, unless told.
+    /// Sets the element type. The default is F32, or the type of the host slice.
     pub fn dtype(self, dtype: DType) -> Self {
         TensorSpec { dtype: Some(dtype), ..self }
     }
 
-    /// Which axes are inputs and outputs: PyTorch's (out, in, k...) unless told.
+    /// Sets which axes are inputs and outputs. The default is PyTorch's (out, in, k...).
     pub fn layout(self, layout: Layout) -> Self {
         TensorSpec { layout, ..self }
     }
 
-    /// The seed of these weights, instead of the device's.
+    /// Sets the seed, instead of the device's.
     pub fn seed(self, seed: u64) -> Self {
         TensorSpec { seed: Some(seed), ..self }
     }
 
-    /// Names the parameter: its stream is [`stream_of`] the name, so its weights depend on nothing
+    /// Names the tensor: its stream is [`stream_of`] the name, so its weights depend on nothing
     /// that was filled before.
     pub fn name(self, name: &str) -> Self {
         self.stream(stream_of(name))
     }
 
-    /// The stream by its number, as unnamed calls count them: 0, 1, 2...
+    /// Sets the stream by its number; unnamed calls count 0, 1, 2...
     ///
     /// ```
     /// use gpu_init::{Cpu, Initializer, TensorSpec};
@@ -113,8 +111,8 @@ impl TensorSpec {
         TensorSpec { stream: Some(stream), ..self }
     }
 
-    /// Zero at these indices of dimension 0, whatever the initializer: the row of an embedding's
-    /// padding token.
+    /// Sets a range of indices of dimension 0 to zero, whatever the initializer, such as the row of
+    /// an embedding's padding token.
     ///
     /// ```
     /// use gpu_init::{Cpu, Initializer, TensorSpec};
@@ -128,8 +126,8 @@ impl TensorSpec {
         TensorSpec { zero_rows: Some(rows), ..self }
     }
 
-    /// Only these indices of a dimension, with the bits they have in the whole. A second slice
-    /// counts from where the first one starts; at most two dimensions can be cut.
+    /// Restricts a dimension to a range of indices, with the bits they have in the whole. A second
+    /// slice counts from where the first one starts; at most two dimensions can be cut.
     ///
     /// ```
     /// use gpu_init::{Cpu, Initializer, TensorSpec};
@@ -144,8 +142,8 @@ impl TensorSpec {
         self
     }
 
-    /// Only one process' part, with the bits it has in the whole. Shards nest, along two dimensions
-    /// or one.
+    /// Restricts the tensor to one process' shard, with the bits it has in the whole. Shards nest,
+    /// along two dimensions or one.
     ///
     /// ```
     /// use gpu_init::{Cpu, Initializer, TensorSpec, Shard};
@@ -154,7 +152,7 @@ impl TensorSpec {
     /// let shard = |rank| Cpu::new().fill(&whole.clone().shard(Shard { dim: 1, rank, world: 4 }));
     /// let fingerprints: gpu_init::Fingerprint = (0..3).map(|rank| shard(rank).unwrap().fingerprint()).sum();
     /// assert_eq!(fingerprints, Cpu::new().fill(&whole)?.fingerprint());
-    /// assert!(shard(3).is_err()); // six columns are three parts of two
+    /// assert!(shard(3).is_err()); // six columns are three shards of two
     /// # Ok::<(), gpu_init::Error>(())
     /// ```
     pub fn shard(mut self, shard: Shard) -> Self {
@@ -162,7 +160,7 @@ impl TensorSpec {
         self
     }
 
-    /// The shape of what is left by slices and shards.
+    /// The shape after slices and shards.
     ///
     /// ```
     /// use gpu_init::{Initializer, TensorSpec, Shard};
@@ -179,7 +177,7 @@ impl TensorSpec {
         Ok(ranges.iter().map(|range| (range.end - range.start) as usize).collect::<Vec<_>>().into())
     }
 
-    /// The indices of each dimension that are left by slices and shards.
+    /// The range of each dimension after slices and shards.
     ///
     /// ```
     /// use gpu_init::{Initializer, TensorSpec, Shard};
@@ -190,13 +188,13 @@ impl TensorSpec {
     /// ```
     ///
     /// # Errors
-    /// Those of [`local_shape`](Self::local_shape).
+    /// As [`local_shape`](Self::local_shape).
     pub fn local_ranges(&self) -> Result<Vec<Range<u64>>> {
         cut(&self.shape, &self.cuts).during(self.initializer.name())
     }
 
-    /// Only these elements of the row-major tensor, or of its slice, with the bits they have in the
-    /// whole.
+    /// Restricts the row-major tensor, or its slice, to a range of elements, with the bits they
+    /// have in the whole.
     ///
     /// ```
     /// use gpu_init::{Cpu, Initializer, TensorSpec};
@@ -220,18 +218,18 @@ impl TensorSpec {
         self.initializer
     }
 
-    /// The element type asked for, if any.
+    /// The element type, if one was specified.
     pub(crate) fn asked_dtype(&self) -> Option<DType> {
         self.dtype
     }
 
-    /// Whether the stream is told, so that the device's counter is not needed.
+    /// Whether a stream or a name was specified, so that the device's counter is not needed.
     pub(crate) fn has_stream(&self) -> bool {
         self.stream.is_some()
     }
 
-    /// Everything decided: the distribution with its numbers, the seed, the stream and the range.
-    /// `seed` and `stream` are used where the parameter names none.
+    /// Resolves the request: the distribution with its numbers, the seed, the stream and the
+    /// elements. `seed` and `stream` are used where the request specifies none.
     ///
     /// ```
     /// use gpu_init::{Distribution, Initializer, TensorSpec};
@@ -244,8 +242,8 @@ impl TensorSpec {
     ///
     /// # Errors
     /// Those of [`Initializer::distribution`] and of [`local_shape`](Self::local_shape),
-    /// [`ErrorKind::Scattered`], and [`ErrorKind::Range`] if the elements asked for are none or not all in
-    /// the tensor.
+    /// [`ErrorKind::Scattered`], and [`ErrorKind::Range`] if the range of elements is empty or not
+    /// inside the tensor.
     pub fn resolve(&self, seed: u64, stream: u64) -> Result<Fill> {
         self.resolved(seed, stream).during(self.initializer.name())
     }

@@ -27,7 +27,7 @@ const REACH: f64 = 6.44;
 /// Where the density is below exp(-DEPTH) = 2^-95 of its largest value it is left out: nothing
 /// beside 2^-33.
 const DEPTH: f64 = 66.0;
-/// So many panels that the logarithm of the density changes by at most 2.1 in one.
+/// Enough panels that the logarithm of the density changes by at most 2.1 in one.
 const PANELS: usize = 128;
 
 /// Of narrower panels, in std, the table's least probabilities would underflow: a spread of
@@ -61,7 +61,7 @@ const WEIGHTS: [f64; 8] = [
 const NEAR: f64 = 1.0 - FRAC_1_SQRT_2;
 const FAR: f64 = FRAC_1_SQRT_2;
 
-/// What is smaller than this in a table is 0 there: so no product or sum of the shader is
+/// Smaller coefficients of a table are 0, so that no product or sum of the shader is
 /// subnormal. A word's t is 0 or at least 2^-20, and two terms that cancel leave 0 or 2^-24 of the
 /// smaller one.
 const LEAST_COEFFICIENT: f64 = f64::from_bits((1023 - 80) << 52); // 2^-80

@@ -250,8 +250,8 @@ mod tests {
                         let filled = Cpu::new().fill(&part).unwrap();
                         assert_eq!(filled.to_f32(), expected, "{part:?}");
                         let mut sum = crate::Fingerprint::default();
-                        for start in (0..filled.len() as u64).step_by(7) {
-                            let end = (start + 7).min(filled.len() as u64);
+                        for start in (0..filled.len()).step_by(7) {
+                            let end = (start + 7).min(filled.len());
                             let part_of_it =
                                 Cpu::new().fill(&part.clone().elements(start..end)).unwrap();
                             assert_eq!(part_of_it.to_f32(), expected[start as usize..end as usize]);

@@ -135,7 +135,7 @@ fn check_values(request: &Request, fill: &Fill, tensor: &HostTensor, indices: &[
 
 /// Two halves are the whole of them, and so are their fingerprints.
 fn check_halves(request: &Request, parameter: &TensorSpec, tensor: &HostTensor) {
-    let len = tensor.len() as u64;
+    let len = tensor.len();
     if len < 2 {
         return;
     }

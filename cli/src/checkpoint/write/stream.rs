@@ -59,7 +59,7 @@ fn send(
             let range = start..elements.min(start + step);
             let chunk =
                 produce(*tensor, range.clone()).with_context(|| format!("tensor {name:?}"))?;
-            let (has, type_) = (chunk.len() as u64, chunk.dtype());
+            let (has, type_) = (chunk.len(), chunk.dtype());
             if (has, type_) != (range.end - start, *dtype) {
                 bail!(
                     "tensor {name:?}: {has} elements of {type_} are not {range:?} of {dtype}; please report this"

@@ -64,13 +64,6 @@ impl<T> During<T> for Result<T, ErrorKind> {
     }
 }
 
-#[cfg(feature = "rules")]
-impl From<crate::PlanError> for Error {
-    fn from(error: crate::PlanError) -> Self {
-        ErrorKind::Plan(error).during("plan")
-    }
-}
-
 /// What went wrong, with the offending values; its text names the remedy.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -386,10 +379,6 @@ pub enum ErrorKind {
         /// All elements of the call.
         total: u64,
     },
-    /// Rules and a list of tensors that give no plan.
-    #[cfg(feature = "rules")]
-    #[error(transparent)]
-    Plan(crate::PlanError),
     /// The device is gone: destroyed, unplugged or reset by its driver.
     #[error("device {adapter} is lost; open a new Device and fill again")]
     DeviceLost {

@@ -49,7 +49,9 @@ pub use initializer::{
 };
 pub use layout::{Layout, ParseLayoutError};
 #[cfg(feature = "rules")]
-pub use model::{ParseRulesError, Plan, PlanEntry, PlanError, PlanWarning, Recipe, Rule, Rules};
+pub use model::{
+    ParseRulesError, Plan, PlanEntry, PlanError, PlanWarning, Recipe, Rule, RuleError, Rules,
+};
 pub use reduce::{Fingerprint, Stats};
 pub use shape::Shape;
 pub use spec::{Fill, Shard, TensorSpec, stream_of};

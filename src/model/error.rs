@@ -1,16 +1,47 @@
-//! Why rules and a list of tensors give no plan.
+//! Errors of rules files and plans.
 
 use crate::{DType, Error, Shape};
 
-/// What is wrong with a plan: [`ErrorKind::Plan`](crate::ErrorKind::Plan) holds it.
+/// A rules file that cannot be read, with the line of the mistake.
 ///
 /// ```
-/// use gpu_init::{ErrorKind, Plan, PlanError, Rules};
+/// let text = "seed = 1\n[[rules]]\nmatch = '*'\ninti = 'zeros'\n";
+/// let error = text.parse::<gpu_init::Rules>().unwrap_err();
+/// assert_eq!(error.line(), Some(4));
+/// assert!(error.to_string().starts_with("cannot read rules, line 4: unknown field `inti`"));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "cannot read rules{}: {reason}",
+    line.map(|line| format!(", line {line}")).unwrap_or_default()
+)]
+pub struct ParseRulesError {
+    line: Option<usize>,
+    reason: String,
+}
+
+impl ParseRulesError {
+    /// Shows the reason on one line.
+    pub(super) fn new(line: Option<usize>, reason: &str) -> Self {
+        let reason = reason.split_whitespace().collect::<Vec<_>>().join(" ");
+        ParseRulesError { line, reason }
+    }
+
+    /// The line of the mistake, from 1; `None` if the file as a whole is wrong.
+    pub fn line(&self) -> Option<usize> {
+        self.line
+    }
+}
+
+/// Tensors that cannot be planned or filled by their rules.
+///
+/// ```
+/// use gpu_init::{Plan, PlanError, Rules};
 ///
 /// let rules: Rules = "rules = [{ match = '*.weight', init = 'xavier_normal' }]".parse()?;
-/// let error = Plan::new([("fc.weight", [3, 4], None), ("cls_token", [1, 4], None)], &rules).unwrap_err();
-/// let unmatched = PlanError::Unmatched { tensors: vec!["cls_token".to_owned()] };
-/// assert_eq!(error.kind(), &ErrorKind::Plan(unmatched));
+/// let tensors = [("fc.weight", [3, 4], None), ("cls_token", [1, 4], None)];
+/// let error = Plan::new(tensors, &rules).unwrap_err();
+/// assert_eq!(error, PlanError::Unmatched { tensors: vec!["cls_token".to_owned()] });
 /// assert_eq!(
 ///     error.to_string(),
 ///     "plan: no rule matches \"cls_token\"; add a rule, or a default for all that no rule matches"
@@ -22,8 +53,8 @@ use crate::{DType, Error, Shape};
 pub enum PlanError {
     /// The tensors need more memory than there is.
     #[error(
-        "its tensors have {bytes} bytes, and there is memory for {memory}; the largest are {largest}: use a \
-         smaller dtype, several processes, or --out, which needs memory for one tensor at a time"
+        "plan: its tensors have {bytes} bytes, and there is memory for {memory}; the largest are \
+         {largest}: use a smaller dtype, shard the plan, or fill one tensor at a time"
     )]
     Memory {
         /// Bytes of all tensors.
@@ -33,15 +64,15 @@ pub enum PlanError {
         /// The largest tensors, each with its bytes.
         largest: String,
     },
-    /// Two tensors have one name.
-    #[error("the name {tensor:?} comes twice; give every tensor a name of its own")]
+    /// Two tensors have the same name.
+    #[error("plan: the name {tensor:?} comes twice; give every tensor a name of its own")]
     Duplicate {
         /// The name.
         tensor: String,
     },
-    /// No rule is for these tensors, and there is no default.
+    /// No rule matches these tensors, and there is no default.
     #[error(
-        "no rule matches {}; add a rule, or a default for all that no rule matches",
+        "plan: no rule matches {}; add a rule, or a default for all that no rule matches",
         listed(tensors)
     )]
     Unmatched {
@@ -50,77 +81,85 @@ pub enum PlanError {
     },
     /// Tied tensors that cannot share memory.
     #[error(
-        "{owner:?} and {alias:?} are tied, but are {owner_type} and {alias_type}; \
+        "plan: {owner:?} and {alias:?} are tied, but are {owner_type} and {alias_type}; \
          tie only tensors of one shape and dtype"
     )]
     Tied {
         /// The tensor that is initialized.
         owner: String,
-        /// The one that was to share its memory.
+        /// The tensor that was to share its memory.
         alias: String,
         /// The owner's shape and dtype.
         owner_type: String,
-        /// The other's.
+        /// The alias' shape and dtype.
         alias_type: String,
     },
-    /// The tensor cannot be initialized so.
-    #[error("tensor {tensor:?}, {rule}: {error}")]
-    Tensor {
-        /// Its name.
-        tensor: String,
-        /// The rule.
-        rule: String,
-        /// What is wrong.
-        error: Box<Error>,
-    },
-    /// A formula without a value for this tensor.
-    #[error("tensor {tensor:?}, {rule}: scale {scale:?} cannot be computed: {reason}")]
-    Scale {
+    /// A rule that cannot be applied to a tensor.
+    #[error("plan: tensor {tensor:?}, {rule}: {reason}")]
+    Rule {
         /// The tensor's name.
         tensor: String,
-        /// The rule.
+        /// The rule's number, from 1, and its text; or `the default`.
         rule: String,
+        /// Why it cannot be applied.
+        reason: RuleError,
+    },
+    /// The elements or bytes of all tensors do not fit in 64 bits.
+    #[error("plan: the size of all {tensors} tensors overflows 64 bits; check their shapes")]
+    Overflow {
+        /// The number of tensors.
+        tensors: usize,
+    },
+    /// A tensor of the plan that cannot be sharded or filled.
+    #[error(transparent)]
+    Fill(#[from] Error),
+}
+
+/// Why a rule cannot be applied to a tensor: the reason in a [`PlanError::Rule`].
+///
+/// ```
+/// use gpu_init::{Plan, PlanError, RuleError, Rules};
+///
+/// let rules: Rules = "default = 'pytorch_bias'".parse()?;
+/// let error = Plan::new([("fc.bias", [3], None)], &rules).unwrap_err();
+/// let expected = RuleError::Bias { weight: "fc.weight".to_owned() };
+/// assert!(matches!(error, PlanError::Rule { reason, .. } if reason == expected));
+/// # Ok::<(), gpu_init::ParseRulesError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RuleError {
+    /// The initializer does not fit the tensor.
+    #[error(transparent)]
+    Initializer(#[from] Error),
+    /// The formula has no value for the tensor.
+    #[error("scale {scale:?} cannot be computed: {reason}")]
+    Scale {
         /// The formula.
         scale: String,
-        /// Why, and what to do.
+        /// Why, and the remedy.
         reason: String,
     },
-    /// A dimension to shard that the tensor does not have.
-    #[error(
-        "tensor {tensor:?}, {rule}: shape {shape} has no dimension {dim} to shard; they count from 0"
-    )]
+    /// The tensor lacks the dimension to shard.
+    #[error("shape {shape} has no dimension {dim} to shard; they count from 0")]
     Shard {
-        /// The tensor's name.
-        tensor: String,
-        /// The rule.
-        rule: String,
-        /// The dimension asked for.
+        /// The dimension of the rule.
         dim: usize,
         /// The tensor's shape.
         shape: Shape,
     },
-    /// `pytorch_bias` for a tensor that has no weight beside it.
+    /// `pytorch_bias` for a tensor without a weight beside it.
     #[error(
-        "tensor {tensor:?}, {rule}: pytorch_bias needs the fan_in of {weight:?}, which is not there with two or \
-         more dimensions; list it, or use uniform or zeros"
+        "pytorch_bias needs the fan_in of {weight:?}, which is not there with two or more \
+         dimensions; list it, or use uniform or zeros"
     )]
     Bias {
-        /// The tensor's name.
-        tensor: String,
-        /// The rule.
-        rule: String,
         /// The weight's name.
         weight: String,
     },
-    /// The elements or bytes of all tensors do not fit in 64 bits.
-    #[error("the size of all {tensors} tensors overflows 64 bits; check their shapes")]
-    Overflow {
-        /// How many there are.
-        tensors: usize,
-    },
 }
 
-/// The first names, and how many more there are.
+/// The first names, and the number of the others.
 fn listed(names: &[String]) -> String {
     const MOST: usize = 10;
     let mut text: Vec<_> = names.iter().take(MOST).map(|name| format!("{name:?}")).collect();

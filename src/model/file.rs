@@ -1,4 +1,4 @@
-//! The rules file: TOML whose every key and value is checked, with the line of what is wrong.
+//! Parses a rules file: TOML whose every key and value is checked; errors name the line.
 
 use std::collections::HashSet;
 use std::fmt::Display;
@@ -8,28 +8,18 @@ use std::str::FromStr;
 use serde::de::{Deserialize, Deserializer, Error as _, Unexpected, Visitor};
 use toml::Spanned;
 
+use crate::model::error::ParseRulesError;
+use crate::model::formula::Formula;
+use crate::model::init::Init;
 use crate::model::pattern::{Pattern, Rank};
-use crate::model::{Formula, Init, Rule, Rules};
+use crate::model::rules::{Rule, Rules};
 use crate::{DType, Layout};
 
-/// Most rules.
-const MOST: usize = 1000;
-/// Most bytes of all patterns compiled: 1000 of `(^|\.)ln_\w+\.weight$` have 58 MiB, 1000 globs 5.
-const PATTERNS: usize = 64 << 20;
-
-/// The text is no rules file.
-///
-/// ```
-/// let text = "seed = 1\n[[rules]]\nmatch = '*'\ninti = 'zeros'\n";
-/// let error = text.parse::<gpu_init::Rules>().unwrap_err();
-/// assert!(error.to_string().starts_with("cannot read rules, line 4: unknown field `inti`, expected one of "));
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("cannot read rules{}: {reason}", line.map(|line| format!(", line {line}")).unwrap_or_default())]
-pub struct ParseRulesError {
-    line: Option<usize>,
-    reason: String,
-}
+/// The largest number of rules.
+const MOST_RULES: usize = 1000;
+/// The most bytes that all compiled patterns may take: 1000 of `(^|\.)ln_\w+\.weight$` take
+/// 58 MiB, 1000 globs 5.
+const MOST_PATTERN_BYTES: usize = 64 << 20;
 
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -72,53 +62,20 @@ impl FromStr for Rules {
     type Err = ParseRulesError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let wrong = |start: Option<usize>, reason: &str| {
-            let before = start.and_then(|start| text.get(..start));
-            let line = before.map(|before| 1 + before.matches('\n').count());
-            ParseRulesError {
-                line,
-                reason: reason.split_whitespace().collect::<Vec<_>>().join(" "),
-            }
+        let wrong = |at: Option<usize>, reason: &str| {
+            let before = at.and_then(|at| text.get(..at));
+            ParseRulesError::new(before.map(|before| 1 + before.matches('\n').count()), reason)
         };
         let file: File = toml::from_str(text)
             .map_err(|error| wrong(error.span().map(|span| span.start), error.message()))?;
         if file.rules.is_empty() && file.default.is_none() {
             return Err(wrong(None, "there are no [[rules]] and no default; give at least one"));
         }
-        if file.rules.len() > MOST {
-            return Err(wrong(
-                None,
-                &format!("there are {} rules; {MOST} are the most", file.rules.len()),
-            ));
+        if file.rules.len() > MOST_RULES {
+            let reason = format!("there are {} rules; {MOST_RULES} are the most", file.rules.len());
+            return Err(wrong(None, &reason));
         }
-        let mut seen = HashSet::new();
-        let tied = file.tied.unwrap_or_default().into_iter().map(|names| {
-            let start = names.span().start;
-            let names = names.into_inner();
-            match names.iter().find(|&name| !seen.insert(name.clone())) {
-                Some(name) => Err(wrong(
-                    Some(start),
-                    &format!("{name:?} is tied twice; each name may be tied once"),
-                )),
-                None if names.len() < 2 => Err(wrong(Some(start), "a tie needs two or more names")),
-                None => Ok(names),
-            }
-        });
-        let tied = tied.collect::<Result<_, _>>()?;
-        let mut patterns = 0;
-        let rules = file.rules.into_iter().map(|table| {
-            let start = table.span().start;
-            let rule = table.into_inner().rule().map_err(|reason| wrong(Some(start), &reason))?;
-            patterns += rule.pattern.bytes();
-            if patterns > PATTERNS {
-                let reason = format!(
-                    "the patterns up to here have {patterns} bytes compiled, and {PATTERNS} are the most; use fewer or \
-                     simpler ones: [a-z] for \\w, * for {{1,99}}"
-                );
-                return Err(wrong(Some(start), &reason));
-            }
-            Ok(rule)
-        });
+        let at = |(at, reason): Mistake| wrong(Some(at), &reason);
         Ok(Rules {
             seed: file.seed.unwrap_or(0),
             dtype: file.dtype.map(|dtype| dtype.0),
@@ -126,10 +83,47 @@ impl FromStr for Rules {
             listed_dtypes: false,
             layers: file.layers.map(NonZeroU64::get),
             default: file.default.map(|init| init.0),
-            tied,
-            rules: rules.collect::<Result<_, _>>()?,
+            tied: checked_ties(file.tied.unwrap_or_default()).map_err(at)?,
+            rules: checked_rules(file.rules).map_err(at)?,
         })
     }
+}
+
+/// The byte where the wrong table or array starts, and the reason.
+type Mistake = (usize, String);
+
+fn checked_ties(tied: Vec<Spanned<Vec<String>>>) -> Result<Vec<Vec<String>>, Mistake> {
+    let mut seen = HashSet::new();
+    let checked = tied.into_iter().map(|names| {
+        let start = names.span().start;
+        let names = names.into_inner();
+        match names.iter().find(|&name| !seen.insert(name.clone())) {
+            Some(name) => {
+                Err((start, format!("{name:?} is tied twice; each name may be tied once")))
+            }
+            None if names.len() < 2 => Err((start, "a tie needs two or more names".to_owned())),
+            None => Ok(names),
+        }
+    });
+    checked.collect()
+}
+
+fn checked_rules(tables: Vec<Spanned<Table>>) -> Result<Vec<Rule>, Mistake> {
+    let mut bytes = 0;
+    let checked = tables.into_iter().map(|table| {
+        let start = table.span().start;
+        let rule = table.into_inner().rule().map_err(|reason| (start, reason))?;
+        bytes += rule.pattern.bytes();
+        if bytes > MOST_PATTERN_BYTES {
+            let reason = format!(
+                "the patterns up to here have {bytes} bytes compiled, and {MOST_PATTERN_BYTES} are \
+                 the most; use fewer or simpler ones: [a-z] for \\w, * for {{1,99}}"
+            );
+            return Err((start, reason));
+        }
+        Ok(rule)
+    });
+    checked.collect()
 }
 
 impl Table {
@@ -162,7 +156,7 @@ impl Table {
     }
 }
 
-/// Whatever is read from its text.
+/// A value that is parsed from its text.
 struct Text<T>(T);
 
 impl<'de, T: FromStr<Err: Display>> Deserialize<'de> for Text<T> {
@@ -201,7 +195,7 @@ impl Visitor<'_> for ScaleVisitor {
         if !number.is_finite() {
             return Err(E::invalid_value(Unexpected::Float(number), &"a finite number"));
         }
-        // Its shortest text with an exponent is read back to the same bits.
+        // The shortest text with an exponent parses to the same bits.
         self.visit_str(&format!("{number:e}"))
     }
 }
@@ -211,71 +205,88 @@ mod tests {
     use super::Rules;
     use proptest::prelude::*;
 
+    #[track_caller]
+    fn assert_refused(text: &str, expected: &str) {
+        let error = text.parse::<Rules>().unwrap_err().to_string();
+        assert!(
+            error.starts_with("cannot read rules") && error.contains(expected),
+            "{text}: {error}"
+        );
+        assert!(!error.contains('\n'), "{error}");
+    }
+
+    /// A rule for every tensor, in four lines, with more keys.
+    fn rule(keys: &str) -> String {
+        format!("\n[[rules]]\nmatch = '*'\ninit = 'zeros'\n{keys}")
+    }
+
     #[test]
-    fn mistakes_are_named_with_their_line() {
-        let rule = |body: &str| format!("\n[[rules]]\nmatch = '*'\ninit = 'zeros'\n{body}");
-        for (text, part) in [
-            ("".to_owned(), "rules: there are no [[rules]] and no default"),
-            ("rules = []".to_owned(), "no [[rules]]"),
-            ("seed = ".to_owned(), "line 1: "),
-            ("\nsede = 1".to_owned(), "line 2: unknown field `sede`"),
-            ("seed = -1".to_owned(), "line 1: invalid value"),
-            ("seed = 1\nseed = 2".to_owned(), "line 2: duplicate key"),
-            ("layers = 0".to_owned(), "line 1: invalid value: integer `0`, expected a nonzero"),
-            ("dtype = 'f64'".to_owned(), "line 1: unknown dtype \"f64\""),
-            ("default = 'zero'".to_owned(), "line 1: cannot read initializer \"zero\""),
-            ("[[rules]]\ninit = 'zeros'".to_owned(), "line 1: a rule needs match"),
-            ("[[rules]]\nmatch = '*'".to_owned(), "line 1: missing field `init`"),
+    fn mistakes_in_a_file_are_named_with_their_line() {
+        for (text, expected) in [
+            ("", "rules: there are no [[rules]] and no default"),
+            ("rules = []", "no [[rules]]"),
+            ("seed = ", "line 1: "),
+            ("\nsede = 1", "line 2: unknown field `sede`"),
+            ("seed = -1", "line 1: invalid value"),
+            ("seed = 1\nseed = 2", "line 2: duplicate key"),
+            ("layers = 0", "line 1: invalid value: integer `0`, expected a nonzero"),
+            ("dtype = 'f64'", "line 1: unknown dtype \"f64\""),
+            ("default = 'zero'", "line 1: cannot read initializer \"zero\""),
+            ("[[rules]]\ninit = 'zeros'", "line 1: a rule needs match"),
+            ("[[rules]]\nmatch = '*'", "line 1: missing field `init`"),
             (
-                "rules = [\n { match = '*', regex = '.', init = 'ones' }\n]".to_owned(),
+                "rules = [\n { match = '*', regex = '.', init = 'ones' }\n]",
                 "line 2: a rule has match or regex",
             ),
             (
-                "[[rules]]\nmatch = '['\ninit = 'ones'".to_owned(),
+                "[[rules]]\nmatch = '['\ninit = 'ones'",
                 "line 1: cannot read match = \"[\": unclosed",
             ),
             (
-                "[[rules]]\nregex = '('\ninit = 'ones'".to_owned(),
+                "[[rules]]\nregex = '('\ninit = 'ones'",
                 "line 1: cannot read regex = \"(\": unclosed group",
             ),
-            (rule("init = 'ones'"), "line 5: duplicate key"),
-            (rule("inti = 'ones'"), "line 5: unknown field `inti`, expected one of `match`"),
-            (rule("dims = 1\nmin_dims = 2"), "line 2: a rule has dims or min_dims, not both"),
-            (rule("dims = -1"), "line 5: invalid value"),
-            (rule("layout = 'chw'"), "line 5: cannot read layout \"chw\": use out_in_kernel"),
             (
-                rule("scale = 'sqrt(2 * l)'"),
+                &format!("tied = [['a', 'b'],\n['c', 'b']]{}", rule("")),
+                "line 2: \"b\" is tied twice",
+            ),
+            (&format!("tied = [['a', 'a']]{}", rule("")), "line 1: \"a\" is tied twice"),
+            (&format!("tied = [['a']]{}", rule("")), "line 1: a tie needs two or more names"),
+            (
+                &"[[rules]]\nregex = '\\w{20}'\ninit = 'ones'\n".repeat(1000),
+                "the patterns up to here have 6",
+            ),
+            (&rule("").repeat(1001), "rules: there are 1001 rules; 1000 are the most"),
+            (&format!("rules = {}", "[".repeat(100_000)), "line 1: "),
+        ] {
+            assert_refused(text, expected);
+        }
+    }
+
+    #[test]
+    fn mistakes_in_a_rule_are_named_with_their_line() {
+        for (keys, expected) in [
+            ("init = 'ones'", "line 5: duplicate key"),
+            ("inti = 'ones'", "line 5: unknown field `inti`, expected one of `match`"),
+            ("dims = 1\nmin_dims = 2", "line 2: a rule has dims or min_dims, not both"),
+            ("dims = -1", "line 5: invalid value"),
+            ("layout = 'chw'", "line 5: cannot read layout \"chw\": use out_in_kernel"),
+            (
+                "scale = 'sqrt(2 * l)'",
                 "line 5: cannot read scale \"sqrt(2 * l)\": there is no \"l\"",
             ),
             (
-                rule("scale = true"),
+                "scale = true",
                 "line 5: invalid type: boolean `true`, expected a number or a formula",
             ),
             (
-                rule("scale = nan"),
+                "scale = nan",
                 "line 5: invalid value: floating point `NaN`, expected a finite number",
             ),
-            (rule("shard = 0"), "line 5: invalid type"),
-            (rule("shard = { axis = 0 }"), "line 5: unknown field `axis`"),
-            (
-                format!("tied = [['a', 'b'],\n['c', 'b']]{}", rule("")),
-                "line 2: \"b\" is tied twice",
-            ),
-            (format!("tied = [['a', 'a']]{}", rule("")), "line 1: \"a\" is tied twice"),
-            (format!("tied = [['a']]{}", rule("")), "line 1: a tie needs two or more names"),
-            (
-                "[[rules]]\nregex = '\\w{20}'\ninit = 'ones'\n".repeat(1000),
-                "the patterns up to here have 6",
-            ),
-            (rule("").repeat(1001), "rules: there are 1001 rules; 1000 are the most"),
-            (format!("rules = {}", "[".repeat(100_000)), "line 1: "),
+            ("shard = 0", "line 5: invalid type"),
+            ("shard = { axis = 0 }", "line 5: unknown field `axis`"),
         ] {
-            let error = text.parse::<Rules>().unwrap_err().to_string();
-            assert!(
-                error.starts_with("cannot read rules") && error.contains(part),
-                "{text}: {error}"
-            );
-            assert!(!error.contains('\n'), "{error}");
+            assert_refused(&rule(keys), expected);
         }
     }
 
@@ -294,7 +305,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_panics(text in any::<String>(), key in "match|regex|init|scale|layout|dtype|shard|zero_row|tied|seed") {
+        fn no_text_panics(
+            text in any::<String>(),
+            key in "match|regex|init|scale|layout|dtype|shard|zero_row|tied|seed",
+        ) {
             let _ = text.parse::<Rules>();
             for quoted in [format!("{key} = '''{text}'''"), format!("{key} = {text}")] {
                 let _ = quoted.parse::<Rules>();
@@ -305,7 +319,7 @@ mod tests {
 
         #[test]
         fn no_formula_panics(text in "[0-9.eE+*/() a-z-]{0,40}") {
-            let _ = format!("rules = [{{ match = '*', init = 'ones', scale = '{text}' }}]").parse::<Rules>();
+            let _ = rule(&format!("scale = '{text}'")).parse::<Rules>();
         }
     }
 }

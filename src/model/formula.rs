@@ -1,19 +1,27 @@
 //! The formulas of `scale`: numbers, `layers`, `layer`, `+ - * / ( )` and `sqrt`.
 //!
 //! IEEE 754 rounds each of these in one way only, so a formula has the same bits on every machine.
-//! That is why no library of expressions is used: their powers and sines are the platform's.
+//! No expression library is used for that reason: their powers and sines are the platform's.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// Longest text, which bounds the depth of the parentheses too.
+/// The longest text in bytes, which bounds the depth of the parentheses too.
 const LONGEST: usize = 200;
 
-/// A formula whose grammar and names are checked.
+/// A formula with checked grammar and names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Formula(String);
 
-/// Where a tensor is: what a formula may use.
+const NO_LAYER: &str = "the tensor's name has no layer: a segment of digits, as in \"h.0.attn\"";
+const NO_LAYERS: &str = "the number of layers is not known from the tensor's name; set layers = ... \
+     in the rules";
+
+fn known(variable: Option<u64>, missing: &str) -> Result<f64, String> {
+    variable.map(|value| value as f64).ok_or_else(|| missing.to_owned())
+}
+
+/// The variables of a formula.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Depth {
     /// The layer's index from 0, if the tensor is in one.
@@ -23,7 +31,7 @@ pub(super) struct Depth {
 }
 
 impl Formula {
-    /// The value, which is finite, or why there is none.
+    /// The value, which is finite; or the reason why there is none.
     pub(super) fn evaluate(&self, depth: Depth) -> Result<f64, String> {
         let value = evaluate(&self.0, depth)?;
         if value.is_finite() {
@@ -47,7 +55,7 @@ impl FromStr for Formula {
         if text.len() > LONGEST {
             return Err(format!("the scale has {} bytes; {LONGEST} are the most", text.len()));
         }
-        // Whether a text is a formula does not depend on the numbers in it.
+        // A text is a formula whatever the values of its variables are.
         evaluate(text, Depth { layer: Some(0), layers: Some(1) })
             .map_err(|reason| format!("cannot read scale {text:?}: {reason}"))?;
         Ok(Formula(text.trim().to_owned()))
@@ -64,7 +72,7 @@ fn evaluate(text: &str, depth: Depth) -> Result<f64, String> {
     }
 }
 
-/// Computes while it reads; what is left to read starts with no space.
+/// Computes while it reads; `rest`, the unread text, starts with no space.
 struct Parser<'a> {
     rest: &'a str,
     depth: Depth,
@@ -129,14 +137,8 @@ impl<'a> Parser<'a> {
         let end =
             self.rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(self.rest.len());
         match self.advance(end) {
-            "layer" => self
-                .depth
-                .layer
-                .map(|layer| layer as f64)
-                .ok_or_else(|| "the tensor's name has no layer: a segment of digits, as in \"h.0.attn\"".to_owned()),
-            "layers" => self.depth.layers.map(|layers| layers as f64).ok_or_else(|| {
-                "the number of layers is not known from the tensor's name; set layers = ... in the rules".to_owned()
-            }),
+            "layer" => known(self.depth.layer, NO_LAYER),
+            "layers" => known(self.depth.layers, NO_LAYERS),
             "sqrt" if self.take('(') => {
                 let value = self.sum()?.sqrt();
                 self.close(value)
@@ -191,8 +193,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_formula_is_refused() {
-        for (text, part) in [
+    fn malformed_formulas_are_refused() {
+        for (text, expected) in [
             ("", "ends"),
             ("1 +", "ends"),
             ("1 2", "\"2\" cannot follow"),
@@ -209,7 +211,7 @@ mod tests {
         ] {
             let error = text.parse::<Formula>().unwrap_err();
             assert!(
-                error.contains(part) && error.contains(&format!("{text:?}")),
+                error.contains(expected) && error.contains(&format!("{text:?}")),
                 "{text}: {error}"
             );
         }
@@ -218,18 +220,21 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_value_is_refused() {
-        for (text, part) in [("1/layer", "inf"), ("0/layer", "NaN"), ("sqrt(layer - 1)", "NaN")] {
+    fn formulas_without_a_finite_value_are_refused() {
+        for (text, expected) in [("1/layer", "inf"), ("0/layer", "NaN"), ("sqrt(layer - 1)", "NaN")]
+        {
             let error = text
                 .parse::<Formula>()
                 .unwrap()
                 .evaluate(Depth { layer: Some(0), layers: None })
                 .unwrap_err();
-            assert!(error.contains(part), "{error}");
+            assert!(error.contains(expected), "{error}");
         }
         let unknown = Depth { layer: None, layers: None };
-        for (text, part) in [("layer", "no layer"), ("layers", "layers = ...")] {
-            assert!(text.parse::<Formula>().unwrap().evaluate(unknown).unwrap_err().contains(part));
+        for (text, expected) in [("layer", "no layer"), ("layers", "layers = ...")] {
+            assert!(
+                text.parse::<Formula>().unwrap().evaluate(unknown).unwrap_err().contains(expected)
+            );
         }
     }
 }

@@ -1,17 +1,17 @@
-//! What a rule initializes with: an [`Initializer`], or PyTorch's default for a bias, which only a
-//! plan can resolve because it depends on the weight beside it.
+//! The `init` of a rule: an [`Initializer`], or PyTorch's default for a bias, which only a plan can
+//! resolve because it depends on the weight beside the bias.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::{Initializer, ParseInitializerError};
 
-/// `init` of a rule.
+/// The `init` of a rule.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Init {
-    /// The same for every tensor of the rule.
+    /// An initializer, the same for every tensor of the rule.
     Scheme(Initializer),
-    /// [`Initializer::pytorch_bias`] by the fan_in of the weight of the same layer.
+    /// [`Initializer::pytorch_bias`] with the fan_in of the weight of the same layer.
     PytorchBias,
 }
 

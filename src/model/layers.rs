@@ -1,5 +1,5 @@
-//! The layer of a tensor, read from its name: the first segment that is all digits, as 11 in
-//! `transformer.h.11.mlp.c_fc.weight`; and how many layers there are beside it.
+//! A tensor's layer, read from its name: the first segment that is all digits, as 11 in
+//! `transformer.h.11.mlp.c_fc.weight`; and the number of layers beside it.
 
 use std::collections::HashMap;
 
@@ -8,40 +8,40 @@ use crate::model::formula::Depth;
 /// The layers of a model.
 #[derive(Debug)]
 pub(super) struct Layers<'a> {
-    /// By what stands before the index: 1 + the largest index.
+    /// 1 + the largest index, by the part of the name before the index.
     counts: HashMap<&'a str, u64>,
-    told: Option<u64>,
+    given: Option<u64>,
 }
 
 impl<'a> Layers<'a> {
-    /// Of all tensors of a model; `told` is the number of layers where the list may not have all of
-    /// them.
-    pub(super) fn new(names: impl Iterator<Item = &'a str>, told: Option<u64>) -> Self {
+    /// Counts the layers of all tensors of a model; `given` overrides the count, where the list may
+    /// lack layers.
+    pub(super) fn new(names: impl Iterator<Item = &'a str>, given: Option<u64>) -> Self {
         let mut counts = HashMap::new();
         for (prefix, index) in names.filter_map(split) {
             let count = counts.entry(prefix).or_insert(0);
             *count = index.saturating_add(1).max(*count);
         }
-        Layers { counts, told }
+        Layers { counts, given }
     }
 
-    /// Where a tensor is; an error if its layer is not one of those told.
+    /// The layer of a tensor and the number of layers; an error if it is not below a given number.
     pub(super) fn depth(&self, name: &str) -> Result<Depth, String> {
         let Some((prefix, index)) = split(name) else {
-            return Ok(Depth { layer: None, layers: self.told });
+            return Ok(Depth { layer: None, layers: self.given });
         };
-        match self.told {
-            Some(told) if index >= told => {
-                Err(format!("layer {index} is not below layers = {told} of the rules"))
+        match self.given {
+            Some(given) if index >= given => {
+                Err(format!("layer {index} is not below layers = {given} of the rules"))
             }
-            told => {
-                Ok(Depth { layer: Some(index), layers: told.or(self.counts.get(prefix).copied()) })
+            given => {
+                Ok(Depth { layer: Some(index), layers: given.or(self.counts.get(prefix).copied()) })
             }
         }
     }
 }
 
-/// What stands before the layer's index, and the index: `h.11.w`, or `h/11/w` as Flax has it.
+/// The part of a name before the layer's index, and the index: `h.11.w`, or `h/11/w` in Flax.
 fn split(name: &str) -> Option<(&str, u64)> {
     split_by(name, '.').or_else(|| split_by(name, '/'))
 }
@@ -89,10 +89,10 @@ mod tests {
         assert_eq!(layers.depth("encoder.0.w"), Ok(Depth { layer: Some(0), layers: Some(6) }));
         assert_eq!(layers.depth("decoder.1.w"), Ok(Depth { layer: Some(1), layers: Some(2) }));
         assert_eq!(layers.depth("wte"), Ok(Depth { layer: None, layers: None }));
-        let told = Layers::new(names.into_iter(), Some(4));
-        assert_eq!(told.depth("decoder.1.w"), Ok(Depth { layer: Some(1), layers: Some(4) }));
-        assert_eq!(told.depth("wte"), Ok(Depth { layer: None, layers: Some(4) }));
-        assert!(told.depth("encoder.5.w").unwrap_err().contains("layer 5"));
+        let given = Layers::new(names.into_iter(), Some(4));
+        assert_eq!(given.depth("decoder.1.w"), Ok(Depth { layer: Some(1), layers: Some(4) }));
+        assert_eq!(given.depth("wte"), Ok(Depth { layer: None, layers: Some(4) }));
+        assert!(given.depth("encoder.5.w").unwrap_err().contains("layer 5"));
         let most = Layers::new(["h.18446744073709551615.w"].into_iter(), None);
         assert_eq!(most.depth("h.0.w").unwrap().layers, Some(u64::MAX));
     }

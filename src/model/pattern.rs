@@ -1,5 +1,5 @@
-//! Which tensors a rule is for: a glob or a regular expression of the name, and the number of
-//! dimensions.
+//! Patterns that select a rule's tensors: a glob or a regular expression for the name, and the
+//! number of dimensions.
 
 use std::fmt;
 
@@ -8,11 +8,11 @@ use regex_automata::meta::Regex;
 use regex_automata::nfa::thompson::WhichCaptures;
 use regex_automata::util::syntax;
 
-/// Longest text, which bounds how deep a pattern nests.
+/// The longest text in bytes, which bounds the nesting of a pattern.
 const LONGEST: usize = 1000;
-/// Bytes of a compiled pattern: `\w{9999}` is refused, and what passes is quick to match.
+/// The most bytes of a compiled pattern: `\w{9999}` is refused, and smaller ones match quickly.
 const LARGEST: usize = 1 << 20;
-/// Bytes that matching with a pattern may take beside it.
+/// The most bytes of the cache that matching fills.
 const CACHE: usize = 1 << 16;
 
 /// A condition on a tensor's name and rank.
@@ -25,7 +25,7 @@ pub(super) struct Pattern {
     rank: Rank,
 }
 
-/// How many dimensions.
+/// A condition on the number of dimensions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Rank {
     Any,
@@ -34,16 +34,16 @@ pub(super) enum Rank {
 }
 
 impl Pattern {
-    /// The whole name must match. `*` and `?` match dots too.
+    /// A glob for the whole name. `*` and `?` match dots too.
     pub(super) fn glob(text: &str, rank: Rank) -> Result<Self, String> {
         Self::new("match", text, rank, |text| {
             let glob = GlobBuilder::new(text).backslash_escape(true).empty_alternates(true).build();
-            // Not globset's own matcher, which panics where an expression is refused.
+            // globset's own matcher panics where an expression is refused.
             glob.map(|glob| glob.regex().to_owned()).map_err(|error| error.kind().to_string())
         })
     }
 
-    /// Found anywhere in the name, unless anchored.
+    /// A regular expression, found anywhere in the name unless anchored.
     pub(super) fn regex(text: &str, rank: Rank) -> Result<Self, String> {
         Self::new("regex", text, rank, |text| Ok(text.to_owned()))
     }
@@ -71,13 +71,13 @@ impl Pattern {
         fits && self.names.is_match(name.as_bytes())
     }
 
-    /// Bytes of the compiled pattern.
+    /// The size of the compiled pattern in bytes.
     pub(super) fn bytes(&self) -> usize {
         self.names.memory_usage()
     }
 }
 
-/// Any bytes may be matched, as globs have it.
+/// Compiles an expression that may match any bytes, as globs do.
 fn compile(expression: &str, dot_matches_new_line: bool) -> Result<Regex, String> {
     let config = Regex::config()
         .utf8_empty(false)
@@ -87,7 +87,7 @@ fn compile(expression: &str, dot_matches_new_line: bool) -> Result<Regex, String
     let syntax = syntax::Config::new().utf8(false).dot_matches_new_line(dot_matches_new_line);
     Regex::builder().configure(config).syntax(syntax).build(expression).map_err(|error| {
         match (error.syntax_error(), error.size_limit()) {
-            // It is drawn over several lines; the last says what it is.
+            // The message spans several lines; the last one has the reason.
             (Some(error), _) => {
                 let error = error.to_string();
                 error.rsplit("error: ").next().unwrap_or(&error).trim().to_owned()
@@ -100,7 +100,7 @@ fn compile(expression: &str, dot_matches_new_line: bool) -> Result<Regex, String
     })
 }
 
-/// As the rules have it.
+/// The pattern as the rules spell it.
 impl fmt::Display for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} = {:?}", self.key, self.text)?;
@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn bad_patterns_are_refused_on_one_line() {
-        for (error, part) in [
+        for (error, expected) in [
             (Pattern::glob("[", Rank::Any), "unclosed character class"),
             (Pattern::glob("{a", Rank::Any), "unclosed alternate group"),
             (Pattern::glob(&"{".repeat(100_000), Rank::Any), "1000 are the most"),
@@ -171,7 +171,7 @@ mod tests {
             (Pattern::regex(&"(".repeat(100_000), Rank::Any), "1000 are the most"),
         ] {
             let error = error.unwrap_err();
-            assert!(error.contains(part) && !error.contains('\n'), "{error}");
+            assert!(error.contains(expected) && !error.contains('\n'), "{error}");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Rules that ship with the crate.
 
-use crate::model::Rules;
+use crate::model::rules::Rules;
 
 /// A built-in recipe: a rules file by name.
 ///
@@ -31,7 +31,7 @@ impl Recipe {
     pub const XAVIER: Self = recipe!("xavier");
     /// GPT-2.
     pub const GPT2: Self = recipe!("gpt2");
-    /// Llama and models like it.
+    /// Llama and similar models.
     pub const LLAMA: Self = recipe!("llama");
     /// BERT.
     pub const BERT: Self = recipe!("bert");
@@ -39,31 +39,31 @@ impl Recipe {
     pub const RESNET: Self = recipe!("resnet");
     /// Vision transformers.
     pub const VIT: Self = recipe!("vit");
-    /// All of them.
+    /// All recipes.
     pub const ALL: [Self; 6] =
         [Self::XAVIER, Self::GPT2, Self::LLAMA, Self::BERT, Self::RESNET, Self::VIT];
 
-    /// The recipe of that name.
+    /// The recipe with this name.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|recipe| recipe.name == name)
     }
 
-    /// Its name.
+    /// The name.
     pub fn name(&self) -> &'static str {
         self.name
     }
 
-    /// One line on what it does: the first of its text.
+    /// A summary in one line: the first line of the text.
     pub fn summary(&self) -> &'static str {
         self.text.lines().next().unwrap_or_default().trim_start_matches("# ")
     }
 
-    /// The rules file, to be printed and edited.
+    /// The text of the rules file, to print and edit.
     pub fn text(&self) -> &'static str {
         self.text
     }
 
-    /// Its rules.
+    /// The parsed rules.
     pub fn rules(&self) -> Rules {
         self.text.parse().expect("every recipe is parsed by a test")
     }
@@ -74,7 +74,7 @@ mod tests {
     use super::{Recipe, Rules};
 
     #[test]
-    fn every_recipe_is_whole() {
+    fn every_recipe_parses_and_has_a_summary() {
         for recipe in Recipe::ALL {
             assert!(
                 recipe.text.parse::<Rules>().is_ok(),

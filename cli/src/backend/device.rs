@@ -3,7 +3,7 @@
 use std::ops::{ControlFlow, Range};
 use std::slice;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use gpu_init::wgpu::DeviceType;
 use gpu_init::{
     Cpu, Device, DeviceOptions, ErrorKind, Fill, Fingerprint, HostTensor, Plan, Stats, Tensor,
@@ -127,7 +127,9 @@ impl Backend {
     pub(crate) fn check_memory(&self, plan: &Plan, one_by_one: bool) -> anyhow::Result<()> {
         match self {
             Backend::Gpu(device) if !self.is_on_host() => match device.memory() {
-                Some(memory) if !one_by_one => Ok(plan.fits(memory)?),
+                Some(memory) if !one_by_one => plan.fits(memory).map_err(|error| {
+                    anyhow!("{error}; or pass --out, which streams tensor by tensor")
+                }),
                 _ => Ok(()),
             },
             _ => memory::check_plan(plan, one_by_one),

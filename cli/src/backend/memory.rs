@@ -42,7 +42,7 @@ pub(crate) fn check_plan(plan: &Plan, one_by_one: bool) -> anyhow::Result<()> {
 
 fn plan_needs(plan: &Plan, one_by_one: bool) -> u64 {
     let entries = plan.entries();
-    let scratch = |entry: &PlanEntry| scratch(&entry.parameter, &entry.fill);
+    let scratch = |entry: &PlanEntry| scratch(&entry.spec, &entry.fill);
     if one_by_one {
         // Other tensors are made slice by slice.
         let whole = entries.iter().filter(|entry| part_costs_whole(&entry.fill));
@@ -175,7 +175,7 @@ mod tests {
                 Plan::new([("w", vec![1024usize, 4096], None)], &rules.parse::<Rules>().unwrap())
                     .unwrap();
             let plan = plan.shard(rank, 4).unwrap();
-            scratch(&plan.entries()[0].parameter, &plan.entries()[0].fill)
+            scratch(&plan.entries()[0].spec, &plan.entries()[0].fill)
         };
         let reflections = |count: u64| 4 * (4096 * count - count * count / 2);
         assert_eq!(wide(0, 0), 4 * 4096 * 256 + reflections(256));

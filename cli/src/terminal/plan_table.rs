@@ -14,7 +14,7 @@ pub(crate) fn table(plan: &Plan) -> String {
         let name = printable(&entry.name);
         rows.push([
             name.clone(),
-            entry.parameter.shape().to_string(),
+            entry.spec.shape().to_string(),
             entry.fill.dtype.to_string(),
             number(entry).map_or_else(|| "-".to_owned(), |number| number.to_string()),
             distribution(entry),
@@ -52,7 +52,7 @@ pub(crate) fn summary(plan: &Plan, rules: &Rules) -> String {
         ));
     }
     rows.extend(defaults.map(|entry| {
-        (None, shortened(&entry.parameter.initializer().to_string()), "default".to_owned())
+        (None, shortened(&entry.spec.initializer().to_string()), "default".to_owned())
     }));
     let width = rows.iter().map(|(_, init, _)| init.chars().count()).max().unwrap_or(0);
     let mut text = row("tensors", plan.entries().len());
@@ -78,10 +78,10 @@ pub(crate) fn entries(plan: &Plan) -> Value {
         json!({
             "name": entry.name,
             "aliases": entry.aliases,
-            "shape": entry.parameter.shape().dims(),
+            "shape": entry.spec.shape().dims(),
             "dtype": entry.fill.dtype.to_string(),
             "rule": number(entry),
-            "init": entry.parameter.initializer().to_string(),
+            "init": entry.spec.initializer().to_string(),
             "scale": entry.scale,
             "mean": distribution.mean(),
             "std": distribution.std(),
@@ -102,7 +102,7 @@ fn number(entry: &PlanEntry) -> Option<usize> {
 
 /// The initializer, and what the rule multiplies it by.
 fn distribution(entry: &PlanEntry) -> String {
-    let initializer = entry.parameter.initializer();
+    let initializer = entry.spec.initializer();
     if entry.scale == 1.0 {
         initializer.to_string()
     } else {

@@ -49,7 +49,7 @@ impl Outcome {
 /// Fills every tensor in memory of its own, where all stay until the end.
 pub(super) fn in_memory(work: &Work, backend: &Backend) -> anyhow::Result<Outcome> {
     let (entries, mut outcome) = (work.plan.entries(), Outcome::default());
-    let parameters: Vec<_> = entries.iter().map(|entry| entry.parameter.clone()).collect();
+    let parameters: Vec<_> = entries.iter().map(|entry| entry.spec.clone()).collect();
     let progress = bar("filling", work.plan.bytes());
     let start = Instant::now();
     let tensors = backend
@@ -114,7 +114,7 @@ struct Current {
 impl Current {
     fn new(tensor: usize, entry: &PlanEntry, backend: &Backend) -> anyhow::Result<Self> {
         let whole = backend.fills_whole(&entry.fill);
-        let fill = || backend.fill(&entry.parameter, &mut |_, _| go_on(), &REMEDIES);
+        let fill = || backend.fill(&entry.spec, &mut |_, _| go_on(), &REMEDIES);
         let filled = whole.then(fill).transpose()?;
         Ok(Current { tensor, filled, fingerprint: Fingerprint::default(), stats: None })
     }
@@ -134,7 +134,7 @@ impl Current {
             }
             return Ok(filled.read(range)?);
         }
-        let part = entry.parameter.clone().elements(range.clone());
+        let part = entry.spec.clone().elements(range.clone());
         let filled = backend.fill(&part, &mut |_, _| go_on(), &REMEDIES)?;
         self.fingerprint += filled.fingerprint()?;
         if verify {

@@ -125,7 +125,7 @@ impl Written {
 /// The file of each tensor that this process has.
 fn plan_files(path: &Path, work: &Work) -> anyhow::Result<Files> {
     let entries = work.plan.entries();
-    let shapes = entries.iter().map(|entry| entry.parameter.local_shape());
+    let shapes = entries.iter().map(|entry| entry.spec.local_shape());
     let shapes = shapes.collect::<gpu_init::Result<Vec<_>>>()?;
     let tensors = entries.iter().zip(&shapes).map(|(entry, shape)| Planned {
         name: &entry.name,
@@ -185,7 +185,7 @@ fn metadata(
         insert("world_size", size.to_string());
         // Shapes of the whole tensors, of which the file has slices.
         let whole = |entry: &PlanEntry| {
-            let shape = entry.parameter.shape().dims();
+            let shape = entry.spec.shape().dims();
             (entry.name.clone(), json!({ "dtype": entry.fill.dtype.to_string(), "shape": shape }))
         };
         let whole: serde_json::Map<String, Value> =
@@ -199,7 +199,7 @@ fn metadata(
 fn shapes(work: &Work) -> Fingerprint {
     let entries = || work.whole.entries().iter();
     let described = |entry: &PlanEntry| {
-        (entry.name.clone(), entry.fill.dtype.to_string(), entry.parameter.shape().clone())
+        (entry.name.clone(), entry.fill.dtype.to_string(), entry.spec.shape().clone())
     };
     let tensors: Vec<_> = entries().map(described).collect();
     let tensors =

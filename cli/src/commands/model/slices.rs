@@ -63,13 +63,13 @@ fn tensor(entry: &PlanEntry, world: u64) -> Value {
         json!({ "file": rank_file(rank, world), "start": range.start, "end": range.end })
     };
     let slices: Vec<Value> = (0..ranks(entry, world)).map(slice).collect();
-    json!({ "shape": entry.parameter.shape().dims(), "dtype": entry.fill.dtype.to_string(), "dim": dim, "slices": slices })
+    json!({ "shape": entry.spec.shape().dims(), "dtype": entry.fill.dtype.to_string(), "dim": dim, "slices": slices })
 }
 
 /// The divided dimension and its length; a scalar counts as one row, which is rank 0's.
 fn divided(entry: &PlanEntry) -> (usize, u64) {
     let dim = entry.shard_dim.unwrap_or(0);
-    (dim, entry.parameter.shape().dims().get(dim).map_or(1, |&len| len as u64))
+    (dim, entry.spec.shape().dims().get(dim).map_or(1, |&len| len as u64))
 }
 
 /// The number of ranks that have a slice of a tensor: the first ones.

@@ -149,8 +149,8 @@ impl<'a> Made<'a> {
         let kept = last.take().filter(|_| whole);
         let (tensor, first) = match kept {
             Some(tensor) => (tensor, 0),
-            None if whole => (fill(entry.parameter.clone())?, 0),
-            None => (fill(entry.parameter.clone().elements(start..end))?, start),
+            None if whole => (fill(entry.spec.clone())?, 0),
+            None => (fill(entry.spec.clone().elements(start..end))?, start),
         };
         let size = entry.fill.dtype.size();
         let bytes = ((start - first) * size) as usize..((end - first) * size) as usize;

@@ -123,7 +123,7 @@ impl Expected {
 
 fn mismatch(entry: &PlanEntry, stored: &Stored) -> Option<String> {
     let Stored { name, dtype, shape, .. } = stored;
-    let expected = entry.parameter.local_shape().ok()?;
+    let expected = entry.spec.local_shape().ok()?;
     let same = expected.dims() == shape && fillable(*dtype) == Some(entry.fill.dtype);
     (!same).then(|| {
         format!("{name}: it is {dtype} {shape:?}, and by the rules {} {expected}", entry.fill.dtype)

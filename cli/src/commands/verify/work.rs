@@ -24,8 +24,7 @@ impl Budget {
     /// Spends the work for a tensor, or fails if too little is left.
     pub(super) fn take(&mut self, entry: &PlanEntry) -> anyhow::Result<()> {
         let Some(left) = &mut self.left else { return Ok(()) };
-        let elements: u128 =
-            entry.parameter.shape().dims().iter().map(|&dim| dim as u128).product();
+        let elements: u128 = entry.spec.shape().dims().iter().map(|&dim| dim as u128).product();
         let all = match entry.fill.distribution {
             // At most as many for each entry as a column has.
             Distribution::Orthogonal { .. } => elements.saturating_mul(elements.isqrt()),

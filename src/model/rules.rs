@@ -1,0 +1,196 @@
+//! Rules: which initializer, scale, dtype, layout and shards the tensors of a model get.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use crate::model::formula::Formula;
+use crate::model::init::Init;
+use crate::model::pattern::Pattern;
+use crate::{DType, Layout};
+
+/// An ordered list of rules: a tensor is initialized by the first rule that matches it.
+///
+/// Parsed from TOML, the text of a rules file:
+///
+/// ```
+/// use gpu_init::Rules;
+///
+/// let rules: Rules = r#"
+///     seed = 42                                 # default: 0
+///     dtype = "bf16"                            # where the list has none; default: F32
+///     layers = 12                               # for `scale`; default: counted from the names
+///     default = "zeros"                         # where no rule matches; else that is an error
+///     tied = [["wte.weight", "lm_head.weight"]] # one tensor, with the first name's rule and stream
+///
+///     [[rules]]
+///     match = "*.c_proj.weight"                 # glob of the whole name: * (dots too) ? [ab] {a,b}
+///     init = "normal(std=0.02)"                 # or pytorch_bias, by the fan_in of the weight
+///     scale = "1 / sqrt(2 * layers)"            # layers, layer (from 0), numbers, + - * / ( ) sqrt
+///
+///     [[rules]]
+///     regex = '(^|\.)ln_\w+\.weight$'           # instead of match: found anywhere unless anchored
+///     dims = 1                                  # vectors; min_dims = 2: two or more dimensions
+///     init = "ones"
+///     name = "norm weights"                     # what reports call it
+///     optional = true                           # no warning if it matches no tensor
+///
+///     [[rules]]
+///     match = "*.weight"
+///     init = "kaiming_normal(mode=fan_in)"
+///     dtype = "f32"                             # instead of the list's
+///     layout = "keras"
+///     shard = { dim = 0 }                       # the dimension that processes divide; default: 0
+///     zero_row = 0                              # a row set to zero: an embedding's padding token
+/// "#.parse()?;
+/// assert_eq!(rules.rules().len(), 3);
+/// assert_eq!(rules.rules()[0].to_string(), r#"match = "*.c_proj.weight""#);
+/// assert_eq!(rules.rules()[1].to_string(), "norm weights");
+/// # Ok::<(), gpu_init::ParseRulesError>(())
+/// ```
+///
+/// A tensor's layer is the first segment of its name that is all digits; dots separate segments, or
+/// else slashes. The number of layers is 1 + the largest index among the names that agree up to it.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    pub(super) seed: u64,
+    pub(super) dtype: Option<DType>,
+    pub(super) forced_dtype: Option<DType>,
+    /// Whether the list's dtypes override the rules'.
+    pub(super) listed_dtypes: bool,
+    pub(super) layers: Option<u64>,
+    pub(super) default: Option<Init>,
+    pub(super) tied: Vec<Vec<String>>,
+    pub(super) rules: Vec<Rule>,
+}
+
+/// One rule of [`Rules`]; it displays as its name, or as its pattern.
+#[derive(Debug, Clone)]
+pub struct Rule {
+    pub(super) pattern: Pattern,
+    pub(super) name: Option<String>,
+    pub(super) init: Init,
+    pub(super) dtype: Option<DType>,
+    pub(super) layout: Layout,
+    pub(super) scale: Option<Formula>,
+    pub(super) shard_dim: Option<usize>,
+    pub(super) zero_row: Option<u64>,
+    pub(super) optional: bool,
+}
+
+impl Rules {
+    /// The rules, in order.
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    /// The seed of every tensor.
+    ///
+    /// ```
+    /// use gpu_init::Recipe;
+    ///
+    /// assert_eq!(Recipe::GPT2.rules().seed(), 0);
+    /// assert_eq!(Recipe::GPT2.rules().with_seed(42).seed(), 42);
+    /// ```
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// Replaces the seed.
+    pub fn with_seed(self, seed: u64) -> Self {
+        Rules { seed, ..self }
+    }
+
+    /// The `dtype` of the rules, for tensors that neither their rule nor the list gives one.
+    ///
+    /// ```
+    /// use gpu_init::{DType, Rules};
+    ///
+    /// let rules: Rules = "default = 'zeros'\ndtype = 'bf16'".parse()?;
+    /// assert_eq!(rules.dtype(), Some(DType::BF16));
+    /// # Ok::<(), gpu_init::ParseRulesError>(())
+    /// ```
+    pub fn dtype(&self) -> Option<DType> {
+        self.dtype
+    }
+
+    /// Sets the element type of every tensor. Without it a tensor has its rule's, else its own in
+    /// the list, else the `dtype` of the rules, else F32.
+    ///
+    /// ```
+    /// use gpu_init::{DType, Plan, Recipe};
+    ///
+    /// let tensors = [("wte.weight", [50257, 768], Some(DType::F32))];
+    /// let plan = Plan::new(tensors, &Recipe::GPT2.rules().with_dtype(DType::BF16))?;
+    /// assert_eq!(plan.entries()[0].fill.dtype, DType::BF16);
+    /// # Ok::<(), gpu_init::PlanError>(())
+    /// ```
+    pub fn with_dtype(self, dtype: DType) -> Self {
+        Rules { forced_dtype: Some(dtype), ..self }
+    }
+
+    /// Prefers each tensor's own element type in the list to its rule's: for tensors that exist
+    /// already.
+    ///
+    /// ```
+    /// use gpu_init::{DType, Plan, Rules};
+    ///
+    /// let rules: Rules = "rules = [{ match = '*', init = 'ones', dtype = 'bf16' }]".parse()?;
+    /// let plan = Plan::new([("w", [3], Some(DType::F32))], &rules.with_listed_dtypes())?;
+    /// assert_eq!(plan.entries()[0].fill.dtype, DType::F32);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn with_listed_dtypes(self) -> Self {
+        Rules { listed_dtypes: true, ..self }
+    }
+
+    /// Adds tied tensors, pairs of an owner and an alias, as a model declares them. The ties of the
+    /// rules take precedence: a name that is tied there keeps its owner.
+    ///
+    /// ```
+    /// use gpu_init::{Plan, Recipe};
+    ///
+    /// let rules = Recipe::XAVIER.rules().with_tied([("embed.weight", "head.weight")]);
+    /// let tensors = [("head.weight", [9, 4], None), ("embed.weight", [9, 4], None)];
+    /// let plan = Plan::new(tensors, &rules)?;
+    /// assert_eq!((plan.entries().len(), &*plan.entries()[0].name), (1, "embed.weight"));
+    /// # Ok::<(), gpu_init::PlanError>(())
+    /// ```
+    pub fn with_tied<N: Into<String>>(mut self, pairs: impl IntoIterator<Item = (N, N)>) -> Self {
+        let mut groups: HashMap<String, usize> = HashMap::new();
+        for (group, names) in self.tied.iter().enumerate() {
+            groups.extend(names.iter().map(|name| (name.clone(), group)));
+        }
+        for (owner, alias) in pairs.into_iter().map(|(owner, alias)| (owner.into(), alias.into())) {
+            if groups.contains_key(&alias) || owner == alias {
+                continue;
+            }
+            let group = *groups.entry(owner.clone()).or_insert_with(|| {
+                self.tied.push(vec![owner]);
+                self.tied.len() - 1
+            });
+            groups.insert(alias.clone(), group);
+            self.tied[group].push(alias);
+        }
+        self
+    }
+}
+
+impl Rule {
+    /// The initializer, as the rules spell it.
+    ///
+    /// ```
+    /// assert_eq!(gpu_init::Recipe::XAVIER.rules().rules()[0].init(), "xavier_normal");
+    /// ```
+    pub fn init(&self) -> String {
+        self.init.to_string()
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.name {
+            Some(name) => f.write_str(name),
+            None => self.pattern.fmt(f),
+        }
+    }
+}

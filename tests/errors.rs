@@ -1,4 +1,4 @@
-//! Every error names its operation, its values and the remedy, and the device works after it.
+//! Every error names its operation, the values and the remedy; the device works afterwards.
 
 #[cfg(feature = "gpu")]
 #[path = "common/gpu.rs"]
@@ -7,18 +7,18 @@ mod gpu;
 use gpu_init::half::f16;
 use gpu_init::{Cpu, DType, Distribution, Error, ErrorKind, Initializer, Layout, TensorSpec};
 
-/// What a parameter's error says; it must be of one line.
-fn refusal(parameter: &TensorSpec) -> Error {
-    let error = Cpu::new().fill(parameter).unwrap_err();
+/// The error of a spec; its text must be one line.
+fn refusal(spec: &TensorSpec) -> Error {
+    let error = Cpu::new().fill(spec).unwrap_err();
     assert!(!error.to_string().contains('\n'), "{error}");
     error
 }
 
 macro_rules! assert_error {
-    ($error:expr, $pattern:pat, $($part:expr),+) => {
+    ($error:expr, $pattern:pat, $($text:expr),+) => {
         let error = $error;
         assert!(matches!(error.kind(), $pattern), "{error:?}");
-        $(assert!(error.to_string().contains($part), "{error} does not say {}", $part);)+
+        $(assert!(error.to_string().contains($text), "{error} does not say {}", $text);)+
     };
 }
 
@@ -55,8 +55,8 @@ fn shapes() {
             "overflows 64 bits"
         );
     }
-    // A zero among huge dimensions is a zero, and the largest size that fits is only too much
-    // memory.
+    // A zero among huge dimensions is an empty tensor, not an overflow; the largest size that fits
+    // in 64 bits only needs too much memory.
     assert_error!(
         refusal(&TensorSpec::new([usize::MAX, 0, 9], Initializer::xavier_normal())),
         ErrorKind::ZeroSized { .. },
@@ -142,7 +142,7 @@ fn schemes_for_other_shapes() {
         "dirac: groups = 4",
         "a divisor of the outputs"
     );
-    // More inputs than outputs, in each order.
+    // More inputs than outputs, in each order of axes.
     let delta = |shape: &[usize], layout| {
         refusal(&TensorSpec::new(shape, Initializer::delta_orthogonal()).layout(layout))
     };
@@ -205,7 +205,7 @@ fn schemes_for_other_layouts() {
             "or the last"
         );
     }
-    // With all axes but one in the batch there is no matrix.
+    // If all axes but one are batch axes there is no matrix.
     assert_error!(
         refused("orthogonal", &[0], &[3], &[1, 2]),
         ErrorKind::Layout { .. },
@@ -269,7 +269,7 @@ fn options_of_matrices() {
         "dirac: groups = 0",
         "at least 1"
     );
-    // Nothing to draw is zeros, not an error.
+    // A std of 0 gives zeros, not an error.
     for initializer in [
         Initializer::eye().gain(0.0).unwrap(),
         Initializer::orthogonal().gain(0.0).unwrap(),
@@ -371,15 +371,15 @@ fn values_out_of_the_types_range() {
     );
 }
 
-/// The advice to take another type is for those that it helps.
+/// Only errors that another type avoids recommend one.
 #[test]
-fn the_widest_type_is_not_advised_to_itself() {
+fn widest_type_is_not_recommended_for_itself() {
     for dtype in DType::ALL {
         for (std, remedy) in
             [(1e-26, ", or F32 instead of F16"), (6e37, ", or F32 or BF16 instead of F16")]
         {
-            let parameter = TensorSpec::new([3], Initializer::normal(0.0, std)).dtype(dtype);
-            let message = refusal(&parameter).to_string();
+            let spec = TensorSpec::new([3], Initializer::normal(0.0, std)).dtype(dtype);
+            let message = refusal(&spec).to_string();
             assert_eq!(message.ends_with(remedy), dtype == DType::F16, "{message}");
             assert!(
                 dtype == DType::F16
@@ -390,9 +390,9 @@ fn the_widest_type_is_not_advised_to_itself() {
     }
 }
 
-/// Just inside every limit nothing is subnormal or infinite.
+/// Options just within the limits give no subnormal and no infinite values.
 #[test]
-fn what_is_accepted_is_normal_and_finite() {
+fn accepted_options_give_normal_and_finite_values() {
     for (std, dtype) in [
         (1.3e-26, DType::F32),
         (1.3e-26, DType::BF16),
@@ -401,15 +401,15 @@ fn what_is_accepted_is_normal_and_finite() {
         (9800.0, DType::F16),
     ] {
         for mean in [0.0, 1e-30] {
-            let parameter = TensorSpec::new([1 << 20], Initializer::normal(mean, std)).dtype(dtype);
-            let values = Cpu::new().fill(&parameter).unwrap().to_f32();
+            let spec = TensorSpec::new([1 << 20], Initializer::normal(mean, std)).dtype(dtype);
+            let values = Cpu::new().fill(&spec).unwrap().to_f32();
             assert!(
                 values.iter().all(|value| value.is_normal() || *value == 0.0 && mean != 0.0),
                 "{std} {mean} {dtype}"
             );
         }
     }
-    // No gain at all is a constant, not an error.
+    // A gain of 0 gives a constant, not an error.
     let zero = Initializer::xavier_normal().gain(0.0).unwrap().mean(0.5).unwrap();
     let zero = TensorSpec::new([3, 5], zero).resolve(0, 0).unwrap();
     assert!(matches!(zero.distribution, Distribution::Constant { value: 0.5, .. }));
@@ -470,14 +470,10 @@ mod on_a_device {
         })
     }
 
-    /// The next fill is right.
+    /// The next fill gives the right values.
     fn assert_works(device: &Device) {
-        let parameter =
-            TensorSpec::new([33, 65], Initializer::xavier_normal()).name("after an error");
-        assert_eq!(
-            device.fill(&parameter).unwrap().read().unwrap(),
-            Cpu::new().fill(&parameter).unwrap()
-        );
+        let spec = TensorSpec::new([33, 65], Initializer::xavier_normal()).name("after an error");
+        assert_eq!(device.fill(&spec).unwrap().read().unwrap(), Cpu::new().fill(&spec).unwrap());
     }
 
     #[test]
@@ -496,12 +492,12 @@ mod on_a_device {
     }
 
     #[test]
-    fn a_buffer_of_the_callers_that_cannot_be_filled() {
+    fn unsuitable_buffers_of_the_caller() {
         let Some(device) = device() else { return };
         let memory = buffer(&device, 1024, BufferUsages::STORAGE | BufferUsages::COPY_SRC);
-        let parameter = TensorSpec::new([8, 8], Initializer::xavier_normal());
+        let spec = TensorSpec::new([8, 8], Initializer::xavier_normal());
         for offset in [1, 2, 3, 6, 1021] {
-            let error = device.fill_into(&parameter, &memory, offset).unwrap_err();
+            let error = device.fill_into(&spec, &memory, offset).unwrap_err();
             assert_error!(
                 error,
                 ErrorKind::UnalignedOffset { alignment: 4, .. },
@@ -510,39 +506,38 @@ mod on_a_device {
             );
         }
         for offset in [772, 1024, 1 << 40, u64::MAX - 3] {
-            let error = device.fill_into(&parameter, &memory, offset).unwrap_err();
+            let error = device.fill_into(&spec, &memory, offset).unwrap_err();
             assert_error!(
                 error,
                 ErrorKind::BufferTooSmall { bytes: 256, size: 1024, .. },
                 "1024 bytes"
             );
         }
-        device.fill_into(&parameter, &memory, 768).unwrap();
+        device.fill_into(&spec, &memory, 768).unwrap();
         let uniform = buffer(&device, 1024, BufferUsages::UNIFORM | BufferUsages::COPY_DST);
-        let error = device.fill_into(&parameter, &uniform, 0).unwrap_err();
+        let error = device.fill_into(&spec, &uniform, 0).unwrap_err();
         assert_error!(
             error,
             ErrorKind::BufferUsage { missing: BufferUsages::STORAGE, .. },
             "UNIFORM"
         );
         let unreadable = buffer(&device, 1024, BufferUsages::STORAGE);
-        let error = device.fill_into(&parameter, &unreadable, 0).unwrap().read().unwrap_err();
+        let error = device.fill_into(&spec, &unreadable, 0).unwrap().read().unwrap_err();
         assert_error!(
             error,
             ErrorKind::BufferUsage { missing: BufferUsages::COPY_SRC, .. },
             "COPY_SRC"
         );
-        let error = device.fill(&parameter).unwrap().read_range(0..65).unwrap_err();
+        let error = device.fill(&spec).unwrap().read_range(0..65).unwrap_err();
         assert_error!(error, ErrorKind::Range { .. }, "0..65");
-        let error = device.fill(&parameter).unwrap().to_vec::<f16>().unwrap_err();
+        let error = device.fill(&spec).unwrap().to_vec::<f16>().unwrap_err();
         assert_error!(error, ErrorKind::DTypeMismatch { .. }, "F16");
         assert_works(&device);
     }
 
-    /// Where there are software adapters alone, one that is to be a GPU is not there; by its number
-    /// it is.
+    /// Where all adapters are software, asking for a GPU fails; asking by number does not.
     #[test]
-    fn adapters_that_are_no_gpu() {
+    fn software_adapters_are_no_gpu() {
         let Some(best) = device() else { return };
         let is_software = best.wgpu_device().adapter_info().device_type == wgpu::DeviceType::Cpu;
         let options = gpu_init::DeviceOptions { hardware_only: true, ..Default::default() };
@@ -562,9 +557,9 @@ mod on_a_device {
         );
     }
 
-    /// Of the same wgpu instance: wgpu cannot tell the buffers of different instances apart.
+    /// Both devices have the same wgpu instance: wgpu does not notice buffers of other instances.
     #[test]
-    fn a_buffer_of_another_device() {
+    fn buffer_of_another_device() {
         if device().is_none() {
             return;
         }
@@ -585,7 +580,7 @@ mod on_a_device {
     }
 
     #[test]
-    fn a_buffer_over_the_adapters_limit() {
+    fn buffer_over_the_adapters_limit() {
         let Some(device) = device() else { return };
         let limit = device.wgpu_device().limits().max_buffer_size;
         let rows = usize::try_from(limit / 4 / 1024 + 1).unwrap();
@@ -598,13 +593,13 @@ mod on_a_device {
                 "smaller dtype"
             );
         }
-        // Several at once: all or nothing.
-        let parameters = [
+        // Several at once: nothing is allocated if one fails.
+        let specs = [
             TensorSpec::new([8, 8], Initializer::xavier_normal()),
             TensorSpec::new([rows, 1024], Initializer::xavier_normal()),
         ];
         assert_error!(
-            device.fill_all(&parameters).unwrap_err(),
+            device.fill_all(&specs).unwrap_err(),
             ErrorKind::BufferTooLarge { .. },
             "bytes"
         );
@@ -612,7 +607,7 @@ mod on_a_device {
     }
 
     #[test]
-    fn usages_that_a_buffer_cannot_have() {
+    fn invalid_buffer_usages() {
         let Some(device) = device() else { return };
         let error = device
             .fill_with(
@@ -625,7 +620,7 @@ mod on_a_device {
     }
 
     #[test]
-    fn a_lost_device() {
+    fn lost_device() {
         let Some(device) = device() else { return };
         let tensor = GpuInit::xavier_normal(&device, [8, 8]).unwrap();
         device.wgpu_device().destroy();
@@ -646,11 +641,11 @@ mod on_a_device {
         assert_works(&crate::gpu::device().unwrap());
     }
 
-    /// Memory that ends: this test runs itself again where the address space is limited.
+    /// Runs this test again in a process with a limited address space.
     #[test]
     #[cfg(target_os = "linux")]
     fn out_of_memory() {
-        // What a GPU has does not count in a process' address space.
+        // A GPU's memory is not limited by the process' address space.
         if device().is_none_or(|device| {
             device.wgpu_device().adapter_info().device_type != wgpu::DeviceType::Cpu
         }) {
@@ -677,12 +672,11 @@ mod on_a_device {
     fn out_of_memory_in_a_limited_process() {
         let Some(device) = device() else { return };
         let limit = device.wgpu_device().limits().max_buffer_size.min(1 << 29);
-        let parameter =
-            TensorSpec::new([limit as usize / 1024 / 4, 1024], Initializer::xavier_normal());
+        let spec = TensorSpec::new([limit as usize / 1024 / 4, 1024], Initializer::xavier_normal());
         let mut tensors = Vec::new();
         let error = loop {
             assert!(tensors.len() < 100, "memory never ended");
-            match device.fill(&parameter) {
+            match device.fill(&spec) {
                 Ok(tensor) => tensors.push(tensor),
                 Err(error) => break error,
             }

@@ -1,5 +1,5 @@
-//! The GPU's bits are the CPU's: around every boundary, in every window, at every offset, by both
-//! multiplications.
+//! The GPU gives the CPU's bits: around every boundary, in every tile, at every offset, with both
+//! wide multiplications.
 
 #[path = "common/gpu.rs"]
 mod gpu;
@@ -25,15 +25,15 @@ fn initializers() -> [Initializer; 7] {
     ]
 }
 
-/// The device as it is, one guarded as GPUs are with Vulkan, and one for each multiplication that
-/// the adapter has, guarded as for any driver.
+/// The default device, one with the guard of GPUs with Vulkan, and one for each wide multiplication
+/// that the adapter has, with the guard for any driver.
 fn devices() -> Vec<Device> {
     let Some(device) = gpu::device() else { return Vec::new() };
-    let multiplies = [
+    let wide_muls = [
         Some(WideMul::Limbs),
         Some(device.multiply()).filter(|&multiply| multiply != WideMul::Limbs),
     ];
-    let guarded = multiplies.into_iter().flatten().map(|multiply| {
+    let guarded = wide_muls.into_iter().flatten().map(|multiply| {
         let options = DeviceOptions {
             multiply: Some(multiply),
             mul_add: Some(FpGuard::NoReassociation),
@@ -51,13 +51,13 @@ fn buffer(device: &Device, size: u64) -> wgpu::Buffer {
     device.wgpu_device().create_buffer(&descriptor)
 }
 
-/// A whole tensor and all that is computed from it.
-fn assert_same(device: &Device, parameter: &TensorSpec) {
-    let tensor = device.fill(parameter).unwrap();
-    let expected = Cpu::new().fill(parameter).unwrap();
-    assert_eq!(tensor.read().unwrap().as_bytes(), expected.as_bytes(), "{parameter:?}");
-    assert_eq!(tensor.fingerprint().unwrap(), expected.fingerprint(), "{parameter:?}");
-    assert_eq!(tensor.stats().unwrap(), expected.stats(), "{parameter:?}");
+/// Compares a tensor's bytes, fingerprint and statistics with the CPU's.
+fn assert_same(device: &Device, spec: &TensorSpec) {
+    let tensor = device.fill(spec).unwrap();
+    let expected = Cpu::new().fill(spec).unwrap();
+    assert_eq!(tensor.read().unwrap().as_bytes(), expected.as_bytes(), "{spec:?}");
+    assert_eq!(tensor.fingerprint().unwrap(), expected.fingerprint(), "{spec:?}");
+    assert_eq!(tensor.stats().unwrap(), expected.stats(), "{spec:?}");
 }
 
 #[test]
@@ -85,19 +85,18 @@ fn every_initializer_type_and_layout() {
         for dtype in DType::ALL {
             for initializer in initializers() {
                 for layout in [Layout::OutInKernel, Layout::KernelInOut] {
-                    let parameter = TensorSpec::new([13, 7, 3, 5], initializer)
+                    let spec = TensorSpec::new([13, 7, 3, 5], initializer)
                         .dtype(dtype)
                         .layout(layout)
                         .seed(u64::MAX);
-                    assert_same(&device, &parameter.name("every"));
+                    assert_same(&device, &spec.name("every"));
                 }
             }
         }
     }
 }
 
-/// Ranges at and beyond the places where an index outgrows a word: nothing before them is
-/// allocated.
+/// Ranges at and beyond indices that outgrow a word; memory is allocated for the range only.
 #[test]
 fn ranges_past_2_to_the_32_34_and_40() {
     for device in devices() {
@@ -111,11 +110,11 @@ fn ranges_past_2_to_the_32_34_and_40() {
             ] {
                 for dtype in DType::ALL {
                     let shape = [1 << 21, (1 << 21) + 1];
-                    let parameter =
+                    let spec =
                         TensorSpec::new(shape, Initializer::xavier_uniform().gain(1000.0).unwrap())
                             .dtype(dtype)
                             .name("huge");
-                    assert_same(&device, &parameter.elements(start..end));
+                    assert_same(&device, &spec.elements(start..end));
                     let normal =
                         TensorSpec::new(shape, Initializer::xavier_normal().gain(1000.0).unwrap())
                             .dtype(dtype)
@@ -127,9 +126,9 @@ fn ranges_past_2_to_the_32_34_and_40() {
     }
 }
 
-/// A range is that part of the whole, wherever in a block it starts.
+/// A range has the elements of the whole tensor, wherever in a block it starts.
 #[test]
-fn ranges_are_parts_of_the_whole() {
+fn ranges_agree_with_the_whole() {
     for device in devices() {
         for dtype in DType::ALL {
             let whole =
@@ -137,13 +136,13 @@ fn ranges_are_parts_of_the_whole() {
             let all = device.fill(&whole).unwrap().read().unwrap();
             for start in 0..9 {
                 for len in [1, 2, 3, 4, 5, 7, 8, 9, 16, 31, 1000] {
-                    let part = device
+                    let range = device
                         .fill(&whole.clone().elements(start..start + len))
                         .unwrap()
                         .read()
                         .unwrap();
                     assert_eq!(
-                        part,
+                        range,
                         all.slice(start..start + len).unwrap(),
                         "{dtype} from {start}, {len}"
                     );
@@ -153,9 +152,9 @@ fn ranges_are_parts_of_the_whole() {
     }
 }
 
-/// The caller's memory: the tensor's bytes at any offset, and no byte more.
+/// A fill into the caller's buffer writes the tensor's bytes, at any offset, and no others.
 #[test]
-fn only_the_tensors_own_bytes_are_written() {
+fn only_the_tensors_bytes_are_written() {
     for device in devices() {
         let size = 4096;
         let background: Vec<u8> = (0..size).map(|i| (i * 7 + 13) as u8).collect();
@@ -164,18 +163,17 @@ fn only_the_tensors_own_bytes_are_written() {
                 for dtype in DType::ALL {
                     let memory = buffer(&device, size as u64);
                     device.wgpu_queue().write_buffer(&memory, 0, &background);
-                    let parameter = TensorSpec::new([len], Initializer::uniform(1.0, 2.0))
+                    let spec = TensorSpec::new([len], Initializer::uniform(1.0, 2.0))
                         .dtype(dtype)
                         .name("own");
-                    let tensor = device.fill_into(&parameter, &memory, offset).unwrap();
-                    let cpu = Cpu::new().fill(&parameter).unwrap();
+                    let tensor = device.fill_into(&spec, &memory, offset).unwrap();
+                    let cpu = Cpu::new().fill(&spec).unwrap();
                     assert_eq!(tensor.read().unwrap(), cpu);
                     assert_eq!(tensor.fingerprint().unwrap(), cpu.fingerprint());
                     assert_eq!(tensor.stats().unwrap(), cpu.stats());
                     let mut expected = background.clone();
                     expected[offset as usize..][..cpu.as_bytes().len()]
                         .copy_from_slice(cpu.as_bytes());
-                    // The same memory seen as a whole.
                     let all = TensorSpec::new([size / 4], Initializer::zeros());
                     let view = whole_buffer(&device, &memory, &all);
                     assert_eq!(view, expected, "{dtype} x {len} at {offset}");
@@ -194,7 +192,7 @@ fn whole_buffer(device: &Device, memory: &wgpu::Buffer, all: &TensorSpec) -> Vec
     copy.read().unwrap().as_bytes().to_vec()
 }
 
-/// A device with limits so low that a small tensor needs many windows and two dimensions of
+/// A device with limits so low that a small tensor needs many tiles or two dimensions of
 /// workgroups.
 fn narrow_device(limits: impl FnOnce(&mut wgpu::Limits)) -> Option<Device> {
     gpu::device()?;
@@ -208,24 +206,24 @@ fn narrow_device(limits: impl FnOnce(&mut wgpu::Limits)) -> Option<Device> {
 }
 
 #[test]
-fn windows_of_a_small_binding_limit() {
+fn tiles_of_a_small_binding_limit() {
     let Some(device) = narrow_device(|limits| limits.max_storage_buffer_binding_size = 1 << 20)
     else {
         return;
     };
     assert_eq!(device.wgpu_device().limits().max_storage_buffer_binding_size, 1 << 20);
     for dtype in DType::ALL {
-        let parameter = TensorSpec::new([1111, 1237], Initializer::xavier_normal())
+        let spec = TensorSpec::new([1111, 1237], Initializer::xavier_normal())
             .dtype(dtype)
             .name("windows");
-        assert_same(&device, &parameter);
-        assert_same(&device, &parameter.elements(3..1_000_003));
+        assert_same(&device, &spec);
+        assert_same(&device, &spec.elements(3..1_000_003));
     }
     let memory = buffer(&device, 6 << 20);
-    let parameter =
+    let spec =
         TensorSpec::new([1111, 1237], Initializer::xavier_uniform()).name("windows at an offset");
-    let tensor = device.fill_into(&parameter, &memory, 4 * 123).unwrap();
-    let expected = Cpu::new().fill(&parameter).unwrap();
+    let tensor = device.fill_into(&spec, &memory, 4 * 123).unwrap();
+    let expected = Cpu::new().fill(&spec).unwrap();
     assert_eq!(tensor.fingerprint().unwrap(), expected.fingerprint());
     assert_eq!(tensor.stats().unwrap(), expected.stats());
     assert_eq!(tensor.read().unwrap(), expected);
@@ -238,18 +236,18 @@ fn workgroups_in_two_dimensions() {
         return;
     };
     for dtype in DType::ALL {
-        // 7 workgroups of 256 entries are 28,672 bytes; this is not a multiple of it.
-        let parameter = TensorSpec::new([200, 250], Initializer::xavier_normal())
+        // The size is no multiple of the 28,672 bytes of 7 workgroups with 256 entries.
+        let spec = TensorSpec::new([200, 250], Initializer::xavier_normal())
             .dtype(dtype)
             .name("dimensions");
-        assert_same(&device, &parameter);
-        assert_same(&device, &parameter.elements(1..49_000));
+        assert_same(&device, &spec);
+        assert_same(&device, &spec.elements(1..49_000));
     }
 }
 
-/// The default limits of WebGPU, without a feature: what a browser gives.
+/// The default limits of WebGPU without features, as in a browser.
 #[test]
-fn the_default_limits_are_enough() {
+fn default_limits_suffice() {
     let Some(device) = narrow_device(|limits| *limits = wgpu::Limits::default()) else { return };
     assert_eq!(device.multiply(), WideMul::Limbs);
     assert_same(
@@ -258,21 +256,20 @@ fn the_default_limits_are_enough() {
     );
 }
 
-/// Larger than a binding, with the device's own limits: 128 MiB on llvmpipe, 2 GiB on a GPU. Other
-/// software drivers take larger bindings than they can fill in a test's time.
+/// Larger than a binding with the device's own limits: 128 MiB on llvmpipe, 2 GiB on a GPU. Other
+/// software drivers allow larger bindings than they can fill in a test's time.
 #[test]
-fn a_tensor_larger_than_a_binding() {
+fn tensor_larger_than_a_binding() {
     let Some(device) = gpu::device() else { return };
     let limits = device.wgpu_device().limits();
     let software = device.wgpu_device().adapter_info().device_type == wgpu::DeviceType::Cpu;
     let most = if software { 130 << 20 } else { limits.max_buffer_size };
     let bytes = (limits.max_storage_buffer_binding_size + (1 << 20)).min(most);
-    let parameter =
-        TensorSpec::new([bytes as usize / 2 / 1024 - 1, 1024], Initializer::xavier_normal())
-            .dtype(DType::BF16)
-            .name("large");
-    let tensor = device.fill(&parameter).unwrap();
-    let expected = Cpu::new().fill(&parameter).unwrap();
+    let spec = TensorSpec::new([bytes as usize / 2 / 1024 - 1, 1024], Initializer::xavier_normal())
+        .dtype(DType::BF16)
+        .name("large");
+    let tensor = device.fill(&spec).unwrap();
+    let expected = Cpu::new().fill(&spec).unwrap();
     assert_eq!(tensor.fingerprint().unwrap(), expected.fingerprint());
     assert_eq!(tensor.stats().unwrap(), expected.stats());
     let edge = (limits.max_storage_buffer_binding_size / 2).min(tensor.len() / 2);
@@ -284,7 +281,7 @@ fn a_tensor_larger_than_a_binding() {
     }
 }
 
-/// Several fills in an encoder of the caller's run when, and only when, the caller submits it.
+/// Fills recorded into the caller's encoder run only when the caller submits it.
 #[test]
 fn fills_are_recorded_into_the_callers_encoder() {
     for device in devices() {
@@ -311,7 +308,7 @@ fn truncated_normals_of_many_distributions_in_one_submission() {
     for device in devices() {
         let distributions =
             [(-2.0, 2.0), (5.0, 6.0), (-2.0, 2.0), (0.0, f64::INFINITY), (-31.0, -30.0)];
-        let mut parameters: Vec<TensorSpec> = distributions
+        let mut specs: Vec<TensorSpec> = distributions
             .into_iter()
             .zip(DType::ALL.into_iter().cycle())
             .map(|((a, b), dtype)| {
@@ -319,18 +316,17 @@ fn truncated_normals_of_many_distributions_in_one_submission() {
                     .dtype(dtype)
             })
             .collect();
-        parameters.insert(2, TensorSpec::new([50, 60], Initializer::xavier_normal()));
+        specs.insert(2, TensorSpec::new([50, 60], Initializer::xavier_normal()));
         let (device, cpu) = (device.with_seed(1), Cpu::with_seed(1));
-        for (tensor, parameter) in device.fill_all(&parameters).unwrap().iter().zip(&parameters) {
-            let expected = cpu.fill(parameter).unwrap();
-            assert_eq!(tensor.read().unwrap(), expected, "{parameter:?}");
+        for (tensor, spec) in device.fill_all(&specs).unwrap().iter().zip(&specs) {
+            let expected = cpu.fill(spec).unwrap();
+            assert_eq!(tensor.read().unwrap(), expected, "{spec:?}");
             assert_eq!(tensor.stats().unwrap().disagreement(tensor.spec()), None);
         }
     }
 }
 
-/// Past the places where an index outgrows a word, and at offsets of a buffer where no entry
-/// starts.
+/// Beyond indices that outgrow a word, and at offsets of a buffer where no entry starts.
 #[test]
 fn truncated_normals_at_any_range_and_offset() {
     for device in devices() {
@@ -339,13 +335,13 @@ fn truncated_normals_at_any_range_and_offset() {
         for dtype in DType::ALL {
             for start in [0u64, 1, 2, 3, (1 << 32) - 130, (1 << 34) - 3, (1 << 40) + 1] {
                 for len in [1, 2, 261, 1024] {
-                    let parameter =
+                    let spec =
                         TensorSpec::new([1 << 21, 1 << 20], initializer).dtype(dtype).name("any");
-                    let parameter = parameter.elements(start..start + len);
-                    assert_same(&device, &parameter);
-                    let expected = Cpu::new().fill(&parameter).unwrap();
+                    let spec = spec.elements(start..start + len);
+                    assert_same(&device, &spec);
+                    let expected = Cpu::new().fill(&spec).unwrap();
                     for offset in [4, 12, 256, 1000] {
-                        let tensor = device.fill_into(&parameter, &memory, offset).unwrap();
+                        let tensor = device.fill_into(&spec, &memory, offset).unwrap();
                         assert_eq!(
                             tensor.read().unwrap(),
                             expected,
@@ -358,7 +354,7 @@ fn truncated_normals_at_any_range_and_offset() {
     }
 }
 
-/// Unnamed calls count the same streams on both, and no two repeat weights.
+/// Unnamed calls take the same streams on GPU and CPU, and no two calls give the same weights.
 #[test]
 fn unnamed_calls_take_the_next_stream() {
     for device in devices() {
@@ -381,7 +377,7 @@ fn unnamed_calls_take_the_next_stream() {
     }
 }
 
-/// Statistics and fingerprints of what no initializer makes: NaN, infinities, signed zeros,
+/// Statistics and fingerprints of values that no initializer gives: NaN, infinities, signed zeros,
 /// extremes.
 #[test]
 fn reductions_agree_on_any_values() {
@@ -420,15 +416,15 @@ fn reductions_agree_on_any_values() {
 }
 
 fn check_reductions<T: gpu_init::Element>(device: &Device, values: &[T]) {
-    let parameter = TensorSpec::new([values.len()], Initializer::ones()).dtype(T::DTYPE);
-    let tensor: Tensor = device.fill(&parameter).unwrap();
+    let spec = TensorSpec::new([values.len()], Initializer::ones()).dtype(T::DTYPE);
+    let tensor: Tensor = device.fill(&spec).unwrap();
     let mut bytes: Vec<u8> = values
         .iter()
         .flat_map(|value| value.bits().to_le_bytes()[..size_of::<T>()].to_vec())
         .collect();
     bytes.resize(bytes.len().next_multiple_of(4), 0);
     device.wgpu_queue().write_buffer(tensor.buffer(), 0, &bytes);
-    // NaN is not equal to itself; as text it is.
+    // NaN is not equal to itself, but its text is.
     assert_eq!(
         format!("{:?}", tensor.stats().unwrap()),
         format!("{:?}", Stats::of(values)),
@@ -437,15 +433,15 @@ fn check_reductions<T: gpu_init::Element>(device: &Device, values: &[T]) {
     assert_eq!(tensor.fingerprint().unwrap(), gpu_init::Fingerprint::of(0, values));
 }
 
-/// The futures end on any executor: nobody else polls the device here.
+/// The futures complete on any executor, without another thread that polls the device.
 #[test]
-fn reading_back_is_async_too() {
+fn reading_back_is_async() {
     let Some(device) = gpu::device() else { return };
-    let parameter = TensorSpec::new([100, 100], Initializer::xavier_normal()).name("async");
-    let expected = Cpu::new().fill(&parameter).unwrap();
+    let spec = TensorSpec::new([100, 100], Initializer::xavier_normal()).name("async");
+    let expected = Cpu::new().fill(&spec).unwrap();
     let (values, stats, fingerprint) = pollster::block_on(async {
         let device = Device::open_async(&DeviceOptions::default()).await?;
-        let tensor = device.fill(&parameter)?;
+        let tensor = device.fill(&spec)?;
         Ok::<_, gpu_init::Error>((
             tensor.read_async().await?,
             tensor.stats_async().await?,
@@ -460,7 +456,7 @@ fn reading_back_is_async_too() {
     drop(device);
 }
 
-/// The device may be shared by threads; each call's streams stay whole.
+/// Threads may share a device; every call takes a stream of its own.
 #[test]
 fn threads_share_a_device() {
     let Some(device) = gpu::device() else { return };

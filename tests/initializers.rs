@@ -13,7 +13,7 @@ fn read(text: &str) -> Initializer {
     text.parse().unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// Some initializers with every option changed.
+/// Initializers with every option changed.
 fn changed() -> Vec<Initializer> {
     let (mode, nonlinearity) = (FanMode::FanGeoAvg, Nonlinearity::ConvTranspose2d);
     vec![
@@ -46,7 +46,7 @@ fn changed() -> Vec<Initializer> {
 }
 
 #[test]
-fn text_goes_both_ways() {
+fn text_round_trips() {
     for initializer in
         schemes::every().chain(changed()).chain([Initializer::zeros(), Initializer::ones()])
     {
@@ -63,12 +63,12 @@ fn text_goes_both_ways() {
         assert_eq!(json, format!("{text:?}"));
         assert_eq!(serde_json::from_str::<Initializer>(&json).unwrap(), initializer);
     }
-    for (scheme, told) in Initializer::ALL.into_iter().zip(schemes::every()) {
-        // What has no default is an error unless told; the name alone is all of what has.
+    for (scheme, complete) in Initializer::ALL.into_iter().zip(schemes::every()) {
+        // An option without a default must be given; otherwise the name alone suffices.
         let default = scheme.name().parse::<Initializer>();
-        let option = told.to_string().replace(scheme.name(), "");
+        let option = complete.to_string().replace(scheme.name(), "");
         match default {
-            Ok(default) => assert_eq!((default, &*option), (told, "")),
+            Ok(default) => assert_eq!((default, &*option), (complete, "")),
             Err(error) => assert!(
                 error.to_string().contains(option[1..].split('=').next().unwrap()),
                 "{error}"
@@ -81,8 +81,8 @@ fn text_goes_both_ways() {
 }
 
 #[test]
-fn text_that_cannot_be_read_says_why() {
-    for (text, part) in [
+fn malformed_text_is_refused_with_a_reason() {
+    for (text, expected) in [
         ("", "xavier_normal, "),
         ("glorot", "glorot_normal"),
         ("normal(", "parenthesis"),
@@ -115,12 +115,12 @@ fn text_that_cannot_be_read_says_why() {
         ("variance_scaling(distribution=cauchy)", "truncated_normal"),
     ] {
         let error = text.parse::<Initializer>().unwrap_err().to_string();
-        assert!(error.contains(part) && !error.contains('\n'), "{text}: {error}");
+        assert!(error.contains(expected) && !error.contains('\n'), "{text}: {error}");
         assert!(serde_json::from_str::<Initializer>(&format!("{text:?}")).is_err());
     }
 }
 
-/// The peers' defaults, by the peers' names.
+/// The peers' defaults have the peers' distributions.
 #[test]
 fn presets_are_the_peers_defaults() {
     let distribution = |text: &str, shape: &[usize], layout| {
@@ -147,7 +147,7 @@ fn presets_are_the_peers_defaults() {
     assert_eq!(distribution("flax_embed", &[1000, 64], keras).std(), 0.125);
 }
 
-/// std by hand for every mode, on a convolution and in both orders of axes.
+/// The std by hand for every mode, for a convolution in both orders of axes.
 #[test]
 fn scales_follow_the_peers_formulas() {
     let (fan_in, fan_out) = (3.0 * 49.0, 64.0 * 49.0);
@@ -199,7 +199,7 @@ fn scales_follow_the_peers_formulas() {
 /// Keras' and JAX's normals end at two standard deviations of the untruncated normal; PyTorch's do
 /// not.
 #[test]
-fn the_peers_normals_are_theirs() {
+fn truncation_follows_the_peers() {
     let reach = |text: &str| {
         let distribution =
             read(text).distribution(&[300, 100].into(), &Layout::OutInKernel, DType::F32).unwrap();
@@ -238,7 +238,7 @@ fn gains_are_pytorchs() {
 }
 
 #[test]
-fn layouts_that_do_not_fit_are_errors() {
+fn unsuitable_layouts_are_errors() {
     let fill = |shape: &[usize], layout: Layout| {
         TensorSpec::new(shape, Initializer::xavier_normal()).layout(layout).resolve(0, 0)
     };
@@ -288,13 +288,13 @@ fn vectors_have_fans_in_keras_alone() {
         let error = vector(layout.clone()).unwrap_err();
         assert!(matches!(error.kind(), ErrorKind::TooFewDims { .. }), "{layout:?}: {error:?}");
     }
-    // With two dimensions or more it is Keras' and JAX's one order.
+    // With two dimensions or more Keras and JAX have the same order.
     for shape in [&[30, 20][..], &[3, 3, 16, 32]] {
         assert_eq!(Layout::Keras.fans(&shape.into()), Layout::KernelInOut.fans(&shape.into()));
     }
 }
 
-/// Every scheme fills, with the statistics of its distribution, in every type.
+/// Every scheme gives the statistics of its distribution, in every type.
 #[test]
 fn every_scheme_has_its_distribution() {
     for initializer in schemes::every().chain(changed()) {
@@ -306,10 +306,10 @@ fn every_scheme_has_its_distribution() {
                 }
                 _ => initializer,
             };
-            let parameter = TensorSpec::new(shape, initializer).dtype(dtype).name("distribution");
-            let stats = Cpu::new().fill(&parameter).unwrap().stats();
+            let spec = TensorSpec::new(shape, initializer).dtype(dtype).name("distribution");
+            let stats = Cpu::new().fill(&spec).unwrap().stats();
             assert_eq!(
-                stats.disagreement(&parameter.resolve(0, 0).unwrap()),
+                stats.disagreement(&spec.resolve(0, 0).unwrap()),
                 None,
                 "{initializer} {dtype}"
             );
@@ -317,8 +317,8 @@ fn every_scheme_has_its_distribution() {
     }
 }
 
-/// What is too small for any type is an error, never a tensor of zeros; what a scale brings back is
-/// right.
+/// Values too small for any type are an error, never a tensor of zeros; an option that enlarges
+/// them again makes them valid.
 #[test]
 fn nothing_underflows_to_zeros() {
     let of = |initializer: &str| TensorSpec::new([64, 64], initializer.parse().unwrap());

@@ -1,7 +1,6 @@
-//! How many instructions an element costs, which no other work on the machine can change: on the
-//! CPU by valgrind's callgrind, in the shader by what wgpu gives a Vulkan driver.
-//! `tests/instructions.txt` has what it was; a rise of over 3% fails. Where it is meant, or the
-//! figures fell, this writes the file anew:
+//! Counts instructions per element, which do not depend on other work on the machine: on the CPU
+//! with valgrind's callgrind, for the shader in the SPIR-V that wgpu gives a Vulkan driver. A rise
+//! of over 3% against `tests/instructions.txt` fails. To accept it, or a fall, rewrite the file:
 //!
 //! ```sh
 //! GPU_INIT_REWRITE_INSTRUCTIONS=1 cargo test --release --workspace --test instructions
@@ -27,12 +26,12 @@ const INITIALIZERS: [(&str, Initializer); 3] = [
     ("uniform", Initializer::uniform(-0.05, 0.05)),
     ("truncated", Initializer::truncated_normal(0.0, 0.02, -0.04, 0.04)),
 ];
-/// The difference of two lengths is free of what does not grow with them.
+/// The difference of two lengths cancels the costs that do not grow with the length.
 const LENGTHS: [usize; 2] = [1 << 17, 1 << 19];
-/// Tells `counted_fill` what to fill: a distribution, an element type and a length.
+/// The variable that `counted_fill` reads: a distribution, an element type and a length.
 const FILL: &str = "GPU_INIT_COUNTED_FILL";
 
-/// What valgrind runs this very program for.
+/// Valgrind runs this test, in this program.
 #[test]
 fn counted_fill() {
     let Ok(text) = env::var(FILL) else { return };
@@ -50,11 +49,11 @@ fn counted_fill() {
 
 fn fill<T: Element>(initializer: Initializer, len: usize) {
     let mut out = vec![T::zeroed(); LENGTHS[1]];
-    let parameter = TensorSpec::new([len], initializer).dtype(T::DTYPE).stream(0);
-    Cpu::new().fill_into(&parameter, &mut out[..len]).unwrap();
+    let spec = TensorSpec::new([len], initializer).dtype(T::DTYPE).stream(0);
+    Cpu::new().fill_into(&spec, &mut out[..len]).unwrap();
 }
 
-/// The instructions of a whole run.
+/// Counts the instructions of a whole run.
 fn callgrind(distribution: &str, dtype: DType, len: usize) -> f64 {
     let folder = tempfile::tempdir().unwrap();
     let Output { status, stderr, .. } = Command::new("valgrind")
@@ -95,15 +94,15 @@ fn of_the_cpu_path() {
 #[test]
 fn of_the_shader() {
     let mut counted = Vec::new();
-    for (multiply, wgsl) in compiled::sources() {
+    for (wide_mul, wgsl) in compiled::sources() {
         for (name, distribution) in compiled::DISTRIBUTIONS {
             for dtype in DType::ALL {
                 let Count { instructions, stores } =
                     spirv_count::count(&compiled::spirv(&wgsl, distribution, dtype));
-                // A store is of 16 bytes.
+                // A store writes 16 bytes.
                 let per_element = instructions as f64 / (stores * 16 / dtype.size()) as f64;
                 counted.push(Counted {
-                    name: format!("spirv {multiply} {name} {dtype}"),
+                    name: format!("spirv {wide_mul} {name} {dtype}"),
                     per_element,
                 });
             }

@@ -1,5 +1,5 @@
-//! A program that fills for ever needs no more memory than one that fills once: neither this
-//! library nor a driver keeps anything of a fill whose tensor is gone.
+//! Fills leak no memory: neither this library nor a driver keeps anything after a tensor is
+//! dropped.
 #![cfg(target_os = "linux")]
 
 #[path = "common/gpu.rs"]
@@ -7,18 +7,17 @@ mod gpu;
 
 use gpu_init::{DType, Device, TensorSpec};
 
-/// Bytes that may stay of a call and not be a leak.
+/// Bytes that a call may leave without a leak.
 const MOST_LEFT: i64 = 20_000;
 
-/// Bytes of this process in memory.
+/// The resident bytes of this process.
 fn resident() -> i64 {
     let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
     4096 * pages.split(' ').nth(1).unwrap().parse::<i64>().unwrap()
 }
 
-/// Bytes that each call leaves behind. What is kept of every call grows in every round; an
-/// allocator or a driver that takes another few megabytes at once, as they do now and then, does so
-/// in one.
+/// The bytes that each call leaves behind: the least of several rounds. A leak grows in every
+/// round; allocators and drivers that now and then take a few megabytes at once do so in one.
 fn left_by(mut call: impl FnMut()) -> i64 {
     const CALLS: i64 = 60;
     const ROUNDS: usize = 6;
@@ -35,19 +34,19 @@ fn left_by(mut call: impl FnMut()) -> i64 {
     least
 }
 
-/// Mesa 22.3's llvmpipe kept about 220 KB of each sparse fill: its kernel, compiled anew with the
-/// values of the uniforms.
+/// Mesa 22.3's llvmpipe kept about 220 KB for each sparse fill: it compiled the kernel again for
+/// every value of the uniforms.
 #[test]
-fn nothing_is_left_of_a_fill() {
+fn fills_leave_no_memory_behind() {
     let Some(device) = gpu::device() else { return };
     let matrix = |init: &str| TensorSpec::new([70, 30], init.parse().unwrap());
     let kernel = |init: &str| TensorSpec::new([8, 8, 5], init.parse().unwrap());
-    let fill = |parameter: &TensorSpec| {
-        device.fill(parameter).unwrap();
+    let fill = |spec: &TensorSpec| {
+        device.fill(spec).unwrap();
         device.wait().unwrap();
     };
     for dtype in DType::ALL {
-        for parameter in [
+        for spec in [
             matrix("xavier_normal"),
             matrix("xavier_normal").elements(1..2000),
             matrix("xavier_normal").slice(1, 3..9),
@@ -62,9 +61,9 @@ fn nothing_is_left_of_a_fill() {
             kernel("dirac"),
             kernel("delta_orthogonal"),
         ] {
-            let parameter = parameter.dtype(dtype);
-            let left = left_by(|| fill(&parameter));
-            assert!(left < MOST_LEFT, "{left} bytes stay of each {parameter:?}");
+            let spec = spec.dtype(dtype);
+            let left = left_by(|| fill(&spec));
+            assert!(left < MOST_LEFT, "{left} bytes are left by each {spec:?}");
         }
     }
     fingerprints_and_statistics(&device);
@@ -72,16 +71,14 @@ fn nothing_is_left_of_a_fill() {
 
 fn fingerprints_and_statistics(device: &Device) {
     let whole = TensorSpec::new([70, 30], "xavier_normal".parse().unwrap());
-    for tensor in
-        [&whole, &whole.clone().slice(1, 3..9)].map(|parameter| device.fill(parameter).unwrap())
-    {
+    for tensor in [&whole, &whole.clone().slice(1, 3..9)].map(|spec| device.fill(spec).unwrap()) {
         let left = left_by(|| _ = (tensor.fingerprint().unwrap(), tensor.stats().unwrap()));
-        assert!(left < MOST_LEFT, "{left} bytes stay of each examination of {tensor:?}");
+        assert!(left < MOST_LEFT, "{left} bytes are left by each examination of {tensor:?}");
     }
     let many = vec![whole; 40];
     let left = left_by(|| {
         device.fill_all(&many).unwrap();
         device.wait().unwrap();
     });
-    assert!(left < MOST_LEFT, "{left} bytes stay of many small tensors");
+    assert!(left < MOST_LEFT, "{left} bytes are left by many small tensors");
 }

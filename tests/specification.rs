@@ -4,13 +4,13 @@ use std::process::Command;
 
 use gpu_init::{Cpu, Fingerprint, Initializer, Layout, TensorSpec};
 
-/// A part of the program, as the documentation shows it.
-fn program(part: usize) -> &'static str {
-    let text = include_str!("../docs/stream.md").split("```python\n").nth(part + 1).unwrap();
+/// A section of the program in the documentation.
+fn program(section: usize) -> &'static str {
+    let text = include_str!("../docs/stream.md").split("```python\n").nth(section + 1).unwrap();
     text.split_once("```").unwrap().0
 }
 
-/// What a Python program prints.
+/// Runs a Python program and returns its output.
 fn run(program: &str, arguments: &[&str]) -> String {
     let python = std::env::var("GPU_INIT_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let output = Command::new(&python)
@@ -30,7 +30,7 @@ fn run(program: &str, arguments: &[&str]) -> String {
 }
 
 #[test]
-fn the_documented_program_gives_the_same_bits() {
+fn documented_program_gives_the_same_bits() {
     for (seed, name, fan_out, fan_in) in
         [(0, "", 5, 3), (42, "layers.0.q_proj.weight", 64, 33), (u64::MAX, "größe", 128, 128)]
     {
@@ -41,8 +41,8 @@ fn the_documented_program_gives_the_same_bits() {
             TensorSpec::new([fan_out, fan_in], Initializer::xavier_uniform()),
         ]
         .into_iter()
-        .map(|parameter| {
-            let tensor = Cpu::new().fill(&parameter.seed(seed).name(name)).unwrap();
+        .map(|spec| {
+            let tensor = Cpu::new().fill(&spec.seed(seed).name(name)).unwrap();
             let first: String = tensor.to_f32()[..8]
                 .iter()
                 .map(|value| format!("{:08x} ", value.to_bits()))
@@ -54,21 +54,21 @@ fn the_documented_program_gives_the_same_bits() {
     }
 }
 
-/// The program with the functions that it is to have added, and these calls.
-fn with_function(part: usize, calls: &str) -> String {
+/// Runs the program's functions, those of a further section, and these calls.
+fn with_functions(section: usize, calls: &str) -> String {
     let functions = program(0).split("# xavier_normal and xavier_uniform of").next().unwrap();
-    run(&[functions, program(part), calls].join("\n"), &[])
+    run(&[functions, program(section), calls].join("\n"), &[])
 }
 
 #[test]
-fn the_documented_mean_is_that_of_the_normal() {
+fn documented_means_agree_with_normals() {
     for (mean, std) in [(0.25, 0.02), (-1e-3, 3.0), (0.0, 0.7)] {
         let calls = format!(
             "for i in range(64): print(f\"{{bits(normal(42, stream_of('w'), i, {mean:?}, {std:?})):08x}}\")"
         );
-        let output = with_function(1, &calls);
-        let parameter = TensorSpec::new([64], Initializer::normal(mean, std)).name("w");
-        let values = Cpu::with_seed(42).fill(&parameter).unwrap().to_f32();
+        let output = with_functions(1, &calls);
+        let spec = TensorSpec::new([64], Initializer::normal(mean, std)).name("w");
+        let values = Cpu::with_seed(42).fill(&spec).unwrap().to_f32();
         let expected: String =
             values.iter().map(|value| format!("{:08x}\n", value.to_bits())).collect();
         assert_eq!(output, expected, "{mean}, {std}");
@@ -76,15 +76,15 @@ fn the_documented_mean_is_that_of_the_normal() {
 }
 
 #[test]
-fn the_documented_zeros_are_those_of_sparse() {
+fn documented_zeros_agree_with_sparse() {
     for (rows, columns, sparsity) in [(10, 7, 0.25), (41, 5, 0.9), (3, 9, 0.5), (8, 2, 1.0)] {
         let zeros = (sparsity * rows as f64).ceil() as usize;
         let calls = format!(
             "for column in range({columns}): print(*zero_rows(42, stream_of('w'), {rows}, {zeros}, column))"
         );
-        let output = with_function(1, &calls);
-        let parameter = TensorSpec::new([rows, columns], Initializer::sparse(sparsity)).name("w");
-        let values = Cpu::with_seed(42).fill(&parameter).unwrap().to_f32();
+        let output = with_functions(1, &calls);
+        let spec = TensorSpec::new([rows, columns], Initializer::sparse(sparsity)).name("w");
+        let values = Cpu::with_seed(42).fill(&spec).unwrap().to_f32();
         let column = |column: usize| {
             let zero = (0..rows).filter(|row| values[row * columns + column] == 0.0);
             zero.map(|row| row.to_string()).collect::<Vec<_>>().join(" ") + "\n"
@@ -98,7 +98,7 @@ fn the_documented_zeros_are_those_of_sparse() {
 }
 
 #[test]
-fn the_documented_matrices_are_those_of_orthogonal() {
+fn documented_matrices_agree_with_orthogonal() {
     let cases = [
         (1, 1, 0),
         (1, 1, 3),
@@ -115,12 +115,12 @@ fn the_documented_matrices_are_those_of_orthogonal() {
     let layout = Layout::Axes { input: vec![2], output: vec![1], batch: vec![0] };
     let of_batch = |(rows, cols, batch): (usize, usize, usize)| {
         let size = (rows * cols) as u64;
-        let parameter = TensorSpec::new([batch + 1, rows, cols], Initializer::orthogonal())
+        let spec = TensorSpec::new([batch + 1, rows, cols], Initializer::orthogonal())
             .layout(layout.clone())
             .name("w")
             .elements(batch as u64 * size..(batch as u64 + 1) * size);
-        let values: Vec<f32> = Cpu::with_seed(42).fill(&parameter).unwrap().to_f32();
+        let values: Vec<f32> = Cpu::with_seed(42).fill(&spec).unwrap().to_f32();
         format!("{}\n", Fingerprint::of(0, &values))
     };
-    assert_eq!(with_function(2, &calls), cases.into_iter().map(of_batch).collect::<String>());
+    assert_eq!(with_functions(2, &calls), cases.into_iter().map(of_batch).collect::<String>());
 }

@@ -1,5 +1,5 @@
-//! The truncated normal: its distribution by 10^7 values for each pair of bounds, and its bounds in
-//! every element type.
+//! The truncated normal: its distribution, with 10^7 values for each pair of bounds, and its bounds
+//! in every element type.
 
 mod common;
 
@@ -16,7 +16,7 @@ fn truncated(mean: f64, std: f64, a: f64, b: f64) -> Initializer {
 /// The exact distribution function, from the tail where the bounds are. Between bounds less than
 /// 10^-6 std apart the density is flat to less than that.
 fn cdf(mean: f64, std: f64, a: f64, b: f64) -> impl Fn(f64) -> f64 {
-    let part = move |x: f64| {
+    let within = move |x: f64| {
         let [z, low, high] = [x, a, b].map(|x| (x - mean) / std);
         if (b - a) / std < 1e-6 {
             (x - a) / (b - a)
@@ -26,11 +26,11 @@ fn cdf(mean: f64, std: f64, a: f64, b: f64) -> impl Fn(f64) -> f64 {
             (normal_cdf(z) - normal_cdf(low)) / (normal_cdf(high) - normal_cdf(low))
         }
     };
-    move |x| part(x.clamp(a, b))
+    move |x| within(x.clamp(a, b))
 }
 
-/// Mean, std, a, b. Where f32 has few values within the bounds, the mean is moved so that they are
-/// near 0.
+/// Mean, std, a, b. Where f32 would have few values within the bounds, the mean is shifted so that
+/// the bounds are near 0.
 const DISTRIBUTIONS: [[f64; 4]; 18] = [
     [0.0, 1.0, -2.0, 2.0],
     [0.0, 1.0, -3.0, 3.0],
@@ -59,9 +59,9 @@ fn values_follow_their_distribution() {
     let mut family = Family::new("KS of truncated normals");
     for [mean, std, a, b] in DISTRIBUTIONS {
         let initializer = truncated(mean, std, a, b);
-        let parameter = TensorSpec::new([N], initializer).name(&initializer.to_string());
+        let spec = TensorSpec::new([N], initializer).name(&initializer.to_string());
         let mut values = vec![0f32; N];
-        Cpu::with_seed(42).fill_into(&parameter, &mut values).unwrap();
+        Cpu::with_seed(42).fill_into(&spec, &mut values).unwrap();
         let ks = statistics::kolmogorov_smirnov(&mut values, cdf(mean, std, a, b));
         println!("{initializer}: D = {:.3e}, p = {:.3}", ks.d, ks.p);
         family.kolmogorov_smirnov(initializer.to_string(), ks);
@@ -69,27 +69,22 @@ fn values_follow_their_distribution() {
     }
     family.accept();
 
-    // A bound 0.5% of the width off, and the distribution that is not truncated at all, must be
-    // rejected.
+    // The test must reject a bound 0.5% of the width off, and a distribution without truncation.
     let [mean, std, a, b] = DISTRIBUTIONS[0];
     let mut values = vec![0f32; N];
-    let parameter = TensorSpec::new([N], truncated(mean, std, a, b)).name("wrong");
-    Cpu::with_seed(42).fill_into(&parameter, &mut values).unwrap();
+    let spec = TensorSpec::new([N], truncated(mean, std, a, b)).name("wrong");
+    Cpu::with_seed(42).fill_into(&spec, &mut values).unwrap();
     for wrong in [[mean, std, a, b + 2e-2], [mean, std, f64::NEG_INFINITY, f64::INFINITY]] {
-        let mut family = Family::new(format!("{wrong:?}"));
         let [mean, std, a, b] = wrong;
-        family.kolmogorov_smirnov(
-            "KS",
-            statistics::kolmogorov_smirnov(&mut values, cdf(mean, std, a, b)),
-        );
-        family.reject();
+        let ks = statistics::kolmogorov_smirnov(&mut values, cdf(mean, std, a, b));
+        Family::of_fit(format!("{wrong:?}"), ks).reject();
     }
 }
 
-/// Least and largest element, and how many of each there are.
-fn ends<T: Element>(parameter: &TensorSpec, n: usize) -> ([f64; 2], [usize; 2]) {
+/// The least and the largest element, and the number of elements that equal each.
+fn ends<T: Element>(spec: &TensorSpec, n: usize) -> ([f64; 2], [usize; 2]) {
     let mut values = vec![T::zeroed(); n];
-    Cpu::with_seed(42).fill_into(parameter, &mut values).unwrap();
+    Cpu::with_seed(42).fill_into(spec, &mut values).unwrap();
     let values: Vec<f32> = values.into_iter().map(T::widen).collect();
     let least = values.iter().copied().fold(f32::INFINITY, f32::min);
     let largest = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
@@ -125,21 +120,21 @@ fn neighbour(value: f64, up: bool, widen: fn(u16) -> f64, bits: u16) -> f64 {
     widen(if up == (value > 0.0) { bits + 1 } else { bits - 1 })
 }
 
-/// No value is outside, and no more are at the last value than are rounded to it.
+/// No value is outside of the bounds, and no more equal an extreme than rounding brings there.
 fn judge_ends<T: Element>(distribution: [f64; 4]) {
     let [mean, std, a, b] = distribution;
     let n = 4_000_000;
     let initializer = truncated(mean, std, a, b);
-    let parameter = TensorSpec::new([n], initializer).dtype(T::DTYPE).name("ends");
-    let ([least, largest], counts) = ends::<T>(&parameter, n);
+    let spec = TensorSpec::new([n], initializer).dtype(T::DTYPE).name("ends");
+    let ([least, largest], counts) = ends::<T>(&spec, n);
     assert!(a <= least && largest <= b, "{initializer} {}: {least} {largest}", T::DTYPE);
     let cdf = cdf(mean, std, a, b);
-    // What is nearer to the last value than to the one beside it, and all beyond.
+    // The probability of values nearer to the extreme than to its neighbour, or beyond it.
     let below = cdf(0.5 * (least + beside::<T>(least, true)));
     let above = 1.0 - cdf(0.5 * (largest + beside::<T>(largest, false)));
     for (count, p) in counts.into_iter().zip([below, above]) {
         let (count, expected) = (count as f64, n as f64 * p);
-        // An extreme that happens to be far out is there once, whatever its probability.
+        // An extreme that happens to be far out occurs once, whatever its probability.
         assert!(
             count <= 3.0 || count <= expected + 6.0 * expected.sqrt(),
             "{initializer} {}: {count} values at an end, expected {expected}",
@@ -149,7 +144,7 @@ fn judge_ends<T: Element>(distribution: [f64; 4]) {
 }
 
 #[test]
-fn no_value_is_outside_and_none_pile_up() {
+fn values_stay_within_bounds_and_do_not_pile_up_there() {
     let others = [
         [100.0, 1e-3, 99.0, 101.0],
         [0.0, 0.02, -0.04, 0.04],
@@ -160,7 +155,7 @@ fn no_value_is_outside_and_none_pile_up() {
     ];
     for distribution in DISTRIBUTIONS.into_iter().chain(others) {
         judge_ends::<f32>(distribution);
-        // A mean that F16 cannot hold is an error there.
+        // A mean that F16 cannot represent is an error there.
         if distribution[0].abs() < 65504.0 {
             judge_ends::<f16>(distribution);
         }
@@ -168,9 +163,9 @@ fn no_value_is_outside_and_none_pile_up() {
     }
 }
 
-/// Bounds between two values of the type, where rounding by itself would leave them.
+/// Bounds between two values of the type, which rounding alone would exceed.
 #[test]
-fn narrow_types_keep_to_bounds_that_they_cannot_hold() {
+fn half_types_respect_bounds_that_they_cannot_represent() {
     for dtype in DType::ALL {
         for (a, b) in [(0.1, 0.9), (-0.3, 0.7), (1.0 + 1e-6, 1.1), (-1.003, -1e-4), (-1e-9, 1.0)] {
             let tensor = Cpu::new()
@@ -184,16 +179,16 @@ fn narrow_types_keep_to_bounds_that_they_cannot_hold() {
     }
 }
 
-/// F16 and BF16 values are the F32 values, rounded and then kept within the bounds.
+/// F16 and BF16 values are the F32 values, rounded and then clamped to the bounds.
 #[test]
-fn narrow_types_are_rounded_from_f32() {
+fn half_types_are_rounded_from_f32() {
     for [mean, std, a, b] in
         [[0.0, 1.0, -2.0, 2.0], [0.0, 0.02, -0.0313, 0.05], [0.3, 0.3, 0.1, 0.7]]
     {
-        let parameter = TensorSpec::new([1 << 20], truncated(mean, std, a, b)).name("rounded");
-        let exact = Cpu::new().fill(&parameter).unwrap().to_f32();
+        let spec = TensorSpec::new([1 << 20], truncated(mean, std, a, b)).name("rounded");
+        let exact = Cpu::new().fill(&spec).unwrap().to_f32();
         for dtype in [DType::F16, DType::BF16] {
-            let fill = parameter.clone().dtype(dtype).resolve(0, 0).unwrap();
+            let fill = spec.clone().dtype(dtype).resolve(0, 0).unwrap();
             let Distribution::Truncated { least, largest, .. } = fill.distribution else {
                 panic!("{fill:?}")
             };
@@ -204,7 +199,7 @@ fn narrow_types_are_rounded_from_f32() {
                     bf16::from_f32(x).to_f32()
                 }
             };
-            let values = Cpu::new().fill(&parameter.clone().dtype(dtype)).unwrap().to_f32();
+            let values = Cpu::new().fill(&spec.clone().dtype(dtype)).unwrap().to_f32();
             assert!(
                 exact.iter().zip(values).all(|(&x, y)| round(x).clamp(least, largest) == y),
                 "{dtype}"
@@ -213,9 +208,9 @@ fn narrow_types_are_rounded_from_f32() {
     }
 }
 
-/// A range is that part of the whole, wherever in a block it starts.
+/// A range has the elements of the whole tensor, wherever in a block it starts.
 #[test]
-fn slices_agree() {
+fn ranges_agree_with_the_whole() {
     for dtype in DType::ALL {
         let whole = TensorSpec::new([40, 50], truncated(0.0, 0.02, -0.03, 0.05))
             .dtype(dtype)
@@ -223,8 +218,8 @@ fn slices_agree() {
         let all = Cpu::new().fill(&whole).unwrap();
         for start in 0..9 {
             for len in [1, 2, 3, 4, 5, 63, 64, 65, 1000] {
-                let part = Cpu::new().fill(&whole.clone().elements(start..start + len)).unwrap();
-                assert_eq!(part, all.slice(start..start + len).unwrap());
+                let range = Cpu::new().fill(&whole.clone().elements(start..start + len)).unwrap();
+                assert_eq!(range, all.slice(start..start + len).unwrap());
             }
         }
     }
@@ -236,13 +231,13 @@ fn statistics_agree_with_the_distribution() {
     for [mean, std, a, b] in DISTRIBUTIONS {
         let initializer = truncated(mean, std, a, b);
         for dtype in DType::ALL {
-            let parameter = TensorSpec::new([1 << 20], initializer).dtype(dtype).name("stats");
-            let Ok(fill) = parameter.resolve(0, 0) else { continue };
-            let stats = Cpu::new().fill(&parameter).unwrap().stats();
+            let spec = TensorSpec::new([1 << 20], initializer).dtype(dtype).name("stats");
+            let Ok(fill) = spec.resolve(0, 0) else { continue };
+            let stats = Cpu::new().fill(&spec).unwrap().stats();
             assert_eq!(stats.disagreement(&fill), None, "{initializer} {dtype}");
         }
     }
-    // It would see a distribution that is not truncated.
+    // The comparison would notice a distribution that is not truncated.
     let distribution =
         |initializer: Initializer| TensorSpec::new([1 << 20], initializer).resolve(0, 0);
     let stats = Cpu::new()
@@ -259,9 +254,9 @@ fn statistics_agree_with_the_distribution() {
     );
 }
 
-/// The bounds that a fill keeps to are the type's own values.
+/// The bounds of a resolved fill are values of its type.
 #[test]
-fn bounds_in_each_type() {
+fn bounds_are_values_of_the_type() {
     let bounds = |a, b, dtype| {
         let distribution = truncated(0.0, 1.0, a, b)
             .distribution(&[1].into(), &Layout::OutInKernel, dtype)
@@ -286,84 +281,73 @@ fn bounds_in_each_type() {
     assert_eq!(bounds(-1e300, f64::INFINITY, DType::F32), (f32::MIN, f32::MAX));
 }
 
-#[test]
-fn errors() {
-    let refusal = |mean, std, a, b, dtype| {
-        let parameter = TensorSpec::new([5], truncated(mean, std, a, b)).dtype(dtype);
-        Cpu::new().fill(&parameter).unwrap_err()
-    };
-    let f32 = DType::F32;
-    for mean in [f64::NAN, f64::INFINITY] {
-        assert!(matches!(
-            refusal(mean, 1.0, -2.0, 2.0, f32).kind(),
-            ErrorKind::InvalidOption { option: "mean", .. }
-        ));
-    }
-    for std in [0.0, -1.0, f64::NAN, f64::INFINITY] {
-        assert!(matches!(
-            refusal(0.0, std, -2.0, 2.0, f32).kind(),
-            ErrorKind::InvalidOption { option: "std", .. }
-        ));
-    }
-    assert!(matches!(
-        refusal(0.0, 1.0, f64::NAN, 2.0, f32).kind(),
-        ErrorKind::InvalidOption { option: "a", .. }
-    ));
-    for (a, b) in [(0.0, f64::NAN), (1.0, 1.0), (1.0, -1.0), (f64::INFINITY, f64::INFINITY)] {
-        assert!(matches!(
-            refusal(0.0, 1.0, a, b, f32).kind(),
-            ErrorKind::InvalidOption { option: "b", .. }
-        ));
-    }
-    for (dtype, text) in [
-        (
-            DType::F32,
-            "truncated_normal: F32 has no value between the bounds 1.0 and 1.00000001; move them apart",
-        ),
-        (
-            DType::F16,
-            "F16 has no value between the bounds 1.0 and 1.00000001; move them apart or use a dtype with more digits",
-        ),
-        (
-            DType::BF16,
-            "BF16 has no value between the bounds 1.0 and 1.00000001; move them apart or use a dtype with more digits",
-        ),
-    ] {
-        let error = refusal(0.0, 1.0, 1.0, 1.00000001, dtype);
-        assert!(
-            matches!(error.kind(), ErrorKind::NoValueBetween { .. })
-                && error.to_string().ends_with(text),
-            "{error}"
-        );
-    }
-    assert!(matches!(
-        refusal(0.0, 1.0, 1.0, 1.004, DType::BF16).kind(),
-        ErrorKind::NoValueBetween { .. }
-    ));
-    assert!(matches!(
-        refusal(0.0, 1e-20, -1.0, 1.0, f32).kind(),
-        ErrorKind::Subnormal { option: "std", .. }
-    ));
-    // In a tail the values are nearer to each other than the deviation tells.
-    let error = refusal(-100.0, 1e-10, 0.0, 1.0, f32);
-    assert!(
-        matches!(error.kind(), ErrorKind::Subnormal { option: "std within the bounds", .. }),
-        "{error}"
-    );
-    assert!(matches!(
-        refusal(0.0, 5e-5, -1.0, 1.0, DType::F16).kind(),
-        ErrorKind::Subnormal { .. }
-    ));
-    assert!(matches!(
-        refusal(0.0, 1e38, f64::NEG_INFINITY, 0.0, f32).kind(),
-        ErrorKind::Overflow { .. }
-    ));
-    assert!(matches!(refusal(0.0, 1.0, 1e39, 1e40, f32).kind(), ErrorKind::Overflow { .. }));
-    assert!(matches!(refusal(1e5, 1.0, 0.0, 1.0, DType::F16).kind(), ErrorKind::Overflow { .. }));
+fn refusal([mean, std, a, b]: [f64; 4], dtype: DType) -> gpu_init::Error {
+    let spec = TensorSpec::new([5], truncated(mean, std, a, b)).dtype(dtype);
+    Cpu::new().fill(&spec).unwrap_err()
 }
 
 #[test]
-fn the_text_form() {
+fn options_out_of_range_are_refused() {
+    let (nan, infinity) = (f64::NAN, f64::INFINITY);
+    for (options, refused) in [
+        ([nan, 1.0, -2.0, 2.0], "mean"),
+        ([infinity, 1.0, -2.0, 2.0], "mean"),
+        ([0.0, 0.0, -2.0, 2.0], "std"),
+        ([0.0, -1.0, -2.0, 2.0], "std"),
+        ([0.0, nan, -2.0, 2.0], "std"),
+        ([0.0, infinity, -2.0, 2.0], "std"),
+        ([0.0, 1.0, nan, 2.0], "a"),
+        ([0.0, 1.0, 0.0, nan], "b"),
+        ([0.0, 1.0, 1.0, 1.0], "b"),
+        ([0.0, 1.0, 1.0, -1.0], "b"),
+        ([0.0, 1.0, infinity, infinity], "b"),
+    ] {
+        let error = refusal(options, DType::F32);
+        let ErrorKind::InvalidOption { option, .. } = error.kind() else { panic!("{error}") };
+        assert_eq!(*option, refused, "{options:?}");
+    }
+}
+
+#[test]
+fn bounds_without_a_value_between_them_are_refused() {
+    let more_digits = " or use a dtype with more digits";
+    for (dtype, remedy) in [(DType::F32, ""), (DType::F16, more_digits), (DType::BF16, more_digits)]
+    {
+        let error = refusal([0.0, 1.0, 1.0, 1.00000001], dtype);
+        assert!(matches!(error.kind(), ErrorKind::NoValueBetween { .. }), "{error}");
+        let expected = format!(
+            "truncated_normal: {dtype} has no value between the bounds 1.0 and 1.00000001; move them apart{remedy}"
+        );
+        assert_eq!(error.to_string(), expected);
+    }
+    let error = refusal([0.0, 1.0, 1.0, 1.004], DType::BF16);
+    assert!(matches!(error.kind(), ErrorKind::NoValueBetween { .. }), "{error}");
+}
+
+#[test]
+fn subnormal_and_infinite_values_are_refused() {
+    // In a tail the values are closer together than the standard deviation says.
+    for (options, dtype, refused) in [
+        ([0.0, 1e-20, -1.0, 1.0], DType::F32, "std"),
+        ([-100.0, 1e-10, 0.0, 1.0], DType::F32, "std within the bounds"),
+        ([0.0, 5e-5, -1.0, 1.0], DType::F16, "std"),
+    ] {
+        let error = refusal(options, dtype);
+        let ErrorKind::Subnormal { option, .. } = error.kind() else { panic!("{error}") };
+        assert_eq!(*option, refused, "{options:?}");
+    }
+    for (options, dtype) in [
+        ([0.0, 1e38, f64::NEG_INFINITY, 0.0], DType::F32),
+        ([0.0, 1.0, 1e39, 1e40], DType::F32),
+        ([1e5, 1.0, 0.0, 1.0], DType::F16),
+    ] {
+        let error = refusal(options, dtype);
+        assert!(matches!(error.kind(), ErrorKind::Overflow { .. }), "{error}");
+    }
+}
+
+#[test]
+fn text_form_has_options_and_defaults() {
     let parsed: Initializer = "truncated-normal(std=0.02, b=inf)".parse().unwrap();
     assert_eq!(parsed, truncated(0.0, 0.02, -2.0, f64::INFINITY));
     assert_eq!(parsed.to_string(), "truncated_normal(std=0.02, b=inf)");

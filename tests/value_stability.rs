@@ -1,9 +1,9 @@
-//! Pinned values: a change of any of them is a new version of the stream, never a fix in passing.
+//! Pinned values: a change of any of them requires a new version of the stream.
 
 use gpu_init::{Cpu, DType, Initializer, Layout, TensorSpec};
 
-/// Initializer, dtype, first eight elements' bits, fingerprint: of a [96, 50] tensor, seed 42, name
-/// "w". Those for convolutions alone are of a [48, 25, 4] tensor.
+/// Initializer, dtype, bits of the first eight elements, and fingerprint of a [96, 50] tensor with
+/// seed 42 and name "w"; of a [48, 25, 4] tensor for initializers of convolutions.
 const PINNED: &str = "\
 xavier_normal F32 3bdd61ac bdbd4055 bd3ec57c 3dac3077 be0368ac 3d9e997f be49f093 be707cc9 c407dabcff5dd11a
 xavier_normal F16 1eeb adea a9f6 2d62 b01b 2cf5 b250 b384 52f915f813c3f88e
@@ -139,8 +139,7 @@ fn pinned_values() {
     assert_eq!(actual, PINNED, "\n{actual}");
 }
 
-/// Layouts change the fans of a convolution, and so its scale; a range far into a tensor stays
-/// where it is.
+/// A layout, which changes the fans of a convolution, and a range far into a tensor.
 #[test]
 fn pinned_layout_and_range() {
     let conv = TensorSpec::new([3, 3, 16, 32], Initializer::xavier_normal())

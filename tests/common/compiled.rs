@@ -1,4 +1,4 @@
-//! What compilers get of the fill shader, made without a device.
+//! The fill shader as drivers' compilers get it, translated without a device.
 
 use gpu_init::wgpu::naga::Module;
 use gpu_init::wgpu::naga::back::{pipeline_constants::process_overrides, spv};
@@ -7,14 +7,14 @@ use gpu_init::wgpu::naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Val
 use gpu_init::wgpu::naga::{ShaderStage, front::wgsl};
 use gpu_init::{DType, FpGuard, WideMul, shader};
 
-/// What `DISTRIBUTION` in `fill.wgsl` can be.
+/// The values of `DISTRIBUTION` in `fill.wgsl`.
 pub const DISTRIBUTIONS: [(&str, u32); 4] =
     [("normal", 0), ("uniform", 1), ("truncated", 3), ("shifted normal", 4)];
 
 /// The entry point `fill`.
 pub const ENTRY: (ShaderStage, &str) = (ShaderStage::Compute, "fill");
 
-/// As on devices that keep accesses within a buffer themselves, which all of today's GPUs do.
+/// The checks on devices that bound accesses to buffers themselves, as all of today's GPUs do.
 pub const BOUNDS_CHECKS: BoundsCheckPolicies = BoundsCheckPolicies {
     index: BoundsCheckPolicy::Restrict,
     buffer: BoundsCheckPolicy::Unchecked,
@@ -22,7 +22,7 @@ pub const BOUNDS_CHECKS: BoundsCheckPolicies = BoundsCheckPolicies {
     binding_array: BoundsCheckPolicy::Unchecked,
 };
 
-/// `wgsl` with what a kernel overrides, and what naga found out about it.
+/// `wgsl` with a kernel's overrides, and naga's information on it.
 pub fn module(wgsl: &str, distribution: u32, dtype: DType) -> (Module, ModuleInfo) {
     let module =
         wgsl::parse_str(wgsl).unwrap_or_else(|error| panic!("{}", error.emit_to_string(wgsl)));
@@ -50,7 +50,7 @@ pub fn spirv(wgsl: &str, distribution: u32, dtype: DType) -> Vec<u32> {
     spv::write_vec(&module, &info, &options, Some(&pipeline)).unwrap()
 }
 
-/// The fill shader by how it multiplies: as GPUs with Vulkan get it, and as any device can.
+/// The fill shader by its wide multiplication: for GPUs with Vulkan, and for any device.
 pub fn sources() -> [(&'static str, String); 2] {
     [
         ("int64", shader::fill_with(WideMul::Int64, FpGuard::NoContraction)),

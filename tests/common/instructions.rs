@@ -1,4 +1,4 @@
-//! The file of instruction counts, and how a count is held against it.
+//! The file of instruction counts, and the comparison with it.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -13,16 +13,16 @@ const HEADER: &str = "\
 # Instructions an element: of the CPU path with AVX2 by valgrind's callgrind, of the shader in SPIR-V.
 # tests/instructions.rs compares with them, and writes this file anew where GPU_INIT_REWRITE_INSTRUCTIONS=1.
 ";
-/// A rise of more fails.
+/// A larger rise fails.
 const MOST: f64 = 1.03;
 
-/// A figure under a name that starts with what it is of.
+/// Instructions per element, by a name that starts with the kind: `cpu`, `spirv`.
 pub struct Counted {
     pub name: String,
     pub per_element: f64,
 }
 
-/// Whether callgrind can be had, and counts what the file has. Never in silence.
+/// Whether callgrind is available and counts the file's instructions; if not, says why.
 pub fn can_count() -> bool {
     let missing = if !cfg!(target_arch = "x86_64") || cfg!(debug_assertions) {
         "they are of x86-64 and the release profile"
@@ -41,7 +41,7 @@ pub fn can_count() -> bool {
     false
 }
 
-/// Also where tests that pass are silent.
+/// Writes to stderr even if the output of passing tests is captured.
 fn say(text: &str) {
     std::io::stderr().write_all(format!("{text}\n").as_bytes()).unwrap();
 }
@@ -53,21 +53,21 @@ fn has_avx2() -> bool {
     false
 }
 
-/// The compiler decides, too.
+/// The compiler's version, which the counts depend on.
 fn compiler() -> String {
     let rustc = env::var("RUSTC").unwrap_or_else(|_| "rustc".into());
     let output = Command::new(rustc).arg("--version").output().unwrap();
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
-/// What the file has, and the compiler of it.
+/// The figures of the file, and the compiler that they were made with.
 fn read() -> (BTreeMap<String, f64>, String) {
     let text = fs::read_to_string(FILE).unwrap_or_default();
     let mut figures = BTreeMap::new();
-    let mut by = String::new();
+    let mut made_with = String::new();
     for line in text.lines() {
         match line.rsplit_once(' ') {
-            _ if line.starts_with("# rustc") => by = line[2..].to_owned(),
+            _ if line.starts_with("# rustc") => made_with = line[2..].to_owned(),
             Some((name, figure)) if !line.starts_with('#') => {
                 figures.insert(
                     name.trim().to_owned(),
@@ -77,14 +77,14 @@ fn read() -> (BTreeMap<String, f64>, String) {
             _ => (),
         }
     }
-    (figures, by)
+    (figures, made_with)
 }
 
-/// Holds all figures of a `kind` against the file, or puts them there.
+/// Compares all figures of a `kind` with the file, or writes them there.
 pub fn check(kind: &str, counted: &[Counted]) {
     static FILE_LOCK: Mutex<()> = Mutex::new(());
     let _guard = FILE_LOCK.lock().unwrap_or_else(PoisonError::into_inner);
-    let (mut figures, by) = read();
+    let (mut figures, made_with) = read();
     if env::var(REWRITE).is_ok_and(|value| value == "1") {
         figures.retain(|name, _| !name.starts_with(kind));
         figures.extend(
@@ -118,7 +118,7 @@ pub fn check(kind: &str, counted: &[Counted]) {
     }
     assert!(
         risen.is_empty(),
-        "more instructions an element; if that is worth it, `{remedy}`. The file is by {by}, this by {}.\n{}",
+        "more instructions an element; if that is worth it, `{remedy}`. The file was made with {made_with}, this with {}.\n{}",
         compiler(),
         risen.join("\n")
     );

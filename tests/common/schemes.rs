@@ -1,9 +1,9 @@
-//! Every scheme with options that it can be filled with, and a shape that it is for.
+//! Every scheme with options and a shape that it accepts.
 
 use gpu_init::Initializer;
 
-/// An option that has no default must be told.
-pub fn told(scheme: Initializer) -> Initializer {
+/// Sets the options that have no default.
+pub fn complete(scheme: Initializer) -> Initializer {
     match scheme {
         Initializer::Constant { .. } => Initializer::constant(0.3),
         Initializer::Sparse { std, .. } => Initializer::sparse(0.25).std(std).unwrap(),
@@ -11,12 +11,12 @@ pub fn told(scheme: Initializer) -> Initializer {
     }
 }
 
-/// Every scheme with its defaults, and with what has none told.
+/// Every scheme with its defaults, completed.
 pub fn every() -> impl Iterator<Item = Initializer> {
-    Initializer::ALL.into_iter().map(told)
+    Initializer::ALL.into_iter().map(complete)
 }
 
-/// A matrix for those that are for no other shape, for all others the convolution.
+/// The matrix for schemes that take matrices only, the convolution for all others.
 pub fn shape_for<'a>(
     scheme: Initializer,
     matrix: &'a [usize],

@@ -1,7 +1,6 @@
-//! The declared skip of tests that need an adapter.
+//! The skip of tests that need an adapter, on request only.
 
-/// What a test opened, or `None` if there is no adapter and `GPU_INIT_SKIP_GPU_TESTS=1` asks for
-/// the skip.
+/// The opened device; `None` without an adapter if `GPU_INIT_SKIP_GPU_TESTS=1` allows the skip.
 pub fn or_skip<T>(opened: Result<T, gpu_init::Error>) -> Option<T> {
     match opened {
         Ok(opened) => Some(opened),

@@ -1,4 +1,4 @@
-//! Instructions of a SPIR-V module.
+//! Counts the instructions of a SPIR-V module.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,9 +22,9 @@ mod op {
     pub const BRANCH_CONDITIONAL: u32 = 250;
 }
 
-/// An instruction's words, opcode and length first.
+/// An instruction's words; the first one has opcode and length.
 type Instruction<'a> = &'a [u32];
-/// A function's blocks by their labels, in their order, so that the first one is where it begins.
+/// A function's blocks with their labels, the entry block first.
 type Function<'a> = Vec<(u32, Vec<Instruction<'a>>)>;
 
 /// The storage class of buffers.
@@ -41,13 +41,12 @@ struct Module<'a> {
 #[derive(Default)]
 pub struct Count {
     pub instructions: u64,
-    /// Of them, those that write to buffers.
+    /// Instructions that write to buffers.
     pub stores: u64,
 }
 
-/// What an invocation of the only entry point runs through, each call for itself. Where a branch is
-/// decided by pipeline constants, the side that is taken; both sides otherwise. There may be no
-/// loops.
+/// Counts the instructions that an invocation of the only entry point executes, calls included. A
+/// branch on pipeline constants counts the side that is taken, any other branch both. Loops panic.
 pub fn count(words: &[u32]) -> Count {
     let (mut module, mut main, mut rest) = (Module::default(), 0, &words[5..]);
     let mut function = 0;
@@ -103,7 +102,7 @@ impl Module<'_> {
             for instruction in block {
                 match instruction[0] & 0xffff {
                     op::VARIABLE | op::SELECTION_MERGE => (),
-                    op::LOOP_MERGE => panic!("a loop in a shader that is to have none"),
+                    op::LOOP_MERGE => panic!("a loop in a shader that must have none"),
                     op::BRANCH => ahead.push(instruction[1]),
                     op::BRANCH_CONDITIONAL => match self.constants.get(&instruction[1]) {
                         Some(&known) => ahead.push(instruction[if known { 2 } else { 3 }]),

@@ -1,10 +1,10 @@
-//! The standard tests of goodness of fit and of independence, and the functions that turn their
-//! statistics into p-values, all in f64 and from formulas that hold without tables of coefficients.
+//! Standard tests of goodness of fit and of independence, and the functions that turn their
+//! statistics into p-values, in f64 and by formulas without tables of coefficients.
 
 use std::f64::consts::{FRAC_2_SQRT_PI, PI, SQRT_2};
 
 /// A family of p-values rejects its hypothesis if one of m is below ALPHA / m or above 1 - ALPHA /
-/// m (Bonferroni). Agreement that is too good is as damning as none, so both ends count.
+/// m (Bonferroni). Agreement that is too good is as suspicious as none, so both ends count.
 pub const ALPHA: f64 = 1e-4;
 
 /// The complementary error function, to a relative 1e-13 up to x = 26, where it leaves the normal
@@ -34,7 +34,7 @@ pub fn normal_cdf(z: f64) -> f64 {
     0.5 * erfc(-z / SQRT_2)
 }
 
-/// P(Z > z) of the standard normal, as exact far out as near.
+/// P(Z > z) of the standard normal, with the same relative error far out.
 pub fn normal_tail(z: f64) -> f64 {
     0.5 * erfc(z / SQRT_2)
 }
@@ -61,8 +61,8 @@ pub fn ln_gamma(x: f64) -> f64 {
         + series.iter().fold(0.0, |sum, term| sum * inverse + term) / x
 }
 
-/// The regularized incomplete gamma functions (P, Q) of a > 0 at x >= 0; the smaller one is the
-/// exact one.
+/// The regularized incomplete gamma functions (P, Q) of a > 0 at x >= 0; the smaller one is
+/// computed directly.
 pub fn gamma_p_q(a: f64, x: f64) -> (f64, f64) {
     let factor = (a * x.ln() - x - ln_gamma(a)).exp();
     if x < a + 1.0 {
@@ -107,7 +107,7 @@ pub fn poisson_mid_p(k: u64, mean: f64) -> f64 {
 /// P(K >= x) of Kolmogorov's limiting distribution of sqrt(n) D.
 pub fn kolmogorov_tail(x: f64) -> f64 {
     if x < 1.0 {
-        // The theta function's other form, which converges where the usual one does not.
+        // The theta function's other form, which converges for small x.
         let sum: f64 =
             (0..20).map(|k| (-(f64::from(2 * k + 1) * PI / x).powi(2) / 8.0).exp()).sum();
         1.0 - (2.0 * PI).sqrt() / x * sum
@@ -122,7 +122,7 @@ pub fn kolmogorov_tail(x: f64) -> f64 {
 pub struct KolmogorovSmirnov {
     /// The largest distance between the two distribution functions.
     pub d: f64,
-    /// The probability of one at least that large.
+    /// The probability of a distance at least that large.
     pub p: f64,
 }
 
@@ -146,8 +146,8 @@ pub fn kolmogorov_smirnov(sample: &mut [f32], cdf: impl Fn(f64) -> f64) -> Kolmo
     let mut d = starts.iter().enumerate().map(|(i, &p)| distance(i * BLOCK, p)).fold(0.0, f64::max);
     for (i, block) in sample.chunks(BLOCK).enumerate() {
         let (begin, end) = (i * BLOCK, i * BLOCK + block.len());
-        // The cdf is monotone, so nothing in the block is farther from it than this: few need a
-        // closer look.
+        // The cdf is monotone, which bounds the distance of the block's values from it: few blocks
+        // need a closer look.
         let above = starts.get(i + 1).copied().unwrap_or(1.0);
         if (end as f64 / n - starts[i]).max(above - begin as f64 / n) > d {
             d = block
@@ -167,7 +167,7 @@ pub fn kolmogorov_smirnov_two(a: &mut [f32], b: &mut [f32]) -> KolmogorovSmirnov
     let (n, m) = (a.len() as f64, b.len() as f64);
     let (mut i, mut j, mut d) = (0, 0, 0f64);
     while i < a.len() && j < b.len() {
-        // Equal values, which two samples of floats have, are one step of both.
+        // Samples of floats share values: these are one step of both.
         let x = a[i].min(b[j]);
         i += a[i..].iter().take_while(|&&value| value == x).count();
         j += b[j..].iter().take_while(|&&value| value == x).count();
@@ -178,7 +178,7 @@ pub fn kolmogorov_smirnov_two(a: &mut [f32], b: &mut [f32]) -> KolmogorovSmirnov
 
 fn sort(sample: &mut [f32]) {
     sample.sort_unstable_by(f32::total_cmp);
-    // A NaN, at either end, would compare as no distance at all.
+    // A NaN, which is sorted to an end, would compare as no distance.
     assert!(sample[0].is_finite() && sample[sample.len() - 1].is_finite());
 }
 
@@ -207,8 +207,8 @@ impl Family {
         Family { hypothesis: hypothesis.into(), members: Vec::new() }
     }
 
-    /// Independent standard normal scores; their sum of squares, chi-square, is one more member,
-    /// which sees many small deviations where no single one is large.
+    /// Independent standard normal scores. Their sum of squares, chi-square, is one more member: it
+    /// detects many small deviations.
     pub fn of_scores(
         hypothesis: impl Into<String>,
         scores: impl IntoIterator<Item = (String, f64)>,
@@ -219,6 +219,13 @@ impl Family {
         }
         let sum = family.members.iter().map(|member| member.statistic.powi(2)).sum();
         family.add("sum of squares", sum, chi_square_tail(sum, family.members.len()));
+        family
+    }
+
+    /// A Kolmogorov-Smirnov test alone.
+    pub fn of_fit(hypothesis: impl Into<String>, ks: KolmogorovSmirnov) -> Self {
+        let mut family = Self::new(hypothesis);
+        family.kolmogorov_smirnov("KS", ks);
         family
     }
 
@@ -235,7 +242,7 @@ impl Family {
         self.add(name, ks.d, ks.p);
     }
 
-    /// Counts of equally likely cells, their sum given.
+    /// Counts of equally likely cells, given their sum.
     pub fn uniform_counts(&mut self, name: impl Into<String>, counts: &[u64]) {
         let expected = counts.iter().sum::<u64>() as f64 / counts.len() as f64;
         let statistic = chi_square(counts, expected);
@@ -267,7 +274,7 @@ impl Family {
         (stands, line)
     }
 
-    /// The hypothesis must stand.
+    /// Panics if the hypothesis is rejected.
     #[track_caller]
     pub fn accept(&self) {
         let (stands, line) = self.judge();
@@ -275,7 +282,7 @@ impl Family {
         assert!(stands, "rejected: {line}");
     }
 
-    /// The hypothesis must fall: what a test that is able to fail does with a wrong distribution.
+    /// Panics unless the hypothesis is rejected: shows that a test detects a wrong distribution.
     #[track_caller]
     pub fn reject(&self) {
         let (stands, line) = self.judge();

@@ -1,4 +1,4 @@
-//! Goodness of fit: the values' distribution function is the distribution's, and that of another
+//! Goodness of fit: the values follow the exact distribution function, and agree with another
 //! program's samples.
 
 use gpu_init::rand::rngs::Xoshiro256PlusPlus;
@@ -18,15 +18,15 @@ fn normal_cdf(mean: f64, std: f64) -> impl Fn(f64) -> f64 {
 }
 
 /// Kolmogorov-Smirnov: 3.3e7 values each of three normal distributions against the exact
-/// distribution function. What it must reject: a deviation 0.2% off, a mean off by 0.17% of it,
-/// and, at the right deviation, a distribution truncated at 2 and the sum of two uniforms.
+/// distribution function. It must reject a standard deviation 0.2% off, a mean 0.17% of that off,
+/// and, with the right deviation, a normal truncated at 2 and the sum of two uniforms.
 #[test]
 fn normal_values_follow_the_normal_distribution() {
     let n = sized(25);
     let [rows, columns] = [1 << 10, n >> 10];
     let xavier_std = (2.0 / (rows + columns) as f64).sqrt();
     let mut family = Family::new("KS of normals");
-    for (name, parameter, mean, std) in [
+    for (name, spec, mean, std) in [
         ("N(0, 1)", TensorSpec::new([n], STANDARD), 0.0, 1.0),
         ("N(3, 4)", TensorSpec::new([n], Initializer::normal(3.0, 2.0)), 3.0, 2.0),
         (
@@ -36,12 +36,12 @@ fn normal_values_follow_the_normal_distribution() {
             xavier_std,
         ),
     ] {
-        let mut values = fill(&parameter.name(name));
+        let mut values = fill(&spec.name(name));
         family.kolmogorov_smirnov(
             name,
             statistics::kolmogorov_smirnov(&mut values, normal_cdf(mean, std)),
         );
-        // In sampling errors, so that a smaller sample has to see no smaller a deviation.
+        // In sampling errors, so that a smaller sample need not detect a smaller deviation.
         let error = 1.0 / (n as f64).sqrt();
         for (wrong, mean, std) in [
             ("std 0.2% off", mean, std * (1.0 + 12.0 * error)),
@@ -66,20 +66,18 @@ fn normal_values_follow_the_normal_distribution() {
 
 /// Kolmogorov-Smirnov must reject this distribution for this sample.
 fn reject_fit(name: &str, sample: &mut [f32], cdf: impl Fn(f64) -> f64) {
-    let mut family = Family::new(name);
-    family.kolmogorov_smirnov("KS", statistics::kolmogorov_smirnov(sample, cdf));
-    family.reject();
+    Family::of_fit(name, statistics::kolmogorov_smirnov(sample, cdf)).reject();
 }
 
-/// Kolmogorov-Smirnov: 3.3e7 values each of three uniform distributions; their ends are approached,
-/// not passed. A width 0.14% off must be rejected.
+/// Kolmogorov-Smirnov: 3.3e7 values each of three uniform distributions; they approach their ends
+/// without passing them. A width 0.14% off must be rejected.
 #[test]
 fn uniform_values_follow_the_uniform_distribution() {
     let n = sized(25);
     let [rows, columns] = [1 << 10, n >> 10];
     let xavier_bound = (6.0 / (rows + columns) as f64).sqrt();
     let mut family = Family::new("KS of uniforms");
-    for (name, parameter, low, high) in [
+    for (name, spec, low, high) in [
         ("U(0, 1)", TensorSpec::new([n], Initializer::uniform(0.0, 1.0)), 0.0, 1.0),
         ("U(-3, 7)", TensorSpec::new([n], Initializer::uniform(-3.0, 7.0)), -3.0, 7.0),
         (
@@ -89,13 +87,13 @@ fn uniform_values_follow_the_uniform_distribution() {
             xavier_bound,
         ),
     ] {
-        let mut values = fill(&parameter.name(name));
+        let mut values = fill(&spec.name(name));
         family.kolmogorov_smirnov(
             name,
             statistics::kolmogorov_smirnov(&mut values, uniform_cdf(low, high)),
         );
-        // Sorted now. Both ends miss by an exponential with mean 1/n of the width: by 20 of it once
-        // in e^20.
+        // The values are sorted now. Their distance from either end is exponential with a mean of
+        // 1/n of the width: over 20 times the mean once in e^20.
         let near = 20.0 / n as f64 * (high - low);
         let (least, largest) = (f64::from(values[0]), f64::from(values[n - 1]));
         // Rounding may reach them: once in 2^24 values of U(0, 1), 1 - 2^-25 becomes 1.
@@ -107,11 +105,10 @@ fn uniform_values_follow_the_uniform_distribution() {
     family.accept();
 }
 
-/// Two-sample Kolmogorov-Smirnov: 1.6e7 values against as many that rand_distr draws by its
-/// ziggurat from another generator, and against those that it draws from [`Philox4x32`], which are
-/// normal too. A deviation 0.4% off must be rejected.
+/// Two-sample Kolmogorov-Smirnov: 1.6e7 values against rand_distr's, drawn by its ziggurat from
+/// another generator, and from [`Philox4x32`]. A standard deviation 0.4% off must be rejected.
 #[test]
-fn normal_values_are_those_of_rand_distr() {
+fn normal_values_agree_with_rand_distr() {
     fn draw(n: usize, mut generator: impl Rng) -> Vec<f32> {
         (0..n).map(|_| StandardNormal.sample(&mut generator)).collect()
     }
@@ -141,7 +138,6 @@ fn normal_values_are_those_of_rand_distr() {
 
     let factor = (1.0 + 12.0 / (0.5 * n as f64).sqrt()) as f32;
     ours.iter_mut().for_each(|z| *z *= factor);
-    let mut family = Family::new("std 0.4% off");
-    family.kolmogorov_smirnov("KS", statistics::kolmogorov_smirnov_two(&mut ours, &mut xoshiro));
-    family.reject();
+    let ks = statistics::kolmogorov_smirnov_two(&mut ours, &mut xoshiro);
+    Family::of_fit("std 0.4% off", ks).reject();
 }

@@ -1,4 +1,4 @@
-//! Values depend neither on their neighbours nor on those of another tensor.
+//! Values depend neither on their neighbours nor on another tensor's values.
 
 use gpu_init::{Cpu, TensorSpec};
 
@@ -60,8 +60,8 @@ fn judge_pairs(name: &str, values: &[f32]) -> Family {
 }
 
 /// Chi-square on a grid of `cells` equally likely cells an axis of the points whose coordinates are
-/// `D` successive values; one sum for each place in a block that points start at, none overlapping
-/// another.
+/// `D` successive values; one sum for each position in a block that points start at, without
+/// overlaps.
 fn judge_grid<const D: usize>(name: &str, cells: usize, values: &[f32]) -> Family {
     let edges: Vec<f32> =
         (1..cells).map(|i| statistics::normal_quantile(i as f64 / cells as f64) as f32).collect();
@@ -130,86 +130,87 @@ fn successive_values_are_independent() {
     judge_grid::<2>("ARCH", 64, &volatile(&values, 100.0)).reject();
 }
 
-/// No correlation between tensors of 10^6 (or, for single bits, 2.6e5) values whose streams, names
-/// or seeds differ in the least, nor between any two of 32, nor if shifted. A tensor with 2% of
-/// another added must fail.
+/// Judges the correlation of each view between the tensors of each pair.
+fn judge_tensors(name: &str, pairs: impl IntoIterator<Item = (String, [TensorSpec; 2])>) {
+    let mut scores = VIEWS.map(|_| Vec::new());
+    for (label, pair) in pairs {
+        let [a, b] = pair.each_ref().map(fill::<f32>);
+        for (scores, function) in scores.iter_mut().zip(VIEWS) {
+            scores.push((label.clone(), correlation(&view(&a, function), &view(&b, function))));
+        }
+    }
+    for (scores, (view, _)) in scores.into_iter().zip(VIEWS) {
+        Family::of_scores(format!("{view}s between {name}"), scores).accept();
+    }
+}
+
+fn standard(n: usize) -> TensorSpec {
+    TensorSpec::new([n], STANDARD)
+}
+
+/// No correlation between tensors of 10^6 values whose streams, names or seeds are successive.
 #[test]
-fn tensors_are_uncorrelated() {
-    let judge = |name: &str, pairs: &[(String, [TensorSpec; 2])]| {
-        let mut scores = VIEWS.map(|_| Vec::new());
-        for (label, pair) in pairs {
-            let [a, b] = pair.each_ref().map(fill::<f32>);
-            for (scores, function) in scores.iter_mut().zip(VIEWS) {
-                scores.push((label.clone(), correlation(&view(&a, function), &view(&b, function))));
-            }
-        }
-        for (scores, (view, _)) in scores.into_iter().zip(VIEWS) {
-            Family::of_scores(format!("{view}s between {name}"), scores).accept();
-        }
-    };
-    let parameter = |n: usize| TensorSpec::new([n], STANDARD);
+fn successive_tensors_are_uncorrelated() {
+    let n = sized(20);
     let successive = |make: &dyn Fn(u64) -> TensorSpec| -> Vec<_> {
         (0..32).map(|i| (format!("{i} and {}", i + 1), [make(i), make(i + 1)])).collect()
     };
-    let n = sized(20);
-    judge("streams", &successive(&|i| parameter(n).stream(i)));
-    judge("names", &successive(&|i| parameter(n).name(&format!("layers.{i}.weight"))));
-    judge("seeds", &successive(&|i| parameter(n).seed(i).stream(0)));
+    judge_tensors("streams", successive(&|i| standard(n).stream(i)));
+    judge_tensors("names", successive(&|i| standard(n).name(&format!("layers.{i}.weight"))));
+    judge_tensors("seeds", successive(&|i| standard(n).seed(i).stream(0)));
     // Philox's seed and stream enter the same rounds: neither may stand in for the other.
-    let swapped = |i: u64| [parameter(n).seed(i).stream(i + 1), parameter(n).seed(i + 1).stream(i)];
-    judge(
-        "swapped seeds and streams",
-        &(0..32).map(|i| (i.to_string(), swapped(i))).collect::<Vec<_>>(),
-    );
+    let swapped = |i: u64| [standard(n).seed(i).stream(i + 1), standard(n).seed(i + 1).stream(i)];
+    judge_tensors("swapped seeds and streams", (0..32).map(|i| (i.to_string(), swapped(i))));
+}
 
+/// No correlation between tensors of 2.6e5 values whose seeds, streams or block indices differ in
+/// one bit.
+#[test]
+fn tensors_one_bit_apart_are_uncorrelated() {
+    let n = sized(18);
     let bits = |make: &dyn Fn(u64) -> TensorSpec| -> Vec<_> {
         (0..64).map(|bit| (format!("bit {bit}"), [make(0), make(1 << bit)])).collect()
     };
-    let n = sized(18);
-    judge("seeds one bit apart", &bits(&|bit| parameter(n).seed(42 ^ bit).stream(0)));
-    judge("streams one bit apart", &bits(&|bit| parameter(n).stream(7 ^ bit)));
-    // Blocks whose indices differ in one bit: ranges of one tensor, as far as 2^60 elements apart.
+    judge_tensors("seeds one bit apart", bits(&|bit| standard(n).seed(42 ^ bit).stream(0)));
+    judge_tensors("streams one bit apart", bits(&|bit| standard(n).stream(7 ^ bit)));
+    // Ranges of one tensor, as far as 2^60 elements apart.
     let far = |bit: u64| {
-        TensorSpec::new([1 << 31, 1 << 30], STANDARD)
-            .name("far")
-            .elements(4 * bit..4 * bit + n as u64)
+        let range = 4 * bit..4 * bit + n as u64;
+        TensorSpec::new([1 << 31, 1 << 30], STANDARD).name("far").elements(range)
     };
-    let distances: Vec<_> =
-        (16..59).map(|bit| (format!("4 x 2^{bit}"), [far(0), far(1 << bit)])).collect();
-    judge("distant parts", &distances);
+    let distances = (16..59).map(|bit| (format!("4 x 2^{bit}"), [far(0), far(1 << bit)]));
+    judge_tensors("distant ranges", distances);
+}
 
-    let all: Vec<_> = (0..32).map(|i| (i, fill::<f32>(&parameter(n).stream(i)))).collect();
-    let pairs = || all.iter().flat_map(|a| all[..a.0 as usize].iter().map(move |b| (a, b)));
+/// No correlation between any two of 32 streams of 2.6e5 values, nor between successive ones if
+/// shifted. A tensor with 2% of another added must fail.
+#[test]
+fn streams_are_uncorrelated_in_pairs_and_shifted() {
+    let n = sized(18);
+    let all: Vec<_> = (0..32).map(|i| (i, fill::<f32>(&standard(n).stream(i)))).collect();
     for function in VIEWS {
         let views: Vec<_> = all.iter().map(|(_, values)| view(values, function)).collect();
-        let scores = pairs().map(|(a, b)| {
-            (
-                format!("{} and {}", b.0, a.0),
-                correlation(&views[a.0 as usize], &views[b.0 as usize]),
-            )
-        });
+        let pairs = (0..views.len()).flat_map(|a| (0..a).map(move |b| (a, b)));
+        let scores =
+            pairs.map(|(a, b)| (format!("{b} and {a}"), correlation(&views[a], &views[b])));
         Family::of_scores(format!("{}s between any of 32 streams", function.0), scores).accept();
     }
 
-    // Nor are successive ones parts of one sequence.
-    let seeds: Vec<_> =
-        (0..32).map(|i| (i, fill::<f32>(&parameter(n).stream(0).seed(i)))).collect();
+    let seeds: Vec<_> = (0..32).map(|i| (i, fill::<f32>(&standard(n).stream(0).seed(i)))).collect();
     for (name, tensors) in [("streams", &all), ("seeds", &seeds)] {
         let scores = tensors.windows(2).flat_map(|pair| {
             let [(i, a), (_, b)] = [&pair[0], &pair[1]];
-            let ahead =
-                (1..=16).map(move |lag| (format!("{i} by {lag}"), correlation(&a[lag..], b)));
-            ahead.chain(
-                (1..=16).map(move |lag| (format!("{i} by -{lag}"), correlation(a, &b[lag..]))),
-            )
+            let ahead = (1..=16).map(move |k| (format!("{i} by {k}"), correlation(&a[k..], b)));
+            let behind = (1..=16).map(move |k| (format!("{i} by -{k}"), correlation(a, &b[k..])));
+            ahead.chain(behind)
         });
         Family::of_scores(format!("values of shifted {name}"), scores).accept();
     }
 
     let weight = (12.0 / (n as f64).sqrt()) as f32;
     let mixed: Vec<f32> = all[0].1.iter().zip(&all[1].1).map(|(a, b)| a + weight * b).collect();
-    Family::of_scores("leaking stream", [("0 and 1".into(), correlation(&mixed, &all[1].1))])
-        .reject();
+    let scores = [("0 and 1".into(), correlation(&mixed, &all[1].1))];
+    Family::of_scores("leaking stream", scores).reject();
 }
 
 /// The first elements of 10^6 tensors that differ in stream, name or seed are a normal sample too:
@@ -226,12 +227,8 @@ fn first_elements_of_tensors_are_independent() {
             judge_lags(name, view, &values).accept();
         }
         judge_grid::<2>(name, 16, &values).accept();
-        let mut family = Family::new(format!("KS, {name}"));
-        family.kolmogorov_smirnov(
-            "all",
-            statistics::kolmogorov_smirnov(&mut values, statistics::normal_cdf),
-        );
-        family.accept();
+        let ks = statistics::kolmogorov_smirnov(&mut values, statistics::normal_cdf);
+        Family::of_fit(format!("KS, {name}"), ks).accept();
     };
     judge("first of streams", &|i| first.clone().stream(i));
     judge("first of names", &|i| first.clone().name(&format!("layers.{i}.weight")));

@@ -26,15 +26,15 @@ const fn sized(log2: u32) -> usize {
 
 const STANDARD: Initializer = Initializer::normal(0.0, 1.0);
 
-/// `n` standard normals, different ones for each name.
+/// `n` standard normals; every name gives different ones.
 fn normals(name: &str, n: usize) -> Vec<f32> {
     fill(&TensorSpec::new([n], STANDARD).name(name))
 }
 
-/// A parameter's values, with seed 42 unless it has its own.
-fn fill<T: Element>(parameter: &TensorSpec) -> Vec<T> {
-    let mut values = vec![T::round(0.0); parameter.resolve(0, 0).unwrap().len as usize];
-    Cpu::with_seed(42).fill_into(parameter, &mut values).unwrap();
+/// The values of a spec, with seed 42 unless it has its own.
+fn fill<T: Element>(spec: &TensorSpec) -> Vec<T> {
+    let mut values = vec![T::round(0.0); spec.resolve(0, 0).unwrap().len as usize];
+    Cpu::with_seed(42).fill_into(spec, &mut values).unwrap();
     values
 }
 

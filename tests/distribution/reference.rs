@@ -1,4 +1,4 @@
-//! The statistics themselves, against values from elsewhere.
+//! The statistics' functions against reference values.
 
 use crate::assert_close;
 use crate::common::statistics;

@@ -1,4 +1,4 @@
-//! Tails and moments of the normal, where goodness of fit sees little.
+//! Tails and moments of the normal, which goodness of fit hardly tests.
 
 use std::f64::consts::PI;
 use std::thread;
@@ -10,7 +10,7 @@ use gpu_init::{Cpu, Philox4x32, TensorSpec};
 use crate::common::statistics::{self, Family};
 use crate::{STANDARD, assert_close, fill, sized};
 
-/// What [`Tally::judge`] looks at.
+/// The counts and sums that [`Tally::judge`] judges.
 #[derive(Default)]
 struct Tally {
     n: u64,
@@ -19,7 +19,7 @@ struct Tally {
     /// Sums of the powers 1 to 8.
     powers: [f64; 8],
     largest: f32,
-    /// Box-Muller pairs of which both are zero, and zeros in other pairs.
+    /// Box-Muller pairs of two zeros, and zeros in other pairs.
     zero_pairs: u64,
     other_zeros: u64,
 }
@@ -107,9 +107,9 @@ impl Tally {
 #[test]
 fn normal_tails_and_moments_are_right() {
     let n = sized(29);
-    let part = 1 << 20;
+    let chunk = 1 << 20;
     let tally = |thread: usize, threads: usize| {
-        let (cpu, mut values) = (Cpu::with_seed(42), vec![0f32; part.min(n / threads)]);
+        let (cpu, mut values) = (Cpu::with_seed(42), vec![0f32; chunk.min(n / threads)]);
         let mut tally = Tally::default();
         let whole = TensorSpec::new([n], STANDARD).name("tails");
         for first in (0..n).step_by(values.len()).skip(thread).step_by(threads) {
@@ -136,7 +136,7 @@ fn normal_tails_and_moments_are_right() {
     println!("largest |z|: {}", tally.largest);
     assert!(f64::from(tally.largest) <= (2.0 * 32.0 * 2f64.ln()).sqrt() * (1.0 + 1e-7));
 
-    // u is 1, and both values of the pair are 0, for one word: all zeros come from there.
+    // For one word u is 1 and both values of the pair are 0: all zeros come from it.
     assert_eq!(tally.other_zeros, 0);
     let expected = 0.5 * n as f64 * 2f64.powi(-32);
     let mut zeros = Family::new(format!("zero pairs, expected {expected:.1}"));
@@ -161,8 +161,8 @@ fn normal_tails_and_moments_are_right() {
     tally.judge().iter().for_each(Family::reject);
 }
 
-/// Where too few values fall for counts to show it: the pairs of the smallest of 1.3e8 u, of at
-/// most 2^12 2^-32, have the norm sqrt(-2 ln u), from 5.2 on, to a relative 1e-6.
+/// Where counts are too small to judge: the pairs of the smallest of 1.3e8 u, at most 2^12 2^-32,
+/// have the norm sqrt(-2 ln u), at least 5.2, to a relative 1e-6.
 #[test]
 fn far_tails_are_exact() {
     let blocks = sized(26) as u64;
@@ -171,7 +171,7 @@ fn far_tails_are_exact() {
     let (mut seen, mut largest) = (0, 0f64);
     for (block, words) in (0..blocks).map(|block| (block, philox.block(block))) {
         for (word, first) in [(words[0], 4 * block), (words[2], 4 * block + 2)] {
-            // u is (n + 1) 2^-32: the specification.
+            // The specification: u is (n + 1) 2^-32.
             let n = word.rotate_right(23);
             if n < 1 << 12 {
                 let pair: Vec<f32> = fill(&whole.clone().elements(first..first + 2));

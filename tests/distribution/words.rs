@@ -63,8 +63,8 @@ fn philox_words_are_uniform() {
     judge_words("congruential", sized(20), congruential).iter().for_each(Family::reject);
 }
 
-/// The same of the first block of many tensors: over streams, seeds, and both where only the upper
-/// half counts, 1.7e7 words each; what a model of many small tensors draws.
+/// The same for the first blocks of many tensors, as a model with many small tensors draws them:
+/// over streams, seeds, and the upper halves of both, 1.7e7 words each.
 #[test]
 fn first_words_of_tensors_are_uniform() {
     let first = |seed, stream| Philox4x32::new(seed, stream).block(0);

@@ -1,4 +1,4 @@
-"""What is compared: every initializer of gpu-init that a peer has, on shapes in the peer's order of axes."""
+"""The table of comparisons: every initializer that a peer has too, on shapes in the peer's order of axes."""
 import dataclasses
 import math
 from collections.abc import Callable
@@ -20,7 +20,7 @@ class Case:
     layout: str
     shape: tuple
     peer: str
-    call: str  # What is called there, for the reader.
+    call: str  # The peer's call, for the reader.
     draw: Callable  # The peer's tensor for a shape and a seed.
     check: Callable
     must_differ: bool = False  # A negative control: the check must find a difference.
@@ -32,7 +32,7 @@ class Case:
 
 
 def called(name, options):
-    """A call as one would write it."""
+    """A call as a user writes it."""
     values = [f"{value:.6g}" if isinstance(value, float) else value for value in options.values()]
     arguments = [f"{option}={value}" for option, value in zip(options, values, strict=True)]
     return f"{name}({', '.join(arguments)})"
@@ -74,12 +74,12 @@ KERAS_CONV_3D = (3, 3, 3, 32, 64)
 KERAS_GROUPED = (5, 5, 16, 256)
 KERAS_TRANSPOSED = (5, 5, 48, 96)
 KERAS_SHAPES = [KERAS_DENSE, KERAS_CONV_1D, KERAS_CONV_2D, KERAS_CONV_3D, KERAS_GROUPED, KERAS_TRANSPOSED]
-VECTOR = (100_000,)  # Keras takes its size for both fans; the others refuse it.
+VECTOR = (100_000,)  # In Keras both fans are its size; the others refuse it.
 EMBEDDING = (1000, 512)
 
 # Axes of the inputs and of the outputs.
 FAN_AXES = {"pytorch": (1, 0), "keras": (-2, -1), "jax": (-2, -1), "transposed": (0, 1)}
-# Bounds over the standard deviation. That of N(0, 1) within 2 sigma is the number that the peers divide by.
+# Bounds over the standard deviation. The divisor is the standard deviation of N(0, 1) truncated at 2 sigma.
 BOUNDS = {"normal": INFINITY, "uniform": math.sqrt(3), "truncated_normal": 2 / 0.87962566103423978}
 
 
@@ -101,7 +101,7 @@ def within(bound):
 
 
 def xavier_and_kaiming():
-    """PyTorch's, with every option."""
+    """PyTorch's Xavier and Kaiming initializers, with every option."""
     squared_gains = {"linear": 1, "conv2d": 1, "conv_transpose3d": 1, "sigmoid": 1, "tanh": 25 / 9, "relu": 2,
                      "selu": 9 / 16}
     for distribution in ["normal", "uniform"]:
@@ -120,7 +120,7 @@ def xavier_and_kaiming():
         yield case(f"{kaiming}(a=0.3)", PYTORCH_LINEAR, 2 / 1.09, "fan_in", a=0.3)
         for name, scale in squared_gains.items():
             yield case(f"{kaiming}(nonlinearity={name})", PYTORCH_LINEAR, scale, "fan_in", nonlinearity=name)
-        # By what the axes of a transposed convolution are: PyTorch's user exchanges them.
+        # By the meaning of a transposed convolution's axes: users of PyTorch exchange them.
         for init, scale, mode in [(xavier, 1, "fan_avg"), (kaiming, 2, "fan_in")]:
             yield Case(init, "transposed", PYTORCH_TRANSPOSED, "PyTorch", f"{init}_(w.transpose(0, 1))",
                        peers.pytorch(f"{init}_", transposed=True),
@@ -128,7 +128,7 @@ def xavier_and_kaiming():
 
 
 def glorot_he_lecun():
-    """Keras' and JAX's."""
+    """Keras' and JAX's Glorot, He and LeCun initializers."""
     schemes = [("glorot", "Glorot", 1, "fan_avg"), ("he", "He", 2, "fan_in"), ("lecun", "Lecun", 1, "fan_in")]
     distributions = [("normal", "Normal", "truncated_normal"), ("uniform", "Uniform", "uniform")]
     for scheme, distribution in [(scheme, distribution) for scheme in schemes for distribution in distributions]:
@@ -148,7 +148,7 @@ def glorot_he_lecun():
 
 
 def variance_scaling():
-    """Every mode and distribution."""
+    """Keras' and JAX's variance scaling, with every mode and distribution."""
     for distribution in ["normal", "truncated_normal", "uniform"]:
         for mode in ["fan_in", "fan_out", "fan_avg", "fan_geo_avg"]:
             init = f"variance_scaling(scale=0.7, mode={mode}, distribution={distribution})"
@@ -160,7 +160,7 @@ def variance_scaling():
                 yield keras_case(init, KERAS_CONV_2D, check, "VarianceScaling", **options)
 
 
-def laws_without_fans():
+def distributions_without_fans():
     """Normal, uniform and truncated normal."""
     def of_pytorch(init, check, name, **options):
         return pytorch_case(init, PYTORCH_LINEAR, check, name, **options)
@@ -247,7 +247,7 @@ def layers():
 
 
 def not_random():
-    """The same bits."""
+    """Initializers without random values, compared bit by bit."""
     for init, shape, name, options in [
             ("zeros", (37, 5), "zeros_", {}),
             ("ones", (37,), "ones_", {}),
@@ -401,7 +401,7 @@ def controls():
 
 
 def all_cases():
-    groups = [xavier_and_kaiming, glorot_he_lecun, variance_scaling, laws_without_fans, layers, not_random,
+    groups = [xavier_and_kaiming, glorot_he_lecun, variance_scaling, distributions_without_fans, layers, not_random,
               orthogonal, delta_orthogonal, sparse, refusals, controls]
     for group in groups:
         yield from group()

@@ -1,27 +1,27 @@
-"""How two sources of tensors are compared: every check takes ours and theirs, each a function of a seed."""
+"""Checks that compare two sources of tensors: each takes ours and theirs, functions of a seed."""
 import dataclasses
 import math
 
 import numpy
 from scipy import stats
 
-ENOUGH = 1000  # Matrices, for tests of what each gives one value of.
+ENOUGH = 1000  # Matrices, for tests of statistics with one value per matrix.
 
 
 class Refused(Exception):
-    """We do not fill this shape."""
+    """gpu-init refuses this shape."""
 
 
 @dataclasses.dataclass
 class Outcome:
-    """What a check measured. The p-values are judged at the end, when their number is known."""
+    """The measurements of a check. The p-values are judged at the end, when their number is known."""
 
-    elements: int = 0  # Of each of the two.
+    elements: int = 0  # In each of the two samples.
     p_values: dict = dataclasses.field(default_factory=dict)
     distance: float | None = None  # The greatest D of the Kolmogorov-Smirnov tests.
     std_ratio: float | None = None
     std_ratio_error: float | None = None
-    faults: list = dataclasses.field(default_factory=list)  # What no sampling error excuses.
+    faults: list = dataclasses.field(default_factory=list)  # Differences beyond any sampling error.
     note: str = ""
 
     def compare_samples(self, name, ours, theirs):
@@ -31,7 +31,7 @@ class Outcome:
         self.distance = max(self.distance or 0.0, float(test.statistic))
 
     def compare_moments(self, ours, theirs):
-        """Means by Welch's test, standard deviations by their ratio, whose error the kurtosis gives."""
+        """Welch's test of the means, and the ratio of the standard deviations with its error by the kurtosis."""
         ours, theirs = ours.astype(numpy.float64), theirs.astype(numpy.float64)
         mean_error = math.sqrt(ours.var() / ours.size + theirs.var() / theirs.size)
         self.p_values["mean"] = two_sided((ours.mean() - theirs.mean()) / mean_error)
@@ -49,7 +49,7 @@ def two_sided(z):
 
 
 def relative_error_of_std(sample):
-    """Of the variance it is sqrt((kurtosis - 1) / n); of its root half that."""
+    """Half of the variance's relative error, which is sqrt((kurtosis - 1) / n)."""
     kurtosis = stats.kurtosis(sample, fisher=False)
     return 0.5 * math.sqrt((kurtosis - 1) / sample.size)
 
@@ -59,7 +59,7 @@ def seeds(first, tensors):
 
 
 def distribution(low=-math.inf, high=math.inf, elements=1_000_000):
-    """Independent values of one distribution, within low to high and up to both."""
+    """Compares independent values, which must lie within low to high and come near both."""
 
     def check(ours, theirs, first_seed):
         tensors = math.ceil(elements / ours(first_seed).size)
@@ -82,17 +82,17 @@ def require_bounds(outcome, whose, sample, low, high):
     if math.isinf(low) or math.isinf(high):
         return
     least, greatest = float(sample.min()), float(sample.max())
-    rounding = 1e-6 * max(abs(low), abs(high))  # Of the bound to f32, and of the peers' products.
+    rounding = 1e-6 * max(abs(low), abs(high))  # The bound is rounded to f32, as are the peers' products.
     inside = low - rounding <= least and greatest <= high + rounding
     outcome.require(inside, f"{whose}: {least:.7g} to {greatest:.7g} leaves {low:.7g} to {high:.7g}")
-    # Of 10^6 values of every distribution here more than 50 are expected this near each end: no chance for none.
+    # Each distribution here has more than 50 of 10^6 values this near each end: none at all is no accident.
     near = 0.001 * (high - low)
     reaches = least <= low + near and greatest >= high - near
     outcome.require(reaches, f"{whose}: {least:.7g} to {greatest:.7g} does not reach {low:.7g} to {high:.7g}")
 
 
 def exact(ours, theirs, first_seed):
-    """The same bits, but for the sign of a zero: -2.5 times 0 is Keras' zero beside a diagonal."""
+    """Requires the same bits, except for the sign of a zero: Keras computes -2.5 times 0 beside a diagonal."""
     ours, theirs = ours(first_seed), theirs(first_seed)
     outcome = Outcome(elements=ours.size, note="same bits")
     same_kind = ours.dtype == theirs.dtype == numpy.float32 and ours.shape == theirs.shape
@@ -106,7 +106,7 @@ def exact(ours, theirs, first_seed):
 
 
 def both_refuse(ours, theirs, first_seed):
-    """Neither fills the shape."""
+    """Requires that both refuse the shape."""
     outcome = Outcome(note="both refuse")
     for whose, draw, refusal in [("we", ours, Refused), ("they", theirs, ValueError)]:
         try:
@@ -118,7 +118,7 @@ def both_refuse(ours, theirs, first_seed):
 
 
 def orthogonality_error(matrices):
-    """The largest element of |Q^T Q - I|, or of |Q Q^T - I| where the rows are fewer."""
+    """The largest element of |Q^T Q - I|, or of |Q Q^T - I| if there are fewer rows than columns."""
     matrices = matrices.astype(numpy.float64)
     transposed = matrices.swapaxes(-1, -2)
     wide = matrices.shape[-2] < matrices.shape[-1]
@@ -127,8 +127,8 @@ def orthogonality_error(matrices):
 
 
 def compare_matrices(outcome, ours, theirs):
-    """Stacks of random matrices: their orthogonality, and statistics of which each matrix gives one value,
-    for the elements of one matrix depend on each other.
+    """Compares stacks of random matrices: their orthogonality, and statistics with one value per matrix,
+    because the elements of a matrix depend on each other.
     """
     errors = []
     for whose, matrices in [("ours", ours), ("theirs", theirs)]:
@@ -154,17 +154,17 @@ def compare_matrices(outcome, ours, theirs):
 
 
 def eigenphases(matrices):
-    """The two least angles of every matrix' complex eigenvalues."""
+    """The two smallest angles of the complex eigenvalues of each matrix."""
     angles = numpy.sort(abs(numpy.angle(numpy.linalg.eigvals(matrices.astype(numpy.float64)))), axis=1)
     real = (angles < 1e-4) | (angles > math.pi - 1e-4)
-    pairs = numpy.sort(numpy.where(real, math.inf, angles), axis=1)  # Each angle is there twice.
+    pairs = numpy.sort(numpy.where(real, math.inf, angles), axis=1)  # Each angle occurs twice.
     return pairs[:, [0, 2]]
 
 
 def orthogonal(matrix_of, copies, gain=1.0):
-    """Haar-distributed matrices times a gain. `matrix_of` makes a matrix of a tensor.
+    """Compares Haar-distributed matrices times a gain. `matrix_of` turns a tensor into a matrix.
 
-    The elements of one matrix depend on each other a little, so their pooled test is rather too lenient.
+    The elements of a matrix depend on each other slightly, so their pooled test is slightly too lenient.
     """
 
     def check(ours, theirs, first_seed):
@@ -181,7 +181,7 @@ def orthogonal(matrix_of, copies, gain=1.0):
 
 
 def delta_orthogonal(centre, copies, gain=1.0):
-    """An orthogonal matrix at one point of the kernel, (kernel..., in, out), and zero elsewhere."""
+    """Compares kernels (kernel..., in, out) with an orthogonal matrix at one point and zeros elsewhere."""
 
     def check(ours, theirs, first_seed):
         stacks = []
@@ -202,26 +202,26 @@ def delta_orthogonal(centre, copies, gain=1.0):
 
 
 def sparse(zeros, elements=1_000_000):
-    """Columns with so many zeros anywhere, the other values of one distribution."""
+    """Compares matrices with this number of zeros in every column: their rows, and the other values."""
 
     def check(ours, theirs, first_seed):
         rows, columns = ours(first_seed).shape
         tensors = math.ceil(elements / (rows * columns))
-        samples, places = [], []
+        samples, zero_rows = [], []
         outcome = Outcome(elements=tensors * rows * columns, note=f"{zeros} zeros in every column")
         for whose, draw in [("ours", ours), ("theirs", theirs)]:
             matrix = numpy.concatenate([draw(seed) for seed in seeds(first_seed, tensors)], axis=1)
             counts = numpy.unique((matrix == 0).sum(axis=0)).tolist()
             outcome.require(counts == [zeros], f"{whose}: columns have {counts} zeros, not {zeros}")
             samples.append(matrix[matrix != 0])
-            places.append((matrix == 0).sum(axis=1))
+            zero_rows.append((matrix == 0).sum(axis=1))
         outcome.compare_samples("", *samples)
         outcome.compare_moments(*samples)
-        # How many columns have their zero in a row: one of `zeros` out of `rows`, without replacement.
+        # The zeros of each row: every column draws `zeros` of the `rows` without replacement.
         share = zeros / rows
         variance = 2 * tensors * columns * share * (1 - share) * rows / (rows - 1)
         outcome.p_values["rows of the zeros"] = float(
-            stats.chi2.sf(((places[0] - places[1]) ** 2).sum() / variance, rows - 1)
+            stats.chi2.sf(((zero_rows[0] - zero_rows[1]) ** 2).sum() / variance, rows - 1)
         )
         return outcome
 

@@ -23,17 +23,17 @@ FALSE_ALARM = 1e-4  # The chance that any row fails though all distributions are
 
 
 class GpuInit:
-    """The program, whose tensors are read from the files that it writes."""
+    """The program; its tensors are read from the files that it writes."""
 
     def __init__(self, program, folder):
         self.program, self.file = program, pathlib.Path(folder) / "x.npy"
 
     def draw(self, init, layout, shape, seed):
-        what = ["--init", init, "--layout", layout, "--shape", "x".join(map(str, shape)), "--seed", str(seed)]
-        where = ["--device", "cpu", "--out", self.file, "--force"]
-        answer = subprocess.run([self.program, "fill", *what, *where], capture_output=True, text=True)
+        tensor = ["--init", init, "--layout", layout, "--shape", "x".join(map(str, shape)), "--seed", str(seed)]
+        output = ["--device", "cpu", "--out", self.file, "--force"]
+        answer = subprocess.run([self.program, "fill", *tensor, *output], capture_output=True, text=True)
         if answer.returncode:
-            # 2: it cannot read its arguments.
+            # Status 2: it cannot parse its arguments.
             problem = Refused if answer.returncode == 1 else RuntimeError
             raise problem(f"{' '.join(answer.stderr.split())[:160]}, status {answer.returncode}")
         return numpy.load(self.file)
@@ -41,11 +41,11 @@ class GpuInit:
 
 @dataclasses.dataclass
 class Row:
-    """A case and what came of it."""
+    """A case with its outcome."""
 
     case: Case
     outcome: Outcome
-    error: str | None  # Why there is no comparison.
+    error: str | None  # The reason if there is no comparison.
     verdict: str = ""
     failed: bool = False
 
@@ -101,22 +101,22 @@ def compare(gpu_init, case):
             raise RuntimeError(f"{case.peer} gave the shape {tensor.shape}")
         return tensor
 
-    # A row's own seeds, which do not move when other rows are added.
+    # Each row has seeds of its own, which stay when other rows are added.
     first_seed = zlib.crc32(case.label.encode()) >> 1
     try:
         return Row(case, case.check(ours, theirs, first_seed), None)
-    except Exception as problem:  # One row's failure is no reason to lose the others.
+    except Exception as problem:  # One row's failure must not lose the others.
         return Row(case, Outcome(), f"{type(problem).__name__}: {problem}")
 
 
 def summary(rows, p_values, threshold):
-    """What all the p-values together look like."""
+    """Summarizes all p-values."""
     judged = [row for row in rows if not row.case.must_differ]
     yield (f"{len(judged)} rows, {sum(row.failed for row in judged)} failed. {len(p_values)} p-values; one "
            f"below {threshold:.1e} fails, so that the chance of any false alarm is below {FALSE_ALARM:g}.")
     if p_values:
         low, lower = (sum(p < limit for p in p_values) for limit in (0.01, 0.001))
-        yield (f"The least p-value is {min(p_values):.2g}; of so many the least has the median "
+        yield (f"The least p-value is {min(p_values):.2g}; the median of the least of that number is "
                f"{1 - 0.5 ** (1 / len(p_values)):.2g}. {low} are below 0.01, {0.01 * len(p_values):.1f} "
                f"expected; {lower} below 0.001, {0.001 * len(p_values):.1f} expected.")
     controls = [row for row in rows if row.case.must_differ]
@@ -126,8 +126,8 @@ def summary(rows, p_values, threshold):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("gpu_init", help="the program: target/release/gpu-init")
-    parser.add_argument("--only", default="", metavar="TEXT", help="rows in whose label the text is")
-    parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write every figure there")
+    parser.add_argument("--only", default="", metavar="TEXT", help="only rows whose label contains TEXT")
+    parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write every figure to FILE")
     args = parser.parse_args()
 
     cases = [case for case in all_cases() if args.only in case.label]

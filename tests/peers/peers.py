@@ -1,4 +1,4 @@
-"""How the peers draw a tensor: every function here gives a function of a shape and a seed."""
+"""The peers' ways to draw a tensor: every function here returns a function of a shape and a seed."""
 import importlib.metadata
 import inspect
 import os
@@ -15,7 +15,7 @@ import keras  # noqa: E402
 import numpy  # noqa: E402
 import torch  # noqa: E402
 
-# trunc_normal_ warns of a mean far outside its bounds, which is among what is compared.
+# trunc_normal_ warns about a mean far outside of its bounds, which the comparisons include.
 warnings.filterwarnings("ignore", message="mean is more than 2 std", category=UserWarning)
 
 PACKAGES = {"PyTorch": "torch", "Keras": "keras", "JAX": "jax", "Flax": "flax", "numpy": "numpy"}
@@ -26,7 +26,7 @@ def version(peer):
 
 
 def pytorch(name, transposed=False, **options):
-    """torch.nn.init; a transposed convolution's weight with its first axes exchanged, if told."""
+    """A function of torch.nn.init; `transposed` exchanges the first axes, for transposed convolutions."""
 
     def draw(shape, seed):
         torch.manual_seed(seed)
@@ -48,7 +48,7 @@ def pytorch_layer(make, parameter="weight"):
 
 
 def keras_initializer(name, **options):
-    """keras.initializers."""
+    """An initializer of keras.initializers."""
     kind = getattr(keras.initializers, name)
     random = "seed" in inspect.signature(kind).parameters
 
@@ -72,7 +72,7 @@ def keras_layer(make, inputs, variable="kernel"):
 
 
 def jax_initializer(initializer):
-    """What a function of jax.nn.initializers gave."""
+    """An initializer that a function of jax.nn.initializers returned."""
 
     def draw(shape, seed):
         return numpy.array(initializer(jax.random.key(seed), shape, jnp.float32))
@@ -81,7 +81,7 @@ def jax_initializer(initializer):
 
 
 def flax_layer(module, inputs, parameter="kernel", dtype=jnp.float32):
-    """A parameter of flax.linen."""
+    """A parameter of a flax.linen module."""
 
     def draw(_shape, seed):
         variables = module.init(jax.random.key(seed), jnp.zeros(inputs, dtype))

@@ -1,16 +1,16 @@
-//! Initializers that draw nothing: every element is compared with the definition.
+//! Initializers without random values: every element is compared with the definition.
 
 use gpu_init::{DType, Layout, TensorSpec};
 
 use crate::order::{flat, orders};
-use crate::rounding::nearest_within;
+use crate::rounding::{EVERYWHERE, nearest_within};
 use crate::{fill, read};
 
 const CONSTANTS: [(&str, f32); 4] =
     [("zeros", 0.0), ("ones", 1.0), ("constant(val=-0.3)", -0.3), ("constant(val=1e-3)", 1e-3)];
 const IDENTITIES: [(&str, f32); 4] =
     [("eye", 1.0), ("identity", 1.0), ("eye(gain=-0.3)", -0.3), ("eye(gain=0)", 0.0)];
-/// With its groups; shapes have 12 outputs.
+/// Texts with their groups; shapes have 12 outputs.
 const DIRACS: [(&str, usize); 4] =
     [("dirac", 1), ("dirac(groups=2)", 2), ("dirac(groups=3)", 3), ("dirac(groups=12)", 12)];
 
@@ -19,7 +19,7 @@ pub fn texts() -> Vec<&'static str> {
     options.chain(DIRACS.iter().map(|(text, _)| *text)).collect()
 }
 
-/// Bit by bit, in every type: no zero is negative.
+/// Compares bit by bit, in every type: no zero is negative.
 #[track_caller]
 fn assert_filled(
     text: &str,
@@ -32,9 +32,8 @@ fn assert_filled(
         let actual = unstored(
             &fill(&TensorSpec::new(shape, read(text)).layout(layout.clone()).dtype(dtype)).to_f32(),
         );
-        let everywhere = (f64::NEG_INFINITY, f64::INFINITY);
         let expected =
-            expected.iter().map(|&value| nearest_within(value, everywhere, dtype).to_bits());
+            expected.iter().map(|&value| nearest_within(value, EVERYWHERE, dtype).to_bits());
         assert!(
             actual.iter().map(|value| value.to_bits()).eq(expected),
             "{text} {shape:?} {layout:?} {dtype}"
@@ -43,7 +42,7 @@ fn assert_filled(
 }
 
 #[test]
-fn constants_are_one_value() {
+fn constants_have_one_value() {
     for (text, value) in CONSTANTS {
         for shape in [&[][..], &[7], &[300, 200], &[64, 8, 3, 3], &[3, 5, 7, 4, 2]] {
             let expected = vec![value; shape.iter().product()];
@@ -71,7 +70,7 @@ fn identities_have_a_diagonal() {
     }
 }
 
-/// As `torch.nn.init.dirac_` writes them, one by one; shapes are (out, in, kernel...).
+/// The values that `torch.nn.init.dirac_` writes; shapes are (out, in, kernel...).
 fn dirac(dims: &[usize], groups: usize) -> Vec<f32> {
     let mut values = vec![0.0; dims.iter().product()];
     let outputs = dims[0] / groups;
@@ -108,10 +107,10 @@ fn diracs_pass_inputs_on() {
     }
 }
 
-/// The comparisons above would see one element wrong, another middle, other groups and another
+/// The comparisons above would notice one wrong element, another middle, other groups and another
 /// order of axes.
 #[test]
-fn definitions_are_told_apart() {
+fn definitions_differ() {
     let dims = [12, 12, 4];
     let [torch, _, transposed, keras, ..] = &orders(3)[..] else { panic!("six orders") };
     let own =

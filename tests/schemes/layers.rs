@@ -30,10 +30,10 @@ pub fn layers() -> Vec<Layer> {
         ("Conv2d(128, 128, 3, groups=4)", &[128, 32, 3, 3], OutInKernel, 32 * 9, 128 * 9),
         ("Conv1d(4096, 4096, 9, groups=4096)", &[4096, 1, 9], OutInKernel, 9, 4096 * 9),
         ("ConvTranspose2d(64, 32, 4)", &[64, 32, 4, 4], OutInKernel, 32 * 16, 64 * 16),
-        // burn's: the outputs of one group.
+        // burn counts the outputs of one group.
         ("burn's Conv1d in groups", &[128, 64, 5], Grouped { groups }, 64 * 5, 32 * 5),
         ("burn's Conv2d in groups", &[128, 32, 3, 3], Grouped { groups }, 32 * 9, 32 * 9),
-        // Transposed convolutions by what their axes are.
+        // Transposed convolutions by the meaning of their axes.
         ("transposed 1 D", &[64, 128, 5], InOutKernel, 64 * 5, 128 * 5),
         ("transposed 2 D", &[64, 32, 4, 4], InOutKernel, 64 * 16, 32 * 16),
         ("transposed 3 D", &[32, 16, 3, 5, 7], InOutKernel, 32 * 105, 16 * 105),

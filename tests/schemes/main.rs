@@ -1,11 +1,11 @@
-//! Every initializer against its distribution, which is computed here from the peers' definitions
-//! and from fans written by hand: one table each for independent elements, exact ones, orthogonal
-//! matrices and sparse ones, over shapes of layers, orders of axes and element types.
+//! Every initializer against its distribution, computed here from the peers' definitions and from
+//! fans written by hand: a table each for independent elements, exact values, orthogonal matrices
+//! and sparse matrices, over shapes of layers, orders of axes and element types.
 //!
 //! Seeds and streams are fixed. A family of p-values stands if none is outside (1e-4 / m, 1 - 1e-4
 //! / m), m being its size: see [`common::statistics::ALPHA`]; some twenty are judged here. Wrong
 //! distributions follow that the same statistics must reject. `cargo test --release --test
-//! distributions -- --nocapture` shows the figures.
+//! schemes -- --nocapture` shows the figures.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -19,7 +19,7 @@ mod sparse;
 
 use gpu_init::{Cpu, DType, HostTensor, Initializer, TensorSpec};
 
-/// A row of a table stands for its scheme here: what is in none has no test of its distribution.
+/// A scheme that is in no table would have no test of its distribution.
 #[test]
 fn every_scheme_is_in_a_table() {
     let texts = [random::texts(), exact::texts(), orthogonal::texts(), sparse::texts()].concat();
@@ -33,23 +33,23 @@ fn read(text: &str) -> Initializer {
     text.parse().unwrap_or_else(|error| panic!("{error}"))
 }
 
-fn fill(parameter: &TensorSpec) -> HostTensor {
-    Cpu::with_seed(42).fill(parameter).unwrap_or_else(|error| panic!("{error}"))
+fn fill(spec: &TensorSpec) -> HostTensor {
+    Cpu::with_seed(42).fill(spec).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// F32 values, once the tensors of the other types are found to be their rounding: so a
-/// distribution has to be judged for one type only, of which the values are not on a coarse grid.
-fn fill_types(parameter: &TensorSpec, within: (f64, f64)) -> Vec<f32> {
-    let exact = fill(parameter).to_f32();
+/// The F32 values, after a check that the other types' values are their rounding: so a distribution
+/// has to be judged in F32 only, whose values are on no coarse grid.
+fn fill_types(spec: &TensorSpec, within: (f64, f64)) -> Vec<f32> {
+    let exact = fill(spec).to_f32();
     for dtype in [DType::F16, DType::BF16] {
-        let rounded = fill(&parameter.clone().dtype(dtype)).to_f32();
+        let rounded = fill(&spec.clone().dtype(dtype)).to_f32();
         assert_eq!(rounded.len(), exact.len());
         for (&exact, rounded) in exact.iter().zip(rounded) {
             let expected = rounding::nearest_within(exact, within, dtype);
             assert_eq!(
                 rounded.to_bits(),
                 expected.to_bits(),
-                "{exact} became {rounded} in {parameter:?}"
+                "{exact} became {rounded} in {spec:?}"
             );
         }
     }

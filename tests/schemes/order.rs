@@ -4,7 +4,7 @@ use gpu_init::Layout;
 
 pub struct Order {
     pub layout: Layout,
-    /// What the stored axes are: 0 the outputs, 1 the inputs, from 2 on the kernel's.
+    /// The stored axes: 0 for the outputs, 1 for the inputs, from 2 on for the kernel.
     axes: Vec<usize>,
 }
 
@@ -45,7 +45,7 @@ impl Order {
     }
 }
 
-/// Row-major index of a place.
+/// The row-major index of a position.
 pub fn flat(dims: &[usize], at: &[usize]) -> usize {
     dims.iter().zip(at).fold(0, |index, (dim, at)| index * dim + at)
 }

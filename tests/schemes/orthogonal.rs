@@ -1,4 +1,5 @@
-//! Orthogonal matrices, flattened as the peers do, and the distribution of Haar's measure.
+//! Orthogonal matrices, flattened as the peers flatten them, and the distribution of Haar's
+//! measure.
 
 use std::f64::consts::PI;
 
@@ -6,6 +7,7 @@ use gpu_init::{Layout, TensorSpec};
 
 use crate::common::statistics::{self, Family, normal_cdf};
 use crate::order::{flat, orders};
+use crate::rounding::EVERYWHERE;
 use crate::{fill_types, read};
 
 const MATRICES: [(&str, f64); 3] =
@@ -15,7 +17,7 @@ const DELTAS: [(&str, f64); 3] = [
     ("delta_orthogonal(gain=2)", 2.0),
     ("delta_orthogonal(gain=-0.3)", -0.3),
 ];
-/// Of an entry of Q'Q, on its diagonal and off it.
+/// The largest error of an entry of Q'Q, on and off its diagonal.
 const DEFECT: f64 = 1e-5;
 
 pub fn texts() -> Vec<&'static str> {
@@ -26,8 +28,6 @@ fn filled(shape: &[usize], text: &str, layout: &Layout) -> Vec<f32> {
     let name = format!("{text} {shape:?} {layout:?}");
     fill_types(&TensorSpec::new(shape, read(text)).layout(layout.clone()).name(&name), EVERYWHERE)
 }
-
-const EVERYWHERE: (f64, f64) = (f64::NEG_INFINITY, f64::INFINITY);
 
 /// The largest entry of |Q'Q - I|, or of |QQ' - I| if there are fewer rows, of row-major matrices
 /// over their gain.
@@ -69,7 +69,7 @@ fn matrices_are_orthogonal_as_the_peers_flatten_them() {
         (&[64, 8, 3, 3], OutInKernel, [64, 72]),
         (&[16, 4, 2, 3, 4], OutInKernel, [16, 96]),
         (&[12, 2, 3, 3], Grouped { groups: 3 }, [12, 18]),
-        // torch.nn.ConvTranspose2d's weight, in whose dimension 0 are inputs.
+        // The weight of torch.nn.ConvTranspose2d, whose dimension 0 is that of the inputs.
         (&[16, 32, 2, 2], InOutKernel, [16, 128]),
         (&[3, 5, 7], Keras, [15, 7]),
         (&[3, 3, 8, 64], Keras, [72, 64]),
@@ -85,7 +85,7 @@ fn matrices_are_orthogonal_as_the_peers_flatten_them() {
         (&[2, 3, 8, 6], axes(&[2], &[3], &[0, 1]), [8, 6]),
     ];
     let mut worst = 0f64;
-    let mut told_apart = 0;
+    let mut distinguished = 0;
     for (text, gain) in MATRICES {
         for (shape, layout, [rows, columns]) in &table {
             let values = filled(shape, text, layout);
@@ -103,16 +103,16 @@ fn matrices_are_orthogonal_as_the_peers_flatten_them() {
                         other > 0.01,
                         "{text} {shape:?} {layout:?} is orthogonal by another rule: {other:e}"
                     );
-                    told_apart += 1;
+                    distinguished += 1;
                 }
             }
         }
     }
     println!("the largest |Q'Q - I| is {worst:e}");
-    assert!(told_apart > 3 * 16, "{told_apart}");
+    assert!(distinguished > 3 * 16, "{distinguished}");
 }
 
-/// Zero but at (k - 1) / 2; there the inputs' rows are orthonormal. Shapes are (out, in,
+/// Zero except at (k - 1) / 2, where the inputs' rows are orthonormal. Shapes are (out, in,
 /// kernel...).
 #[test]
 fn deltas_are_orthogonal_at_the_middle() {
@@ -152,14 +152,14 @@ fn deltas_are_orthogonal_at_the_middle() {
     }
 }
 
-/// Gains multiply one matrix: those of powers of two exactly.
+/// A gain multiplies the matrix; powers of two do so exactly.
 #[test]
 fn gains_multiply() {
     for scheme in ["orthogonal", "delta_orthogonal"] {
         let of = |gain: f32| {
-            let parameter =
+            let spec =
                 TensorSpec::new([40, 20, 3], read(&format!("{scheme}(gain={gain})"))).name("gain");
-            fill_types(&parameter, EVERYWHERE)
+            fill_types(&spec, EVERYWHERE)
         };
         let one = of(1.0);
         for gain in [2.0, -0.5] {
@@ -171,9 +171,8 @@ fn gains_multiply() {
     }
 }
 
-/// P(entry <= x) of a column of Haar-distributed columns of height m: (1 + x) / 2 has the
-/// distribution Beta((m - 1) / 2, (m - 1) / 2), whose distribution function is elementary for
-/// these.
+/// P(entry <= x) for an entry of Haar-distributed columns of height m: (1 + x) / 2 has the
+/// distribution Beta((m - 1) / 2, (m - 1) / 2), whose distribution function is elementary here.
 fn entry_cdf(height: usize) -> impl Fn(f64) -> f64 {
     move |x| {
         let x = x.clamp(-1.0, 1.0);
@@ -202,9 +201,9 @@ fn fit(
     statistics::kolmogorov_smirnov(&mut values.map(|value| value as f32).collect::<Vec<_>>(), cdf)
 }
 
-/// Each entry of small matrices, 20000 of each size, and what has an entry's distribution because
-/// Haar's measure knows no directions: u'Qv for fixed unit vectors. Angles of the first column and
-/// row in their first plane are uniform.
+/// Each entry of small matrices, 20000 of each size, and u'Qv for fixed unit vectors, which has the
+/// same distribution because Haar's measure has no preferred directions. Angles of the first column
+/// and row in their first plane are uniform.
 #[test]
 fn entries_have_haars_distribution() {
     let (count, gain) = (20_000, 1.5);
@@ -245,23 +244,19 @@ fn entries_have_haars_distribution() {
                 );
             }
         }
-        // Orders near to each other, and the normal with the entries' deviation, are not mistaken
-        // for it.
+        // Neighbouring orders, and the normal with the entries' standard deviation, are rejected.
         if height == 5 {
             for (wrong, cdf) in [("order 4", entry_cdf(4)), ("order 7", entry_cdf(7))] {
-                let mut family = Family::new(wrong);
-                family.kolmogorov_smirnov("KS", fit(entries(0), cdf));
-                family.reject();
+                Family::of_fit(wrong, fit(entries(0), cdf)).reject();
             }
-            let mut family = Family::new("normal");
-            family.kolmogorov_smirnov("KS", fit(entries(0), |x| normal_cdf(x * 5f64.sqrt())));
-            family.reject();
+            let normal = fit(entries(0), |x| normal_cdf(x * 5f64.sqrt()));
+            Family::of_fit("normal", normal).reject();
         }
     }
     family.accept();
 }
 
-/// Of a matrix of order 2 or 3.
+/// The determinant of a matrix of order 2 or 3.
 fn determinant(q: &[f64]) -> f64 {
     match *q {
         [a, b, c, d] => a * d - b * c,
@@ -272,8 +267,8 @@ fn determinant(q: &[f64]) -> f64 {
     }
 }
 
-/// Rotations and reflections are as likely; a matrix without the signs of Haar's measure has one
-/// determinant.
+/// Rotations and reflections are equally likely; without the signs of Haar's measure all
+/// determinants are the same.
 #[test]
 fn determinants_have_either_sign() {
     let count = 20_000;
@@ -287,7 +282,7 @@ fn determinants_have_either_sign() {
         let determinants: Vec<f64> = values.chunks(order * order).map(determinant).collect();
         assert!(determinants.iter().all(|determinant| (determinant.abs() - 1.0).abs() < DEFECT));
         family.score(&*name, score(determinants.iter().sum()));
-        // A tenth turned over would be seen.
+        // Turning a tenth over is noticed.
         let turned =
             determinants.iter().enumerate().map(|(i, x)| if i % 10 == 0 { x.abs() } else { *x });
         let mut other = Family::new(format!("{name} with reflections turned over"));

@@ -1,4 +1,4 @@
-//! Initializers whose elements are independent of each other and have one distribution.
+//! Initializers whose elements are independent and identically distributed.
 
 use std::f64::consts::PI;
 
@@ -6,6 +6,7 @@ use gpu_init::{Layout, TensorSpec};
 
 use crate::common::statistics::{self, Family, normal_cdf};
 use crate::layers::{Layer, layers};
+use crate::rounding::EVERYWHERE;
 use crate::{fill, fill_types, read};
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -51,7 +52,7 @@ impl Expected {
                 let [low, high] = [low, high].map(|bound| (bound - mean) / std);
                 let density = |z: f64| (-0.5 * z * z).exp() / (2.0 * PI).sqrt();
                 let within = normal_cdf(high) - normal_cdf(low);
-                // E z^k = (k - 1) E z^(k - 2) + what is left at the bounds, by parts.
+                // E z^k = (k - 1) E z^(k - 2) + a term of the bounds, by partial integration.
                 let mut powers = [1.0; 5];
                 for k in 1..5 {
                     let bounds = low.powi(k as i32 - 1) * density(low)
@@ -70,17 +71,17 @@ impl Expected {
     /// No F32 value is outside.
     fn bounds(self) -> (f64, f64) {
         match self {
-            // What a radius of 32 bits gives: sqrt(2 ln 2^32).
+            // The largest radius of 32 bits: sqrt(2 ln 2^32).
             Expected::Normal { mean, std } => (mean - 6.66044 * std, mean + 6.66044 * std),
             Expected::Uniform { low, high } | Expected::Truncated { low, high, .. } => (low, high),
         }
     }
 
-    /// What a rounding must not leave: a uniform's open ends may be rounded to.
-    fn kept_within(self) -> (f64, f64) {
+    /// The bounds that rounding must respect; a value may be rounded to a uniform's open ends.
+    fn clamp_bounds(self) -> (f64, f64) {
         match self {
             Expected::Truncated { low, high, .. } => (low, high),
-            _ => (f64::NEG_INFINITY, f64::INFINITY),
+            _ => EVERYWHERE,
         }
     }
 }
@@ -94,8 +95,8 @@ fn uniform(variance: f64) -> Expected {
     Expected::Uniform { low: -bound, high: bound }
 }
 
-/// Keras' and JAX's: truncated at two of its own deviations, and that one so large that the
-/// variance is as asked for.
+/// Keras' and JAX's normal: truncated at two standard deviations, which are widened so that the
+/// variance is the requested one.
 fn truncated(variance: f64) -> Expected {
     let [_, of_standard, _] =
         Expected::Truncated { mean: 0.0, std: 1.0, low: -2.0, high: 2.0 }.moments();
@@ -103,10 +104,10 @@ fn truncated(variance: f64) -> Expected {
     Expected::Truncated { mean: 0.0, std, low: -2.0 * std, high: 2.0 * std }
 }
 
-/// fan_in and fan_out to a distribution.
+/// The distribution by fan_in and fan_out.
 type Rule = fn(f64, f64) -> Expected;
 
-/// By fans, and the peers' defaults that are.
+/// Schemes by fans, with the peers' defaults.
 const BY_FANS: [(&str, Rule); 23] = [
     ("variance_scaling", |i, _| truncated(1.0 / i)),
     ("variance_scaling(scale=3, mode=fan_out, distribution=normal)", |_, o| normal(3.0 / o)),
@@ -145,7 +146,7 @@ const BY_FANS: [(&str, Rule); 23] = [
     ("flax_embed", |_, o| normal(1.0 / o)),
 ];
 
-/// The same for every shape, and the peers' defaults that are.
+/// Schemes without fans, with the peers' defaults.
 const BY_OPTIONS: [(&str, Expected); 12] = [
     ("normal", Expected::Normal { mean: 0.0, std: 1.0 }),
     ("normal(mean=3, std=2)", Expected::Normal { mean: 3.0, std: 2.0 }),
@@ -177,7 +178,7 @@ fn rows(layer: &Layer) -> Vec<(&'static str, Expected)> {
     by_fans.chain(BY_OPTIONS).collect()
 }
 
-fn parameter(text: &str, layer: &Layer) -> TensorSpec {
+fn spec_of(text: &str, layer: &Layer) -> TensorSpec {
     let name = format!("{text} {}", layer.name);
     TensorSpec::new(layer.shape, read(text)).layout(layer.layout.clone()).name(&name)
 }
@@ -194,14 +195,14 @@ fn scores(values: &[f32], distribution: Expected) -> [f64; 2] {
     [sum / n.sqrt(), (squares - n) / (n * (kurtosis - 1.0)).sqrt()]
 }
 
-/// Every row for every layer, in every type: about 40000 values each.
+/// Every row for every layer, in every type, with about 40000 values each.
 #[test]
 fn values_have_the_distribution_of_their_scheme() {
     let mut fits = Family::new("KS of schemes");
     let mut moments = Vec::new();
     let mut judge = |text: &str, layer: &Layer, distribution: Expected| {
         let row = format!("{text} {}", layer.name);
-        let mut values = fill_types(&parameter(text, layer), distribution.kept_within());
+        let mut values = fill_types(&spec_of(text, layer), distribution.clamp_bounds());
         for (score, name) in scores(&values, distribution).into_iter().zip(["mean", "square"]) {
             moments.push((format!("{name} of {row}"), score));
         }
@@ -210,7 +211,7 @@ fn values_have_the_distribution_of_their_scheme() {
             statistics::kolmogorov_smirnov(&mut values, distribution.cdf()),
         );
         let (low, high) = distribution.bounds();
-        // F32 may round to the end itself.
+        // A value may be rounded to the end itself.
         let last = values.len() - 1;
         assert!(
             low as f32 <= values[0] && values[last] <= high as f32,
@@ -224,7 +225,7 @@ fn values_have_the_distribution_of_their_scheme() {
             judge(text, &layer, distribution);
         }
     }
-    // What needs no fans is for vectors too.
+    // Schemes without fans take vectors too.
     let (shape, layout, fan) = (&[50_000][..], Layout::OutInKernel, f64::NAN);
     let vector = Layer { name: "a vector", shape, layout, fan_in: fan, fan_out: fan };
     for (text, distribution) in BY_OPTIONS {
@@ -236,21 +237,21 @@ fn values_have_the_distribution_of_their_scheme() {
 
 /// The statistics above for one row and another distribution.
 fn reject(name: &str, values: &mut [f32], distribution: Expected) {
-    let mut family = Family::new(name);
-    family.kolmogorov_smirnov("KS", statistics::kolmogorov_smirnov(values, distribution.cdf()));
+    let ks = statistics::kolmogorov_smirnov(values, distribution.cdf());
+    let mut family = Family::of_fit(name, ks);
     for score in scores(values, distribution) {
         family.score("moment", score);
     }
     family.reject();
 }
 
-/// No scheme's values pass for those of another, unless both have one distribution.
+/// No scheme's values are accepted as another's, unless both have the same distribution.
 #[test]
-fn schemes_are_told_apart() {
+fn schemes_are_distinguished() {
     let layer = layers().into_iter().find(|layer| layer.name == "Conv2d(48, 96, 3)").unwrap();
     let mut same = 0;
     for (text, own) in rows(&layer) {
-        let mut values = fill(&parameter(text, &layer)).to_f32();
+        let mut values = fill(&spec_of(text, &layer)).to_f32();
         for (other, distribution) in rows(&layer) {
             let close = own
                 .moments()
@@ -264,30 +265,29 @@ fn schemes_are_told_apart() {
             }
         }
     }
-    // variance_scaling, lecun_normal and flax_dense; xavier_uniform, glorot_uniform and keras_conv;
-    // two pairs more, of normal with pytorch_embedding and of both truncated ones; and 25 that are
-    // like none but themselves.
+    // Two triples (variance_scaling, lecun_normal and flax_dense; xavier_uniform, glorot_uniform
+    // and keras_conv), two pairs (normal and pytorch_embedding; both truncated normals), and 25
+    // that resemble no other.
     assert_eq!(same, 9 + 9 + 2 * 4 + 25);
 }
 
-/// Nor do a layer's values pass for those of fans that are exchanged, or of another reading of its
-/// groups.
+/// No layer's values are accepted with exchanged fans, or with another reading of its groups.
 #[test]
-fn fans_are_told_apart() {
-    let mut told_apart = 0;
+fn fans_are_distinguished() {
+    let mut distinguished = 0;
     for layer in layers() {
         let Layer { fan_in, fan_out, .. } = layer;
         let mut of = |text: &str, distribution: Expected| {
-            let mut values = fill(&parameter(text, &layer)).to_f32();
+            let mut values = fill(&spec_of(text, &layer)).to_f32();
             reject(&format!("{text} {} by other fans", layer.name), &mut values, distribution);
-            told_apart += 1;
+            distinguished += 1;
         };
         if fan_in != fan_out {
             of("lecun_uniform", uniform(1.0 / fan_out));
             of("flax_embed", normal(1.0 / fan_in));
         }
         match layer.layout {
-            // Groups change PyTorch's fans, of which burn's are a part, and the other way round.
+            // The fans of one reading of the groups by the other: PyTorch's and burn's.
             Layout::Grouped { groups } => of("flax_embed", normal(1.0 / (fan_out * groups as f64))),
             Layout::OutInKernel if layer.name.contains("groups=4)") => {
                 of("flax_embed", normal(4.0 / fan_out))
@@ -296,5 +296,5 @@ fn fans_are_told_apart() {
         }
     }
     // All layers but two have two different fans, and three are grouped.
-    assert_eq!(told_apart, 2 * 21 + 3);
+    assert_eq!(distinguished, 2 * 21 + 3);
 }

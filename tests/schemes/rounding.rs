@@ -1,9 +1,12 @@
-//! The one rounding from F32 to an element type.
+//! The rounding from F32 to an element type.
 
 use gpu_init::DType;
 use gpu_init::half::{bf16, f16};
 
-/// To nearest even, or from beyond a bound to the type's value beside that, which is within.
+/// No bounds.
+pub const EVERYWHERE: (f64, f64) = (f64::NEG_INFINITY, f64::INFINITY);
+
+/// Rounds to nearest even; a result beyond a bound becomes the type's next value within.
 pub fn nearest_within(exact: f32, (low, high): (f64, f64), dtype: DType) -> f32 {
     let (nearest, widen): (u16, fn(u16) -> f32) = match dtype {
         DType::F32 => return exact,
@@ -15,20 +18,8 @@ pub fn nearest_within(exact: f32, (low, high): (f64, f64), dtype: DType) -> f32 
     let (smaller, larger) = (nearest.wrapping_sub(1), nearest + 1);
     widen(match (value < low, value > high) {
         (false, false) => nearest,
-        (true, _) => {
-            if value < 0.0 {
-                smaller
-            } else {
-                larger
-            }
-        }
-        (_, true) => {
-            if value < 0.0 {
-                larger
-            } else {
-                smaller
-            }
-        }
+        (below, _) if below == (value < 0.0) => smaller,
+        _ => larger,
     })
 }
 
@@ -36,10 +27,9 @@ pub fn nearest_within(exact: f32, (low, high): (f64, f64), dtype: DType) -> f32 
 fn rounding_by_hand() {
     let round =
         |exact, within| [DType::F16, DType::BF16].map(|dtype| nearest_within(exact, within, dtype));
-    let all = (f64::NEG_INFINITY, f64::INFINITY);
     // Steps near 1 are 2^-10 and 2^-7.
-    assert_eq!(round(1.0 + 0.75 / 1024.0, all), [1.0 + 1.0 / 1024.0, 1.0]);
-    assert_eq!(round(1.0 + 0.75 / 128.0, all), [1.0 + 6.0 / 1024.0, 1.0 + 1.0 / 128.0]);
+    assert_eq!(round(1.0 + 0.75 / 1024.0, EVERYWHERE), [1.0 + 1.0 / 1024.0, 1.0]);
+    assert_eq!(round(1.0 + 0.75 / 128.0, EVERYWHERE), [1.0 + 6.0 / 1024.0, 1.0 + 1.0 / 128.0]);
     assert_eq!(round(1.0 + 0.75 / 1024.0, (0.0, 1.0 + 0.8 / 1024.0)), [1.0, 1.0]);
     assert_eq!(round(-1.0 - 0.75 / 128.0, (-1.0 - 0.8 / 128.0, 0.0)), [-1.0 - 6.0 / 1024.0, -1.0]);
     assert_eq!(

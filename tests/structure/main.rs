@@ -11,12 +11,32 @@ use std::path::Path;
 use needs::{Needs, Sources};
 
 /// Folders and files whose circles are still to be broken; this only ever gets shorter.
-const KNOWN: &[&str] = &["src/error.rs", "src/gpu/", "src/model/error.rs"];
+const KNOWN: &[&str] = &["src/gpu/"];
 /// Hidden items that the program still uses; this too only gets shorter.
 const KNOWN_HIDDEN: &[&str] = &["with_fill_shader"];
 
 /// What a file whose path starts with the first needs nothing of, directly or by way of others.
-const APART: &[(&str, &str)] = &[];
+const APART: &[(&str, &str)] = &[
+    ("src/stream/", "src/distribution/"),
+    ("src/stream/", "src/spec/"),
+    ("src/stream/", "src/cpu/"),
+    ("src/stream/", "src/gpu/"),
+    ("src/distribution/", "src/initializer/"),
+    ("src/distribution/", "src/spec/"),
+    ("src/distribution/", "src/cpu/"),
+    ("src/distribution/", "src/gpu/"),
+    ("src/initializer/", "src/spec/"),
+    ("src/initializer/", "src/cpu/"),
+    ("src/initializer/", "src/gpu/"),
+    ("src/spec/", "src/cpu/"),
+    ("src/spec/", "src/gpu/"),
+    ("src/model/plan.rs", "src/cpu/"),
+    ("src/model/plan.rs", "src/gpu/"),
+    ("src/cpu/", "src/gpu/"),
+    ("src/gpu/engine/", "src/gpu/self_test"),
+    ("src/gpu/engine/", "src/gpu/device"),
+    ("src/gpu/self_test/", "src/gpu/device"),
+];
 
 /// Files outside of `src/gpu` that may name wgpu.
 const WGPU: &[&str] = &["src/gpu/", "src/lib.rs", "src/init.rs", "src/error.rs"];
@@ -61,7 +81,7 @@ fn what_describes_needs_nothing_that_runs() {
     let needs = Needs::new(&sources, "src/lib.rs");
     for &(from, to) in APART {
         let files: Vec<_> = needs.0.keys().filter(|file| file.starts_with(from)).collect();
-        assert!(!files.is_empty(), "there is no {from}");
+        assert!(!files.is_empty() || starts_with_any(from, KNOWN), "there is no {from}");
         for file in files {
             let reached = needs.reached(file);
             let wrong: Vec<_> = reached.iter().filter(|file| file.starts_with(to)).collect();
@@ -99,7 +119,10 @@ fn hidden<'a>(tokens: &[&'a str]) -> Vec<&'a str> {
 }
 
 /// The name that is declared by the item, field or variant that starts `tokens`.
-fn declared<'a>(tokens: &[&'a str]) -> &'a str {
+fn declared<'a>(mut tokens: &[&'a str]) -> &'a str {
+    while tokens[0] == "#" {
+        tokens = &tokens[source::closing(tokens, 1)..];
+    }
     const BEFORE: [&str; 15] = [
         "pub", "crate", "super", "async", "unsafe", "const", "static", "fn", "struct", "enum",
         "trait", "type", "mod", "use", "mut",
@@ -110,7 +133,6 @@ fn declared<'a>(tokens: &[&'a str]) -> &'a str {
 
 #[test]
 fn hidden_items_are_found() {
-    let text =
-        "#[doc(hidden)] pub(crate) async fn one() {} enum E { #[doc(hidden)] Two(u8), Three }";
+    let text = "#[doc(hidden)] #[cfg(not(wasm))] pub(crate) async fn one() {} enum E { #[doc(hidden)] Two(u8), Three }";
     assert_eq!(hidden(&source::tokens(text)), ["one", "Two"]);
 }

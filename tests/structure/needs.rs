@@ -130,8 +130,8 @@ impl<'a> Tree<'a> {
         import.public && self.0[index].children.iter().any(|(name, _)| Some(name) == first)
     }
 
-    /// Methods that a file calls on `self` and that an `impl` in another file has for a type of this
-    /// one.
+    /// Methods that a file calls on `self` and that an `impl` in another file has for a type of
+    /// this one.
     fn methods_elsewhere(&self, index: usize) -> Vec<(&'a str, &'a str)> {
         let module = &self.0[index];
         let here = |call: &str| module.methods.iter().any(|(_, method)| *method == call);

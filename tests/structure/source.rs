@@ -129,7 +129,7 @@ fn without_tests<'a>(tokens: &[&'a str]) -> Vec<&'a str> {
 }
 
 /// The index after the bracket that closes the one at `at`.
-fn closing(tokens: &[&str], at: usize) -> usize {
+pub fn closing(tokens: &[&str], at: usize) -> usize {
     let mut depth = 0;
     for (index, token) in tokens.iter().enumerate().skip(at) {
         match *token {
@@ -328,7 +328,8 @@ fn tokens_leave_out_comments_literals_and_tests() {
         #[cfg(not(test))]
         fn f<'a>(x: &'a str) -> char { g("crate::text", r#"a " b"#, b"\"", '"', '\'', '\\', 0..3) }
     "##;
-    let expected = "# [ cfg ( not ( test ) ) ] fn f < > ( x : & str ) - > char { g ( \" , , b \" , , , , 0 . . 3 ) }";
+    let expected = "# [ cfg ( not ( test ) ) ] fn f < > ( x : & str ) - > char \
+                    { g ( \" , , b \" , , , , 0 . . 3 ) }";
     assert_eq!(tokens(text).join(" "), expected);
 }
 
@@ -339,7 +340,9 @@ fn modules_have_items_imports_paths_and_methods() {
         pub(crate) use child::{self, Made as Other, deep::{A, B}};
         use super::*;
         pub struct Thing(crate::shape::Shape);
-        impl<T: Into<u8>> Thing where T: Copy { pub const fn new() -> Self { fn inner() {} Self::make() } }
+        impl<T: Into<u8>> Thing where T: Copy {
+            pub const fn new() -> Self { fn inner() {} Self::make() }
+        }
         impl Clone for Thing { fn clone(&self) -> Self { self.copy_it(|x| x::y) } }
         mod inner { use super::Thing; const N: usize = 1; }
     ";

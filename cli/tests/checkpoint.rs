@@ -15,7 +15,7 @@ use serde_json::{Value, json as object};
 /// What each file of `tests/corpus` is refused with: of the file, the list or the folder that its
 /// name says.
 const CORPUS: [(&str, &str); 60] = [
-    ("data-after-the-last.safetensors", "4 bytes after the last tensor are nobody's"),
+    ("data-after-the-last.safetensors", "4 bytes after the last tensor belong to no tensor"),
     ("data-cut-off.safetensors", "tensor \"w\": its data at 0..8 is not in the file, which has 7"),
     ("dtype-ends-within-byte.safetensors", "shape [1] of F4 ends within a byte"),
     (
@@ -30,14 +30,14 @@ const CORPUS: [(&str, &str); 60] = [
     ("header-beyond-file.safetensors", "4096 bytes, and the file has 56"),
     ("header-beyond-limit.safetensors", "100000001 bytes, and safetensors allows 100000000"),
     ("header-cut-off.safetensors", "tensor \"w\": EOF"),
-    ("header-empty.safetensors", "no safetensors header: EOF"),
+    ("header-empty.safetensors", "not a safetensors header: EOF"),
     ("header-length-maximal.safetensors", "18446744073709551615 bytes, and safetensors allows"),
     ("header-nested.safetensors", "tensor \"w\": invalid type: sequence"),
-    ("header-no-json.safetensors", "no safetensors header: expected value"),
+    ("header-no-json.safetensors", "not a safetensors header: expected value"),
     ("header-no-object.safetensors", "expected an object of tensors"),
-    ("header-no-text.safetensors", "no UTF-8 text"),
+    ("header-no-text.safetensors", "not UTF-8 text"),
     ("index-empty", "lists no tensors"),
-    ("index-no-json", "no index {\"weight_map\""),
+    ("index-no-json", "not an index {\"weight_map\""),
     ("index-no-map", "missing field `weight_map`"),
     ("index-shard-absolute", "the name \"/shard.safetensors\" of a shard has a path separator"),
     ("index-shard-backslash", "of a shard has a path separator"),
@@ -71,7 +71,7 @@ const CORPUS: [(&str, &str); 60] = [
     ("name-empty.safetensors", "the name \"\" of a tensor is empty"),
     ("no-tensors.safetensors", "lists no tensors"),
     ("offsets-beyond-file.safetensors", "its data at 0..4096 is not in the file"),
-    ("offsets-hole.safetensors", "4 bytes before tensor \"b\" are nobody's"),
+    ("offsets-hole.safetensors", "4 bytes before tensor \"b\" belong to no tensor"),
     (
         "offsets-maximal.safetensors",
         "its data at 18446744073709551608..18446744073709551615 is not in the file",
@@ -80,7 +80,7 @@ const CORPUS: [(&str, &str); 60] = [
     ("offsets-not-the-shapes.safetensors", "F32 of shape [2] has 8 bytes, and its data 12"),
     ("offsets-overlap.safetensors", "tensor \"b\" overlaps"),
     ("offsets-reversed.safetensors", "its data at 8..0 is not in the file"),
-    ("offsets-start-late.safetensors", "4 bytes before tensor \"a\" are nobody's"),
+    ("offsets-start-late.safetensors", "4 bytes before tensor \"a\" belong to no tensor"),
     ("offsets-the-same.safetensors", "tensor \"b\" overlaps"),
     ("shape-fraction.safetensors", "tensor \"w\": invalid type: floating point `2.5`"),
     ("shape-missing.safetensors", "missing field `shape`"),

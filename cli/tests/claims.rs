@@ -441,6 +441,6 @@ fn a_saved_model_keeps_its_ties_as_a_source() {
     // A tie of the rules is none of the source.
     complains(
         &["verify", &single, "--rules", &setup.path("untied.toml")],
-        &["the file has it tied to embed, and the rules as a tensor of its own"],
+        &["the file ties it to embed, and by the rules it is a tensor of its own"],
     );
 }

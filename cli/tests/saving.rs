@@ -126,7 +126,7 @@ fn loaded(folder: &Path, first: &str) -> (String, String) {
 }
 
 /// Processes that replace a model at the same time: one does, the others are refused, and nothing
-/// is mixed. Whether they meet is up to the machine; below they do.
+/// is mixed. Whether they meet depends on the machine; in the tests below they do.
 #[test]
 fn one_process_at_a_time_writes_a_model() {
     let setup = Setup::new();

@@ -248,7 +248,7 @@ fn another_seed_or_other_rules_are_refused() {
         (&["--rules", &other], "layers.0.proj: std 0.0045"),
         (
             &["--rules", &untied],
-            "layers.7.weight: the file has it tied to embed, and the rules as a tensor of its own",
+            "layers.7.weight: the file ties it to embed, and by the rules it is a tensor of its own",
         ),
         (&["--recipe", "xavier"], "layers.0.recurrent: 576 of 576 elements differ"),
         (&["--recipe", "gpt2"], "no rule matches"),
@@ -290,8 +290,8 @@ fn false_metadata_is_one_line() {
     let file = setup.save("model.safetensors", &[]);
     let deep = "[".repeat(100_000);
     let cases = [
-        ("rules", "seed = ", "the rules that it records are none"),
-        ("rules", &deep, "the rules that it records are none"),
+        ("rules", "seed = ", "the rules that it records cannot be read"),
+        ("rules", &deep, "the rules that it records cannot be read"),
         ("rules", &"#".repeat((1 << 20) + 1), "have over 1048576 bytes"),
         ("rules", "rules = [{ match = 'x', init = 'ones' }]", "no rule matches"),
         (
@@ -307,7 +307,7 @@ fn false_metadata_is_one_line() {
         ("layers.7.weight", "nothing", "layers.7.bias"),
         ("layers.7.weight", "scale", "are tied, but are [40, 24] BF16 and [] F32"),
         ("embed.alias", "embed", "names, dtypes and shapes are not those recorded"),
-        ("source_ties", "{}", "the source_ties that it records are no list of names"),
+        ("source_ties", "{}", "the source_ties that it records are not a list of names"),
         (
             "shapes_fingerprint",
             "0123456789abcdef",
@@ -506,7 +506,7 @@ fn what_is_wrong_with_a_list_of_slices_is_named() {
     ranks.edit(|value| value["tensors"] = object!({}));
     ranks.says("is not in model.slices.json");
     fs::write(&ranks.list, "[").unwrap();
-    ranks.says("it is no list");
+    ranks.says("it is not a list");
     fs::write(&ranks.list, r#"{"world_size": 0, "tensors": {}}"#).unwrap();
     ranks.says("is of no ranks");
     assert!(succeed(&["verify", &ranks.folder]).contains("every element"));

@@ -144,7 +144,7 @@ fn from_environment(env: impl Fn(&str) -> Option<String>) -> anyhow::Result<Opti
 fn number(variable: &str, text: &str) -> anyhow::Result<u64> {
     // The parser's own error adds nothing.
     text.trim().parse().map_err(|_| {
-        anyhow!("{variable} is {text:?}, which is no rank or size; unset it, or pass --rank and --world-size")
+        anyhow!("{variable} is {text:?}, which is not a rank or size; unset it, or pass --rank and --world-size")
     })
 }
 

@@ -55,7 +55,7 @@ pub(crate) struct Args {
     /// Multiplies the standard deviation of xavier-normal and xavier-uniform.
     #[arg(long, allow_negative_numbers = true)]
     gain: Option<f64>,
-    /// Is added to every value.
+    /// The mean, which is added to every value.
     #[arg(long, allow_negative_numbers = true)]
     mean: Option<f64>,
     /// The order of the shape's axes: pytorch, keras, jax, transposed, grouped(groups=4) or

@@ -53,7 +53,7 @@ pub(crate) fn source_ties<'a>(
 ) -> anyhow::Result<Vec<(&'a str, &'a str)>> {
     let Some(text) = metadata.get(SOURCE_TIES) else { return Ok(Vec::new()) };
     let aliases: HashSet<String> = serde_json::from_str(text).with_context(|| {
-        format!("the {SOURCE_TIES} that it records are no list of names; write the model again")
+        format!("the {SOURCE_TIES} that it records are not a list of names; write the model again")
     })?;
     Ok(ties.iter().copied().filter(|(alias, _)| aliases.contains(*alias)).collect())
 }

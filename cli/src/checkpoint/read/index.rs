@@ -46,7 +46,7 @@ impl Index {
 
 fn parse(text: &str) -> anyhow::Result<Index> {
     let Text { weight_map: Unique(map) } = serde_json::from_str(text)
-        .context("it is no index {\"weight_map\": {\"tensor\": \"file\"}}")?;
+        .context("it is not an index {\"weight_map\": {\"tensor\": \"file\"}}")?;
     for (tensor, file) in &map {
         names::check_tensor(tensor)?;
         names::check_file(file)?;

@@ -28,7 +28,7 @@ pub(crate) fn text(from: impl Read, limit: u64, hint: &str) -> anyhow::Result<St
     if bytes.len() as u64 > limit {
         bail!("it has over {limit} bytes; {hint}");
     }
-    String::from_utf8(bytes).ok().context("it is no UTF-8 text")
+    String::from_utf8(bytes).ok().context("it is not UTF-8 text")
 }
 
 #[cfg(test)]
@@ -44,6 +44,6 @@ mod tests {
         );
         // However long it is.
         assert!(text(std::io::repeat(b'a'), 10, "").is_err());
-        assert_eq!(text(&b"\xff"[..], 3, "").unwrap_err().to_string(), "it is no UTF-8 text");
+        assert_eq!(text(&b"\xff"[..], 3, "").unwrap_err().to_string(), "it is not UTF-8 text");
     }
 }

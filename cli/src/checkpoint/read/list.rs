@@ -17,7 +17,7 @@ pub(crate) fn read(from: impl Read, asked: Option<DType>) -> anyhow::Result<Sour
     let hint = "a tensor list is {\"name\": {\"dtype\", \"shape\"}}";
     let text = input::text(from, LARGEST, hint).context("it cannot be read as JSON text")?;
     let header: Header = serde_json::from_str(&text)
-        .context("it is no tensor list {\"name\": {\"dtype\", \"shape\"}}")?;
+        .context("it is not a tensor list {\"name\": {\"dtype\", \"shape\"}}")?;
     let mut tensors = Vec::with_capacity(header.tensors.len());
     for (name, info) in header.tensors {
         let listed = info.dtype.map(|text| dtype(&text, asked)).transpose();

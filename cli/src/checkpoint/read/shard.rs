@@ -71,10 +71,10 @@ pub(crate) fn read_header(
     }
     let mut text = Vec::new();
     from.take(header_len).read_to_end(&mut text)?;
-    let text =
-        str::from_utf8(&text).context("its header is no UTF-8 text; is it a .safetensors file?")?;
+    let text = str::from_utf8(&text)
+        .context("its header is not UTF-8 text; is it a .safetensors file?")?;
     let header: Header =
-        serde_json::from_str(text).context("its header is no safetensors header")?;
+        serde_json::from_str(text).context("its header is not a safetensors header")?;
     let tensors = located(header.tensors, 8 + header_len, len)?;
     Ok((header.metadata, tensors))
 }
@@ -102,7 +102,7 @@ fn located(tensors: Vec<(String, Info)>, start: u64, end: u64) -> anyhow::Result
             }
             first if first > next => {
                 bail!(
-                    "{} bytes before tensor {name:?} are nobody's; write the file again",
+                    "{} bytes before tensor {name:?} belong to no tensor; write the file again",
                     first - next
                 )
             }
@@ -110,7 +110,10 @@ fn located(tensors: Vec<(String, Info)>, start: u64, end: u64) -> anyhow::Result
         }
     }
     if next != end {
-        bail!("{} bytes after the last tensor are nobody's; write the file again", end - next);
+        bail!(
+            "{} bytes after the last tensor belong to no tensor; write the file again",
+            end - next
+        );
     }
     Ok(stored)
 }

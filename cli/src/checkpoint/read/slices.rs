@@ -99,7 +99,7 @@ impl Slices {
 
     fn parse(text: &str, folder: PathBuf) -> anyhow::Result<Self> {
         let Text { world_size: world, tensors: Unique(tensors) } = serde_json::from_str(text)
-            .context("it is no list {\"world_size\", \"tensors\"} of slices")?;
+            .context("it is not a list {\"world_size\", \"tensors\"} of slices")?;
         let mut parts: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
         for (name, tensor) in &tensors {
             tensor.covered().with_context(|| format!("tensor {name:?}"))?;

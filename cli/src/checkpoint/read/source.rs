@@ -19,7 +19,7 @@ pub(crate) fn read(path: &Path, asked: Option<DType>) -> anyhow::Result<Source> 
     let shown = path.display();
     if path.is_dir() && Slices::find(path)?.is_some() {
         bail!(
-            "{shown} has the files of several processes, which are no SOURCE; name a model in one file or in shards"
+            "{shown} has the files of several processes, which cannot be a SOURCE; name a model in one file or in shards"
         );
     }
     let source = if path.is_dir() || shards::is_index(path) {

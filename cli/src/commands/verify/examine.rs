@@ -195,7 +195,7 @@ impl Claims {
                         --rules or --recipe";
             unchecked.push(what.to_owned());
         } else if !self.given && self.shapes_recorded.is_empty() {
-            let what = "no shapes are recorded, and neither the fingerprint nor the file's own rules tell them, so they \
+            let what = "no shapes are recorded, and neither the fingerprint nor the file's own rules tells them, so they \
                         were compared with nothing; pass --rules or --recipe";
             unchecked.push(what.to_owned());
         }
@@ -203,7 +203,7 @@ impl Claims {
         if let [Examined { stored: Stored { name, dtype, .. }, .. }, ..] = others[..] {
             let count = others.len();
             unchecked.push(format!(
-                "{count} of {} tensors, {name:?} of {dtype} first, are of types that no rules give and \
+                "{count} of {} tensors, {name:?} of {dtype} first, are of types that no rules fill and \
                 were not compared",
                 tensors.len()
             ));

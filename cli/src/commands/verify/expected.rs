@@ -97,7 +97,7 @@ impl Expected {
                 Some(entry) => problems.extend(mismatch(entry, stored)),
                 None if fillable(stored.dtype).is_none() => {}
                 None => problems
-                    .push(format!("{}: the rules give this file nothing of it", stored.name)),
+                    .push(format!("{}: by the rules this file has no slice of it", stored.name)),
             }
         }
         for PlanEntry { name, aliases, .. } in self.plan.entries() {
@@ -108,7 +108,7 @@ impl Expected {
             }
             problems.push(match metadata.get(name) {
                 Some(owner) => format!(
-                    "{name}: the file has it tied to {owner}, and the rules as a tensor of its own"
+                    "{name}: the file ties it to {owner}, and by the rules it is a tensor of its own"
                 ),
                 None => format!("{name}: it is missing"),
             });

@@ -39,7 +39,9 @@ impl Part {
         let number = |key: &str, text: &str| {
             let number = text.parse::<u64>();
             number.map_err(|_| {
-                anyhow!("the {key} that it records is {text:?}, no number; write the model again")
+                anyhow!(
+                    "the {key} that it records is {text:?}, not a number; write the model again"
+                )
             })
         };
         let (rank, world) = (number("rank", rank)?, number("world_size", world)?);

@@ -76,9 +76,9 @@ impl Given {
                 )
             }
             (None, Some(text)) => {
-                let rules = text
-                    .parse()
-                    .context("the rules that it records are none; pass --rules or --recipe")?;
+                let rules = text.parse().context(
+                    "the rules that it records cannot be read; pass --rules or --recipe",
+                )?;
                 Sourced { rules, source: "the file's own rules".to_owned() }
             }
             (None, None) => match self.seed {

@@ -19,7 +19,7 @@ impl Initializer {
     /// ```
     /// use gpu_init::{DType, Initializer, Layout};
     ///
-    /// let distribution = Initializer::XAVIER_NORMAL.distribution(&[300, 100].into(), &Layout::OutInKernel, DType::F32)?;
+    /// let distribution = Initializer::xavier_normal().distribution(&[300, 100].into(), &Layout::OutInKernel, DType::F32)?;
     /// assert_eq!(distribution.std() as f32, (2.0f64 / 400.0).sqrt() as f32);
     /// # Ok::<(), gpu_init::Error>(())
     /// ```

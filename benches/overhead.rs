@@ -24,7 +24,7 @@ fn opening(criterion: &mut Criterion) {
     group.sample_size(10).sampling_mode(SamplingMode::Flat);
     group.bench_function("to the first tensor", |bencher| {
         bencher.iter(|| {
-            let device = Device::open(&DeviceOptions::default()).unwrap();
+            let device = Device::open(&DeviceOptions::new()).unwrap();
             let tensor = device.fill(&parameter).unwrap();
             device.wait().unwrap();
             tensor
@@ -51,7 +51,9 @@ fn small_tensors(criterion: &mut Criterion) {
         if let Some(device) = &device {
             group.bench_function(BenchmarkId::new("gpu", name), |bencher| {
                 bencher.iter(|| {
-                    device.fill_all_with(parameters, &mut |_, _| ControlFlow::Continue(())).unwrap()
+                    let mut progress = |_, _| ControlFlow::Continue(());
+                    let options = FillOptions::new().progress(&mut progress);
+                    device.fill_all_with(parameters, options).unwrap()
                 });
             });
         }
@@ -70,10 +72,9 @@ fn new_buffer(criterion: &mut Criterion) {
     group.sample_size(10).sampling_mode(SamplingMode::Flat).throughput(Throughput::Bytes(4 << 26));
     group.warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(3));
     for (name, usages) in [("new", BufferUsages::empty()), ("new, zeroed", BufferUsages::VERTEX)] {
-        let options = FillOptions::new().usages(usages);
         group.bench_function(name, |bencher| {
             bencher.iter(|| {
-                let tensor = device.fill_with(&weights, &options).unwrap();
+                let tensor = device.fill_with(&weights, FillOptions::new().usages(usages)).unwrap();
                 device.wait().unwrap();
                 tensor
             });

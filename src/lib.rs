@@ -39,7 +39,8 @@ pub use dtype::{DType, Element, ParseDTypeError};
 pub use error::{Error, ErrorKind, Result};
 #[cfg(feature = "gpu")]
 pub use gpu::{
-    Device, DeviceOptions, FillOptions, FpGuard, Tensor, WideMul, adapters, best_adapter, shader,
+    AdapterChoice, Device, DeviceOptions, FillOptions, FpGuard, Target, Tensor, WideMul, adapters,
+    best_adapter, shader,
 };
 pub use host_tensor::HostTensor;
 #[cfg(feature = "gpu")]

@@ -456,7 +456,7 @@ fn fans_of_absurd_shapes_do_not_overflow() {
 #[cfg(feature = "gpu")]
 mod on_a_device {
     use gpu_init::wgpu::{self, BufferUsages};
-    use gpu_init::{Device, DeviceOptions, GpuInit};
+    use gpu_init::{AdapterChoice, Device, DeviceOptions, GpuInit};
 
     use super::*;
     use crate::gpu::device;
@@ -482,7 +482,7 @@ mod on_a_device {
             return;
         }
         let error =
-            Device::open(&DeviceOptions { adapter: Some(999), ..Default::default() }).unwrap_err();
+            Device::open(&DeviceOptions::new().adapter(AdapterChoice::Number(999))).unwrap_err();
         assert_error!(
             error,
             ErrorKind::NoSuchAdapter { index: 999, .. },
@@ -501,7 +501,7 @@ mod on_a_device {
             assert_error!(
                 error,
                 ErrorKind::UnalignedOffset { alignment: 4, .. },
-                "xavier_normal",
+                "fill",
                 "multiple of 4"
             );
         }
@@ -540,7 +540,7 @@ mod on_a_device {
     fn software_adapters_are_no_gpu() {
         let Some(best) = device() else { return };
         let is_software = best.wgpu_device().adapter_info().device_type == wgpu::DeviceType::Cpu;
-        let options = gpu_init::DeviceOptions { hardware_only: true, ..Default::default() };
+        let options = gpu_init::DeviceOptions::new().adapter(AdapterChoice::BestGpu);
         match Device::open(&options) {
             Err(error) => {
                 assert!(
@@ -552,9 +552,7 @@ mod on_a_device {
                 assert_ne!(device.wgpu_device().adapter_info().device_type, wgpu::DeviceType::Cpu)
             }
         }
-        assert_works(
-            &Device::open(&gpu_init::DeviceOptions { adapter: Some(0), ..options }).unwrap(),
-        );
+        assert_works(&Device::open(&options.adapter(AdapterChoice::Number(0))).unwrap());
     }
 
     /// Both devices have the same wgpu instance: wgpu does not notice buffers of other instances.
@@ -574,7 +572,7 @@ mod on_a_device {
         let error = device
             .fill_into(&TensorSpec::new([8, 8], Initializer::xavier_normal()), &foreign, 0)
             .unwrap_err();
-        assert_error!(error, ErrorKind::Gpu { .. }, "xavier_normal", "doesn't match");
+        assert_error!(error, ErrorKind::Gpu { .. }, "fill", "doesn't match");
         assert_works(&device);
         assert_works(&other);
     }
@@ -612,10 +610,10 @@ mod on_a_device {
         let error = device
             .fill_with(
                 &TensorSpec::new([8, 8], Initializer::xavier_normal()),
-                &gpu_init::FillOptions::new().usages(BufferUsages::MAP_WRITE),
+                gpu_init::FillOptions::new().usages(BufferUsages::MAP_WRITE),
             )
             .unwrap_err();
-        assert_error!(error, ErrorKind::Gpu { .. }, "xavier_normal", "MAP_WRITE");
+        assert_error!(error, ErrorKind::Gpu { .. }, "fill", "MAP_WRITE");
         assert_works(&device);
     }
 
@@ -682,7 +680,7 @@ mod on_a_device {
             }
         };
         println!("after {} tensors: {error}", tensors.len());
-        assert_error!(error, ErrorKind::OutOfMemory { .. }, "xavier_normal", "free buffers");
+        assert_error!(error, ErrorKind::OutOfMemory { .. }, "fill", "free buffers");
         tensors.clear();
         device.wait().unwrap();
         assert_works(&device);

@@ -31,17 +31,13 @@ fn devices() -> Vec<Device> {
     let Some(device) = gpu::device() else { return Vec::new() };
     let wide_muls = [
         Some(WideMul::Limbs),
-        Some(device.multiply()).filter(|&multiply| multiply != WideMul::Limbs),
+        Some(device.wide_mul()).filter(|&wide_mul| wide_mul != WideMul::Limbs),
     ];
-    let guarded = wide_muls.into_iter().flatten().map(|multiply| {
-        let options = DeviceOptions {
-            multiply: Some(multiply),
-            mul_add: Some(FpGuard::NoReassociation),
-            ..Default::default()
-        };
+    let guarded = wide_muls.into_iter().flatten().map(|wide_mul| {
+        let options = DeviceOptions::new().wide_mul(wide_mul).fp_guard(FpGuard::NoReassociation);
         Device::open(&options).unwrap()
     });
-    let unfused = DeviceOptions { mul_add: Some(FpGuard::NoContraction), ..Default::default() };
+    let unfused = DeviceOptions::new().fp_guard(FpGuard::NoContraction);
     guarded.chain([Device::open(&unfused).unwrap(), device]).collect()
 }
 
@@ -249,7 +245,7 @@ fn workgroups_in_two_dimensions() {
 #[test]
 fn default_limits_suffice() {
     let Some(device) = narrow_device(|limits| *limits = wgpu::Limits::default()) else { return };
-    assert_eq!(device.multiply(), WideMul::Limbs);
+    assert_eq!(device.wide_mul(), WideMul::Limbs);
     assert_same(
         &device,
         &TensorSpec::new([333, 777], Initializer::xavier_normal()).name("default limits"),
@@ -290,8 +286,8 @@ fn fills_are_recorded_into_the_callers_encoder() {
         let a = TensorSpec::new([10, 10], Initializer::xavier_normal()).name("a");
         let b =
             TensorSpec::new([30, 10], Initializer::xavier_uniform()).name("b").dtype(DType::F16);
-        let a_tensor = device.record(&a, &mut encoder, &memory, 0).unwrap();
-        let b_tensor = device.record(&b, &mut encoder, &memory, 400).unwrap();
+        let a_tensor = device.encode(&[(&a, &memory, 0)], &mut encoder).unwrap().remove(0);
+        let b_tensor = device.encode(&[(&b, &memory, 400)], &mut encoder).unwrap().remove(0);
         assert!(
             a_tensor.read().unwrap().to_f32().iter().all(|&value| value == 0.0),
             "nothing was submitted yet"
@@ -440,7 +436,7 @@ fn reading_back_is_async() {
     let spec = TensorSpec::new([100, 100], Initializer::xavier_normal()).name("async");
     let expected = Cpu::new().fill(&spec).unwrap();
     let (values, stats, fingerprint) = pollster::block_on(async {
-        let device = Device::open_async(&DeviceOptions::default()).await?;
+        let device = Device::open_async(&DeviceOptions::new()).await?;
         let tensor = device.fill(&spec)?;
         Ok::<_, gpu_init::Error>((
             tensor.read_async().await?,

@@ -9,7 +9,7 @@ use std::fs;
 use std::path::Path;
 
 use gpu_init::half::bf16;
-use gpu_init::{Cpu, DType, Element, Fingerprint, Initializer, TensorSpec};
+use gpu_init::{Cpu, DType, Element, Fingerprint, FpGuard, Initializer, TensorSpec, WideMul};
 use serde_json::Value;
 
 use program::{command, complains, complaint, json, run, succeed};
@@ -544,8 +544,8 @@ fn drivers_are_quiet_without_a_desktop() {
 #[test]
 fn shaders_are_printed_whole() {
     let fill = succeed(&["shader"]);
-    assert_eq!(fill, gpu_init::shader::fill(gpu_init::WideMul::Limbs));
-    assert!(succeed(&["shader", "fill", "--int64"]).contains("u64"));
+    assert_eq!(fill, gpu_init::shader::fill(WideMul::Limbs, FpGuard::NoReassociation));
+    assert!(succeed(&["shader", "fill", "--wide-mul", "int64"]).contains("u64"));
     assert!(succeed(&["shader", "stats"]).contains("fn stats"));
     assert!(succeed(&["shader", "fingerprint"]).contains("fn fingerprint"));
 }

@@ -1,46 +1,22 @@
-//! An open device: adapter, kernels that are right on it, seed and streams.
+//! An open device: an engine, the kernels verified on it, a seed and streams.
 
 use std::sync::Arc;
 
-use crate::gpu::context::Context;
-use crate::gpu::kernels::{Kernels, Sources};
-use crate::gpu::probe;
-use crate::gpu::probe::Group;
-use crate::gpu::shader::{FpGuard, WideMul};
-use crate::gpu::{adapter, vulkan, window};
+use crate::error::During;
+use crate::gpu::engine::adapter::{self, Opened};
+use crate::gpu::engine::context::Context;
+use crate::gpu::engine::kernel::WORKGROUP_SIZE;
+use crate::gpu::engine::pipelines::{Pipelines, Sources};
+use crate::gpu::engine::state::Engine;
+use crate::gpu::engine::vulkan;
+use crate::gpu::options::DeviceOptions;
+use crate::gpu::self_test::group::Group;
+use crate::gpu::self_test::verify::{Verified, verify};
+use crate::gpu::wgsl::{FpGuard, WideMul};
 use crate::spec::streams::Streams;
 use crate::{ErrorKind, Result};
 
-/// How to open a [`Device`].
-///
-/// ```no_run
-/// use gpu_init::{Device, DeviceOptions, WideMul};
-///
-/// let options = DeviceOptions { seed: 42, multiply: Some(WideMul::Limbs), ..Default::default() };
-/// let device = Device::open(&options)?;
-/// # Ok::<(), gpu_init::Error>(())
-/// ```
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct DeviceOptions {
-    /// The adapter's number in [`adapters`](crate::adapters); the best one unless told.
-    pub adapter: Option<usize>,
-    /// Whether the best adapter has to be a GPU: where there are software drivers alone,
-    /// [`Cpu`](crate::Cpu) gives the same bits sooner. An adapter that is named by its number may
-    /// be of any kind.
-    pub hardware_only: bool,
-    /// The seed of calls that name none.
-    pub seed: u64,
-    /// How shaders multiply; with 64-bit integers where the device has them, unless told.
-    pub multiply: Option<WideMul>,
-    /// How shaders round the product of a multiply-add; unless told, plainly on llvmpipe and
-    /// SwiftShader, which are known neither to fuse nor to reorder, against fusing on other drivers
-    /// of Vulkan, and guarded elsewhere and as soon as a kernel proves wrong otherwise. What is
-    /// told is not changed: such a kernel is an error then.
-    pub mul_add: Option<FpGuard>,
-}
-
-/// A GPU that is shown to compute the stream's bits before it makes weights, with a seed and a
-/// count of streams.
+/// A GPU whose kernels are verified before they make weights, with a seed and a count of streams.
 ///
 /// Clones are the same device. There is no global state.
 ///
@@ -60,37 +36,39 @@ pub struct Device {
 
 #[derive(Debug)]
 pub(super) struct Inner {
-    pub(super) context: Context,
-    pub(super) kernels: Kernels,
-    pub(super) multiply: WideMul,
-    /// The kernels that have been shown to be right.
-    pub(super) trusted: probe::Trusted,
+    pub(super) engine: Engine,
+    /// `None` where nothing is verified.
+    verified: Option<Verified>,
+    /// Where the device comes from, if this crate opened it.
+    origin: Option<(wgpu::Instance, wgpu::Adapter)>,
 }
 
-/// What errors call the opening of a device.
+/// The operation of errors when a device is opened.
 const OPEN: &str = "open a device";
 
 impl Device {
-    /// The best adapter there is, with seed 0.
+    /// Opens the best adapter, with seed 0.
     ///
     /// # Errors
     /// Those of [`open`](Self::open).
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn new() -> Result<Self> {
-        Self::open(&DeviceOptions::default())
+        Self::open(&DeviceOptions::new())
     }
 
-    /// Opens an adapter. Every kernel runs on a block before it makes any weights, and the outcome
-    /// is compared with the CPU path's: the kernel of F32 normals here, the others when they are
-    /// first needed (in a browser, all but the rare ones here).
+    /// Opens an adapter. Before its first use each kernel runs on a block, and the result is
+    /// compared with the CPU path's: the kernel of F32 normals here, the others when a call first
+    /// needs them.
     ///
     /// That covers each kernel's arithmetic in each element type, at the start of a tensor, inside
-    /// it and far into it. It cannot show what only a tensor's size does: against that, no loop of
-    /// a shader grows with a tensor, and orthogonal matrices of 65,536 entries or 8,193 rows and
+    /// it and far into it. It cannot cover what depends on a tensor's size: therefore no loop of a
+    /// shader grows with a tensor, and orthogonal matrices of 65,536 entries or 8,193 rows and
     /// more are examined when they are done.
     ///
     /// # Errors
-    /// [`ErrorKind::NoAdapter`], [`ErrorKind::NoSuchAdapter`], [`ErrorKind::UnsupportedAdapter`] if it lacks
-    /// something, [`ErrorKind::WrongBits`] if its driver breaks the arithmetic.
+    /// [`ErrorKind::NoAdapter`], [`ErrorKind::NoSuchAdapter`], [`ErrorKind::UnsupportedAdapter`] if
+    /// it lacks something, [`ErrorKind::WrongBits`] if its driver breaks the arithmetic.
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn open(options: &DeviceOptions) -> Result<Self> {
         pollster::block_on(Self::open_async(options))
     }
@@ -100,8 +78,10 @@ impl Device {
     /// # Errors
     /// Those of [`open`](Self::open).
     pub async fn open_async(options: &DeviceOptions) -> Result<Self> {
-        let (device, queue) = adapter::request(OPEN, options).await?;
-        Self::from_wgpu_async(device, queue, options).await
+        let Opened { instance, adapter, device, queue } =
+            adapter::open(options.adapter).await.during(OPEN)?;
+        let (context, origin) = (Context::new(device, queue), Some((instance, adapter)));
+        Self::with_context(context, origin, options).await
     }
 
     /// Uses the caller's own device and queue, within the limits they were made with.
@@ -117,8 +97,9 @@ impl Device {
     ///
     /// # Errors
     /// [`ErrorKind::UnsupportedAdapter`], [`ErrorKind::WrongBits`], [`ErrorKind::DeviceLost`].
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn from_wgpu(device: wgpu::Device, queue: wgpu::Queue) -> Result<Self> {
-        pollster::block_on(Self::from_wgpu_async(device, queue, &DeviceOptions::default()))
+        pollster::block_on(Self::from_wgpu_async(device, queue, &DeviceOptions::new()))
     }
 
     /// [`from_wgpu`](Self::from_wgpu) for any executor, with options other than the adapter.
@@ -130,67 +111,75 @@ impl Device {
         queue: wgpu::Queue,
         options: &DeviceOptions,
     ) -> Result<Self> {
-        let int64 = device.features().contains(wgpu::Features::SHADER_INT64);
-        let multiply =
-            options.multiply.unwrap_or(if int64 { WideMul::Int64 } else { WideMul::Limbs });
-        let mul_add = options.mul_add.unwrap_or_else(|| fastest(&device.adapter_info()));
-        let sources = Sources::new(multiply, mul_add);
-        let may_fall_back = options.mul_add.is_none();
-        let opened =
-            Self::with_sources(device, queue, multiply, mul_add, sources, may_fall_back).await?;
-        Ok(opened.with_seed(options.seed))
+        Self::with_context(Context::new(device, queue), None, options).await
     }
 
-    /// Opens a device with these shaders, which tests break on purpose, and which may make way for
+    async fn with_context(
+        context: Context,
+        origin: Option<(wgpu::Instance, wgpu::Adapter)>,
+        options: &DeviceOptions,
+    ) -> Result<Self> {
+        let int64 = context.device.features().contains(wgpu::Features::SHADER_INT64);
+        let wide_mul =
+            options.wide_mul.unwrap_or(if int64 { WideMul::Int64 } else { WideMul::Limbs });
+        let fp_guard = options.fp_guard.unwrap_or_else(|| fastest(&context.device.adapter_info()));
+        let sources = Sources::new(wide_mul, fp_guard);
+        let may_fall_back = options.fp_guard.is_none();
+        let device =
+            Self::with_sources(context, origin, sources, may_fall_back).await.during(OPEN)?;
+        Ok(device.with_seed(options.seed))
+    }
+
+    /// Opens a device with these shaders, which tests break on purpose, and which may fall back to
     /// guarded ones.
     pub(super) async fn with_sources(
-        device: wgpu::Device,
-        queue: wgpu::Queue,
-        multiply: WideMul,
-        mul_add: FpGuard,
+        context: Context,
+        origin: Option<(wgpu::Instance, wgpu::Adapter)>,
         sources: Sources,
         may_fall_back: bool,
-    ) -> Result<Self> {
-        let context = Context::new(device, queue);
-        let unsupported = |reason: &str| {
+    ) -> Result<Self, ErrorKind> {
+        if let Some(reason) = missing(&context.device, sources.wide_mul) {
             let (adapter, reason) = (context.adapter.clone(), reason.to_owned());
-            Err(ErrorKind::UnsupportedAdapter { adapter, reason }.during(OPEN))
-        };
-        let limits = context.device.limits();
-        if limits.max_compute_invocations_per_workgroup < window::WORKGROUP_SIZE
-            || limits.max_compute_workgroup_size_x < window::WORKGROUP_SIZE
-        {
-            return unsupported("its limits allow fewer than 256 invocations in a workgroup");
+            return Err(ErrorKind::UnsupportedAdapter { adapter, reason });
         }
-        if limits.max_storage_buffer_binding_size < 1 << 20
-            || limits.max_storage_buffers_per_shader_stage < 3
-        {
-            return unsupported("its limits allow no three storage buffers of 1 MiB");
-        }
-        if limits.max_compute_workgroups_per_dimension == 0 {
-            return unsupported("its limits allow no workgroups");
-        }
-        if multiply == WideMul::Int64
-            && !context.device.features().contains(wgpu::Features::SHADER_INT64)
-        {
-            return unsupported(
-                "it was opened without the feature SHADER_INT64, which WideMul::Int64 needs",
-            );
-        }
-        let kernels = Kernels::new(&context, mul_add, sources, may_fall_back.then_some(multiply))?;
-        let device = Device {
-            inner: Arc::new(Inner {
-                context,
-                kernels,
-                multiply,
-                trusted: probe::Trusted::default(),
-            }),
-            streams: Streams::default(),
-        };
-        // A browser's thread cannot wait later.
-        let groups = if cfg!(target_arch = "wasm32") { Group::all() } else { vec![Group::COMMON] };
-        probe::trust(&device, OPEN, groups.into_iter()).await?;
+        let pipelines = Pipelines::new(&context, sources, may_fall_back).await?;
+        let engine = Engine { limits: context.limits(), context, pipelines };
+        let inner = Arc::new(Inner { engine, verified: Some(Verified::default()), origin });
+        let device = Device { inner, streams: Streams::default() };
+        device.verify([Group::COMMON].into_iter()).await?;
         Ok(device)
+    }
+
+    /// Verifies kernels before their first use.
+    pub(super) async fn verify(
+        &self,
+        groups: impl Iterator<Item = Group>,
+    ) -> Result<(), ErrorKind> {
+        match &self.inner.verified {
+            Some(verified) => verify(&self.inner.engine, verified, groups).await,
+            None => Ok(()),
+        }
+    }
+
+    /// This device with another text of the fill shader, which is not verified: for the program's
+    /// `bench`, until that dispatches by itself.
+    #[cfg(not(target_arch = "wasm32"))]
+    #[doc(hidden)]
+    pub fn with_fill_shader(&self, wgsl: String) -> Result<Self> {
+        let context = self.inner.engine.context.clone();
+        let patch = move |text: &str| match text.contains("fn fill_many(") {
+            true => wgsl.clone(),
+            false => text.to_owned(),
+        };
+        let sources = Sources {
+            patch: Some(Arc::new(patch)),
+            ..Sources::new(self.wide_mul(), self.fp_guard())
+        };
+        let pipelines =
+            pollster::block_on(Pipelines::new(&context, sources, false)).during(OPEN)?;
+        let engine = Engine { limits: context.limits(), context, pipelines };
+        let inner = Inner { engine, verified: None, origin: None };
+        Ok(Device { inner: Arc::new(inner), streams: self.streams.clone() })
     }
 
     /// The same device with a seed of its own, its streams counted from 0.
@@ -205,41 +194,58 @@ impl Device {
 
     /// Name and driver of the adapter.
     pub fn name(&self) -> &str {
-        &self.inner.context.adapter
+        &self.inner.engine.context.adapter
     }
 
     /// How its shaders multiply.
-    pub fn multiply(&self) -> WideMul {
-        self.inner.multiply
+    pub fn wide_mul(&self) -> WideMul {
+        self.inner.engine.pipelines.wide_mul()
     }
 
-    /// How its shaders round the product of a multiply-add: guarded from then on, once a kernel has
-    /// proved wrong otherwise.
-    pub fn mul_add(&self) -> FpGuard {
-        self.inner.kernels.mul_add()
+    /// How its shaders guard their arithmetic now; stricter once a kernel has proved wrong, unless
+    /// [`DeviceOptions::fp_guard`] was set.
+    pub fn fp_guard(&self) -> FpGuard {
+        self.inner.engine.pipelines.fp_guard()
     }
 
-    /// Bytes of memory that the adapter has, where its API says so (Vulkan) and it is a GPU's.
+    /// Bytes of the adapter's memory, where its API says it (Vulkan) and it is a GPU's.
     ///
     /// ```no_run
     /// println!("{:?}", gpu_init::Device::new()?.memory());
     /// # Ok::<(), gpu_init::Error>(())
     /// ```
     pub fn memory(&self) -> Option<u64> {
-        vulkan::memory(&self.inner.context.device)
+        vulkan::heap_bytes(&self.inner.engine.context.device)
     }
 
     /// The wgpu device.
     pub fn wgpu_device(&self) -> &wgpu::Device {
-        &self.inner.context.device
+        &self.inner.engine.context.device
     }
 
     /// The queue that fills are submitted to.
     pub fn wgpu_queue(&self) -> &wgpu::Queue {
-        &self.inner.context.queue
+        &self.inner.engine.context.queue
     }
 
-    /// Blocks until all that was submitted is done.
+    /// The wgpu adapter; `None` of a device from [`from_wgpu`](Self::from_wgpu).
+    ///
+    /// ```no_run
+    /// let device = gpu_init::Device::new()?;
+    /// println!("{:?}", device.wgpu_adapter().map(|adapter| adapter.features()));
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    pub fn wgpu_adapter(&self) -> Option<&wgpu::Adapter> {
+        self.inner.origin.as_ref().map(|(_, adapter)| adapter)
+    }
+
+    /// The wgpu instance, by which a surface can be made for the device; `None` of a device from
+    /// [`from_wgpu`](Self::from_wgpu).
+    pub fn wgpu_instance(&self) -> Option<&wgpu::Instance> {
+        self.inner.origin.as_ref().map(|(instance, _)| instance)
+    }
+
+    /// Blocks until all submitted work is done.
     ///
     /// ```no_run
     /// # use gpu_init::{Device, GpuInit};
@@ -253,15 +259,44 @@ impl Device {
     ///
     /// # Errors
     /// [`ErrorKind::DeviceLost`].
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn wait(&self) -> Result<()> {
-        let context = &self.inner.context;
-        let polled = context.device.poll(wgpu::PollType::wait_indefinitely());
-        if polled.is_err() || context.is_lost() { Err(context.lost("wait")) } else { Ok(()) }
+        self.inner.engine.context.wait_blocking().during("wait")
+    }
+
+    /// Waits until all submitted work is done, on any executor.
+    ///
+    /// # Errors
+    /// [`ErrorKind::DeviceLost`].
+    pub async fn wait_async(&self) -> Result<()> {
+        self.inner.engine.context.wait(None).await.during("wait")
     }
 }
 
-/// What a driver's shaders may do, if a probe agrees. Mesa's llvmpipe and SwiftShader, both on a
-/// CPU, fuse and reorder nothing, and the tests run on them; other drivers of Vulkan fuse.
+/// What a device lacks, if anything.
+fn missing(device: &wgpu::Device, wide_mul: WideMul) -> Option<&'static str> {
+    let limits = device.limits();
+    if limits.max_compute_invocations_per_workgroup < WORKGROUP_SIZE
+        || limits.max_compute_workgroup_size_x < WORKGROUP_SIZE
+    {
+        return Some("its limits allow fewer than 256 invocations in a workgroup");
+    }
+    if limits.max_storage_buffer_binding_size < 1 << 20
+        || limits.max_storage_buffers_per_shader_stage < 3
+    {
+        return Some("its limits allow no three storage buffers of 1 MiB");
+    }
+    if limits.max_compute_workgroups_per_dimension == 0 {
+        return Some("its limits allow no workgroups");
+    }
+    let int64 = device.features().contains(wgpu::Features::SHADER_INT64);
+    (wide_mul == WideMul::Int64 && !int64)
+        .then_some("it was opened without the feature SHADER_INT64, which WideMul::Int64 needs")
+}
+
+/// The least guard that a driver is expected to need, before the self-test. Mesa's llvmpipe and
+/// SwiftShader, both on a CPU, fuse and reorder nothing, and the tests run on them; other Vulkan
+/// drivers fuse.
 pub(super) fn fastest(info: &wgpu::AdapterInfo) -> FpGuard {
     let is_known = ["llvmpipe", "SwiftShader"].iter().any(|name| info.name.contains(name));
     match (info.backend, info.device_type) {

@@ -1,31 +1,22 @@
-//! The GPU path: an open device, and fills that it runs in its own memory or the caller's.
+//! The GPU path, on three storeys: a [`device`] and its tensors, which users see; a [`self_test`]
+//! below, which compares kernels with the CPU path; and the [`engine`], which alone touches wgpu.
 
-mod adapter;
-mod batch;
-mod comparison;
-mod context;
 mod device;
+mod engine;
 mod fill;
-mod gather;
-mod kernels;
-mod memory;
-mod orthogonal;
-mod place;
-mod probe;
-mod readback;
-mod record;
+mod options;
 mod reduce;
+mod self_test;
 pub mod shader;
-mod table;
 mod tensor;
-mod vulkan;
-mod window;
+mod wgsl;
 
 #[cfg(test)]
 mod tests;
 
-pub use adapter::{adapters, best_adapter};
-pub use device::{Device, DeviceOptions};
-pub use fill::FillOptions;
-pub use shader::{FpGuard, WideMul};
+pub use device::Device;
+pub use engine::adapter::{AdapterChoice, adapters, best_adapter};
+pub use fill::Target;
+pub use options::{DeviceOptions, FillOptions};
 pub use tensor::Tensor;
+pub use wgsl::{FpGuard, WideMul};

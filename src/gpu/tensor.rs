@@ -3,16 +3,17 @@
 use std::ops::Range;
 
 use crate::error::During;
-use crate::gpu::context::check_usage;
-use crate::gpu::{Device, readback, reduce};
+use crate::gpu::device::Device;
+use crate::gpu::engine::context::check_usage;
+use crate::gpu::engine::encode::binding;
+use crate::gpu::engine::readback;
+use crate::gpu::engine::view::View;
 use crate::memory::zeroed;
-use crate::{
-    DType, Distribution, Element, ErrorKind, Fill, Fingerprint, HostTensor, Result, Shape, Stats,
-};
+use crate::{DType, Element, ErrorKind, Fill, HostTensor, Result, Shape};
 
 /// A tensor, or a range of one, in a buffer of GPU memory.
 ///
-/// The commands that fill it are submitted (or recorded, see [`Device::record`]) but need not be
+/// The commands that fill it are submitted (or recorded, see [`Device::encode`]) but need not be
 /// done: the queue keeps the order, so it can be used at once.
 ///
 /// ```no_run
@@ -27,29 +28,27 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct Tensor {
     pub(super) device: Device,
-    pub(super) buffer: wgpu::Buffer,
-    pub(super) offset: u64,
     pub(super) shape: Shape,
-    pub(super) fill: Fill,
+    pub(super) view: View,
 }
 
 impl Tensor {
     /// The buffer that holds the elements, row-major, from [`offset`](Self::offset) on. It may hold
     /// other tensors too: small ones that one call of [`Device::fill_all`] makes share buffers.
     pub fn buffer(&self) -> &wgpu::Buffer {
-        &self.buffer
+        &self.view.buffer
     }
 
-    /// Byte offset of the first element in the buffer. In a buffer that tensors share it is a
-    /// multiple of 256 and of what the device asks of bindings; 0 if the tensor has a buffer of its
-    /// own, as [`Device::fill`] makes it.
+    /// Byte offset of the first element in the buffer. In a shared buffer it is a multiple of 256
+    /// and of the device's alignment of bindings; 0 if the tensor has a buffer of its own, as
+    /// [`Device::fill`] makes it.
     pub fn offset(&self) -> u64 {
-        self.offset
+        self.view.offset
     }
 
     /// Bytes of the elements; the buffer may be larger.
     pub fn bytes(&self) -> u64 {
-        self.fill.bytes()
+        self.view.fill.bytes()
     }
 
     /// The elements' part of the buffer, for a bind group. Its size is rounded up to whole words.
@@ -61,7 +60,7 @@ impl Tensor {
     /// # Ok::<(), gpu_init::Error>(())
     /// ```
     pub fn binding(&self) -> wgpu::BufferBinding<'_> {
-        crate::gpu::record::binding(&self.buffer, self.offset, self.bytes().next_multiple_of(4))
+        binding(&self.view.buffer, self.view.offset, self.bytes().next_multiple_of(4))
     }
 
     /// The device that filled it.
@@ -76,64 +75,23 @@ impl Tensor {
 
     /// The element type.
     pub fn dtype(&self) -> DType {
-        self.fill.dtype
+        self.view.fill.dtype
     }
 
-    /// The distribution that the elements were drawn from.
-    pub fn distribution(&self) -> Distribution {
-        self.fill.distribution
-    }
-
-    /// The seed, the stream and all else that decided the elements.
+    /// The resolved request: distribution, seed, stream and range, which decide the elements.
     pub fn spec(&self) -> &Fill {
-        &self.fill
+        &self.view.fill
     }
 
     /// Index of the first element here in the whole row-major tensor.
     pub fn first(&self) -> u64 {
-        self.fill.first
+        self.view.fill.first
     }
 
     /// Number of elements here, at least 1.
     #[expect(clippy::len_without_is_empty, reason = "a tensor is never empty")]
     pub fn len(&self) -> u64 {
-        self.fill.len
-    }
-
-    /// Statistics, computed on the GPU: only a few bytes for every 16,384 elements are read back.
-    ///
-    /// # Errors
-    /// [`ErrorKind::BufferUsage`] if the caller's buffer lacks STORAGE, [`ErrorKind::OutOfMemory`],
-    /// [`ErrorKind::DeviceLost`], [`ErrorKind::WrongBits`] at the first use of a kernel that the driver
-    /// breaks.
-    pub fn stats(&self) -> Result<Stats> {
-        pollster::block_on(self.stats_async())
-    }
-
-    /// [`stats`](Self::stats) for any executor.
-    ///
-    /// # Errors
-    /// Those of [`stats`](Self::stats).
-    pub async fn stats_async(&self) -> Result<Stats> {
-        let mut stats = reduce::stats(&[self]).await?;
-        Ok(stats.swap_remove(0))
-    }
-
-    /// The fingerprint, computed on the GPU.
-    ///
-    /// # Errors
-    /// Those of [`stats`](Self::stats).
-    pub fn fingerprint(&self) -> Result<Fingerprint> {
-        pollster::block_on(self.fingerprint_async())
-    }
-
-    /// [`fingerprint`](Self::fingerprint) for any executor.
-    ///
-    /// # Errors
-    /// Those of [`stats`](Self::stats).
-    pub async fn fingerprint_async(&self) -> Result<Fingerprint> {
-        let mut fingerprints = reduce::fingerprints(&[self]).await?;
-        Ok(fingerprints.swap_remove(0))
+        self.view.fill.len
     }
 
     /// Reads all elements back.
@@ -148,6 +106,7 @@ impl Tensor {
     /// # Errors
     /// [`ErrorKind::BufferUsage`] if the caller's buffer lacks COPY_SRC, [`ErrorKind::HostOutOfMemory`],
     /// [`ErrorKind::OutOfMemory`], [`ErrorKind::DeviceLost`].
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn read(&self) -> Result<HostTensor> {
         pollster::block_on(self.read_async())
     }
@@ -171,6 +130,8 @@ impl Tensor {
     ///
     /// # Errors
     /// Those of [`read`](Self::read), and [`ErrorKind::Range`].
+    #[cfg(not(target_arch = "wasm32"))]
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn read_range(&self, range: Range<u64>) -> Result<HostTensor> {
         pollster::block_on(self.read_range_async(range))
     }
@@ -180,26 +141,30 @@ impl Tensor {
     /// # Errors
     /// Those of [`read_range`](Self::read_range).
     pub async fn read_range_async(&self, range: Range<u64>) -> Result<HostTensor> {
-        let operation = "read";
-        let Range { start, end } = range;
+        self.read_elements(range).await.during("read")
+    }
+
+    async fn read_elements(
+        &self,
+        Range { start, end }: Range<u64>,
+    ) -> Result<HostTensor, ErrorKind> {
         if start >= end || end > self.len() {
             let (shape, elements) = (self.shape.clone(), self.len());
-            return Err(ErrorKind::Range { start, end, shape, elements }.during(operation));
+            return Err(ErrorKind::Range { start, end, shape, elements });
         }
-        check_usage(operation, &self.buffer, wgpu::BufferUsages::COPY_SRC)?;
-        let part = self.fill.of(self.fill.elements().part(start, end - start));
-        let mut tensor = HostTensor::zeroed(&part).during(operation)?;
-        let (from, size) = (self.offset + start * self.dtype().size(), part.bytes());
-        let (before, context) = ((from % 4) as usize, &self.device.inner.context);
+        let View { fill, buffer, offset } = &self.view;
+        check_usage(buffer, wgpu::BufferUsages::COPY_SRC)?;
+        let part = fill.of(fill.elements().part(start, end - start));
+        let mut tensor = HostTensor::zeroed(&part)?;
+        let (from, size) = (offset + start * self.dtype().size(), part.bytes());
+        let (before, context) = (from % 4, &self.device.inner.engine.context);
         if before == 0 && size.is_multiple_of(4) {
-            readback::read(context, operation, &self.buffer, from, tensor.as_bytes_mut()).await?;
+            readback::read(context, buffer, from, tensor.as_bytes_mut()).await?;
         } else {
             // Copies are of whole words.
-            let mut words: Vec<u8> =
-                zeroed((before as u64 + size).next_multiple_of(4)).during(operation)?;
-            readback::read(context, operation, &self.buffer, from - before as u64, &mut words)
-                .await?;
-            tensor.as_bytes_mut().copy_from_slice(&words[before..before + size as usize]);
+            let mut words: Vec<u8> = zeroed((before + size).next_multiple_of(4))?;
+            readback::read(context, buffer, from - before, &mut words).await?;
+            tensor.as_bytes_mut().copy_from_slice(&words[before as usize..][..size as usize]);
         }
         Ok(tensor)
     }
@@ -214,11 +179,20 @@ impl Tensor {
     ///
     /// # Errors
     /// Those of [`read`](Self::read), and [`ErrorKind::DTypeMismatch`] if `T` is another type.
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn to_vec<T: Element>(&self) -> Result<Vec<T>> {
-        if T::DTYPE != self.dtype() {
-            let (expected, actual) = (self.dtype(), T::DTYPE);
+        pollster::block_on(self.to_vec_async())
+    }
+
+    /// [`to_vec`](Self::to_vec) for any executor.
+    ///
+    /// # Errors
+    /// Those of [`to_vec`](Self::to_vec).
+    pub async fn to_vec_async<T: Element>(&self) -> Result<Vec<T>> {
+        let (expected, actual) = (self.dtype(), T::DTYPE);
+        if actual != expected {
             return Err(ErrorKind::DTypeMismatch { expected, actual }.during("read"));
         }
-        self.read()?.into_vec()
+        self.read_async().await?.into_vec()
     }
 }

@@ -8,7 +8,7 @@ use crate::model::error::PlanError;
 use crate::model::plan::Plan;
 use crate::{Cpu, HostTensor, TensorSpec};
 #[cfg(feature = "gpu")]
-use crate::{Device, Tensor};
+use crate::{Device, FillOptions, Tensor};
 
 fn specs(plan: &Plan) -> Vec<TensorSpec> {
     plan.entries().iter().map(|entry| entry.spec.clone()).collect()
@@ -56,7 +56,8 @@ impl Device {
         if let Some(memory) = self.memory() {
             plan.fits(memory)?;
         }
-        Ok(by_name(plan, self.fill_all_with(&specs(plan), progress)?))
+        let options = FillOptions::new().progress(progress);
+        Ok(by_name(plan, self.fill_all_with(&specs(plan), options)?))
     }
 }
 

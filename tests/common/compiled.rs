@@ -53,7 +53,7 @@ pub fn spirv(wgsl: &str, distribution: u32, dtype: DType) -> Vec<u32> {
 /// The fill shader by its wide multiplication: for GPUs with Vulkan, and for any device.
 pub fn sources() -> [(&'static str, String); 2] {
     [
-        ("int64", shader::fill_with(WideMul::Int64, FpGuard::NoContraction)),
-        ("limbs", shader::fill(WideMul::Limbs)),
+        ("int64", shader::fill(WideMul::Int64, FpGuard::NoContraction)),
+        ("limbs", shader::fill(WideMul::Limbs, FpGuard::NoReassociation)),
     ]
 }

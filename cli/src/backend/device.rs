@@ -6,8 +6,8 @@ use std::slice;
 use anyhow::{Context, anyhow};
 use gpu_init::wgpu::DeviceType;
 use gpu_init::{
-    Cpu, Device, DeviceOptions, ErrorKind, Fill, Fingerprint, HostTensor, Plan, Stats, Tensor,
-    TensorSpec,
+    AdapterChoice, Cpu, Device, DeviceOptions, ErrorKind, Fill, FillOptions, Fingerprint,
+    HostTensor, Plan, Stats, Tensor, TensorSpec,
 };
 
 use crate::backend::adapter::{self, adapter_for};
@@ -54,12 +54,12 @@ impl Backend {
                 adapter_for(local_rank, best, &infos)
             }
         };
-        let options = DeviceOptions {
-            adapter,
-            hardware_only: choice == Choice::Auto,
-            seed,
-            ..Default::default()
+        let adapter = match adapter {
+            Some(index) => AdapterChoice::Number(index),
+            None if choice == Choice::Auto => AdapterChoice::BestGpu,
+            None => AdapterChoice::Best,
         };
+        let options = DeviceOptions::new().adapter(adapter).seed(seed);
         Device::open(&options).map(Backend::Gpu).or_else(|error| match *error.kind() {
             ErrorKind::NoAdapter { .. } if choice == Choice::Auto => {
                 Ok(Backend::Cpu(Cpu::with_seed(seed)))
@@ -149,9 +149,11 @@ impl Backend {
         progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
     ) -> gpu_init::Result<Vec<Filled>> {
         Ok(match self {
-            Backend::Gpu(device) => {
-                device.fill_all_with(specs, progress)?.into_iter().map(Filled::Gpu).collect()
-            }
+            Backend::Gpu(device) => device
+                .fill_all_with(specs, FillOptions::new().progress(progress))?
+                .into_iter()
+                .map(Filled::Gpu)
+                .collect(),
             Backend::Cpu(cpu) => {
                 cpu.fill_all_with(specs, progress)?.into_iter().map(Filled::Cpu).collect()
             }

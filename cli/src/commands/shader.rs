@@ -11,31 +11,49 @@ pub(crate) struct Args {
     /// The shader.
     #[arg(default_value = "fill")]
     shader: Shader,
-    /// With 64-bit integers (wgpu's SHADER_INT64, not in WebGPU) instead of 16-bit limbs.
-    #[arg(long)]
-    int64: bool,
+    /// How the shader multiplies two words to 64 bits.
+    #[arg(long, value_enum, default_value_t = Wide::Limbs)]
+    wide_mul: Wide,
     /// How the fill shader keeps compilers from fusing and reordering operations.
-    #[arg(long, value_enum, default_value_t = Guard::Guarded)]
-    mul_add: Guard,
+    #[arg(long, value_enum, default_value_t = Guard::NoReassociation)]
+    fp_guard: Guard,
+}
+
+/// `WideMul` by name.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Wide {
+    /// By 16-bit limbs: any WebGPU device.
+    Limbs,
+    /// By 64-bit integers: wgpu's SHADER_INT64, not in WebGPU.
+    Int64,
+}
+
+impl From<Wide> for WideMul {
+    fn from(wide: Wide) -> Self {
+        match wide {
+            Wide::Limbs => WideMul::Limbs,
+            Wide::Int64 => WideMul::Int64,
+        }
+    }
 }
 
 /// `FpGuard` by name.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Guard {
     /// Not at all: for llvmpipe and SwiftShader.
-    Plain,
+    None,
     /// From fusing: for other Vulkan drivers.
-    Unfused,
+    NoContraction,
     /// From both: for any driver.
-    Guarded,
+    NoReassociation,
 }
 
 impl From<Guard> for FpGuard {
     fn from(guard: Guard) -> Self {
         match guard {
-            Guard::Plain => FpGuard::None,
-            Guard::Unfused => FpGuard::NoContraction,
-            Guard::Guarded => FpGuard::NoReassociation,
+            Guard::None => FpGuard::None,
+            Guard::NoContraction => FpGuard::NoContraction,
+            Guard::NoReassociation => FpGuard::NoReassociation,
         }
     }
 }
@@ -51,10 +69,9 @@ enum Shader {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
-    let multiply = if args.int64 { WideMul::Int64 } else { WideMul::Limbs };
     print(&match args.shader {
-        Shader::Fill => shader::fill_with(multiply, args.mul_add.into()),
-        Shader::Fingerprint => shader::fingerprint(multiply),
+        Shader::Fill => shader::fill(args.wide_mul.into(), args.fp_guard.into()),
+        Shader::Fingerprint => shader::fingerprint(args.wide_mul.into()),
         Shader::Stats => shader::stats(),
     })
 }

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 use gpu_init::wgpu::{self, AdapterInfo, BufferUsages, Features};
-use gpu_init::{DeviceOptions, Initializer, TensorSpec, shader};
+use gpu_init::{DeviceOptions, FpGuard, Initializer, TensorSpec, shader};
 
 use crate::commands::bench::by::By;
 use crate::commands::bench::device::{About, Device};
@@ -45,7 +45,7 @@ impl Gpu {
         let device = pollster::block_on(gpu_init::Device::from_wgpu_async(
             device,
             queue,
-            &DeviceOptions::default(),
+            &DeviceOptions::new(),
         ))?;
         let half = device.memory().map_or(u64::MAX, |memory| memory / 2);
         let most = most.min(half).min(device.wgpu_device().limits().max_buffer_size) / 4 * 4;
@@ -90,14 +90,14 @@ impl Device for Gpu {
     fn about(&self) -> About {
         let AdapterInfo { name, backend, driver, driver_info, .. } = &self.info;
         let driver = format!("{driver} {driver_info}");
-        let (multiply, mul_add) = (self.device.multiply(), self.device.mul_add());
-        let shaders = format!("{multiply:?} {mul_add:?}").to_lowercase();
+        let (wide_mul, fp_guard) = (self.device.wide_mul(), self.device.fp_guard());
+        let shaders = format!("{wide_mul:?} {fp_guard:?}").to_lowercase();
         About {
             name: name.clone(),
             details: format!("{backend:?}, {}, {shaders} shaders", driver.trim()),
             timing: if self.stamps.is_some() { "GPU timestamps" } else { "wall time" },
             write: "buffer clear",
-            // Never more than 2 GiB: src/gpu/window.rs.
+            // Never more than 2 GiB: src/gpu/engine/plan/limits.rs.
             window: Some(
                 self.device.wgpu_device().limits().max_storage_buffer_binding_size.min(1 << 31),
             ),
@@ -119,7 +119,7 @@ impl Device for Gpu {
         };
         if self.stamps.is_some() {
             return self.timed(|encoder| {
-                device.record(parameter, encoder, &self.buffer, 0)?;
+                device.encode(&[(parameter, &self.buffer, 0)], encoder)?;
                 Ok(())
             });
         }
@@ -140,7 +140,7 @@ impl Device for Gpu {
 /// The device with its built-in transform, if that is seen to make normals: a wrong kernel is not
 /// to be timed.
 fn built_ins(device: &gpu_init::Device) -> anyhow::Result<Option<gpu_init::Device>> {
-    let text = builtins::shader(&shader::fill(device.multiply()));
+    let text = builtins::shader(&shader::fill(device.wide_mul(), FpGuard::NoReassociation));
     let built_ins =
         device.with_fill_shader(text.context("bench: sample.wgsl has no normal4 to replace")?)?;
     let normal = TensorSpec::new([64, 64], Initializer::normal(0.0, 1.0)).seed(0).stream(0);

@@ -1,0 +1,106 @@
+//! The adapters of this machine and the choice among them.
+
+use crate::{ErrorKind, Result};
+
+/// Which adapter to open.
+///
+/// ```no_run
+/// use gpu_init::{AdapterChoice, Device, DeviceOptions};
+///
+/// // A GPU, or an error where there are software drivers alone: there `Cpu` is faster.
+/// let device = Device::open(&DeviceOptions::new().adapter(AdapterChoice::BestGpu))?;
+/// # Ok::<(), gpu_init::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum AdapterChoice {
+    /// The one that [`best_adapter`] names.
+    #[default]
+    Best,
+    /// The same, but no software driver.
+    BestGpu,
+    /// The one with this number in [`adapters`], of whatever kind.
+    Number(usize),
+}
+
+/// Backends with compute shaders, unless `WGPU_BACKEND` names others.
+fn backends() -> wgpu::Backends {
+    wgpu::Backends::PRIMARY.with_env()
+}
+
+fn instance() -> wgpu::Instance {
+    let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle_from_env();
+    descriptor.backends = backends();
+    // Validation of indirect calls limits every buffer to 4 GiB, and no calls here are indirect.
+    descriptor.flags.remove(wgpu::InstanceFlags::VALIDATION_INDIRECT_CALL);
+    wgpu::Instance::new(descriptor)
+}
+
+/// Lists every adapter, as [`AdapterChoice::Number`] counts them.
+///
+/// ```no_run
+/// for adapter in pollster::block_on(gpu_init::adapters()) {
+///     println!("{}", adapter.get_info().name);
+/// }
+/// ```
+pub async fn adapters() -> Vec<wgpu::Adapter> {
+    instance().enumerate_adapters(backends()).await
+}
+
+/// A device that was opened, and where it comes from.
+pub(crate) struct Opened {
+    pub(crate) instance: wgpu::Instance,
+    pub(crate) adapter: wgpu::Adapter,
+    pub(crate) device: wgpu::Device,
+    pub(crate) queue: wgpu::Queue,
+}
+
+/// The number of the adapter that [`Device::new`](crate::Device::new) opens: a discrete GPU before
+/// an integrated one, a virtual one, one of an unknown kind and a software driver; the first among
+/// equals.
+///
+/// ```no_run
+/// let adapters = pollster::block_on(gpu_init::adapters());
+/// let best = gpu_init::best_adapter(&adapters);
+/// ```
+pub fn best_adapter(adapters: &[wgpu::Adapter]) -> Option<usize> {
+    let rank = |adapter: &wgpu::Adapter| match adapter.get_info().device_type {
+        wgpu::DeviceType::DiscreteGpu => 0,
+        wgpu::DeviceType::IntegratedGpu => 1,
+        wgpu::DeviceType::VirtualGpu => 2,
+        wgpu::DeviceType::Other => 3,
+        wgpu::DeviceType::Cpu => 4,
+    };
+    (0..adapters.len()).min_by_key(|&i| rank(&adapters[i]))
+}
+
+/// Opens a device on the chosen adapter, with all the limits that the adapter has.
+pub(crate) async fn open(choice: AdapterChoice) -> Result<Opened, ErrorKind> {
+    let instance = instance();
+    let mut adapters = instance.enumerate_adapters(backends()).await;
+    let count = adapters.len();
+    let is_gpu = |&index: &usize| adapters[index].get_info().device_type != wgpu::DeviceType::Cpu;
+    let best = best_adapter(&adapters);
+    let index = match choice {
+        AdapterChoice::Number(index) if count > 0 && index >= count => {
+            return Err(ErrorKind::NoSuchAdapter { index, count });
+        }
+        AdapterChoice::Number(index) if count > 0 => Some(index),
+        AdapterChoice::BestGpu => best.filter(is_gpu),
+        _ => best,
+    };
+    let no_adapter = || ErrorKind::NoAdapter { backends: format!("asked {:?}", backends()) };
+    let adapter = adapters.swap_remove(index.ok_or_else(no_adapter)?);
+    let descriptor = wgpu::DeviceDescriptor {
+        label: Some("gpu-init"),
+        required_features: adapter.features() & wgpu::Features::SHADER_INT64,
+        required_limits: adapter.limits(),
+        ..Default::default()
+    };
+    match adapter.request_device(&descriptor).await {
+        Ok((device, queue)) => Ok(Opened { instance, adapter, device, queue }),
+        Err(error) => Err(ErrorKind::UnsupportedAdapter {
+            adapter: adapter.get_info().name,
+            reason: error.to_string(),
+        }),
+    }
+}

@@ -1,0 +1,201 @@
+//! The table of kernels. A kernel is one row here and an entry point of a WGSL module; planners
+//! name it, and all else follows from its row.
+
+use crate::distribution::orthogonal::TILE;
+use crate::gpu::engine::params::{
+    ClearParams, DiagonalParams, FillParams, GatherParams, OrthogonalParams, ReduceParams,
+    SparseParams,
+};
+use crate::gpu::wgsl::{self, Module};
+use crate::reduce::lanes::{CHUNK, LANES};
+use crate::{DType, Distribution};
+
+/// Invocations of a workgroup, unless a kernel's row says otherwise.
+pub(crate) const WORKGROUP_SIZE: u32 = 256;
+/// Invocations of a workgroup of `fill_many`.
+pub(crate) const PART_LANES: u32 = 64;
+/// Rows that an invocation of `sparse` goes down.
+pub(crate) const SPARSE_ROWS: u32 = 1 << 13;
+/// Most iterations that the loops of one invocation may make. llvmpipe ends loops without a word
+/// after 65,535 in all, and other drivers reset a device that takes long: planners make more
+/// dispatches instead.
+const MOST_ITERATIONS: u32 = 1 << 14;
+
+/// The entry points of the shaders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::VariantArray)]
+pub(crate) enum Entry {
+    /// Whole 16-byte entries from a block's start.
+    Fill,
+    /// Any range.
+    FillWords,
+    /// Elements that do not follow one another.
+    FillSlice,
+    /// Many small tensors.
+    FillMany,
+    Fingerprint,
+    Stats,
+    Gather,
+    Clear,
+    Diagonal,
+    Sparse,
+    Reflect,
+    Scale,
+    Gram,
+    Apply,
+    Project,
+    Update,
+    Examine,
+    Finish,
+}
+
+/// What the engine knows of a kernel.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Row {
+    pub(crate) module: &'static Module,
+    pub(crate) entry_point: &'static str,
+    /// The storage buffers at bindings 1, 2...; binding 0 is the uniform.
+    pub(crate) bindings: &'static [Access],
+    /// Bytes of the uniform.
+    pub(crate) params: usize,
+    pub(crate) workgroup_size: u32,
+    /// Whether `DISTRIBUTION` and `WORKGROUP_SIZE` are constants to set, beside `DTYPE`.
+    pub(crate) has_distribution: bool,
+    /// Most iterations of all loops of one invocation.
+    #[cfg_attr(not(test), expect(dead_code, reason = "a test compares it with the WGSL"))]
+    pub(crate) iterations: u32,
+}
+
+/// How a kernel accesses a storage buffer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    Read,
+    Write,
+}
+
+impl Entry {
+    /// The table.
+    pub(crate) const fn row(self) -> Row {
+        use Access::{Read, Write};
+        const FILL: &[Access] = &[Write, Read];
+        const MANY: &[Access] = &[Write, Read, Read];
+        const REDUCE: &[Access] = &[Read, Write];
+        const MATRIX: &[Access] = &[Write, Write, Write];
+        let tile = TILE as u32;
+        // An invocation reads its elements of a chunk twice, and the sums of all lanes.
+        let reduce = 2 * (CHUNK / LANES) as u32 + 16;
+        // It draws four rows at a time and scales each by itself; then all add up their sums.
+        let draw = 2 * tile / 256 + 8;
+        // It goes over its eighth of the rows twice, and solves a triangular system between.
+        let apply = (tile + tile / 16) / 4 + 256;
+        match self {
+            Self::Fill => row::<FillParams>(&wgsl::FILL, "fill", FILL).distribution(),
+            Self::FillWords => row::<FillParams>(&wgsl::FILL, "fill_words", FILL).distribution(),
+            Self::FillSlice => row::<FillParams>(&wgsl::FILL, "fill_slice", FILL).distribution(),
+            Self::FillMany => {
+                row::<FillParams>(&wgsl::FILL, "fill_many", MANY).distribution().lanes(PART_LANES)
+            }
+            Self::Fingerprint => {
+                row::<ReduceParams>(&wgsl::FINGERPRINT, "fingerprint", REDUCE).loops(reduce)
+            }
+            Self::Stats => row::<ReduceParams>(&wgsl::STATS, "stats", REDUCE).loops(reduce),
+            Self::Gather => row::<GatherParams>(&wgsl::GATHER, "gather", &[Write, Read]),
+            Self::Clear => row::<ClearParams>(&wgsl::CLEAR, "clear", &[Write]),
+            Self::Diagonal => row::<DiagonalParams>(&wgsl::DIAGONAL, "diagonal", &[Write]),
+            Self::Sparse => {
+                row::<SparseParams>(&wgsl::SPARSE, "sparse", &[Write, Write]).loops(SPARSE_ROWS)
+            }
+            Self::Reflect => {
+                row::<OrthogonalParams>(&wgsl::ORTHOGONAL, "reflect", MATRIX).loops(draw)
+            }
+            Self::Scale => row::<OrthogonalParams>(&wgsl::ORTHOGONAL, "scale", MATRIX).loops(draw),
+            Self::Gram => row::<OrthogonalParams>(&wgsl::ORTHOGONAL, "gram", MATRIX)
+                .loops(tile + tile / 16 + 32),
+            Self::Apply => {
+                row::<OrthogonalParams>(&wgsl::ORTHOGONAL, "apply", MATRIX).loops(apply).lanes(128)
+            }
+            Self::Project => row::<OrthogonalParams>(&wgsl::ORTHOGONAL, "project", MATRIX)
+                .loops(apply)
+                .lanes(128),
+            Self::Update => {
+                row::<OrthogonalParams>(&wgsl::ORTHOGONAL, "update", MATRIX).loops(apply).lanes(128)
+            }
+            Self::Examine => {
+                row::<OrthogonalParams>(&wgsl::ORTHOGONAL, "examine", MATRIX).loops(tile / 8 + 16)
+            }
+            Self::Finish => row::<OrthogonalParams>(&wgsl::ORTHOGONAL, "finish", MATRIX),
+        }
+    }
+}
+
+const fn row<P>(
+    module: &'static Module,
+    entry_point: &'static str,
+    bindings: &'static [Access],
+) -> Row {
+    Row {
+        module,
+        entry_point,
+        bindings,
+        params: size_of::<P>(),
+        workgroup_size: WORKGROUP_SIZE,
+        has_distribution: false,
+        iterations: 0,
+    }
+}
+
+impl Row {
+    const fn distribution(self) -> Self {
+        Row { has_distribution: true, ..self }
+    }
+
+    const fn lanes(self, workgroup_size: u32) -> Self {
+        Row { workgroup_size, ..self }
+    }
+
+    const fn loops(self, iterations: u32) -> Self {
+        assert!(iterations <= MOST_ITERATIONS);
+        Row { iterations, ..self }
+    }
+}
+
+/// An entry point with its constants: what is compiled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Kernel {
+    pub(crate) entry: Entry,
+    pub(crate) dtype: DType,
+    /// Only of kernels that have it.
+    pub(crate) transform: Transform,
+}
+
+impl Kernel {
+    pub(crate) fn new(entry: Entry, dtype: DType) -> Self {
+        Kernel { entry, dtype, transform: Transform::Normal }
+    }
+}
+
+/// `DISTRIBUTION` in `fill.wgsl`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::VariantArray)]
+pub(crate) enum Transform {
+    Normal = 0,
+    Uniform = 1,
+    Constant = 2,
+    Truncated = 3,
+    ShiftedNormal = 4,
+}
+
+impl From<Distribution> for Transform {
+    /// The transform of the background, where values are scattered over one.
+    fn from(distribution: Distribution) -> Self {
+        match distribution {
+            Distribution::Normal { mean: 0.0, .. } | Distribution::Sparse { .. } => {
+                Transform::Normal
+            }
+            Distribution::Normal { .. } => Transform::ShiftedNormal,
+            Distribution::Uniform { .. } => Transform::Uniform,
+            Distribution::Constant { .. }
+            | Distribution::Diagonal { .. }
+            | Distribution::Orthogonal { .. } => Transform::Constant,
+            Distribution::Truncated { .. } => Transform::Truncated,
+        }
+    }
+}

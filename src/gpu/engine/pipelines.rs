@@ -1,0 +1,194 @@
+//! Compiled kernels: modules, layouts and pipelines, each made when it is first used.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::gpu::engine::context::Context;
+use crate::gpu::engine::kernel::{Access, Entry, Kernel, Row};
+use crate::gpu::wgsl::{FpGuard, Module, WideMul};
+use crate::{ErrorKind, Result};
+
+/// The text of the shaders.
+#[derive(Clone)]
+pub(crate) struct Sources {
+    pub(crate) wide_mul: WideMul,
+    pub(crate) fp_guard: FpGuard,
+    /// A change to the text, by which tests break it.
+    pub(crate) patch: Option<Patch>,
+}
+
+pub(crate) type Patch = Arc<dyn Fn(&str) -> String + Send + Sync>;
+
+impl Sources {
+    pub(crate) fn new(wide_mul: WideMul, fp_guard: FpGuard) -> Self {
+        Sources { wide_mul, fp_guard, patch: None }
+    }
+
+    fn text(&self, module: &Module) -> String {
+        let text = module.text(self.wide_mul, self.fp_guard);
+        match &self.patch {
+            Some(patch) => patch(&text),
+            None => text,
+        }
+    }
+}
+
+/// A pipeline and the layout of its bind group.
+#[derive(Debug, Clone)]
+pub(crate) struct Pipeline {
+    pub(crate) pipeline: wgpu::ComputePipeline,
+    pub(crate) bindings: wgpu::BindGroupLayout,
+}
+
+/// The pipelines of a device.
+pub(crate) struct Pipelines {
+    compiled: Mutex<Compiled>,
+    /// Whether guarded shaders may replace these, when a self-test shows that they must.
+    may_fall_back: bool,
+    /// Bound by fills without a table.
+    pub(crate) no_table: wgpu::Buffer,
+}
+
+/// What was compiled of one text of the shaders.
+struct Compiled {
+    sources: Sources,
+    modules: HashMap<&'static str, wgpu::ShaderModule>,
+    layouts: HashMap<Entry, (wgpu::BindGroupLayout, wgpu::PipelineLayout)>,
+    pipelines: HashMap<Kernel, Pipeline>,
+}
+
+impl Compiled {
+    fn new(sources: Sources) -> Self {
+        Compiled {
+            sources,
+            modules: HashMap::new(),
+            layouts: HashMap::new(),
+            pipelines: HashMap::new(),
+        }
+    }
+
+    /// Compiles a kernel, from a module that is parsed once.
+    fn compile(&mut self, device: &wgpu::Device, kernel: Kernel) -> Pipeline {
+        let row = kernel.entry.row();
+        let Compiled { sources, modules, layouts, .. } = self;
+        let module = modules.entry(row.module.name).or_insert_with(|| {
+            device.create_shader_module(wgpu::ShaderModuleDescriptor {
+                label: Some(row.module.name),
+                source: wgpu::ShaderSource::Wgsl(sources.text(row.module).into()),
+            })
+        });
+        let (bindings, layout) =
+            layouts.entry(kernel.entry).or_insert_with(|| layouts_of(device, &row));
+        let mut constants = vec![("DTYPE", f64::from(kernel.dtype as u32))];
+        if row.has_distribution {
+            constants.push(("DISTRIBUTION", f64::from(kernel.transform as u32)));
+            constants.push(("WORKGROUP_SIZE", f64::from(row.workgroup_size)));
+        }
+        let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            label: Some(row.entry_point),
+            layout: Some(layout),
+            module,
+            entry_point: Some(row.entry_point),
+            compilation_options: wgpu::PipelineCompilationOptions {
+                constants: &constants,
+                // Every lane writes its entry before another one reads it.
+                zero_initialize_workgroup_memory: false,
+            },
+            cache: None,
+        });
+        Pipeline { pipeline, bindings: bindings.clone() }
+    }
+}
+
+impl fmt::Debug for Pipelines {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pipelines").finish_non_exhaustive()
+    }
+}
+
+impl Pipelines {
+    pub(crate) async fn new(
+        context: &Context,
+        sources: Sources,
+        may_fall_back: bool,
+    ) -> Result<Self, ErrorKind> {
+        let no_table = context.create_buffer(16, wgpu::BufferUsages::STORAGE).await?;
+        Ok(Pipelines { compiled: Mutex::new(Compiled::new(sources)), may_fall_back, no_table })
+    }
+
+    fn compiled(&self) -> MutexGuard<'_, Compiled> {
+        self.compiled.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn wide_mul(&self) -> WideMul {
+        self.compiled().sources.wide_mul
+    }
+
+    pub(crate) fn fp_guard(&self) -> FpGuard {
+        self.compiled().sources.fp_guard
+    }
+
+    /// Replaces shaders of this guard by guarded ones, unless that was done. Returns `false` if no
+    /// stricter guard is left.
+    pub(crate) fn fall_back(&self, fp_guard: FpGuard) -> bool {
+        if !self.may_fall_back || fp_guard == FpGuard::NoReassociation {
+            return false;
+        }
+        let mut compiled = self.compiled();
+        if compiled.sources.fp_guard == fp_guard {
+            let sources = Sources::new(compiled.sources.wide_mul, FpGuard::NoReassociation);
+            *compiled = Compiled::new(sources);
+        }
+        true
+    }
+
+    /// Returns the pipeline of a kernel, compiled the first time.
+    pub(crate) async fn get(
+        &self,
+        context: &Context,
+        kernel: Kernel,
+    ) -> Result<Pipeline, ErrorKind> {
+        if let Some(pipeline) = self.compiled().pipelines.get(&kernel) {
+            return Ok(pipeline.clone());
+        }
+        let compile = || {
+            let mut compiled = self.compiled();
+            (compiled.compile(&context.device, kernel), compiled.sources.fp_guard)
+        };
+        let (pipeline, fp_guard) = context.checked(0, compile).await?;
+        let mut compiled = self.compiled();
+        // Another thread may have had them fall back meanwhile.
+        if compiled.sources.fp_guard == fp_guard {
+            compiled.pipelines.insert(kernel, pipeline.clone());
+        }
+        Ok(pipeline)
+    }
+}
+
+fn layouts_of(device: &wgpu::Device, row: &Row) -> (wgpu::BindGroupLayout, wgpu::PipelineLayout) {
+    let storage = row.bindings.iter().map(|&access| {
+        (wgpu::BufferBindingType::Storage { read_only: access == Access::Read }, false)
+    });
+    // The uniform is at a dynamic offset, so that many dispatches share a buffer of parameters.
+    let entries: Vec<_> = std::iter::once((wgpu::BufferBindingType::Uniform, true))
+        .chain(storage)
+        .zip(0..)
+        .map(|((ty, has_dynamic_offset), binding)| wgpu::BindGroupLayoutEntry {
+            binding,
+            visibility: wgpu::ShaderStages::COMPUTE,
+            ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset, min_binding_size: None },
+            count: None,
+        })
+        .collect();
+    let bindings = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
+        label: None,
+        entries: &entries,
+    });
+    let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+        label: None,
+        bind_group_layouts: &[Some(&bindings)],
+        immediate_size: 0,
+    });
+    (bindings, layout)
+}

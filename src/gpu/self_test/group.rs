@@ -1,0 +1,81 @@
+//! Groups of kernels that are verified together.
+
+#[cfg(test)]
+use strum::VariantArray;
+
+use crate::distribution::orthogonal::TILE;
+use crate::gpu::engine::kernel::Transform;
+use crate::{DType, Distribution, Fill};
+
+/// Kernels that are compiled and verified together: few, since compilation takes most of the time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Group {
+    /// Distributions that are sampled per element.
+    Fill(DType, Transform),
+    /// The same for small tensors that share a buffer.
+    Many(DType, Transform),
+    /// The same for slices.
+    Slice(DType, Transform),
+    /// Fingerprint and statistics.
+    Reduce(DType),
+    /// Zeroed rows.
+    Clear(DType),
+    /// Slices of distributions that are not sampled element by element.
+    Gather(DType),
+    /// Values that are written over others.
+    Diagonal(DType),
+    Sparse(DType),
+    Orthogonal(DType),
+    /// Orthogonal matrices of several tiles of rows, which take other kernels.
+    TallOrthogonal(DType),
+}
+
+impl Group {
+    /// The kernel of F32 normals, which most programs need.
+    pub(crate) const COMMON: Group = Group::Fill(DType::F32, Transform::Normal);
+
+    /// All but slices and scattered values, for tests.
+    #[cfg(test)]
+    pub(crate) fn all() -> Vec<Group> {
+        let kinds = || {
+            DType::ALL.into_iter().flat_map(|dtype| {
+                Transform::VARIANTS.iter().map(move |&transform| (dtype, transform))
+            })
+        };
+        let fills = kinds().flat_map(|(dtype, transform)| {
+            [Group::Fill(dtype, transform), Group::Many(dtype, transform)]
+        });
+        fills.chain(DType::ALL.map(Group::Reduce)).collect()
+    }
+
+    /// The groups that fill a tensor, in a buffer that it shares or not.
+    pub(crate) fn of_fill(fill: &Fill, is_shared: bool) -> impl Iterator<Item = Group> + use<> {
+        let Fill { dtype, distribution, runs, zeros, .. } = *fill;
+        let (base, is_slice) = (distribution.base(), runs.is_some());
+        let group = match is_slice && base == distribution {
+            true => Group::Slice,
+            false if is_shared => Group::Many,
+            false => Group::Fill,
+        };
+        // A slice of scattered values starts as zeros.
+        let gathered =
+            (is_slice && base != distribution).then_some(Group::Fill(dtype, Transform::Constant));
+        let gather = gathered.map(|_| Group::Gather(dtype));
+        let over = match distribution {
+            Distribution::Diagonal { .. } => Some(Group::Diagonal(dtype)),
+            Distribution::Sparse { .. } => Some(Group::Sparse(dtype)),
+            Distribution::Orthogonal { orthogonal, .. } if orthogonal.height() > TILE => {
+                Some(Group::TallOrthogonal(dtype))
+            }
+            Distribution::Orthogonal { .. } => Some(Group::Orthogonal(dtype)),
+            _ => None,
+        };
+        let clear = zeros.map(|_| Group::Clear(dtype));
+        [group(dtype, base.into())]
+            .into_iter()
+            .chain(gathered)
+            .chain(gather)
+            .chain(over)
+            .chain(clear)
+    }
+}

@@ -1,0 +1,218 @@
+//! Runs kernels on the cases and compares the result with the CPU path.
+
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
+
+use crate::cpu::fill::fill_tensor;
+use crate::gpu::engine::fill::{record, record_shared};
+use crate::gpu::engine::kernel::Transform;
+use crate::gpu::engine::plan::batch::share;
+use crate::gpu::engine::readback;
+use crate::gpu::engine::recorder::Recorder;
+use crate::gpu::engine::reduce;
+use crate::gpu::engine::state::Engine;
+use crate::gpu::engine::view::View;
+use crate::gpu::engine::vulkan;
+use crate::gpu::self_test::cases::{self, DIRAC, ORTHOGONAL, SPARSE};
+use crate::gpu::self_test::group::Group;
+use crate::gpu::wgsl::FpGuard;
+use crate::progress::Progress;
+use crate::{DType, Distribution, ErrorKind, Fill, HostTensor, Result};
+
+/// The groups that were verified, each with the guard of its shaders.
+#[derive(Debug, Default)]
+pub(crate) struct Verified(Mutex<HashSet<(Group, FpGuard)>>);
+
+impl Verified {
+    /// Those of `groups` that are not verified yet, each of them once.
+    fn missing(&self, groups: &[Group], fp_guard: FpGuard) -> Vec<Group> {
+        let verified = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut missing = Vec::new();
+        for &group in groups {
+            if !verified.contains(&(group, fp_guard)) && !missing.contains(&group) {
+                missing.push(group);
+            }
+        }
+        missing
+    }
+
+    fn add(&self, groups: Vec<Group>, fp_guard: FpGuard) {
+        let groups = groups.into_iter().map(|group| (group, fp_guard));
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(groups);
+    }
+}
+
+/// Verifies the groups that were not verified before, and falls back to guarded shaders where
+/// others are wrong.
+///
+/// # Errors
+/// [`ErrorKind::WrongBits`] if a kernel is still wrong, and what the device reports.
+pub(crate) async fn verify(
+    engine: &Engine,
+    verified: &Verified,
+    groups: impl Iterator<Item = Group>,
+) -> Result<(), ErrorKind> {
+    let groups: Vec<_> = groups.collect();
+    loop {
+        let fp_guard = engine.pipelines.fp_guard();
+        let missing = verified.missing(&groups, fp_guard);
+        match test(engine, &missing).await {
+            Err(ErrorKind::WrongBits { .. }) if engine.pipelines.fall_back(fp_guard) => {}
+            // Another thread made them fall back meanwhile.
+            Ok(()) if engine.pipelines.fp_guard() != fp_guard => {}
+            tested => return tested.map(|()| verified.add(missing, fp_guard)),
+        }
+    }
+}
+
+/// Runs the kernels of these groups and compares the results with the CPU's.
+async fn test(engine: &Engine, groups: &[Group]) -> Result<(), ErrorKind> {
+    let mut fills = Vec::new();
+    for &group in groups {
+        if let Group::Many(dtype, transform) = group {
+            test_shared(engine, dtype, transform).await?;
+        } else {
+            fills.extend(cases_of(group)?);
+        }
+    }
+    if fills.is_empty() {
+        return Ok(());
+    }
+    let views = test_fills(engine, fills).await?;
+    for &group in groups {
+        let Group::Reduce(dtype) = group else { continue };
+        let Some(view) = views.iter().find(|view| view.fill.dtype == dtype) else { continue };
+        test_reductions(engine, view).await?;
+    }
+    Ok(())
+}
+
+fn cases_of(group: Group) -> Result<Vec<Fill>, ErrorKind> {
+    match group {
+        // The reductions' input has to be right, too.
+        Group::Reduce(dtype) => {
+            cases::blocks(dtype, Transform::Normal).map(|blocks| blocks[..1].to_vec())
+        }
+        Group::Fill(dtype, transform) => cases::blocks(dtype, transform),
+        Group::Slice(dtype, transform) => cases::slices(dtype, transform),
+        Group::Many(..) => Ok(Vec::new()),
+        Group::Clear(dtype) => cases::cleared(dtype),
+        Group::Gather(dtype) => cases::gathered(dtype),
+        Group::Diagonal(dtype) => cases::parts(dtype, DIRAC),
+        Group::Sparse(dtype) => cases::parts(dtype, SPARSE),
+        Group::Orthogonal(dtype) => cases::parts(dtype, ORTHOGONAL),
+        Group::TallOrthogonal(dtype) => {
+            let mut fills = cases::parts(dtype, ORTHOGONAL)?;
+            fills.push(cases::tall(dtype)?);
+            Ok(fills)
+        }
+    }
+}
+
+/// What the CPU makes of a fill.
+fn expected(fill: &Fill) -> Result<HostTensor, ErrorKind> {
+    fill_tensor(fill, &mut Progress::silent())
+}
+
+/// Fills on the device, one after the other in a buffer, and compares them with the CPU's.
+async fn test_fills(engine: &Engine, fills: Vec<Fill>) -> Result<Vec<View>, ErrorKind> {
+    let stride = cases::STRIDE;
+    let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC;
+    let buffer = engine.buffer(stride * fills.len() as u64, usage).await?;
+    let view = |(i, fill): (u64, Fill)| View { fill, buffer: buffer.clone(), offset: i * stride };
+    let views: Vec<View> = (0..).zip(fills).map(view).collect();
+    let mut recorder = Recorder::into_queue(engine);
+    record(engine, &views.iter().collect::<Vec<_>>(), &mut recorder).await?;
+    recorder.finish().await?;
+    let bytes = readback::read_all(&engine.context, &buffer).await?;
+    for (view, actual) in views.iter().zip(bytes.chunks(stride as usize)) {
+        compare(engine, &view.fill, expected(&view.fill)?.as_bytes(), actual)?;
+    }
+    Ok(views)
+}
+
+/// Compares the reductions of a tensor with the CPU's.
+async fn test_reductions(engine: &Engine, view: &View) -> Result<(), ErrorKind> {
+    let (expected, dtype) = (expected(&view.fill)?, view.fill.dtype);
+    let fingerprints = reduce::fingerprints(engine, &[view]).await?;
+    let stats = reduce::stats(engine, &[view]).await?;
+    check(
+        engine,
+        || format!("fingerprint {dtype}"),
+        format!("{:?}", [expected.fingerprint()]),
+        format!("{fingerprints:?}"),
+    )?;
+    let stats = format!("{stats:?}");
+    check(engine, || format!("stats {dtype}"), format!("{:?}", [expected.stats()]), stats)
+}
+
+/// Compares small tensors in a shared buffer with the CPU's.
+async fn test_shared(engine: &Engine, dtype: DType, transform: Transform) -> Result<(), ErrorKind> {
+    let blocks = cases::blocks(dtype, transform)?;
+    let fills: Vec<_> = blocks
+        .into_iter()
+        .filter(|fill| fill.first == cases::FIRST)
+        .flat_map(|fill| [fill.len, 1, 1027].map(|len| Fill { len, ..fill }))
+        .collect();
+    let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC;
+    let (allocations, sizes) = share(fills.iter(), &engine.limits);
+    let mut buffers = Vec::new();
+    for size in sizes {
+        buffers.push(vulkan::unwritten(&engine.context, size, usage).await?);
+    }
+    let views: Vec<_> = fills
+        .into_iter()
+        .zip(&allocations)
+        .map(|(fill, allocation)| View {
+            fill,
+            buffer: buffers[allocation.buffer].clone(),
+            offset: allocation.offset,
+        })
+        .collect();
+    let tensors: Vec<_> = views.iter().zip(allocations).collect();
+    let mut recorder = Recorder::into_queue(engine);
+    record_shared(engine, &tensors, &buffers, &mut recorder).await?;
+    recorder.finish().await?;
+    for (View { fill, buffer, offset }, allocation) in tensors {
+        let padded = allocation.padded.unwrap_or_default() as usize;
+        let mut expected = expected(fill)?.as_bytes().to_vec();
+        expected.resize(padded, 0);
+        let mut actual = vec![0; padded];
+        readback::read(&engine.context, buffer, *offset, &mut actual).await?;
+        compare(engine, fill, &expected, &actual)?;
+    }
+    Ok(())
+}
+
+fn compare(engine: &Engine, fill: &Fill, expected: &[u8], actual: &[u8]) -> Result<(), ErrorKind> {
+    let size = fill.dtype.size() as usize;
+    let mut pairs =
+        expected.chunks(size).zip(actual.chunks(size)).zip((0..).map(|n| fill.index(n)));
+    let Some(((expected, actual), index)) =
+        pairs.find(|((expected, actual), _)| expected != actual)
+    else {
+        return Ok(());
+    };
+    let bits =
+        |bytes: &[u8]| bytes.iter().rev().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let name = match fill.distribution {
+        Distribution::Normal { .. } => "normal",
+        Distribution::Uniform { .. } => "uniform",
+        Distribution::Truncated { .. } => "truncated",
+        Distribution::Constant { .. } => "constant",
+        Distribution::Diagonal { .. } => "diagonal",
+        Distribution::Sparse { .. } => "sparse",
+        Distribution::Orthogonal { .. } => "orthogonal",
+    };
+    let what = || format!("{name} {}, element {index}", fill.dtype);
+    check(engine, what, bits(expected), bits(actual))
+}
+
+fn check(
+    engine: &Engine,
+    what: impl Fn() -> String,
+    expected: String,
+    actual: String,
+) -> Result<(), ErrorKind> {
+    if expected == actual { Ok(()) } else { Err(engine.wrong_bits(what(), expected, actual)) }
+}

@@ -1,0 +1,223 @@
+//! Drivers that break the arithmetic, by shaders that are broken on purpose.
+
+use crate::error::During;
+use crate::gpu::device::{Device, fastest};
+use crate::gpu::self_test::group::Group;
+use crate::gpu::tests::{open_broken, open_patched, options, raw_device};
+use crate::gpu::wgsl::FpGuard;
+use crate::{Cpu, DType, ErrorKind, Initializer, Result, TensorSpec};
+
+/// What drivers have been seen to do, or might: each is found before a kernel's first use.
+#[test]
+fn a_driver_that_breaks_the_arithmetic_is_refused() {
+    for (from, to, what) in [
+        // A fused multiply-add: the product's own error (Dekker 1971) is not lost.
+        (
+            "return add_product(a * b, c);",
+            "let p = a * b;
+            let x = opaque(a * 4097.0); let ah = opaque(x - opaque(x - a)); let al = a - ah;
+            let y = opaque(b * 4097.0); let bh = opaque(y - opaque(y - b)); let bl = b - bh;
+            let e = opaque(opaque(opaque(opaque(ah * bh) - p) + opaque(ah * bl)) + opaque(al * bh)) + opaque(al * bl);
+            let s = opaque(p + c); let z = opaque(s - p);
+            return s + opaque(opaque(opaque(p - opaque(s - z)) + opaque(c - z)) + e);",
+            "normal F32",
+        ),
+        // The built-in square root instead of our own.
+        ("return mul_add(w, opaque(q * h), w);", "return sqrt(s);", "normal F32"),
+        // A factor that is taken out of two sums of products, as Mesa does.
+        ("exact_mul_add(low, inverse, opaque(high * inverse - 1.0f))", "(low + high) * inverse - 1.0f", "normal F32"),
+        // A mean that is lost.
+        ("add_product(values.x, scaling.shift)", "values.x", "normal F32"),
+        // A zero without its sign.
+        (
+            "vec2<f32>(r * point.x, r * point.y)",
+            "vec2<f32>(select(r * point.x, 0.0f, r == 0.0f), r * point.y)",
+            "normal F32",
+        ),
+        // A multiplication that loses a carry.
+        ("(middle >> 16u) + (carry >> 16u)", "(middle >> 16u)", "normal F32"),
+        // Rounding halves up instead of to even.
+        ("0x7fffu + ((bits >> 16u) & 1u)", "0x8000u", "normal BF16"),
+        // Flushing the subnormal numbers of f16.
+        ("let subnormal = bitcast<u32>", "let subnormal = 0u & bitcast<u32>", "normal F16"),
+        // A comparison with a bound that is left out.
+        ("value < low", "false", "truncated F32"),
+        ("value > high", "false", "truncated F32"),
+        // A place in a cubic that loses its last bit, and a cubic that is not the word's.
+        ("bits & 0xfffffu", "bits & 0xffffeu", "truncated F32"),
+        ("- SEGMENT_ONE + upper", "- SEGMENT_ONE + upper + u32(bits < 0x4d000000u)", "truncated F32"),
+        // A wrong sign only where a slice starts inside a block.
+        ("let next = values(", "let next = -values(", "normal F16"),
+        // A constant that is rounded by itself.
+        ("return vec4<f32>(part.shift);", "return vec4<f32>(part.shift * 1.001);", "constant F32"),
+        // Reductions that lose a carry or a lane.
+        ("a.y + b.y + u32(low < a.x)", "a.y + b.y", "fingerprint F32"),
+        ("for (var half = LANES / 2u; half > 0u;", "for (var half = LANES / 2u; half > 1u;", "fingerprint F32"),
+        ("low = min(low, ordered_key(bits));", "low = min(low, bits);", "stats F32"),
+    ] {
+        let Some(opened) = open_broken(from, to) else { return };
+        match opened.and_then(|device| pollster::block_on(device.verify(Group::all().into_iter())).during("test")) {
+            Err(error) if matches!(error.kind(), ErrorKind::WrongBits { .. }) => {
+                let text = error.to_string();
+                assert!(text.contains(what), "{text}");
+                assert!(matches!(error.kind(), ErrorKind::WrongBits { expected, actual, .. } if expected != actual));
+            }
+            other => panic!("{from} -> {to}: {other:?}"),
+        }
+    }
+}
+
+/// Shaders that are guarded less are for drivers that a probe has shown right; one that is not gets
+/// the guarded ones.
+#[test]
+fn multiply_adds_are_guarded_as_little_as_is_right() {
+    let Some((device, queue)) = raw_device() else { return };
+    for options in options(&device) {
+        let opened =
+            pollster::block_on(Device::from_wgpu_async(device.clone(), queue.clone(), &options))
+                .unwrap();
+        assert_eq!(opened.fp_guard(), options.fp_guard.unwrap_or(fastest(&device.adapter_info())));
+    }
+    let info = |name: &str, backend, device_type| {
+        let name = name.to_owned();
+        fastest(&wgpu::AdapterInfo {
+            name,
+            device_type,
+            ..wgpu::AdapterInfo::new(device_type, backend)
+        })
+    };
+    use wgpu::{Backend, DeviceType};
+    assert_eq!(
+        info("llvmpipe (LLVM 15.0.6, 256 bits)", Backend::Vulkan, DeviceType::Cpu),
+        FpGuard::None
+    );
+    assert_eq!(info("some other", Backend::Vulkan, DeviceType::Cpu), FpGuard::NoContraction);
+    assert_eq!(
+        info("llvmpipe, a GPU", Backend::Vulkan, DeviceType::DiscreteGpu),
+        FpGuard::NoContraction
+    );
+    for backend in [Backend::Metal, Backend::Dx12, Backend::Gl, Backend::BrowserWebGpu] {
+        assert_eq!(info("any", backend, DeviceType::DiscreteGpu), FpGuard::NoReassociation);
+    }
+}
+
+/// A driver that needs guards for some kernel alone has them from then on; where the guard was
+/// set, that is an error.
+#[test]
+fn a_kernel_that_is_wrong_is_guarded() {
+    let slice = TensorSpec::new([64, 64], Initializer::xavier_normal()).name("w").slice(1, 3..60);
+    for fp_guard in [FpGuard::None, FpGuard::NoContraction] {
+        // A wrong sign in slices alone.
+        let (right, wrong) =
+            ("return (*block).values[index.x & 3u];", "return -(*block).values[index.x & 3u];");
+        let open = |may_fall_back| {
+            let opened =
+                open_patched(fp_guard, may_fall_back, move |text| text.replace(right, wrong))?;
+            Some(opened.unwrap())
+        };
+        let Some(fixed) = open(false) else { return };
+        let error = fixed.fill(&slice).unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::WrongBits { .. }));
+        assert_eq!(fixed.fp_guard(), fp_guard);
+        let free = open(true).unwrap();
+        assert_eq!(free.fp_guard(), fp_guard);
+        assert_eq!(free.fill(&slice).unwrap().read().unwrap(), Cpu::new().fill(&slice).unwrap());
+        assert_eq!(free.fp_guard(), FpGuard::NoReassociation);
+        let whole = TensorSpec::new([64, 64], Initializer::xavier_normal()).name("w");
+        assert_eq!(free.fill(&whole).unwrap().read().unwrap(), Cpu::new().fill(&whole).unwrap());
+    }
+}
+
+/// What is wrong in a kernel that few need is found when it is needed, and others go on working.
+#[test]
+fn a_kernel_is_verified_before_its_first_use() {
+    let opened = open_patched(FpGuard::NoReassociation, false, |text| {
+        text.replace("low = min(low, ordered_key(bits));", "low = min(low, bits);")
+            .replace("0x7fffu + ((bits >> 16u) & 1u)", "0x8000u")
+    });
+    let Some(opened) = opened else { return };
+    let device = opened.unwrap();
+    let wrong = |result: Result<()>, part: &str| match result {
+        Err(error) if matches!(error.kind(), ErrorKind::WrongBits { .. }) => {
+            assert!(error.to_string().contains(part), "{error}")
+        }
+        other => panic!("{part}: {other:?}"),
+    };
+    let parameter = TensorSpec::new([9, 9], Initializer::xavier_normal());
+    let tensor = device.fill(&parameter).unwrap();
+    wrong(tensor.stats().map(|_| ()), "stats F32");
+    wrong(tensor.fingerprint().map(|_| ()), "stats F32");
+    wrong(device.fill(&parameter.clone().dtype(DType::BF16)).map(|_| ()), "normal BF16");
+    assert_eq!(
+        device.fill(&TensorSpec::new([9, 9], Initializer::xavier_uniform())).unwrap().len(),
+        81
+    );
+    assert_eq!(tensor.read().unwrap(), crate::Cpu::new().fill(&parameter).unwrap());
+}
+
+/// The same of small tensors that share a buffer, when the first are made.
+#[test]
+fn a_driver_that_breaks_many_at_once_is_refused() {
+    for (from, to, what) in [
+        ("4u * i + vec4<u32>(0u, 1u", "4u * i + vec4<u32>(1u, 1u", "normal F32"),
+        ("return low | select", "return select", "normal F16"),
+        ("at + 1u <", "at <", "constant BF16"),
+        ("part, lane, PART_LANES)", "part, lane, PART_LANES - 1u)", "uniform F32"),
+        ("table + at.index", "table + at.index + u32(table > 0u)", "truncated F32"),
+    ] {
+        let Some(opened) = open_broken(from, to) else { return };
+        let device = opened.unwrap();
+        let (distribution, dtype) = what.split_once(' ').unwrap();
+        let initializer = match distribution {
+            "normal" => Initializer::xavier_normal(),
+            "uniform" => Initializer::xavier_uniform(),
+            "constant" => Initializer::ones(),
+            _ => Initializer::truncated_normal(0.0, 1.0, -1.0, 1.0),
+        };
+        let two = vec![TensorSpec::new([3, 3], initializer).dtype(dtype.parse().unwrap()); 2];
+        match device.fill_all(&two) {
+            Err(error) if matches!(error.kind(), ErrorKind::WrongBits { .. }) => {
+                assert!(error.to_string().contains(what), "{error}")
+            }
+            other => panic!("{from} -> {to}: {other:?}"),
+        }
+        // By itself none needs that kernel.
+        device.fill(&two[0]).unwrap();
+    }
+}
+
+/// A kernel that only slices, or only slices of matrices, need.
+#[test]
+fn a_driver_that_breaks_slices_is_refused() {
+    const FIRST: &str = "let a = slice_value(p.keys, part, slice_index(p.slice, n), &block)";
+    let first: &str = &format!("{FIRST};");
+    let slice = |initializer| TensorSpec::new([64, 64], initializer).slice(1, 2..7);
+    let twice = |transform| format!("{FIRST} * select(1.0f, 2.0f, DISTRIBUTION == {transform});");
+    let truncated = Initializer::truncated_normal(0.0, 1.0, -1.0, 1.0);
+    for (from, to, parameter) in [
+        (first, twice("NORMAL"), slice(Initializer::xavier_normal())),
+        (first, twice("UNIFORM"), slice(Initializer::xavier_uniform())),
+        (first, twice("TRUNCATED"), slice(truncated)),
+        (first, twice("CONSTANT"), slice(Initializer::ones())),
+        (
+            "out[part.begin + i] = value;",
+            "out[part.begin + i] = value + select(0u, 1u, DISTRIBUTION == CONSTANT);".to_owned(),
+            slice(Initializer::sparse(0.5).std(1.0).unwrap()),
+        ),
+    ] {
+        let Some(opened) = open_broken(from, &to) else { return };
+        let device = opened.unwrap_or_else(|error| panic!("{to}: {error}"));
+        match device.fill(&parameter) {
+            Err(error) if matches!(error.kind(), ErrorKind::WrongBits { .. }) => {}
+            other => panic!("{to}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_shader_that_does_not_compile_is_an_error() {
+    let Some(opened) = open_broken("fn root(", "fn root(;") else { return };
+    let error = opened.unwrap_err();
+    assert_eq!(error.operation(), "open a device");
+    assert!(matches!(error.kind(), ErrorKind::Gpu { .. }), "{error:?}");
+}

@@ -1,0 +1,250 @@
+//! The table of kernels and the parameters in Rust, compared with the WGSL.
+
+use std::collections::HashMap;
+
+use strum::VariantArray;
+use wgpu::naga;
+
+use crate::gpu::engine::kernel::{Access, Entry, PART_LANES, Transform};
+use crate::gpu::engine::params::*;
+use crate::gpu::wgsl::{self, FpGuard, Module, WideMul};
+use crate::stream::{philox, sample, truncated};
+use crate::{DType, reduce};
+
+fn parse(source: &str) -> naga::Module {
+    naga::front::wgsl::parse_str(source)
+        .unwrap_or_else(|error| panic!("{}", error.emit_to_string(source)))
+}
+
+fn text(module: &Module) -> String {
+    module.text(WideMul::Limbs, FpGuard::NoReassociation)
+}
+
+pub(super) fn portable_shaders() -> Vec<String> {
+    let mut modules: Vec<_> = Entry::VARIANTS.iter().map(|entry| entry.row().module).collect();
+    modules.dedup_by_key(|module| module.name);
+    modules.into_iter().map(text).collect()
+}
+
+/// The portable modules need nothing that WebGPU does not have.
+#[test]
+fn portable_shaders_are_valid_webgpu() {
+    for source in portable_shaders() {
+        let capabilities = naga::valid::Capabilities::empty();
+        let mut validator =
+            naga::valid::Validator::new(naga::valid::ValidationFlags::all(), capabilities);
+        validator.validate(&parse(&source)).unwrap();
+    }
+}
+
+/// Whether a function loops, or one that it calls.
+fn loops(module: &naga::Module, function: &naga::Function) -> bool {
+    fn block(module: &naga::Module, statements: &naga::Block) -> bool {
+        use naga::Statement::{Block, Call, If, Loop, Switch};
+        statements.iter().any(|statement| match statement {
+            Loop { .. } => true,
+            Call { function, .. } => loops(module, &module.functions[*function]),
+            Block(inner) => block(module, inner),
+            If { accept, reject, .. } => block(module, accept) || block(module, reject),
+            Switch { cases, .. } => cases.iter().any(|case| block(module, &case.body)),
+            _ => false,
+        })
+    }
+    block(module, &function.body)
+}
+
+/// Each row of the table is what the WGSL says, and no entry point lacks a row.
+#[test]
+fn the_table_is_that_of_the_shaders() {
+    let mut entry_points = 0;
+    for source in portable_shaders() {
+        entry_points += parse(&source).entry_points.len();
+    }
+    assert_eq!(entry_points, Entry::VARIANTS.len());
+    for &entry in Entry::VARIANTS {
+        let row = entry.row();
+        let module = parse(&text(row.module));
+        let found = module.entry_points.iter().find(|found| found.name == row.entry_point);
+        let found = found.unwrap_or_else(|| panic!("{entry:?} has no entry point"));
+        // `fill.wgsl` has a constant that the row sets.
+        let size = if row.has_distribution && entry != Entry::FillMany {
+            row.workgroup_size
+        } else {
+            found.workgroup_size[0]
+        };
+        assert_eq!(size, row.workgroup_size, "{entry:?}");
+        assert_eq!(loops(&module, &found.function), row.iterations > 0, "{entry:?}");
+        check_bindings(&module, entry);
+    }
+}
+
+/// The uniform's size, and the access of each storage buffer. A binding that has several types has
+/// one access.
+fn check_bindings(module: &naga::Module, entry: Entry) {
+    let row = entry.row();
+    for (_, variable) in module.global_variables.iter() {
+        let Some(binding) = variable.binding else { continue };
+        match (variable.space, binding.binding.checked_sub(1)) {
+            (naga::AddressSpace::Uniform, None) => {
+                let naga::TypeInner::Struct { span, .. } = module.types[variable.ty].inner else {
+                    panic!("{entry:?}: params are no struct")
+                };
+                assert_eq!(span as usize, row.params, "{entry:?}");
+            }
+            (naga::AddressSpace::Storage { access }, Some(slot)) => {
+                // Parts are bound by `fill_many` alone.
+                let Some(&expected) = row.bindings.get(slot as usize) else {
+                    assert!(row.module.name == "fill" && slot == 2, "{entry:?}: {slot}");
+                    continue;
+                };
+                let writes = access.contains(naga::StorageAccess::STORE);
+                assert_eq!(writes, expected == Access::Write, "{entry:?}: binding {}", slot + 1);
+            }
+            other => panic!("{entry:?}: {other:?}"),
+        }
+    }
+}
+
+/// Constants of a module by name, as bits.
+fn constants(module: &naga::Module) -> HashMap<String, u32> {
+    let constants = module.constants.iter().filter_map(|(_, constant)| {
+        let bits = match module.global_expressions[constant.init] {
+            naga::Expression::Literal(naga::Literal::U32(value)) => value,
+            naga::Expression::Literal(naga::Literal::F32(value)) => value.to_bits(),
+            _ => return None,
+        };
+        Some((constant.name.clone()?, bits))
+    });
+    constants.collect()
+}
+
+/// Every constant of the shaders is the one of the same name in Rust.
+#[test]
+fn shaders_and_rust_share_their_constants() {
+    macro_rules! named {
+        ($module:ident: $($name:ident)*) => { [$((stringify!($name), f32_bits($module::$name))),*] };
+    }
+    trait Bits {
+        fn bits(self) -> u32;
+    }
+    impl Bits for u32 {
+        fn bits(self) -> u32 {
+            self
+        }
+    }
+    impl Bits for f32 {
+        fn bits(self) -> u32 {
+            self.to_bits()
+        }
+    }
+    fn f32_bits(value: impl Bits) -> u32 {
+        value.bits()
+    }
+    let philox = named!(philox: PHILOX_M0 PHILOX_M1 PHILOX_W0 PHILOX2_M);
+    let sample = named!(sample: HIGH_BITS LOW_BITS BOTH_ONES RADIUS_SPLIT
+        RADIUS_P0 RADIUS_P1 RADIUS_P2 RADIUS_P3 RADIUS_P4 RADIUS_P5 RADIUS_P6 RADIUS_P7
+        SQRT_GUESS SQRT_Q1 SQRT_Q2 SQRT_Q3 SQRT_Q4
+        SIN_S0 SIN_S1 SIN_S2 SIN_S3 COS_C1 COS_C2 COS_C3);
+    let dtype =
+        [("F32", DType::F32 as u32), ("F16", DType::F16 as u32), ("BF16", DType::BF16 as u32)];
+    let transform = [
+        ("NORMAL", Transform::Normal as u32),
+        ("UNIFORM", Transform::Uniform as u32),
+        ("CONSTANT", Transform::Constant as u32),
+        ("TRUNCATED", Transform::Truncated as u32),
+        ("SHIFTED_NORMAL", Transform::ShiftedNormal as u32),
+    ];
+    let truncated = [("SIDE", truncated::SIDE as u32), ("SEGMENT_ONE", truncated::SEGMENT_ONE)];
+    let reduce = [("LANES", reduce::lanes::LANES as u32), ("CHUNK", reduce::lanes::CHUNK as u32)];
+    let orthogonal = {
+        use crate::distribution::orthogonal::{
+            BLOCK, COLUMNS, HEADS, PARTS, RUN, SCALES, SIGNS, TILE, VECTORS,
+        };
+        let named = [("BLOCK", BLOCK), ("COLUMNS", COLUMNS), ("PARTS", PARTS)];
+        named
+            .into_iter()
+            .chain([
+                ("RUN", RUN),
+                ("SIGNS", SIGNS),
+                ("SCALES", SCALES),
+                ("HEADS", HEADS),
+                ("VECTORS", VECTORS),
+                ("TILE", TILE),
+            ])
+            .map(|(name, n)| (name, n as u32))
+    };
+    let named: HashMap<String, u32> = philox
+        .into_iter()
+        .chain(sample)
+        .chain(dtype)
+        .chain(transform)
+        .chain(truncated)
+        .chain(reduce)
+        .chain(orthogonal)
+        .chain([("SELECTION", crate::distribution::sparse::SELECTION), ("PART_LANES", PART_LANES)])
+        .map(|(name, bits)| (name.to_owned(), bits))
+        .collect();
+    let mut seen = HashMap::new();
+    for source in portable_shaders() {
+        seen.extend(constants(&parse(&source)));
+    }
+    assert_eq!(seen, named);
+}
+
+/// Offsets of a struct's members, by name, and its size.
+fn layout(module: &naga::Module, name: &str) -> (Vec<(String, u32)>, u32) {
+    let (_, ty) = module.types.iter().find(|(_, ty)| ty.name.as_deref() == Some(name)).unwrap();
+    let naga::TypeInner::Struct { members, span } = &ty.inner else {
+        panic!("{name} is no struct")
+    };
+    (members.iter().map(|member| (member.name.clone().unwrap(), member.offset)).collect(), *span)
+}
+
+#[test]
+fn shaders_and_rust_share_their_struct_layouts() {
+    use std::mem::offset_of;
+    macro_rules! members {
+        ($ty:ty: $($member:ident)*) => { vec![$((stringify!($member).to_owned(), offset_of!($ty, $member) as u32)),*] };
+    }
+    let fill =
+        members!(FillParams: keys stream first begin count scale shift one zero low high slice);
+    let slice =
+        members!(SliceParams: origin inner_stride outer_stride inner_count inner_first run skip);
+    let source = parse(&text(&wgsl::FILL));
+    assert_eq!(layout(&source, "Params"), (fill, size_of::<FillParams>() as u32));
+    assert_eq!(layout(&source, "Slice"), (slice, size_of::<SliceParams>() as u32));
+    let part = members!(Part: stream first begin entries count scale shift low high table);
+    assert_eq!(layout(&parse(&text(&wgsl::FILL)), "Part"), (part, size_of::<Part>() as u32));
+    let reduce = members!(ReduceParams: slice first begin count one zero);
+    let stats = parse(&text(&wgsl::STATS));
+    assert_eq!(layout(&stats, "Params"), (reduce.clone(), size_of::<ReduceParams>() as u32));
+    assert_eq!(
+        layout(&parse(&text(&wgsl::FINGERPRINT)), "Params"),
+        (reduce, size_of::<ReduceParams>() as u32)
+    );
+    let orthogonal = members!(OrthogonalParams: keys stream rows columns quads first_matrix first_panel end_panel matrix
+        block blocks at first count transposed tile width origin stride step here begin scale shift one zero);
+    let source = text(&wgsl::ORTHOGONAL);
+    assert_eq!(
+        layout(&parse(&source), "Params"),
+        (orthogonal, size_of::<OrthogonalParams>() as u32)
+    );
+    let gather = members!(GatherParams: slice first available source_begin count begin);
+    assert_eq!(layout(&parse(&text(&wgsl::GATHER)), "Params").0, gather);
+    let clear = members!(ClearParams: slice first low high count begin);
+    assert_eq!(
+        layout(&parse(&text(&wgsl::CLEAR)), "Params"),
+        (clear, size_of::<ClearParams>() as u32)
+    );
+    let diagonal = members!(DiagonalParams: origin inner_first inner_count inner_stride outer_stride count bits);
+    assert_eq!(
+        layout(&parse(&text(&wgsl::DIAGONAL)), "Params"),
+        (diagonal, size_of::<DiagonalParams>() as u32)
+    );
+    let sparse = members!(SparseParams: keys stream rows columns zeros quads first_row end_row start count begin last);
+    let source = text(&wgsl::SPARSE);
+    assert_eq!(layout(&parse(&source), "Params"), (sparse, size_of::<SparseParams>() as u32));
+    type Chunk = crate::reduce::stats::Chunk;
+    let chunk = members!(Chunk: finite nan infinite min max sum square);
+    assert_eq!(layout(&stats, "Chunk"), (chunk, size_of::<Chunk>() as u32));
+}

@@ -1,0 +1,140 @@
+//! What only the inside of the crate can show, and what its tests share.
+
+mod answers;
+mod batch;
+mod drivers;
+mod kernels;
+mod orthogonal;
+mod plans;
+mod scatter;
+mod slices;
+
+use std::sync::Arc;
+
+use crate::gpu::device::Device;
+use crate::gpu::engine::adapter::{self, AdapterChoice, adapters, best_adapter};
+use crate::gpu::engine::context::Context;
+use crate::gpu::engine::pipelines::Sources;
+use crate::gpu::engine::readback;
+use crate::gpu::options::DeviceOptions;
+use crate::gpu::wgsl::{FpGuard, WideMul};
+use crate::{Cpu, DType, Result, TensorSpec};
+
+#[path = "../../../tests/common/skip.rs"]
+mod skip;
+
+/// A wgpu device, or `None` if there is no adapter and the skip was asked for.
+pub(super) fn raw_device() -> Option<(wgpu::Device, wgpu::Queue)> {
+    let opened = pollster::block_on(adapter::open(AdapterChoice::Best));
+    let opened = skip::or_skip(opened.map_err(|kind| kind.during("test")))?;
+    Some((opened.device, opened.queue))
+}
+
+pub(super) fn context() -> Option<Context> {
+    raw_device().map(|(device, queue)| Context::new(device, queue))
+}
+
+/// The best adapter, opened.
+pub(super) fn device() -> Option<Device> {
+    let (device, queue) = raw_device()?;
+    Some(Device::from_wgpu(device, queue).unwrap())
+}
+
+/// A device whose limits are changed from those of the adapter.
+pub(super) fn device_with(change: impl FnOnce(&mut wgpu::Limits)) -> Option<Device> {
+    let (device, _) = raw_device()?;
+    let mut limits = device.limits();
+    change(&mut limits);
+    let adapters = pollster::block_on(adapters());
+    let adapter = &adapters[best_adapter(&adapters).unwrap()];
+    let descriptor = wgpu::DeviceDescriptor { required_limits: limits, ..Default::default() };
+    let (device, queue) = pollster::block_on(adapter.request_device(&descriptor)).unwrap();
+    Some(Device::from_wgpu(device, queue).unwrap())
+}
+
+/// Devices of every way to multiply, guarded; of the guard that GPUs have with Vulkan; and of the
+/// one that the device takes by itself.
+pub(super) fn devices() -> Vec<Device> {
+    let Some((device, queue)) = raw_device() else { return Vec::new() };
+    let open = |options| {
+        pollster::block_on(Device::from_wgpu_async(device.clone(), queue.clone(), &options))
+            .unwrap()
+    };
+    options(&device).into_iter().map(open).collect()
+}
+
+pub(super) fn options(device: &wgpu::Device) -> Vec<DeviceOptions> {
+    let guarded =
+        |wide_mul| DeviceOptions::new().wide_mul(wide_mul).fp_guard(FpGuard::NoReassociation);
+    let unfused = DeviceOptions::new().fp_guard(FpGuard::NoContraction);
+    wide_muls(device).into_iter().map(guarded).chain([unfused, DeviceOptions::new()]).collect()
+}
+
+pub(super) fn wide_muls(device: &wgpu::Device) -> Vec<WideMul> {
+    let int64 = device.features().contains(wgpu::Features::SHADER_INT64);
+    [WideMul::Limbs].into_iter().chain(int64.then_some(WideMul::Int64)).collect()
+}
+
+/// Opens a device whose shaders a function changes.
+pub(super) fn open_patched(
+    fp_guard: FpGuard,
+    may_fall_back: bool,
+    patch: impl Fn(&str) -> String + Send + Sync + 'static,
+) -> Option<Result<Device>> {
+    let context = context()?;
+    let sources =
+        Sources { patch: Some(Arc::new(patch)), ..Sources::new(WideMul::Limbs, fp_guard) };
+    let opened = pollster::block_on(Device::with_sources(context, None, sources, may_fall_back));
+    Some(opened.map_err(|kind| kind.during("open a device")))
+}
+
+/// Opens a device whose shaders have `from` replaced by `to`.
+pub(super) fn open_broken(from: &str, to: &str) -> Option<Result<Device>> {
+    let known = kernels::portable_shaders().iter().any(|source| source.contains(from));
+    assert!(known, "{from} is no longer in the shaders");
+    let (from, to) = (from.to_owned(), to.to_owned());
+    open_patched(FpGuard::NoReassociation, false, move |text| text.replace(&from, &to))
+}
+
+/// All bytes of a buffer.
+pub(super) fn bytes(device: &Device, buffer: &wgpu::Buffer) -> Vec<u8> {
+    pollster::block_on(readback::read_all(&device.inner.engine.context, buffer)).unwrap()
+}
+
+/// The elements in the middle of memory that must stay as it is.
+fn on_gpu(device: &Device, parameter: &TensorSpec, offset: u64) -> Vec<u8> {
+    let bytes = parameter.resolve(0, 0).unwrap().bytes();
+    let size = (offset + bytes.next_multiple_of(4) + 8) as usize;
+    let usage =
+        wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
+    let context = &device.inner.engine.context;
+    let buffer = pollster::block_on(context.buffer_with(&vec![0xa5; size], usage)).unwrap();
+    device.fill_into(parameter, &buffer, offset).unwrap();
+    let all = self::bytes(device, &buffer);
+    let end = (offset + bytes) as usize;
+    assert!(
+        all[..offset as usize].iter().chain(&all[end..]).all(|&byte| byte == 0xa5),
+        "bytes beside the tensor"
+    );
+    all[offset as usize..end].to_vec()
+}
+
+pub(super) fn compare(device: &Device, parameter: &TensorSpec, dtype: DType, offset: u64) {
+    let (seed, stream) = (0x0123_4567_89ab_cdef, 0xfedc_ba98_7654_3210);
+    let parameter = parameter.clone().seed(seed).stream(stream).dtype(dtype);
+    let (expected, actual) =
+        (Cpu::new().fill(&parameter).unwrap(), on_gpu(device, &parameter, offset));
+    let (expected, size) = (expected.as_bytes(), dtype.size() as usize);
+    let differing: Vec<_> = expected
+        .chunks(size)
+        .zip(actual.chunks(size))
+        .enumerate()
+        .filter(|(_, (a, b))| a != b)
+        .collect();
+    assert!(
+        differing.is_empty(),
+        "{parameter:?}: {} differ, first {:?}",
+        differing.len(),
+        differing[0]
+    );
+}

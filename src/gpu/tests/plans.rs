@@ -1,0 +1,93 @@
+//! Plans, checked without a device.
+
+use crate::cpu::orthogonal::tests::plan;
+use crate::gpu::engine::kernel::Entry;
+use crate::gpu::engine::params::FillParams;
+use crate::gpu::engine::plan::dispatch::{Binding, Dispatch, Slot};
+use crate::gpu::engine::plan::limits::Limits;
+use crate::gpu::engine::plan::orthogonal::sizes::{Sizes, len};
+use crate::gpu::engine::plan::tiles::{Target, background};
+use crate::{DType, Distribution, Fill};
+
+const TABLE: Binding = Binding { slot: Slot::TABLE, offset: 0, size: 16 };
+
+proptest::proptest! {
+    /// The dispatches of a fill write each of its bytes once, and no other, within the limits.
+    #[test]
+    fn tiles_cover_a_fill_once(
+        first in 0..2000u64,
+        len in 1..300_000u64,
+        offset in 0..1000u64,
+        dtype in proptest::sample::select(DType::ALL.to_vec()),
+        binding in 2..40u64,
+        alignment in proptest::sample::select(vec![16u64, 32, 64, 256]),
+        groups in 1..70_000u32,
+    ) {
+        let first = first + (1 << 34) - 1000;
+        let distribution = Distribution::normal(0.0, 1.0, dtype).unwrap();
+        let fill = Fill { operation: "test", distribution, dtype, seed: 1, stream: 2, first, len, runs: None, zeros: None };
+        let limits = Limits { binding: binding * 4096, alignment, groups, step: 1 << 20 };
+        let offset = offset * 4;
+        let mut next = (offset, first);
+        let target = Target { slot: Slot::TENSOR, offset };
+        for Dispatch { kernel, params, bindings, grid, .. } in background(&fill, target, TABLE, &limits) {
+            let params: FillParams = bytemuck::pod_read_unaligned(params.as_bytes());
+            let Binding { offset: base, size, .. } = bindings[0];
+            let unit = if kernel.entry == Entry::Fill { 16 } else { 4 };
+            let at = base + u64::from(params.begin) * unit;
+            let index = u64::from(params.first[1]) << 32 | u64::from(params.first[0]);
+            let bytes = u64::from(params.count) * dtype.size();
+            proptest::prop_assert_eq!((at, index), next);
+            proptest::prop_assert!(base % alignment == 0 && size <= limits.binding && size % unit == 0);
+            proptest::prop_assert!(at + bytes.next_multiple_of(4) <= base + size);
+            proptest::prop_assert!(grid[0] <= groups);
+            let invocations = if unit == 16 { u64::from(params.count).div_ceil(16) } else { (index % 4 + u64::from(params.count)).div_ceil(4) };
+            proptest::prop_assert!(u64::from(grid[0]) * u64::from(grid[1]) * 256 >= invocations);
+            if unit == 16 {
+                proptest::prop_assert!(index % 4 == 0 && bytes % 16 == 0 && at % 16 == 0);
+                let high_of_block = |element: u64| (element / 4) >> 32;
+                proptest::prop_assert_eq!(high_of_block(index), high_of_block(index + u64::from(params.count) - 1));
+            }
+            next = (at + bytes, index + u64::from(params.count));
+        }
+        proptest::prop_assert_eq!(next, (offset + len * dtype.size(), first + len));
+    }
+}
+
+/// The numbers of the largest matrices, without their memory.
+#[test]
+fn matrices_of_any_size_are_divided_within_a_devices_limits() {
+    for binding in [1 << 20, 128 << 20, (1 << 31) - 256] {
+        for (rows, cols, batch) in [
+            (1, 1, 1),
+            (16, 16, 1 << 24),
+            (8192, 8192, 1),
+            (8193, 33, 5),
+            (92_681, 92_681, 1),
+            (2_000_000, 1, 1),
+            (1, 30_000_000, 1),
+            (5, 3, 1 << 28),
+        ] {
+            let plan = plan(rows, cols, batch);
+            let limits = Limits { binding, alignment: 256, groups: 65_535, step: 1 << 24 };
+            let all = u64::from(plan.rows) * u64::from(plan.batch);
+            let sizes = Sizes::new(&limits, plan, 0..all);
+            let bytes = sizes.scratch_bytes().max(sizes.slab_bytes());
+            let (height, width) = (rows.max(cols) as u64, rows.min(cols) as u64);
+            // Only what cannot be divided may be more.
+            let least = 4 * (16 * (height + 19)).max(height * width.min(32));
+            assert!(bytes <= binding || bytes <= least, "{rows} x {cols} x {batch}: {bytes}");
+            assert!(sizes.carry_bytes() <= 1 << 20, "{rows} x {cols} x {batch}");
+            let mut panels = 0;
+            for slab in sizes.slabs().take(10_000) {
+                assert!(!slab.matrices.is_empty() && !slab.panels.is_empty());
+                panels += len(&slab.matrices) * len(&slab.panels);
+            }
+            let all = len(&sizes.wanted.matrices) * len(&sizes.wanted.panels);
+            assert!(
+                panels == all || sizes.slabs().nth(10_000).is_some() && panels < all,
+                "{panels} of {all}"
+            );
+        }
+    }
+}

@@ -77,7 +77,7 @@ pub(crate) struct Args {
     json: bool,
 }
 
-fn parse_shape(text: &str) -> Result<Shape, String> {
+pub(crate) fn parse_shape(text: &str) -> Result<Shape, String> {
     let dims = text
         .split(['x', 'X', ','])
         .map(|dim| {

@@ -1,9 +1,14 @@
 //! `gpu-init shader`: the WGSL that the driver compiles.
 
-use clap::ValueEnum;
-use gpu_init::{FpGuard, WideMul, shader};
+use std::collections::BTreeMap;
 
-use crate::terminal::output::print;
+use anyhow::Context;
+use clap::ValueEnum;
+use gpu_init::{DType, FpGuard, Initializer, Shape, TensorSpec, WideMul, shader, wgpu};
+use serde_json::json;
+
+use crate::commands::fill::parse_shape;
+use crate::terminal::output::{print, print_json};
 
 /// Print a complete shader, valid in WebGPU.
 #[derive(Debug, clap::Args)]
@@ -17,6 +22,28 @@ pub(crate) struct Args {
     /// How the fill shader keeps compilers from fusing and reordering operations.
     #[arg(long, value_enum, default_value_t = Guard::NoReassociation)]
     fp_guard: Guard,
+    /// Print as JSON what to dispatch to fill a tensor with this, instead of the WGSL.
+    #[arg(long, requires = "shape")]
+    init: Option<Initializer>,
+    #[command(flatten)]
+    tensor: Tensor,
+}
+
+/// The tensor of `--init`.
+#[derive(Debug, clap::Args)]
+struct Tensor {
+    /// Dimensions, outermost first: 4096x11008.
+    #[arg(long, value_parser = parse_shape, requires = "init")]
+    shape: Option<Shape>,
+    /// The element type: f32, f16 or bf16.
+    #[arg(long, default_value = "f32", requires = "init")]
+    dtype: DType,
+    /// The seed.
+    #[arg(long, default_value_t = 0, requires = "init")]
+    seed: u64,
+    /// The stream by its number.
+    #[arg(long, default_value_t = 0, requires = "init")]
+    stream: u64,
 }
 
 /// `WideMul` by name.
@@ -69,9 +96,39 @@ enum Shader {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    if let (Some(initializer), Some(shape)) = (args.init, &args.tensor.shape) {
+        return print_dispatches(initializer, shape, &args.tensor);
+    }
     print(&match args.shader {
         Shader::Fill => shader::fill(args.wide_mul.into(), args.fp_guard.into()),
         Shader::Fingerprint => shader::fingerprint(args.wide_mul.into()),
         Shader::Stats => shader::stats(),
     })
+}
+
+/// Prints the dispatches of a fill on a device with WebGPU's default limits, each with the words of
+/// its uniform, and the quantile table's bits if there is one.
+fn print_dispatches(
+    initializer: Initializer,
+    shape: &Shape,
+    tensor: &Tensor,
+) -> anyhow::Result<()> {
+    let spec =
+        TensorSpec::new(shape.clone(), initializer).dtype(tensor.dtype).stream(tensor.stream);
+    let fill = spec.resolve(tensor.seed, 0)?;
+    let dispatches = shader::dispatches(&fill, 0, &wgpu::Limits::default())
+        .with_context(|| format!("{initializer} is not filled by the fill shader alone"))?;
+    let dispatches = dispatches.iter().map(|dispatch| {
+        json!({
+            "entry_point": dispatch.entry_point,
+            "constants": BTreeMap::from(dispatch.constants),
+            "uniform": bytemuck::cast_slice::<_, u32>(&[dispatch.params]),
+            "offset": dispatch.offset,
+            "size": dispatch.size,
+            "workgroups": dispatch.workgroups,
+        })
+    });
+    let table = shader::table(&fill)
+        .map(|table| table.as_flattened().iter().map(|x| x.to_bits()).collect::<Vec<_>>());
+    print_json(&json!({ "dispatches": dispatches.collect::<Vec<_>>(), "table": table }))
 }

@@ -161,27 +161,6 @@ impl Device {
         }
     }
 
-    /// This device with another text of the fill shader, which is not verified: for the program's
-    /// `bench`, until that dispatches by itself.
-    #[cfg(not(target_arch = "wasm32"))]
-    #[doc(hidden)]
-    pub fn with_fill_shader(&self, wgsl: String) -> Result<Self> {
-        let context = self.inner.engine.context.clone();
-        let patch = move |text: &str| match text.contains("fn fill_many(") {
-            true => wgsl.clone(),
-            false => text.to_owned(),
-        };
-        let sources = Sources {
-            patch: Some(Arc::new(patch)),
-            ..Sources::new(self.wide_mul(), self.fp_guard())
-        };
-        let pipelines =
-            pollster::block_on(Pipelines::new(&context, sources, false)).during(OPEN)?;
-        let engine = Engine { limits: context.limits(), context, pipelines };
-        let inner = Inner { engine, verified: None, origin: None };
-        Ok(Device { inner: Arc::new(inner), streams: self.streams.clone() })
-    }
-
     /// The same device with a seed of its own, its streams counted from 0.
     ///
     /// ```no_run

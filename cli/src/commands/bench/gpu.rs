@@ -4,18 +4,19 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 use gpu_init::wgpu::{self, AdapterInfo, BufferUsages, Features};
-use gpu_init::{DeviceOptions, FpGuard, Initializer, TensorSpec, shader};
+use gpu_init::{DeviceOptions, Initializer, TensorSpec};
 
+use crate::commands::bench::builtin_kernel::BuiltIns;
 use crate::commands::bench::by::By;
 use crate::commands::bench::device::{About, Device};
-use crate::commands::bench::{builtins, plain};
+use crate::commands::bench::plain;
 use crate::terminal::output::complain;
 
 /// A device and a buffer to fill.
 pub(super) struct Gpu {
     device: gpu_init::Device,
     /// The same one with the transform that it has built in.
-    built_ins: Option<gpu_init::Device>,
+    built_ins: Option<BuiltIns>,
     info: AdapterInfo,
     buffer: wgpu::Buffer,
     stamps: Option<Stamps>,
@@ -65,7 +66,7 @@ impl Gpu {
 
     fn timed(
         &self,
-        record: impl FnOnce(&mut wgpu::CommandEncoder) -> gpu_init::Result<()>,
+        record: impl FnOnce(&mut wgpu::CommandEncoder) -> anyhow::Result<()>,
     ) -> anyhow::Result<f64> {
         let start = Instant::now();
         let mut encoder = self.device.wgpu_device().create_command_encoder(&Default::default());
@@ -112,20 +113,22 @@ impl Device for Gpu {
         self.buffer.size()
     }
 
-    fn fill(&mut self, parameter: &TensorSpec, by: By) -> anyhow::Result<f64> {
-        let device = match &self.built_ins {
-            Some(built_ins) if by == By::BuiltIns => built_ins,
-            _ => &self.device,
-        };
-        if self.stamps.is_some() {
-            return self.timed(|encoder| {
-                device.encode(&[(parameter, &self.buffer, 0)], encoder)?;
-                Ok(())
-            });
+    fn fill(&mut self, spec: &TensorSpec, by: By) -> anyhow::Result<f64> {
+        match &self.built_ins {
+            Some(built_ins) if by == By::BuiltIns => {
+                return self.timed(|encoder| built_ins.encode(spec, &self.buffer, encoder));
+            }
+            _ if self.stamps.is_some() => {
+                return self.timed(|encoder| {
+                    self.device.encode(&[(spec, &self.buffer, 0)], encoder)?;
+                    Ok(())
+                });
+            }
+            _ => {}
         }
         let start = Instant::now();
-        device.fill_into(parameter, &self.buffer, 0)?;
-        device.wait()?;
+        self.device.fill_into(spec, &self.buffer, 0)?;
+        self.device.wait()?;
         Ok(start.elapsed().as_secs_f64())
     }
 
@@ -137,27 +140,63 @@ impl Device for Gpu {
     }
 }
 
-/// The device with its built-in transform, if that is seen to make normals: a wrong kernel is not
-/// to be timed.
-fn built_ins(device: &gpu_init::Device) -> anyhow::Result<Option<gpu_init::Device>> {
-    let text = builtins::shader(&shader::fill(device.wide_mul(), FpGuard::NoReassociation));
-    let built_ins =
-        device.with_fill_shader(text.context("bench: sample.wgsl has no normal4 to replace")?)?;
-    let normal = TensorSpec::new([64, 64], Initializer::normal(0.0, 1.0)).seed(0).stream(0);
-    let values = built_ins.fill(&normal)?.to_vec::<f32>()?;
+/// The kernel with built-in functions, unless it makes no normals: a wrong kernel is not measured.
+fn built_ins(device: &gpu_init::Device) -> anyhow::Result<Option<BuiltIns>> {
+    const SIDE: usize = 64;
+    let (wgpu, name, size) = (device.wgpu_device(), device.name(), (4 * SIDE * SIDE) as u64);
+    let normal = TensorSpec::new([SIDE, SIDE], Initializer::normal(0.0, 1.0)).seed(0).stream(0);
+    let staging = staging(device, size);
+    let buffer = wgpu.create_buffer(&wgpu::BufferDescriptor {
+        label: None,
+        size,
+        usage: BufferUsages::STORAGE | BufferUsages::COPY_SRC,
+        mapped_at_creation: false,
+    });
+    let scope = wgpu.push_error_scope(wgpu::ErrorFilter::Validation);
+    let built_ins = BuiltIns::new(device)?;
+    let mut encoder = wgpu.create_command_encoder(&Default::default());
+    built_ins.encode(&normal, &buffer, &mut encoder)?;
+    encoder.copy_buffer_to_buffer(&buffer, 0, &staging, 0, size);
+    device.wgpu_queue().submit([encoder.finish()]);
+    if let Some(error) = pollster::block_on(scope.pop()) {
+        bail!("bench: {name} does not run the kernel with built-in functions: {error}");
+    }
+    let values: Vec<f32> = read(device, &staging)?;
     let mut expected = vec![0f32; values.len()];
     plain::fill(0.0, 1.0, &mut expected);
     // WGSL promises 2^-11 of sin and cos, for a radius up to 7. No NaN is near anything.
     let near = |value: f32, expected: f32| (value - expected).abs() < 4e-3;
     let wrong = values.iter().zip(&expected).find(|&(&value, &expected)| !near(value, expected));
     if let Some((value, expected)) = wrong {
-        let name = device.name();
         complain(&format!(
             "with its own log and cos {name} makes {value} of what should be {expected}: they are left out"
         ));
         return Ok(None);
     }
     Ok(Some(built_ins))
+}
+
+fn staging(device: &gpu_init::Device, size: u64) -> wgpu::Buffer {
+    device.wgpu_device().create_buffer(&wgpu::BufferDescriptor {
+        label: None,
+        size,
+        usage: BufferUsages::MAP_READ | BufferUsages::COPY_DST,
+        mapped_at_creation: false,
+    })
+}
+
+/// Waits for submitted work and reads a buffer.
+fn read<T: bytemuck::AnyBitPattern + bytemuck::NoUninit>(
+    device: &gpu_init::Device,
+    staging: &wgpu::Buffer,
+) -> anyhow::Result<Vec<T>> {
+    staging.map_async(wgpu::MapMode::Read, .., |_| ());
+    device.wait()?;
+    let mapped = staging.get_mapped_range(..).context("bench: cannot read from the device")?;
+    let values = bytemuck::pod_collect_to_vec(&mapped);
+    drop(mapped);
+    staging.unmap();
+    Ok(values)
 }
 
 /// Halves the size until the driver can allocate it.
@@ -201,22 +240,20 @@ impl Stamps {
         if !wgpu.features().contains(Features::TIMESTAMP_QUERY) {
             return None;
         }
-        let buffer = |usage| {
-            wgpu.create_buffer(&wgpu::BufferDescriptor {
-                label: None,
-                size: STAMPS,
-                usage,
-                mapped_at_creation: false,
-            })
-        };
+        let resolved = wgpu.create_buffer(&wgpu::BufferDescriptor {
+            label: None,
+            size: STAMPS,
+            usage: BufferUsages::QUERY_RESOLVE | BufferUsages::COPY_SRC,
+            mapped_at_creation: false,
+        });
         Some(Stamps {
             queries: wgpu.create_query_set(&wgpu::QuerySetDescriptor {
                 label: None,
                 ty: wgpu::QueryType::Timestamp,
                 count: 2,
             }),
-            resolved: buffer(BufferUsages::QUERY_RESOLVE | BufferUsages::COPY_SRC),
-            staging: buffer(BufferUsages::MAP_READ | BufferUsages::COPY_DST),
+            resolved,
+            staging: staging(device, STAMPS),
             inside_encoders: wgpu.features().contains(Features::TIMESTAMP_QUERY_INSIDE_ENCODERS),
             period: device.wgpu_queue().get_timestamp_period().into(),
         })
@@ -244,13 +281,7 @@ impl Stamps {
 
     /// The seconds between the two, once the work is done.
     fn seconds(&self, device: &gpu_init::Device) -> anyhow::Result<f64> {
-        self.staging.map_async(wgpu::MapMode::Read, .., |_| ());
-        device.wait()?;
-        let mapped =
-            self.staging.get_mapped_range(..).context("bench: cannot read the timestamps")?;
-        let ticks: Vec<u64> = bytemuck::pod_collect_to_vec(&mapped);
-        drop(mapped);
-        self.staging.unmap();
+        let ticks: Vec<u64> = read(device, &self.staging)?;
         match ticks[..] {
             [start, end] if start > 0 && end >= start => {
                 // The clock may not advance during short work.

@@ -1,5 +1,6 @@
 //! `gpu-init bench`: how fast tensors are filled, beside the write bandwidth of the same memory.
 
+mod builtin_kernel;
 mod builtins;
 mod by;
 mod device;

@@ -23,7 +23,8 @@ use crate::{DType, Layout, Shape};
 #[derive(Debug, Clone, PartialEq)]
 pub struct Error {
     operation: &'static str,
-    kind: ErrorKind,
+    /// Boxed, so that results are small.
+    kind: Box<ErrorKind>,
 }
 
 impl Error {
@@ -49,7 +50,7 @@ impl std::error::Error for Error {}
 impl ErrorKind {
     /// Names the operation that failed.
     pub(crate) fn during(self, operation: &'static str) -> Error {
-        Error { operation, kind: self }
+        Error { operation, kind: Box::new(self) }
     }
 }
 

@@ -197,8 +197,11 @@ const LINEAR: &str = "kaiming_uniform(a=2.23606797749979)";
 const MATRIX: &[usize] = &[8, 4];
 const VECTOR: &[usize] = &[8];
 
+/// A tensor's name and shape, and its initializer.
+type Named = (&'static str, &'static [usize], &'static str);
+
 /// Tensors of the recipes' architectures as other libraries name them, with their initializers.
-const OTHER_NAMES: [(Recipe, &[(&str, &[usize], &str)]); 6] = [
+const OTHER_NAMES: [(Recipe, &[Named]); 6] = [
     // Meta.
     (
         Recipe::LLAMA,

@@ -1,7 +1,7 @@
 //! Known answers of the generators, and streams.
 
 use crate::gpu::engine::readback;
-use crate::gpu::tests::{context, wide_muls};
+use crate::gpu::tests::{context, dispatch, wide_muls};
 use crate::gpu::wgsl::{self, FpGuard};
 use crate::spec::streams::Streams;
 use crate::stream::philox::round_keys;
@@ -51,30 +51,7 @@ fn known_answers_on_the_device() {
         let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC;
         let buffer = context.buffer_with(bytemuck::cast_slice(&rows), usage);
         let buffer = pollster::block_on(buffer).unwrap();
-        let pipeline = context.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-            label: None,
-            layout: None,
-            module: &context.device.create_shader_module(wgpu::ShaderModuleDescriptor {
-                label: None,
-                source: wgpu::ShaderSource::Wgsl(source.into()),
-            }),
-            entry_point: Some("main"),
-            compilation_options: Default::default(),
-            cache: None,
-        });
-        let group = context.device.create_bind_group(&wgpu::BindGroupDescriptor {
-            label: None,
-            layout: &pipeline.get_bind_group_layout(0),
-            entries: &[wgpu::BindGroupEntry { binding: 0, resource: buffer.as_entire_binding() }],
-        });
-        let mut encoder = context.device.create_command_encoder(&Default::default());
-        {
-            let mut pass = encoder.begin_compute_pass(&Default::default());
-            pass.set_pipeline(&pipeline);
-            pass.set_bind_group(0, &group, &[]);
-            pass.dispatch_workgroups(rows.len() as u32, 1, 1);
-        }
-        context.queue.submit([encoder.finish()]);
+        dispatch(&context, source, &[], &[&buffer], [rows.len() as u32, 1]);
         let bytes = pollster::block_on(readback::read_all(&context, &buffer)).unwrap();
         rows.copy_from_slice(bytemuck::cast_slice(&bytes));
         let (fours, twos) = rows.split_at(four.len());

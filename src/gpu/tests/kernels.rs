@@ -118,28 +118,48 @@ fn constants(module: &naga::Module) -> HashMap<String, u32> {
     constants.collect()
 }
 
+macro_rules! named {
+    ($module:ident: $($name:ident)*) => { [$((stringify!($name), f32_bits($module::$name))),*] };
+}
+trait Bits {
+    fn bits(self) -> u32;
+}
+impl Bits for u32 {
+    fn bits(self) -> u32 {
+        self
+    }
+}
+impl Bits for f32 {
+    fn bits(self) -> u32 {
+        self.to_bits()
+    }
+}
+fn f32_bits(value: impl Bits) -> u32 {
+    value.bits()
+}
+
+/// The constants of orthogonal matrices.
+fn of_orthogonal() -> [(&'static str, u32); 9] {
+    use crate::distribution::orthogonal::{
+        BLOCK, COLUMNS, HEADS, PARTS, RUN, SCALES, SIGNS, TILE, VECTORS,
+    };
+    [
+        ("BLOCK", BLOCK),
+        ("COLUMNS", COLUMNS),
+        ("PARTS", PARTS),
+        ("RUN", RUN),
+        ("SIGNS", SIGNS),
+        ("SCALES", SCALES),
+        ("HEADS", HEADS),
+        ("VECTORS", VECTORS),
+        ("TILE", TILE),
+    ]
+    .map(|(name, n)| (name, n as u32))
+}
+
 /// Every constant of the shaders is the one of the same name in Rust.
 #[test]
 fn shaders_and_rust_share_their_constants() {
-    macro_rules! named {
-        ($module:ident: $($name:ident)*) => { [$((stringify!($name), f32_bits($module::$name))),*] };
-    }
-    trait Bits {
-        fn bits(self) -> u32;
-    }
-    impl Bits for u32 {
-        fn bits(self) -> u32 {
-            self
-        }
-    }
-    impl Bits for f32 {
-        fn bits(self) -> u32 {
-            self.to_bits()
-        }
-    }
-    fn f32_bits(value: impl Bits) -> u32 {
-        value.bits()
-    }
     let philox = named!(philox: PHILOX_M0 PHILOX_M1 PHILOX_W0 PHILOX2_M);
     let sample = named!(sample: HIGH_BITS LOW_BITS BOTH_ONES RADIUS_SPLIT
         RADIUS_P0 RADIUS_P1 RADIUS_P2 RADIUS_P3 RADIUS_P4 RADIUS_P5 RADIUS_P6 RADIUS_P7
@@ -156,23 +176,6 @@ fn shaders_and_rust_share_their_constants() {
     ];
     let truncated = [("SIDE", truncated::SIDE as u32), ("SEGMENT_ONE", truncated::SEGMENT_ONE)];
     let reduce = [("LANES", reduce::lanes::LANES as u32), ("CHUNK", reduce::lanes::CHUNK as u32)];
-    let orthogonal = {
-        use crate::distribution::orthogonal::{
-            BLOCK, COLUMNS, HEADS, PARTS, RUN, SCALES, SIGNS, TILE, VECTORS,
-        };
-        let named = [("BLOCK", BLOCK), ("COLUMNS", COLUMNS), ("PARTS", PARTS)];
-        named
-            .into_iter()
-            .chain([
-                ("RUN", RUN),
-                ("SIGNS", SIGNS),
-                ("SCALES", SCALES),
-                ("HEADS", HEADS),
-                ("VECTORS", VECTORS),
-                ("TILE", TILE),
-            ])
-            .map(|(name, n)| (name, n as u32))
-    };
     let named: HashMap<String, u32> = philox
         .into_iter()
         .chain(sample)
@@ -180,7 +183,7 @@ fn shaders_and_rust_share_their_constants() {
         .chain(transform)
         .chain(truncated)
         .chain(reduce)
-        .chain(orthogonal)
+        .chain(of_orthogonal())
         .chain([("SELECTION", crate::distribution::sparse::SELECTION), ("PART_LANES", PART_LANES)])
         .map(|(name, bits)| (name.to_owned(), bits))
         .collect();

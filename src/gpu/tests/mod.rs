@@ -138,3 +138,42 @@ pub(super) fn compare(device: &Device, parameter: &TensorSpec, dtype: DType, off
         differing[0]
     );
 }
+
+/// Runs `main` of a test's own shader, with `buffers` at bindings 0 and on.
+pub(crate) fn dispatch(
+    context: &Context,
+    source: String,
+    constants: &[(&str, f64)],
+    buffers: &[&wgpu::Buffer],
+    [x, y]: [u32; 2],
+) {
+    let device = &context.device;
+    let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+        label: None,
+        layout: None,
+        module: &device.create_shader_module(wgpu::ShaderModuleDescriptor {
+            label: None,
+            source: wgpu::ShaderSource::Wgsl(source.into()),
+        }),
+        entry_point: Some("main"),
+        compilation_options: wgpu::PipelineCompilationOptions { constants, ..Default::default() },
+        cache: None,
+    });
+    let entries = buffers.iter().zip(0..).map(|(buffer, binding)| wgpu::BindGroupEntry {
+        binding,
+        resource: buffer.as_entire_binding(),
+    });
+    let group = device.create_bind_group(&wgpu::BindGroupDescriptor {
+        label: None,
+        layout: &pipeline.get_bind_group_layout(0),
+        entries: &entries.collect::<Vec<_>>(),
+    });
+    let mut encoder = device.create_command_encoder(&Default::default());
+    {
+        let mut pass = encoder.begin_compute_pass(&Default::default());
+        pass.set_pipeline(&pipeline);
+        pass.set_bind_group(0, &group, &[]);
+        pass.dispatch_workgroups(x, y, 1);
+    }
+    context.queue.submit([encoder.finish()]);
+}

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::cpu::orthogonal::tests::parameter;
 use crate::gpu::options::FillOptions;
-use crate::gpu::tests::{bytes, compare, device_with, devices, open_broken};
+use crate::gpu::tests::{bytes, compare, device_with, devices, dispatch, open_broken};
 use crate::{Cpu, DType, Device, ErrorKind, Initializer, Layout, TensorSpec, wgpu};
 
 #[test]
@@ -271,41 +271,9 @@ fn defect(device: &Device, parameter: &TensorSpec) -> f32 {
     let buffer = device.fill(&parameter.clone().seed(42).stream(7)).unwrap().buffer().clone();
     let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC;
     let largest = pollster::block_on(context.buffer_with(&[0; 4], usage)).unwrap();
-    let pipeline = context.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-        label: None,
-        layout: None,
-        module: &context.device.create_shader_module(wgpu::ShaderModuleDescriptor {
-            label: None,
-            source: wgpu::ShaderSource::Wgsl(MAIN.into()),
-        }),
-        entry_point: Some("main"),
-        compilation_options: wgpu::PipelineCompilationOptions {
-            constants: &[
-                ("M", m.into()),
-                ("N", n.into()),
-                ("ROW", row.into()),
-                ("COLUMN", column.into()),
-            ],
-            ..Default::default()
-        },
-        cache: None,
-    });
-    let group = context.device.create_bind_group(&wgpu::BindGroupDescriptor {
-        label: None,
-        layout: &pipeline.get_bind_group_layout(0),
-        entries: &[
-            wgpu::BindGroupEntry { binding: 0, resource: buffer.as_entire_binding() },
-            wgpu::BindGroupEntry { binding: 1, resource: largest.as_entire_binding() },
-        ],
-    });
-    let mut encoder = context.device.create_command_encoder(&Default::default());
-    {
-        let mut pass = encoder.begin_compute_pass(&Default::default());
-        pass.set_pipeline(&pipeline);
-        pass.set_bind_group(0, &group, &[]);
-        pass.dispatch_workgroups(n.div_ceil(16), n.div_ceil(16), 1);
-    }
-    context.queue.submit([encoder.finish()]);
+    let constants =
+        [("M", m.into()), ("N", n.into()), ("ROW", row.into()), ("COLUMN", column.into())];
+    dispatch(context, MAIN.to_owned(), &constants, &[&buffer, &largest], [n.div_ceil(16); 2]);
     f32::from_bits(bytemuck::pod_read_unaligned(&bytes(device, &largest)))
 }
 

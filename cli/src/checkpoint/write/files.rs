@@ -47,8 +47,8 @@ impl Files {
         force: bool,
     ) -> anyhow::Result<Self> {
         let members = members(out, tensors)?;
-        let bytes = members.iter().map(|member| member.bytes);
-        let total = bytes.fold(Some(0u64), |total, bytes| total?.checked_add(bytes));
+        let mut bytes = members.iter().map(|member| member.bytes);
+        let total = bytes.try_fold(0u64, |total, bytes| total.checked_add(bytes));
         let total = total.context("the model's size overflows 64 bits; check its shapes")?;
         let files = match max_shard_size {
             None => Self::single(out, members, force)?,

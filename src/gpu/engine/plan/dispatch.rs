@@ -55,6 +55,10 @@ pub(crate) const CHEAP: u64 = 16;
 
 /// A step of a plan.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "steps are taken one by one, and nearly all are runs"
+)]
 pub(crate) enum Step {
     Run(Dispatch),
     /// Counts elements as complete when the preceding dispatches finish.

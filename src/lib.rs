@@ -69,3 +69,12 @@ pub const STREAM_VERSION: u32 = 1;
 #[cfg(feature = "gpu")]
 pub use wgpu;
 pub use {half, rand};
+
+/// The code of the other documents, as doctests.
+#[cfg(all(doctest, feature = "gpu"))]
+mod documents {
+    #[doc = include_str!("../docs/library.md")]
+    pub struct Library;
+    #[doc = include_str!("../docs/sharding.md")]
+    pub struct Sharding;
+}

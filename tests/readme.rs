@@ -1,6 +1,8 @@
-//! `docs/initializers.md` lists all initializers with all of their options, and the README is short.
+//! `docs/initializers.md` lists all initializers with all of their options, links in the
+//! documentation lead somewhere, and the README is short.
 
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 use gpu_init::Initializer;
 
@@ -64,6 +66,31 @@ fn the_listed_options_are_those_that_exist() {
         let (_, known) = error.split_once("; it has ").unwrap_or_else(|| panic!("{error}"));
         // `zeros` has the option of `constant`, which the table does not repeat.
         assert!(options == known || options == "none" && !is_scheme(text), "{text} has {known}");
+    }
+}
+
+/// The documents for people who read the repository.
+fn documents() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let docs = std::fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path());
+    ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"]
+        .map(|name| root.join(name))
+        .into_iter()
+        .chain(docs.filter(|path| path.extension().is_some_and(|extension| extension == "md")))
+        .collect()
+}
+
+#[test]
+fn every_link_leads_to_a_file() {
+    for document in documents() {
+        let text = std::fs::read_to_string(&document).unwrap();
+        let prose: String = text.split("```").step_by(2).collect();
+        let targets = prose.split("](").skip(1).filter_map(|rest| rest.split_once(')'));
+        for (target, _) in targets.filter(|(target, _)| !target.starts_with("http")) {
+            let file = target.split('#').next().unwrap();
+            let path = document.parent().unwrap().join(file);
+            assert!(file.is_empty() || path.exists(), "{}: {target}", document.display());
+        }
     }
 }
 

@@ -429,6 +429,20 @@ fn check_reductions<T: gpu_init::Element>(device: &Device, values: &[T]) {
     assert_eq!(tensor.fingerprint().unwrap(), gpu_init::Fingerprint::of(0, values));
 }
 
+/// Executors with several threads can run the futures.
+#[test]
+fn futures_can_move_between_threads() {
+    fn check(_: impl Send) {}
+    let Some(device) = gpu::device() else { return };
+    let spec = TensorSpec::new([10, 10], Initializer::xavier_normal());
+    let tensor = device.fill(&spec).unwrap();
+    check(Device::open_async(&DeviceOptions::new()));
+    check(device.fill_all_async(std::slice::from_ref(&spec)));
+    check(device.fill_into_async(&spec, tensor.buffer(), 0));
+    check((tensor.read_async(), tensor.stats_async(), tensor.fingerprint_async()));
+    check(device.wait_async());
+}
+
 /// The futures complete on any executor, without another thread that polls the device.
 #[test]
 fn reading_back_is_async() {
@@ -437,7 +451,7 @@ fn reading_back_is_async() {
     let expected = Cpu::new().fill(&spec).unwrap();
     let (values, stats, fingerprint) = pollster::block_on(async {
         let device = Device::open_async(&DeviceOptions::new()).await?;
-        let tensor = device.fill(&spec)?;
+        let tensor = device.fill_async(&spec).await?;
         Ok::<_, gpu_init::Error>((
             tensor.read_async().await?,
             tensor.stats_async().await?,

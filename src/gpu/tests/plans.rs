@@ -1,13 +1,15 @@
 //! Plans, checked without a device.
 
-use crate::cpu::orthogonal::tests::plan;
+use crate::cpu::orthogonal::tests::plan as matrices;
 use crate::gpu::engine::kernel::Entry;
 use crate::gpu::engine::params::FillParams;
-use crate::gpu::engine::plan::dispatch::{Binding, Dispatch, Slot};
+use crate::gpu::engine::plan::dispatch::{Binding, Dispatch, Slot, Step};
+use crate::gpu::engine::plan::fill::plan;
 use crate::gpu::engine::plan::limits::Limits;
 use crate::gpu::engine::plan::orthogonal::sizes::{Sizes, len};
 use crate::gpu::engine::plan::tiles::{Target, background};
-use crate::{DType, Distribution, Fill};
+use crate::gpu::engine::plan::types::{Bindings, Plan};
+use crate::{DType, Distribution, Fill, TensorSpec};
 
 const TABLE: Binding = Binding { slot: Slot::TABLE, offset: 0, size: 16 };
 
@@ -68,7 +70,7 @@ fn matrices_of_any_size_are_divided_within_a_devices_limits() {
             (1, 30_000_000, 1),
             (5, 3, 1 << 28),
         ] {
-            let plan = plan(rows, cols, batch);
+            let plan = matrices(rows, cols, batch);
             let limits = Limits { binding, alignment: 256, groups: 65_535, step: 1 << 24 };
             let all = u64::from(plan.rows) * u64::from(plan.batch);
             let sizes = Sizes::new(&limits, plan, 0..all);
@@ -90,4 +92,73 @@ fn matrices_of_any_size_are_divided_within_a_devices_limits() {
             );
         }
     }
+}
+
+fn planned(spec: &TensorSpec, offset: u64, limits: &Limits) -> (Plan, Fill) {
+    let fill = spec.resolve(1, 2).unwrap();
+    let target = Target { slot: Slot::TENSOR, offset };
+    let bindings = Bindings { target, table: TABLE, scratch: 0, examines: true };
+    (plan(&fill, bindings, limits).unwrap(), fill)
+}
+
+/// Plans of every kind stay within the limits, bind memory that they ask for, and complete each
+/// element once.
+#[test]
+fn plans_complete_each_element_once() {
+    let limits = Limits { binding: 1 << 20, alignment: 256, groups: 64, step: 1 << 20 };
+    let whole = |shape: &[usize], text: &str| TensorSpec::new(shape, text.parse().unwrap());
+    for spec in [
+        whole(&[1500, 701], "xavier_normal"),
+        whole(&[1500, 701], "eye"),
+        whole(&[1500, 701], "sparse(sparsity=0.3)"),
+        whole(&[512, 128, 3, 3], "dirac"),
+        whole(&[700, 300], "orthogonal"),
+        whole(&[9000, 2], "orthogonal"),
+        whole(&[200, 100, 3, 3], "delta_orthogonal"),
+    ] {
+        let rows = spec.shape().dims()[0] as u64;
+        for spec in [
+            spec.clone(),
+            spec.clone().elements(5..1000),
+            spec.clone().slice(1, 1..2).slice(0, 1..3),
+            spec.clone().zero_rows(rows - 2..rows),
+        ] {
+            let (Plan { scratch, steps, .. }, fill) = planned(&spec, 260, &limits);
+            let mut complete = 0;
+            for step in steps {
+                let dispatch = match step {
+                    Step::Run(dispatch) => dispatch,
+                    Step::Complete(elements) => {
+                        complete += elements;
+                        continue;
+                    }
+                };
+                complete += dispatch.elements;
+                assert!(dispatch.grid.iter().all(|&groups| (1..=64).contains(&groups)), "{spec:?}");
+                assert_eq!(dispatch.bindings.len(), dispatch.kernel.entry.row().bindings.len());
+                for Binding { slot, offset, size } in dispatch.bindings {
+                    assert!(offset % 256 == 0 && 0 < size && size <= 1 << 20, "{spec:?}");
+                    let bytes = match slot {
+                        Slot::TENSOR => 260 + fill.bytes().next_multiple_of(4),
+                        Slot::TABLE => TABLE.size,
+                        Slot(number) => scratch[number - 2],
+                    };
+                    assert!(offset + size <= bytes, "{spec:?}: {slot:?}");
+                }
+            }
+            assert_eq!(complete, fill.len, "{spec:?}");
+        }
+    }
+}
+
+/// A matrix whose reflections are more than a binding is refused before memory is allocated.
+#[test]
+fn a_matrix_that_is_too_large_is_refused() {
+    let limits = Limits { binding: 1 << 20, alignment: 256, groups: 65_535, step: 1 << 20 };
+    let spec = TensorSpec::new([20_000, 40], "orthogonal".parse().unwrap());
+    let fill = spec.resolve(1, 2).unwrap();
+    let target = Target { slot: Slot::TENSOR, offset: 0 };
+    let bindings = Bindings { target, table: TABLE, scratch: 0, examines: true };
+    let error = plan(&fill, bindings, &limits).map(|plan| plan.scratch).unwrap_err();
+    assert_eq!(error.rows, Some(20_000));
 }

@@ -11,11 +11,17 @@ pub(crate) fn zeroed<T: bytemuck::Zeroable>(len: u64) -> Result<Vec<T>, ErrorKin
         .ok_or(ErrorKind::HostOutOfMemory { bytes })
 }
 
+/// An empty vector of capacity `len`, or an error instead of an abort.
+pub(crate) fn reserved<T>(len: usize) -> Result<Vec<T>, ErrorKind> {
+    let mut vector = Vec::new();
+    let bytes = (len as u64).saturating_mul(size_of::<T>() as u64);
+    vector.try_reserve_exact(len).map_err(|_| ErrorKind::HostOutOfMemory { bytes })?;
+    Ok(vector)
+}
+
 /// A copy, or an error instead of an abort.
 pub(crate) fn copied<T: Copy>(values: &[T]) -> Result<Vec<T>, ErrorKind> {
-    let mut copy = Vec::new();
-    let bytes = size_of_val(values) as u64;
-    copy.try_reserve_exact(values.len()).map_err(|_| ErrorKind::HostOutOfMemory { bytes })?;
+    let mut copy = reserved(values.len())?;
     copy.extend_from_slice(values);
     Ok(copy)
 }

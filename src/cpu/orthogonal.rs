@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use crate::cpu::elements::elements;
 use crate::cpu::vectors::{Vectorize, vectorized};
 use crate::distribution::orthogonal::{BLOCK, Orthogonal, PARTS, Place, RUN};
-use crate::memory::zeroed;
+use crate::memory::{reserved, zeroed};
 use crate::progress::Progress;
 use crate::reduce::lanes::reduce_lanes;
 use crate::stream::guards::mul_add;
@@ -30,6 +30,7 @@ const GROUP: usize = 1 << 20;
 type Row = [f32; LANES];
 
 /// Reflections of a matrix, as many as a block has; beyond the last one they are the identity.
+#[derive(Default)]
 pub(crate) struct Block {
     /// Their first row, which has the first one's first entry.
     first: usize,
@@ -135,14 +136,17 @@ impl Work<'_> {
         share: &mut Share,
     ) -> Result<(), ErrorKind> {
         let (height, blocks) = (self.orthogonal.height(), self.indices.end);
-        let reflections = (0..count * blocks)
-            .into_par_iter()
+        let mut reflections: Vec<Block> = reserved(count * blocks)?;
+        reflections.resize_with(count * blocks, Block::default);
+        reflections
+            .par_iter_mut()
+            .enumerate()
             .with_max_len(1.max(WAVE as usize / (64 * height * BLOCK)))
-            .map(|unit| {
+            .try_for_each(|(unit, reflections)| {
                 let matrix = first + (unit / blocks) as u64;
-                block(&self.orthogonal, self.fill, matrix, unit % blocks)
-            })
-            .collect::<Result<Vec<Block>, _>>()?;
+                *reflections = block(&self.orthogonal, self.fill, matrix, unit % blocks)?;
+                Ok(())
+            })?;
         // The costliest panels first.
         let mut work: Vec<_> = panels.chunks_exact_mut(height).enumerate().collect();
         work.sort_by_key(|&(unit, _)| std::cmp::Reverse(self.cost(unit)));

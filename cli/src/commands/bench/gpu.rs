@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 use gpu_init::wgpu::{self, AdapterInfo, BufferUsages, Features};
-use gpu_init::{DeviceOptions, Initializer, TensorSpec};
+use gpu_init::{DeviceOptions, FpGuard, Initializer, TensorSpec};
 
 use crate::commands::bench::builtin_kernel::BuiltIns;
 use crate::commands::bench::by::By;
@@ -91,11 +91,15 @@ impl Device for Gpu {
     fn about(&self) -> About {
         let AdapterInfo { name, backend, driver, driver_info, .. } = &self.info;
         let driver = format!("{driver} {driver_info}");
-        let (wide_mul, fp_guard) = (self.device.wide_mul(), self.device.fp_guard());
-        let shaders = format!("{wide_mul:?} {fp_guard:?}").to_lowercase();
+        let wide_mul = format!("{:?}", self.device.wide_mul()).to_lowercase();
+        let fp_guard = match self.device.fp_guard() {
+            FpGuard::None => "none",
+            FpGuard::NoContraction => "no-contraction",
+            FpGuard::NoReassociation => "no-reassociation",
+        };
         About {
             name: name.clone(),
-            details: format!("{backend:?}, {}, {shaders} shaders", driver.trim()),
+            details: format!("{backend:?}, {}, {wide_mul}, fp guard {fp_guard}", driver.trim()),
             timing: if self.stamps.is_some() { "GPU timestamps" } else { "wall time" },
             write: "buffer clear",
             // Never more than 2 GiB: src/gpu/engine/plan/limits.rs.

@@ -255,9 +255,9 @@ fn nothing_compared_is_not_success() {
     // What is wrong is not allowed with it.
     edit_metadata(&file, "shapes_fingerprint", Some("0123456789abcdef"));
     complains(&["verify", &file, "--allow-unchecked"], &[CHANGED]);
-    let told =
+    let output =
         run(&["verify", &setup.save("other.safetensors", &[]), "--seed", "1", "--allow-unchecked"]);
-    assert_eq!(told.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(1));
 }
 
 #[test]

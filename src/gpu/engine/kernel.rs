@@ -127,6 +127,15 @@ impl Entry {
     }
 }
 
+/// No row allows more than `MOST_ITERATIONS`, or this does not compile.
+const _: () = {
+    let mut i = 0;
+    while i < <Entry as strum::VariantArray>::VARIANTS.len() {
+        <Entry as strum::VariantArray>::VARIANTS[i].row();
+        i += 1;
+    }
+};
+
 const fn row<P>(
     module: &'static Module,
     entry_point: &'static str,

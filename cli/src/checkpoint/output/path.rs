@@ -70,7 +70,7 @@ pub(crate) fn names_in(folder: &Path) -> anyhow::Result<Vec<String>> {
     Ok(names)
 }
 
-/// The folder that a file is or is to be in.
+/// The folder of a file, which need not exist yet.
 pub(crate) fn folder(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }

@@ -27,7 +27,18 @@ fn backends() -> wgpu::Backends {
     wgpu::Backends::PRIMARY.with_env()
 }
 
+/// The one wgpu instance of this process: with it wgpu tells the buffers of different devices apart,
+/// and drivers are loaded once (NVIDIA's fails to load after some 30 times in a process).
+#[cfg(not(target_arch = "wasm32"))]
 fn instance() -> wgpu::Instance {
+    static INSTANCE: std::sync::OnceLock<wgpu::Instance> = std::sync::OnceLock::new();
+    INSTANCE.get_or_init(new_instance).clone()
+}
+
+#[cfg(target_arch = "wasm32")]
+use new_instance as instance;
+
+fn new_instance() -> wgpu::Instance {
     let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle_from_env();
     descriptor.backends = backends();
     // Validation of indirect calls limits every buffer to 4 GiB, and no calls here are indirect.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::error::During;
-use crate::gpu::engine::adapter::{self, Opened};
+use crate::gpu::engine::adapter::{self, Origin};
 use crate::gpu::engine::context::Context;
 use crate::gpu::engine::kernel::WORKGROUP_SIZE;
 use crate::gpu::engine::pipelines::{Pipelines, Sources};
@@ -37,10 +37,9 @@ pub struct Device {
 #[derive(Debug)]
 pub(super) struct Inner {
     pub(super) engine: Engine,
-    /// `None` where nothing is verified.
-    verified: Option<Verified>,
+    verified: Verified,
     /// Where the device comes from, if this crate opened it.
-    origin: Option<(wgpu::Instance, wgpu::Adapter)>,
+    origin: Option<Origin>,
 }
 
 /// The operation of errors when a device is opened.
@@ -73,15 +72,10 @@ impl Device {
         pollster::block_on(Self::open_async(options))
     }
 
-    /// [`open`](Self::open) for any executor.
-    ///
-    /// # Errors
-    /// Those of [`open`](Self::open).
+    /// [`open`](Self::open) for any executor, with the same errors.
     pub async fn open_async(options: &DeviceOptions) -> Result<Self> {
-        let Opened { instance, adapter, device, queue } =
-            adapter::open(options.adapter).await.during(OPEN)?;
-        let (context, origin) = (Context::new(device, queue), Some((instance, adapter)));
-        Self::with_context(context, origin, options).await
+        let (origin, device, queue) = adapter::open(options.adapter).await.during(OPEN)?;
+        Self::with_context(Context::new(device, queue), Some(origin), options).await
     }
 
     /// Uses the caller's own device and queue, within the limits they were made with.
@@ -102,10 +96,7 @@ impl Device {
         pollster::block_on(Self::from_wgpu_async(device, queue, &DeviceOptions::new()))
     }
 
-    /// [`from_wgpu`](Self::from_wgpu) for any executor, with options other than the adapter.
-    ///
-    /// # Errors
-    /// Those of [`from_wgpu`](Self::from_wgpu).
+    /// [`from_wgpu`](Self::from_wgpu) for any executor, with options other than the adapter, with the same errors.
     pub async fn from_wgpu_async(
         device: wgpu::Device,
         queue: wgpu::Queue,
@@ -116,7 +107,7 @@ impl Device {
 
     async fn with_context(
         context: Context,
-        origin: Option<(wgpu::Instance, wgpu::Adapter)>,
+        origin: Option<Origin>,
         options: &DeviceOptions,
     ) -> Result<Self> {
         let int64 = context.device.features().contains(wgpu::Features::SHADER_INT64);
@@ -134,7 +125,7 @@ impl Device {
     /// guarded ones.
     pub(super) async fn with_sources(
         context: Context,
-        origin: Option<(wgpu::Instance, wgpu::Adapter)>,
+        origin: Option<Origin>,
         sources: Sources,
         may_fall_back: bool,
     ) -> Result<Self, ErrorKind> {
@@ -144,7 +135,7 @@ impl Device {
         }
         let pipelines = Pipelines::new(&context, sources, may_fall_back).await?;
         let engine = Engine { limits: context.limits(), context, pipelines };
-        let inner = Arc::new(Inner { engine, verified: Some(Verified::default()), origin });
+        let inner = Arc::new(Inner { engine, verified: Verified::default(), origin });
         let device = Device { inner, streams: Streams::default() };
         device.verify([Group::COMMON].into_iter()).await?;
         Ok(device)
@@ -155,10 +146,7 @@ impl Device {
         &self,
         groups: impl Iterator<Item = Group>,
     ) -> Result<(), ErrorKind> {
-        match &self.inner.verified {
-            Some(verified) => verify(&self.inner.engine, verified, groups).await,
-            None => Ok(()),
-        }
+        verify(&self.inner.engine, &self.inner.verified, groups).await
     }
 
     /// The same device with a seed of its own, its streams counted from 0.

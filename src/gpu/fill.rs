@@ -5,7 +5,6 @@ use crate::gpu::device::Device;
 use crate::gpu::engine::fill::{clear_ends, record, record_shared};
 use crate::gpu::engine::plan::batch::allocate;
 use crate::gpu::engine::recorder::{NoReport, Recorder, Report};
-use crate::gpu::engine::state::Engine;
 use crate::gpu::engine::view::View;
 use crate::gpu::engine::vulkan;
 use crate::gpu::options::FillOptions;
@@ -45,10 +44,7 @@ impl Device {
         pollster::block_on(self.fill_async(spec))
     }
 
-    /// [`fill`](Self::fill) for any executor.
-    ///
-    /// # Errors
-    /// Those of [`fill`](Self::fill).
+    /// [`fill`](Self::fill) for any executor, with the same errors.
     pub async fn fill_async(&self, spec: &TensorSpec) -> Result<Tensor> {
         Ok(self.fill_all_async(std::slice::from_ref(spec)).await?.swap_remove(0))
     }
@@ -62,10 +58,7 @@ impl Device {
         pollster::block_on(self.fill_with_async(spec, options))
     }
 
-    /// [`fill_with`](Self::fill_with) for any executor.
-    ///
-    /// # Errors
-    /// Those of [`fill_all_with`](Self::fill_all_with).
+    /// [`fill_with`](Self::fill_with) for any executor, with the same errors.
     pub async fn fill_with_async(
         &self,
         spec: &TensorSpec,
@@ -104,10 +97,7 @@ impl Device {
         pollster::block_on(self.fill_all_async(specs))
     }
 
-    /// [`fill_all`](Self::fill_all) for any executor.
-    ///
-    /// # Errors
-    /// Those of [`fill_all`](Self::fill_all).
+    /// [`fill_all`](Self::fill_all) for any executor, with the same errors.
     pub async fn fill_all_async(&self, specs: &[TensorSpec]) -> Result<Vec<Tensor>> {
         let usages = wgpu::BufferUsages::empty();
         self.fill_tensors(specs, usages, |_| None::<NoReport>).await
@@ -127,10 +117,7 @@ impl Device {
         pollster::block_on(self.fill_all_with_async(specs, options))
     }
 
-    /// [`fill_all_with`](Self::fill_all_with) for any executor.
-    ///
-    /// # Errors
-    /// Those of [`fill_all_with`](Self::fill_all_with).
+    /// [`fill_all_with`](Self::fill_all_with) for any executor, with the same errors.
     pub async fn fill_all_with_async(
         &self,
         specs: &[TensorSpec],
@@ -237,10 +224,7 @@ impl Device {
         pollster::block_on(self.fill_into_async(spec, buffer, offset))
     }
 
-    /// [`fill_into`](Self::fill_into) for any executor.
-    ///
-    /// # Errors
-    /// Those of [`fill_into`](Self::fill_into).
+    /// [`fill_into`](Self::fill_into) for any executor, with the same errors.
     pub async fn fill_into_async(
         &self,
         spec: &TensorSpec,
@@ -269,10 +253,7 @@ impl Device {
         pollster::block_on(self.fill_all_into_async(targets))
     }
 
-    /// [`fill_all_into`](Self::fill_all_into) for any executor.
-    ///
-    /// # Errors
-    /// Those of [`fill_all_into`](Self::fill_all_into).
+    /// [`fill_all_into`](Self::fill_all_into) for any executor, with the same errors.
     pub async fn fill_all_into_async(&self, targets: &[Target<'_>]) -> Result<Vec<Tensor>> {
         self.record_into(targets, Recorder::into_queue(&self.inner.engine)).await
     }
@@ -306,10 +287,7 @@ impl Device {
         pollster::block_on(self.encode_async(targets, encoder))
     }
 
-    /// [`encode`](Self::encode) for any executor.
-    ///
-    /// # Errors
-    /// Those of [`encode`](Self::encode).
+    /// [`encode`](Self::encode) for any executor, with the same errors.
     pub async fn encode_async(
         &self,
         targets: &[Target<'_>],
@@ -321,7 +299,7 @@ impl Device {
     async fn record_into(
         &self,
         targets: &[Target<'_>],
-        recorder: Recorder<'_>,
+        mut recorder: Recorder<'_>,
     ) -> Result<Vec<Tensor>> {
         let resolve = |&(spec, buffer, offset): &Target<'_>| {
             let view = View { fill: self.streams.resolve(spec)?, buffer: buffer.clone(), offset };
@@ -339,7 +317,8 @@ impl Device {
             })
             .collect();
         let views: Vec<_> = tensors.iter().map(|tensor| &tensor.view).collect();
-        record_all(recorder, &views, &self.inner.engine).await.during(FILL)?;
+        record(&self.inner.engine, &views, &mut recorder).await.during(FILL)?;
+        recorder.finish().await.during(FILL)?;
         Ok(tensors)
     }
 
@@ -349,14 +328,4 @@ impl Device {
         let view = View { fill, buffer, offset };
         Tensor { device: self.clone(), shape: spec.shape().clone(), view }
     }
-}
-
-/// Records fills and hands them over.
-async fn record_all(
-    mut recorder: Recorder<'_>,
-    views: &[&View],
-    engine: &Engine,
-) -> Result<(), ErrorKind> {
-    record(engine, views, &mut recorder).await?;
-    recorder.finish().await
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::error::During;
 use crate::gpu::device::Device;
 use crate::gpu::engine::reduce;
+use crate::gpu::engine::state::Engine;
 use crate::gpu::engine::view::View;
 use crate::gpu::self_test::group::Group;
 use crate::gpu::tensor::Tensor;
@@ -30,18 +31,9 @@ impl Device {
         pollster::block_on(self.fingerprints_async(tensors))
     }
 
-    /// [`fingerprints`](Self::fingerprints) for any executor.
-    ///
-    /// # Errors
-    /// Those of [`Tensor::fingerprint`].
+    /// [`fingerprints`](Self::fingerprints) for any executor, with the same errors.
     pub async fn fingerprints_async(&self, tensors: &[&Tensor]) -> Result<Vec<Fingerprint>> {
-        let mut fingerprints = Vec::with_capacity(tensors.len());
-        for (device, views) in self.by_device(tensors) {
-            device.verify_reductions(&views).await.during("fingerprint")?;
-            let own = reduce::fingerprints(&device.inner.engine, &views).await;
-            fingerprints.extend(own.during("fingerprint")?);
-        }
-        Ok(fingerprints)
+        reduced(tensors, reduce::fingerprints, "fingerprint").await
     }
 
     /// Computes the statistics of many tensors on the GPU, with as few submissions as possible.
@@ -64,30 +56,27 @@ impl Device {
         pollster::block_on(self.stats_async(tensors))
     }
 
-    /// [`stats`](Self::stats) for any executor.
-    ///
-    /// # Errors
-    /// Those of [`Tensor::stats`].
+    /// [`stats`](Self::stats) for any executor, with the same errors.
     pub async fn stats_async(&self, tensors: &[&Tensor]) -> Result<Vec<Stats>> {
-        let mut stats = Vec::with_capacity(tensors.len());
-        for (device, views) in self.by_device(tensors) {
-            device.verify_reductions(&views).await.during("stats")?;
-            stats.extend(reduce::stats(&device.inner.engine, &views).await.during("stats")?);
-        }
-        Ok(stats)
+        reduced(tensors, reduce::stats, "stats").await
     }
+}
 
-    /// The tensors, together where they follow one another in the memory of one device.
-    fn by_device<'a>(&self, tensors: &[&'a Tensor]) -> Vec<(&'a Device, Vec<&'a View>)> {
-        tensors
-            .chunk_by(|a, b| Arc::ptr_eq(&a.device.inner, &b.device.inner))
-            .map(|own| (&own[0].device, own.iter().map(|tensor| &tensor.view).collect()))
-            .collect()
+/// Reduces tensors, together where they follow one another in the memory of one device.
+async fn reduced<T>(
+    tensors: &[&Tensor],
+    reduce: impl AsyncFn(&Engine, &[&View]) -> Result<Vec<T>, ErrorKind>,
+    operation: &'static str,
+) -> Result<Vec<T>> {
+    let mut results = Vec::with_capacity(tensors.len());
+    for own in tensors.chunk_by(|a, b| Arc::ptr_eq(&a.device.inner, &b.device.inner)) {
+        let (device, views) = (&own[0].device, own.iter().map(|tensor| &tensor.view));
+        let groups = views.clone().map(|view| Group::Reduce(view.fill.dtype));
+        device.verify(groups).await.during(operation)?;
+        let views: Vec<_> = views.collect();
+        results.extend(reduce(&device.inner.engine, &views).await.during(operation)?);
     }
-
-    async fn verify_reductions(&self, views: &[&View]) -> Result<(), ErrorKind> {
-        self.verify(views.iter().map(|view| Group::Reduce(view.fill.dtype))).await
-    }
+    Ok(results)
 }
 
 impl Tensor {
@@ -102,10 +91,7 @@ impl Tensor {
         pollster::block_on(self.stats_async())
     }
 
-    /// [`stats`](Self::stats) for any executor.
-    ///
-    /// # Errors
-    /// Those of [`stats`](Self::stats).
+    /// [`stats`](Self::stats) for any executor, with the same errors.
     pub async fn stats_async(&self) -> Result<Stats> {
         Ok(self.device.stats_async(&[self]).await?.swap_remove(0))
     }
@@ -119,10 +105,7 @@ impl Tensor {
         pollster::block_on(self.fingerprint_async())
     }
 
-    /// [`fingerprint`](Self::fingerprint) for any executor.
-    ///
-    /// # Errors
-    /// Those of [`stats`](Self::stats).
+    /// [`fingerprint`](Self::fingerprint) for any executor, with the same errors.
     pub async fn fingerprint_async(&self) -> Result<Fingerprint> {
         Ok(self.device.fingerprints_async(&[self]).await?.swap_remove(0))
     }

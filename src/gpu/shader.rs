@@ -52,7 +52,7 @@ pub fn dispatches(fill: &Fill, offset: u64, limits: &wgpu::Limits) -> Option<Vec
     let table = Binding::first(Slot::TABLE, 0);
     let (target, limits) = (Target { slot: Slot::TENSOR, offset }, Limits::new(limits, u64::MAX));
     let dispatches = background(fill, target, table, &limits).map(|dispatch| FillDispatch {
-        entry_point: dispatch.kernel.entry.row().entry_point,
+        entry_point: dispatch.kernel.entry.name(),
         constants: [
             ("DTYPE", f64::from(dispatch.kernel.dtype as u32)),
             ("DISTRIBUTION", f64::from(dispatch.kernel.transform as u32)),

@@ -111,10 +111,7 @@ impl Tensor {
         pollster::block_on(self.read_async())
     }
 
-    /// [`read`](Self::read) for any executor.
-    ///
-    /// # Errors
-    /// Those of [`read`](Self::read).
+    /// [`read`](Self::read) for any executor, with the same errors.
     pub async fn read_async(&self) -> Result<HostTensor> {
         self.read_range_async(0..self.len()).await
     }
@@ -131,15 +128,11 @@ impl Tensor {
     /// # Errors
     /// Those of [`read`](Self::read), and [`ErrorKind::Range`].
     #[cfg(not(target_arch = "wasm32"))]
-    #[cfg(not(target_arch = "wasm32"))]
     pub fn read_range(&self, range: Range<u64>) -> Result<HostTensor> {
         pollster::block_on(self.read_range_async(range))
     }
 
-    /// [`read_range`](Self::read_range) for any executor.
-    ///
-    /// # Errors
-    /// Those of [`read_range`](Self::read_range).
+    /// [`read_range`](Self::read_range) for any executor, with the same errors.
     pub async fn read_range_async(&self, range: Range<u64>) -> Result<HostTensor> {
         self.read_elements(range).await.during("read")
     }
@@ -184,10 +177,7 @@ impl Tensor {
         pollster::block_on(self.to_vec_async())
     }
 
-    /// [`to_vec`](Self::to_vec) for any executor.
-    ///
-    /// # Errors
-    /// Those of [`to_vec`](Self::to_vec).
+    /// [`to_vec`](Self::to_vec) for any executor, with the same errors.
     pub async fn to_vec_async<T: Element>(&self) -> Result<Vec<T>> {
         let (expected, actual) = (self.dtype(), T::DTYPE);
         if actual != expected {

@@ -4,37 +4,20 @@ use Part::{Guard, SumGuard, Text, WideMultiply};
 
 const MUL_WIDE_INT64: &str = include_str!("../../shaders/lib/mul_wide_int64.wgsl");
 const MUL_WIDE_LIMBS: &str = include_str!("../../shaders/lib/mul_wide_limbs.wgsl");
-const PHILOX: &str = include_str!("../../shaders/lib/philox.wgsl");
 const GUARD: &str = include_str!("../../shaders/lib/guard.wgsl");
 const MUL_ADD: &str = include_str!("../../shaders/lib/mul_add.wgsl");
 const MUL_ADD_PLAIN: &str = include_str!("../../shaders/lib/mul_add_plain.wgsl");
 const OPAQUE: &str = include_str!("../../shaders/lib/opaque.wgsl");
 const OPAQUE_PLAIN: &str = include_str!("../../shaders/lib/opaque_plain.wgsl");
-const SAMPLE: &str = include_str!("../../shaders/lib/sample.wgsl");
-const DTYPE: &str = include_str!("../../shaders/lib/dtype.wgsl");
-const HALF: &str = include_str!("../../shaders/lib/half.wgsl");
-const TRUNCATED: &str = include_str!("../../shaders/lib/truncated.wgsl");
-const SLICE: &str = include_str!("../../shaders/lib/slice.wgsl");
-const GRID: &str = include_str!("../../shaders/lib/grid.wgsl");
-const SCATTER: &str = include_str!("../../shaders/lib/scatter.wgsl");
-const FILL_WGSL: &str = include_str!("../../shaders/fill.wgsl");
-const FILL_MANY: &str = include_str!("../../shaders/fill_many.wgsl");
+const PHILOX: Part = Text(include_str!("../../shaders/lib/philox.wgsl"));
+const SAMPLE: Part = Text(include_str!("../../shaders/lib/sample.wgsl"));
+const DTYPE: Part = Text(include_str!("../../shaders/lib/dtype.wgsl"));
+const HALF: Part = Text(include_str!("../../shaders/lib/half.wgsl"));
+const TRUNCATED: Part = Text(include_str!("../../shaders/lib/truncated.wgsl"));
+const SLICE: Part = Text(include_str!("../../shaders/lib/slice.wgsl"));
+const GRID: Part = Text(include_str!("../../shaders/lib/grid.wgsl"));
+const SCATTER: Part = Text(include_str!("../../shaders/lib/scatter.wgsl"));
 const REDUCE: &str = include_str!("../../shaders/reduce.wgsl");
-const FINGERPRINT_WGSL: &str = include_str!("../../shaders/fingerprint.wgsl");
-const STATS_WGSL: &str = include_str!("../../shaders/stats.wgsl");
-const GATHER_WGSL: &str = include_str!("../../shaders/gather.wgsl");
-const CLEAR_WGSL: &str = include_str!("../../shaders/clear.wgsl");
-const DIAGONAL_WGSL: &str = include_str!("../../shaders/diagonal.wgsl");
-const SPARSE_WGSL: &str = include_str!("../../shaders/sparse.wgsl");
-/// Where everything is in memory, then the entry points.
-const ORTHOGONAL_WGSL: [&str; 6] = [
-    include_str!("../../shaders/orthogonal/layout.wgsl"),
-    include_str!("../../shaders/orthogonal/reflect.wgsl"),
-    include_str!("../../shaders/orthogonal/gram.wgsl"),
-    include_str!("../../shaders/orthogonal/apply.wgsl"),
-    include_str!("../../shaders/orthogonal/examine.wgsl"),
-    include_str!("../../shaders/orthogonal/finish.wgsl"),
-];
 
 /// How a shader multiplies two words to 64 bits. Both ways give the same bits.
 ///
@@ -75,14 +58,15 @@ pub enum FpGuard {
     NoReassociation,
 }
 
-/// A WGSL module: its files, one after the other.
+/// A WGSL module: parts of the library, then the files of its own, with the entry points.
 #[derive(Debug)]
 pub(crate) struct Module {
     pub(crate) name: &'static str,
-    parts: &'static [Part],
+    library: &'static [Part],
+    own: &'static [&'static str],
 }
 
-/// A file of a module, or one of several by a choice.
+/// A file of the library, or several by a choice.
 #[derive(Debug)]
 enum Part {
     Text(&'static str),
@@ -97,88 +81,60 @@ enum Part {
 
 pub(crate) static FILL: Module = Module {
     name: "fill",
-    parts: &[
-        WideMultiply,
-        Text(PHILOX),
-        Guard,
-        Text(SAMPLE),
-        Text(DTYPE),
-        Text(HALF),
-        Text(TRUNCATED),
-        Text(SLICE),
-        Text(GRID),
-        Text(FILL_WGSL),
-        Text(FILL_MANY),
-    ],
+    library: &[WideMultiply, PHILOX, Guard, SAMPLE, DTYPE, HALF, TRUNCATED, SLICE, GRID],
+    own: &[include_str!("../../shaders/fill.wgsl"), include_str!("../../shaders/fill_many.wgsl")],
 };
 pub(crate) static FINGERPRINT: Module = Module {
     name: "fingerprint",
-    parts: &[
-        WideMultiply,
-        Text(PHILOX),
-        Text(DTYPE),
-        Text(SLICE),
-        Text(GRID),
-        Text(REDUCE),
-        Text(FINGERPRINT_WGSL),
-    ],
+    library: &[WideMultiply, PHILOX, DTYPE, SLICE, GRID],
+    own: &[REDUCE, include_str!("../../shaders/fingerprint.wgsl")],
 };
 pub(crate) static STATS: Module = Module {
     name: "stats",
-    parts: &[
-        // `SLICE`, for the parameters of `REDUCE`, multiplies.
-        Text(MUL_WIDE_LIMBS),
-        SumGuard,
-        Text(DTYPE),
-        Text(SLICE),
-        Text(GRID),
-        Text(REDUCE),
-        Text(STATS_WGSL),
-    ],
+    // `SLICE`, for the parameters of `REDUCE`, multiplies.
+    library: &[Text(MUL_WIDE_LIMBS), SumGuard, DTYPE, SLICE, GRID],
+    own: &[REDUCE, include_str!("../../shaders/stats.wgsl")],
 };
 pub(crate) static GATHER: Module = Module {
     name: "gather",
-    parts: &[WideMultiply, Text(DTYPE), Text(SLICE), Text(GRID), Text(SCATTER), Text(GATHER_WGSL)],
+    library: &[WideMultiply, DTYPE, SLICE, GRID, SCATTER],
+    own: &[include_str!("../../shaders/gather.wgsl")],
 };
 pub(crate) static CLEAR: Module = Module {
     name: "clear",
-    parts: &[WideMultiply, Text(DTYPE), Text(SLICE), Text(GRID), Text(SCATTER), Text(CLEAR_WGSL)],
+    library: &[WideMultiply, DTYPE, SLICE, GRID, SCATTER],
+    own: &[include_str!("../../shaders/clear.wgsl")],
 };
 pub(crate) static DIAGONAL: Module = Module {
     name: "diagonal",
-    parts: &[Text(DTYPE), Text(GRID), Text(SCATTER), Text(DIAGONAL_WGSL)],
+    library: &[DTYPE, GRID, SCATTER],
+    own: &[include_str!("../../shaders/diagonal.wgsl")],
 };
 pub(crate) static SPARSE: Module = Module {
     name: "sparse",
-    parts: &[WideMultiply, Text(PHILOX), Text(DTYPE), Text(GRID), Text(SCATTER), Text(SPARSE_WGSL)],
+    library: &[WideMultiply, PHILOX, DTYPE, GRID, SCATTER],
+    own: &[include_str!("../../shaders/sparse.wgsl")],
 };
 pub(crate) static ORTHOGONAL: Module = Module {
     name: "orthogonal",
-    parts: &[
-        WideMultiply,
-        Text(PHILOX),
-        SumGuard,
-        Text(SAMPLE),
-        Text(DTYPE),
-        Text(HALF),
-        Text(GRID),
-        Text(SCATTER),
-        Text(ORTHOGONAL_WGSL[0]),
-        Text(ORTHOGONAL_WGSL[1]),
-        Text(ORTHOGONAL_WGSL[2]),
-        Text(ORTHOGONAL_WGSL[3]),
-        Text(ORTHOGONAL_WGSL[4]),
-        Text(ORTHOGONAL_WGSL[5]),
+    library: &[WideMultiply, PHILOX, SumGuard, SAMPLE, DTYPE, HALF, GRID, SCATTER],
+    // Where everything is in memory, then the entry points.
+    own: &[
+        include_str!("../../shaders/orthogonal/layout.wgsl"),
+        include_str!("../../shaders/orthogonal/reflect.wgsl"),
+        include_str!("../../shaders/orthogonal/gram.wgsl"),
+        include_str!("../../shaders/orthogonal/apply.wgsl"),
+        include_str!("../../shaders/orthogonal/examine.wgsl"),
+        include_str!("../../shaders/orthogonal/finish.wgsl"),
     ],
 };
 
 impl Module {
     /// Assembles the text.
     pub(crate) fn text(&self, wide_mul: WideMul, fp_guard: FpGuard) -> String {
-        let mut text = String::new();
-        for part in self.parts {
-            let files: &[&str] = match (part, fp_guard) {
-                (Text(file), _) => &[file],
+        let files = |part: &'static Part| -> &[&str] {
+            match (part, fp_guard) {
+                (Text(file), _) => std::slice::from_ref(file),
                 (WideMultiply, _) => match wide_mul {
                     WideMul::Int64 => &[MUL_WIDE_INT64],
                     WideMul::Limbs => &[MUL_WIDE_LIMBS],
@@ -186,14 +142,10 @@ impl Module {
                 (Guard | SumGuard, FpGuard::None) => &[GUARD, MUL_ADD_PLAIN, OPAQUE_PLAIN],
                 (Guard, FpGuard::NoContraction) => &[GUARD, MUL_ADD, OPAQUE_PLAIN],
                 (Guard | SumGuard, _) => &[GUARD, MUL_ADD, OPAQUE],
-            };
-            for file in files {
-                // Files are a line apart.
-                text.push_str(if text.is_empty() { "" } else { "\n" });
-                text.push_str(file);
             }
-        }
-        text
+        };
+        // Files are a line apart.
+        self.library.iter().flat_map(files).chain(self.own).copied().collect::<Vec<_>>().join("\n")
     }
 }
 

@@ -57,13 +57,8 @@ pub async fn adapters() -> Vec<wgpu::Adapter> {
     instance().enumerate_adapters(backends()).await
 }
 
-/// A device that was opened, and where it comes from.
-pub(crate) struct Opened {
-    pub(crate) instance: wgpu::Instance,
-    pub(crate) adapter: wgpu::Adapter,
-    pub(crate) device: wgpu::Device,
-    pub(crate) queue: wgpu::Queue,
-}
+/// Where a device comes from.
+pub(crate) type Origin = (wgpu::Instance, wgpu::Adapter);
 
 /// The number of the adapter that [`Device::new`](crate::Device::new) opens: a discrete GPU before
 /// an integrated one, a virtual one, one of an unknown kind and a software driver; the first among
@@ -85,7 +80,9 @@ pub fn best_adapter(adapters: &[wgpu::Adapter]) -> Option<usize> {
 }
 
 /// Opens a device on the chosen adapter, with all the limits that the adapter has.
-pub(crate) async fn open(choice: AdapterChoice) -> Result<Opened, ErrorKind> {
+pub(crate) async fn open(
+    choice: AdapterChoice,
+) -> Result<(Origin, wgpu::Device, wgpu::Queue), ErrorKind> {
     let instance = instance();
     let mut adapters = instance.enumerate_adapters(backends()).await;
     let count = adapters.len();
@@ -108,7 +105,7 @@ pub(crate) async fn open(choice: AdapterChoice) -> Result<Opened, ErrorKind> {
         ..Default::default()
     };
     match adapter.request_device(&descriptor).await {
-        Ok((device, queue)) => Ok(Opened { instance, adapter, device, queue }),
+        Ok((device, queue)) => Ok(((instance, adapter), device, queue)),
         Err(error) => Err(ErrorKind::UnsupportedAdapter {
             adapter: adapter.get_info().name,
             reason: error.to_string(),

@@ -21,8 +21,9 @@ pub(crate) const SPARSE_ROWS: u32 = 1 << 13;
 /// dispatches instead.
 const MOST_ITERATIONS: u32 = 1 << 14;
 
-/// The entry points of the shaders.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::VariantArray)]
+/// The entry points of the shaders, which have these names in snake case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::IntoStaticStr, strum::VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub(crate) enum Entry {
     /// Whole 16-byte entries from a block's start.
     Fill,
@@ -52,7 +53,6 @@ pub(crate) enum Entry {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Row {
     pub(crate) module: &'static Module,
-    pub(crate) entry_point: &'static str,
     /// The storage buffers at bindings 1, 2...; binding 0 is the uniform.
     pub(crate) bindings: &'static [Access],
     /// Bytes of the uniform.
@@ -73,13 +73,14 @@ pub(crate) enum Access {
 }
 
 impl Entry {
+    /// The name in the WGSL.
+    pub(crate) fn name(self) -> &'static str {
+        self.into()
+    }
+
     /// The table.
     pub(crate) const fn row(self) -> Row {
         use Access::{Read, Write};
-        const FILL: &[Access] = &[Write, Read];
-        const MANY: &[Access] = &[Write, Read, Read];
-        const REDUCE: &[Access] = &[Read, Write];
-        const MATRIX: &[Access] = &[Write, Write, Write];
         let tile = TILE as u32;
         // An invocation reads its elements of a chunk twice, and the sums of all lanes.
         let reduce = 2 * (CHUNK / LANES) as u32 + 16;
@@ -87,42 +88,27 @@ impl Entry {
         let draw = 2 * tile / 256 + 8;
         // It goes over its eighth of the rows twice, and solves a triangular system between.
         let apply = (tile + tile / 16) / 4 + 256;
+        let orthogonal = row::<OrthogonalParams>(&wgsl::ORTHOGONAL, &[Write, Write, Write]);
         match self {
-            Self::Fill => row::<FillParams>(&wgsl::FILL, "fill", FILL).distribution(),
-            Self::FillWords => row::<FillParams>(&wgsl::FILL, "fill_words", FILL).distribution(),
-            Self::FillSlice => row::<FillParams>(&wgsl::FILL, "fill_slice", FILL).distribution(),
-            Self::FillMany => {
-                row::<FillParams>(&wgsl::FILL, "fill_many", MANY).distribution().lanes(PART_LANES)
+            Self::Fill | Self::FillWords | Self::FillSlice => {
+                row::<FillParams>(&wgsl::FILL, &[Write, Read]).distribution()
             }
+            Self::FillMany => row::<FillParams>(&wgsl::FILL, &[Write, Read, Read])
+                .distribution()
+                .lanes(PART_LANES),
             Self::Fingerprint => {
-                row::<ReduceParams>(&wgsl::FINGERPRINT, "fingerprint", REDUCE).loops(reduce)
+                row::<ReduceParams>(&wgsl::FINGERPRINT, &[Read, Write]).loops(reduce)
             }
-            Self::Stats => row::<ReduceParams>(&wgsl::STATS, "stats", REDUCE).loops(reduce),
-            Self::Gather => row::<GatherParams>(&wgsl::GATHER, "gather", &[Write, Read]),
-            Self::Clear => row::<ClearParams>(&wgsl::CLEAR, "clear", &[Write]),
-            Self::Diagonal => row::<DiagonalParams>(&wgsl::DIAGONAL, "diagonal", &[Write]),
-            Self::Sparse => {
-                row::<SparseParams>(&wgsl::SPARSE, "sparse", &[Write, Write]).loops(SPARSE_ROWS)
-            }
-            Self::Reflect => {
-                row::<OrthogonalParams>(&wgsl::ORTHOGONAL, "reflect", MATRIX).loops(draw)
-            }
-            Self::Scale => row::<OrthogonalParams>(&wgsl::ORTHOGONAL, "scale", MATRIX).loops(draw),
-            Self::Gram => row::<OrthogonalParams>(&wgsl::ORTHOGONAL, "gram", MATRIX)
-                .loops(tile + tile / 16 + 32),
-            Self::Apply => {
-                row::<OrthogonalParams>(&wgsl::ORTHOGONAL, "apply", MATRIX).loops(apply).lanes(128)
-            }
-            Self::Project => row::<OrthogonalParams>(&wgsl::ORTHOGONAL, "project", MATRIX)
-                .loops(apply)
-                .lanes(128),
-            Self::Update => {
-                row::<OrthogonalParams>(&wgsl::ORTHOGONAL, "update", MATRIX).loops(apply).lanes(128)
-            }
-            Self::Examine => {
-                row::<OrthogonalParams>(&wgsl::ORTHOGONAL, "examine", MATRIX).loops(tile / 8 + 16)
-            }
-            Self::Finish => row::<OrthogonalParams>(&wgsl::ORTHOGONAL, "finish", MATRIX),
+            Self::Stats => row::<ReduceParams>(&wgsl::STATS, &[Read, Write]).loops(reduce),
+            Self::Gather => row::<GatherParams>(&wgsl::GATHER, &[Write, Read]),
+            Self::Clear => row::<ClearParams>(&wgsl::CLEAR, &[Write]),
+            Self::Diagonal => row::<DiagonalParams>(&wgsl::DIAGONAL, &[Write]),
+            Self::Sparse => row::<SparseParams>(&wgsl::SPARSE, &[Write, Write]).loops(SPARSE_ROWS),
+            Self::Reflect | Self::Scale => orthogonal.loops(draw),
+            Self::Gram => orthogonal.loops(tile + tile / 16 + 32),
+            Self::Apply | Self::Project | Self::Update => orthogonal.loops(apply).lanes(128),
+            Self::Examine => orthogonal.loops(tile / 8 + 16),
+            Self::Finish => orthogonal,
         }
     }
 }
@@ -136,14 +122,9 @@ const _: () = {
     }
 };
 
-const fn row<P>(
-    module: &'static Module,
-    entry_point: &'static str,
-    bindings: &'static [Access],
-) -> Row {
+const fn row<P>(module: &'static Module, bindings: &'static [Access]) -> Row {
     Row {
         module,
-        entry_point,
         bindings,
         params: size_of::<P>(),
         workgroup_size: WORKGROUP_SIZE,

@@ -1,8 +1,7 @@
 //! Compiled kernels: modules, layouts and pipelines, each made when it is first used.
 
 use std::collections::HashMap;
-use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::gpu::engine::context::Context;
 use crate::gpu::engine::kernel::{Access, Entry, Kernel, Row};
@@ -10,27 +9,22 @@ use crate::gpu::wgsl::{FpGuard, Module, WideMul};
 use crate::{ErrorKind, Result};
 
 /// The text of the shaders.
-#[derive(Clone)]
+#[derive(Debug)]
 pub(crate) struct Sources {
     pub(crate) wide_mul: WideMul,
     pub(crate) fp_guard: FpGuard,
-    /// A change to the text, by which tests break it.
-    pub(crate) patch: Option<Patch>,
+    /// Text to replace, and by what: tests break shaders so.
+    pub(crate) patches: Vec<(String, String)>,
 }
-
-pub(crate) type Patch = Arc<dyn Fn(&str) -> String + Send + Sync>;
 
 impl Sources {
     pub(crate) fn new(wide_mul: WideMul, fp_guard: FpGuard) -> Self {
-        Sources { wide_mul, fp_guard, patch: None }
+        Sources { wide_mul, fp_guard, patches: Vec::new() }
     }
 
     fn text(&self, module: &Module) -> String {
         let text = module.text(self.wide_mul, self.fp_guard);
-        match &self.patch {
-            Some(patch) => patch(&text),
-            None => text,
-        }
+        self.patches.iter().fold(text, |text, (from, to)| text.replace(from, to))
     }
 }
 
@@ -42,6 +36,7 @@ pub(crate) struct Pipeline {
 }
 
 /// The pipelines of a device.
+#[derive(Debug)]
 pub(crate) struct Pipelines {
     compiled: Mutex<Compiled>,
     /// Whether guarded shaders may replace these, when a self-test shows that they must.
@@ -51,6 +46,7 @@ pub(crate) struct Pipelines {
 }
 
 /// What was compiled of one text of the shaders.
+#[derive(Debug)]
 struct Compiled {
     sources: Sources,
     modules: HashMap<&'static str, wgpu::ShaderModule>,
@@ -86,10 +82,10 @@ impl Compiled {
             constants.push(("WORKGROUP_SIZE", f64::from(row.workgroup_size)));
         }
         let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-            label: Some(row.entry_point),
+            label: Some(kernel.entry.name()),
             layout: Some(layout),
             module,
-            entry_point: Some(row.entry_point),
+            entry_point: Some(kernel.entry.name()),
             compilation_options: wgpu::PipelineCompilationOptions {
                 constants: &constants,
                 // Every lane writes its entry before another one reads it.
@@ -98,12 +94,6 @@ impl Compiled {
             cache: None,
         });
         Pipeline { pipeline, bindings: bindings.clone() }
-    }
-}
-
-impl fmt::Debug for Pipelines {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pipelines").finish_non_exhaustive()
     }
 }
 

@@ -91,9 +91,8 @@ impl<'a, P: Report> Recorder<'a, P> {
         tables: &wgpu::Buffer,
     ) -> Result<(), ErrorKind> {
         let mut buffers = vec![tensor.clone(), tables.clone()];
-        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC;
         for bytes in plan.scratch {
-            buffers.push(self.engine.buffer(bytes, usage).await?);
+            buffers.push(self.engine.scratch(bytes).await?);
         }
         let buffers: Arc<[wgpu::Buffer]> = buffers.into();
         for step in plan.steps {

@@ -42,8 +42,7 @@ async fn chunks<T: Pod>(
     let tensors: Vec<_> = views.iter().map(|view| (view.fill, view.offset)).collect();
     let mut results = vec![Vec::new(); views.len()];
     for batch in plan(entry, size_of::<T>() as u64, &tensors, &engine.limits) {
-        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC;
-        let output = engine.buffer(batch.bytes, usage).await?;
+        let output = engine.scratch(batch.bytes).await?;
         let mut recorder = Recorder::into_queue(engine);
         let mut places = Vec::with_capacity(batch.tiles.len());
         for tile in batch.tiles {

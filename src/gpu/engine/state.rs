@@ -15,12 +15,9 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// Creates a buffer that has memory.
-    pub(crate) async fn buffer(
-        &self,
-        bytes: u64,
-        usage: wgpu::BufferUsages,
-    ) -> Result<wgpu::Buffer, ErrorKind> {
+    /// Creates a buffer for work of the engine's own, which has memory and can be read back.
+    pub(crate) async fn scratch(&self, bytes: u64) -> Result<wgpu::Buffer, ErrorKind> {
+        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC;
         memory::buffer(&self.context, bytes, usage).await
     }
 

@@ -42,19 +42,16 @@ impl Tables {
         Ok(Tables { distributions, buffer })
     }
 
-    /// The binding of a distribution's table; without one, of anything, since the shader names one
-    /// whatever it computes.
+    /// The binding of a distribution's table.
     pub(crate) fn binding(&self, distribution: &Distribution) -> Binding {
-        self.range(distribution, 1).0
+        self.window(distribution, STRIDE as u64).0
     }
 
     /// As many tables as a binding of `most` bytes holds, the distribution's among them, and where
-    /// it starts there, in entries.
+    /// it starts there, in entries. Without a table, the binding of anything, since the shader names
+    /// one whatever it computes.
     pub(crate) fn window(&self, distribution: &Distribution, most: u64) -> (Binding, u32) {
-        self.range(distribution, most as usize / STRIDE)
-    }
-
-    fn range(&self, distribution: &Distribution, each: usize) -> (Binding, u32) {
+        let each = most as usize / STRIDE;
         let Some(i) = self.distributions.iter().position(|other| other == distribution) else {
             return (Binding::first(Slot::TABLE, size_of::<[f32; 4]>() as u64), 0);
         };

@@ -12,13 +12,11 @@ fn resolved(spec: &TensorSpec) -> Result<Fill, ErrorKind> {
 const ELEMENTS: u64 = 4096;
 /// A block's first element, beyond 2^32. Among its normals of `SPREAD` are some half way between two
 /// values of each half type, below an even one and below an odd one, which are rare.
-pub(super) const FIRST: u64 = (1 << 40) + 184_565_760;
+const FIRST: u64 = (1 << 40) + 184_565_760;
 /// Where a pair of normals is zero, the first of them with a minus: one in 2^32 is.
 const ZEROS: u64 = 1_123_897_459_580;
 /// A block with ties of subnormal f16 numbers.
 const SUBNORMAL_TIES: u64 = (1 << 40) + 14_876_672;
-/// Bytes from one block to the next in the buffer.
-pub(super) const STRIDE: u64 = 4 * ELEMENTS;
 
 /// The blocks of a kernel: from a block's start (entry point `fill`) and from inside one
 /// (`fill_words`), and others for what is rare.
@@ -49,32 +47,33 @@ pub(super) fn blocks(dtype: DType, transform: Transform) -> Result<Vec<Fill>, Er
         // For other distributions these blocks show nothing more.
         let zeros = (transform == Transform::Normal).then_some((ZEROS, 8));
         let ties = zeros.filter(|_| dtype == DType::F16).map(|_| (SUBNORMAL_TIES, ELEMENTS));
-        for (first, len) in
-            [(FIRST, ELEMENTS), (FIRST + 1, 511)].into_iter().chain(zeros).chain(ties)
-        {
-            let (seed, stream) = (0x0123_4567_89ab_cdef, 0xfedc_ba98_7654_3210);
-            fills.push(Fill {
-                operation: "self-test",
-                distribution,
-                dtype,
-                seed,
-                stream,
-                first,
-                len,
-                runs: None,
-                zeros: None,
-            });
-        }
+        let blocks = [(FIRST, ELEMENTS), (FIRST + 1, 511)].into_iter().chain(zeros).chain(ties);
+        fills.extend(blocks.map(|(first, len)| Fill {
+            operation: "self-test",
+            distribution,
+            dtype,
+            seed: 0x0123_4567_89ab_cdef,
+            stream: 0xfedc_ba98_7654_3210,
+            first,
+            len,
+            runs: None,
+            zeros: None,
+        }));
     }
     Ok(fills)
+}
+
+/// The same distributions in small tensors, of a part of `fill_many` and less and more.
+pub(super) fn many(dtype: DType, transform: Transform) -> Result<Vec<Fill>, ErrorKind> {
+    let blocks = blocks(dtype, transform)?.into_iter().filter(|block| block.first == FIRST);
+    Ok(blocks.flat_map(|block| [ELEMENTS, 1, 1027].map(|len| Fill { len, ..block })).collect())
 }
 
 /// The same distributions in a slice of an odd number of elements beyond 2^32.
 pub(super) fn slices(dtype: DType, transform: Transform) -> Result<Vec<Fill>, ErrorKind> {
     let rows = (1 << 33) + 1..(1 << 33) + 6;
     let whole = TensorSpec::new([1 << 34, 7, 11], Initializer::ones()).dtype(dtype);
-    let slice = whole.slice(0, rows).slice(2, 3..10);
-    let slice = resolved(&slice)?;
+    let slice = resolved(&whole.slice(0, rows).slice(2, 3..10))?;
     let blocks = blocks(dtype, transform)?.into_iter().filter(|block| block.first == FIRST);
     Ok(blocks
         .map(|Fill { distribution, seed, stream, .. }| Fill { distribution, seed, stream, ..slice })
@@ -145,42 +144,39 @@ mod tests {
     use crate::cpu::fill::fill_tensor;
     use crate::progress::Progress;
 
+    /// The normals of a block before they are rounded to its type.
+    fn exact(dtype: DType, block: usize) -> Vec<f32> {
+        let fill = blocks(dtype, Transform::Normal).unwrap()[block];
+        let exact = Fill { dtype: DType::F32, ..fill };
+        fill_tensor(&exact, &mut Progress::silent()).unwrap().into_vec().unwrap()
+    }
+
     #[test]
     fn a_block_of_normals_has_zeros_of_both_signs() {
-        let fill = blocks(DType::F32, Transform::Normal).unwrap()[2];
-        let exact = fill_tensor(&fill, &mut Progress::silent()).unwrap();
-        let bits: &[u32] = bytemuck::cast_slice(exact.as_bytes());
-        assert_eq!((fill.first, bits[2], bits[3]), (ZEROS, 0x80000000, 0));
+        assert_eq!(blocks(DType::F32, Transform::Normal).unwrap()[2].first, ZEROS);
+        let values = exact(DType::F32, 2);
+        assert_eq!([values[2], values[3]].map(f32::to_bits), [0x80000000, 0]);
     }
 
     #[test]
     fn a_block_of_normals_has_ties() {
         for (dtype, dropped) in [(DType::F16, 13), (DType::BF16, 16)] {
-            let fill = blocks(dtype, Transform::Normal).unwrap()[0];
-            let exact =
-                fill_tensor(&Fill { dtype: DType::F32, ..fill }, &mut Progress::silent()).unwrap();
-            let values: &[f32] = bytemuck::cast_slice(exact.as_bytes());
             // Where f16 has subnormal numbers more is dropped.
-            let normal =
-                values.iter().filter(|value| value.abs() >= 2f32.powi(-14) || dtype == DType::BF16);
-            let bits: Vec<u32> = normal.map(|value| value.to_bits()).collect();
+            let least = if dtype == DType::F16 { 2f32.powi(-14) } else { 0.0 };
+            let normal = exact(dtype, 0).into_iter().filter(|value| value.abs() >= least);
+            let bits: Vec<u32> = normal.map(f32::to_bits).collect();
             for odd in [0, 1] {
                 let is_tie =
                     |bits: &u32| bits & ((2 << dropped) - 1) == odd << dropped | 1 << (dropped - 1);
                 assert!(bits.iter().any(is_tie), "{dtype}, {odd}");
             }
         }
-        let fill = blocks(DType::F16, Transform::Normal).unwrap()[3];
-        let exact =
-            fill_tensor(&Fill { dtype: DType::F32, ..fill }, &mut Progress::silent()).unwrap();
-        let values: &[f32] = bytemuck::cast_slice(exact.as_bytes());
+        let values = exact(DType::F16, 3).into_iter().map(f32::abs);
+        let subnormal: Vec<_> = values.filter(|&value| value < 2f32.powi(-14)).collect();
         for odd in [0.0, 1.0] {
             // Subnormal numbers of f16 are multiples of 2^-24.
-            let is_tie = |value: &f32| (value.abs() * 2f32.powi(24)).rem_euclid(2.0) == odd + 0.5;
-            assert!(
-                values.iter().any(|value| value.abs() < 2f32.powi(-14) && is_tie(value)),
-                "subnormal, {odd}"
-            );
+            let is_tie = |value: &f32| (value * 2f32.powi(24)).rem_euclid(2.0) == odd + 0.5;
+            assert!(subnormal.iter().any(is_tie), "subnormal, {odd}");
         }
     }
 }

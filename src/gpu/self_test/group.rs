@@ -71,11 +71,7 @@ impl Group {
             _ => None,
         };
         let clear = zeros.map(|_| Group::Clear(dtype));
-        [group(dtype, base.into())]
-            .into_iter()
-            .chain(gathered)
-            .chain(gather)
-            .chain(over)
-            .chain(clear)
+        let background = Some(group(dtype, base.into()));
+        [background, gathered, gather, over, clear].into_iter().flatten()
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use crate::cpu::fill::fill_tensor;
 use crate::gpu::engine::fill::{record, record_shared};
 use crate::gpu::engine::kernel::Transform;
-use crate::gpu::engine::plan::batch::share;
+use crate::gpu::engine::plan::batch::{Allocation, share};
 use crate::gpu::engine::readback;
 use crate::gpu::engine::recorder::Recorder;
 use crate::gpu::engine::reduce;
@@ -17,7 +17,7 @@ use crate::gpu::self_test::cases::{self, DIRAC, ORTHOGONAL, SPARSE};
 use crate::gpu::self_test::group::Group;
 use crate::gpu::wgsl::FpGuard;
 use crate::progress::Progress;
-use crate::{DType, Distribution, ErrorKind, Fill, HostTensor, Result};
+use crate::{Distribution, ErrorKind, Fill, HostTensor, Result};
 
 /// The groups that were verified, each with the guard of its shaders.
 #[derive(Debug, Default)]
@@ -67,20 +67,12 @@ pub(crate) async fn verify(
 
 /// Runs the kernels of these groups and compares the results with the CPU's.
 async fn test(engine: &Engine, groups: &[Group]) -> Result<(), ErrorKind> {
-    let mut fills = Vec::new();
-    for &group in groups {
-        if let Group::Many(dtype, transform) = group {
-            test_shared(engine, dtype, transform).await?;
-        } else {
-            fills.extend(cases_of(group)?);
-        }
-    }
-    if fills.is_empty() {
-        return Ok(());
-    }
-    let views = test_fills(engine, fills).await?;
-    for &group in groups {
-        let Group::Reduce(dtype) = group else { continue };
+    let (many, others): (Vec<_>, Vec<_>) =
+        groups.iter().partition(|group| matches!(group, Group::Many(..)));
+    test_fills(engine, &many, true).await?;
+    let views = test_fills(engine, &others, false).await?;
+    for group in others {
+        let Group::Reduce(dtype) = *group else { continue };
         let Some(view) = views.iter().find(|view| view.fill.dtype == dtype) else { continue };
         test_reductions(engine, view).await?;
     }
@@ -95,16 +87,14 @@ fn cases_of(group: Group) -> Result<Vec<Fill>, ErrorKind> {
         }
         Group::Fill(dtype, transform) => cases::blocks(dtype, transform),
         Group::Slice(dtype, transform) => cases::slices(dtype, transform),
-        Group::Many(..) => Ok(Vec::new()),
+        Group::Many(dtype, transform) => cases::many(dtype, transform),
         Group::Clear(dtype) => cases::cleared(dtype),
         Group::Gather(dtype) => cases::gathered(dtype),
         Group::Diagonal(dtype) => cases::parts(dtype, DIRAC),
         Group::Sparse(dtype) => cases::parts(dtype, SPARSE),
         Group::Orthogonal(dtype) => cases::parts(dtype, ORTHOGONAL),
         Group::TallOrthogonal(dtype) => {
-            let mut fills = cases::parts(dtype, ORTHOGONAL)?;
-            fills.push(cases::tall(dtype)?);
-            Ok(fills)
+            Ok([cases::parts(dtype, ORTHOGONAL)?, vec![cases::tall(dtype)?]].concat())
         }
     }
 }
@@ -114,19 +104,48 @@ fn expected(fill: &Fill) -> Result<HostTensor, ErrorKind> {
     fill_tensor(fill, &mut Progress::silent())
 }
 
-/// Fills on the device, one after the other in a buffer, and compares them with the CPU's.
-async fn test_fills(engine: &Engine, fills: Vec<Fill>) -> Result<Vec<View>, ErrorKind> {
-    let stride = cases::STRIDE;
-    let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC;
-    let buffer = engine.buffer(stride * fills.len() as u64, usage).await?;
-    let view = |(i, fill): (u64, Fill)| View { fill, buffer: buffer.clone(), offset: i * stride };
-    let views: Vec<View> = (0..).zip(fills).map(view).collect();
+/// Fills tensors in buffers that they share, one by one or by the kernel for many, and compares them
+/// with the CPU's. That kernel writes zeros, too, up to the next tensor.
+async fn test_fills(
+    engine: &Engine,
+    groups: &[&Group],
+    are_many: bool,
+) -> Result<Vec<View>, ErrorKind> {
+    let fills = groups.iter().map(|&&group| cases_of(group)).collect::<Result<Vec<_>, _>>()?;
+    let fills = fills.concat();
+    let (allocations, sizes) = share(fills.iter(), &engine.limits);
+    let mut buffers = Vec::with_capacity(sizes.len());
+    for size in sizes {
+        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC;
+        buffers.push(match are_many {
+            true => vulkan::unwritten(&engine.context, size, usage).await?,
+            false => engine.scratch(size).await?,
+        });
+    }
+    let view = |(fill, to): (Fill, &Allocation)| View {
+        fill,
+        buffer: buffers[to.buffer].clone(),
+        offset: to.offset,
+    };
+    let views: Vec<_> = fills.into_iter().zip(&allocations).map(view).collect();
     let mut recorder = Recorder::into_queue(engine);
-    record(engine, &views.iter().collect::<Vec<_>>(), &mut recorder).await?;
+    if are_many {
+        let tensors: Vec<_> = views.iter().zip(allocations.iter().copied()).collect();
+        record_shared(engine, &tensors, &buffers, &mut recorder).await?;
+    } else {
+        record(engine, &views.iter().collect::<Vec<_>>(), &mut recorder).await?;
+    }
     recorder.finish().await?;
-    let bytes = readback::read_all(&engine.context, &buffer).await?;
-    for (view, actual) in views.iter().zip(bytes.chunks(stride as usize)) {
-        compare(engine, &view.fill, expected(&view.fill)?.as_bytes(), actual)?;
+    let mut contents = Vec::with_capacity(buffers.len());
+    for buffer in &buffers {
+        contents.push(readback::read_all(&engine.context, buffer).await?);
+    }
+    for (View { fill, .. }, to) in views.iter().zip(allocations) {
+        let mut expected = expected(fill)?.as_bytes().to_vec();
+        if let (true, Some(padded)) = (are_many, to.padded) {
+            expected.resize(padded as usize, 0);
+        }
+        compare(engine, fill, &expected, &contents[to.buffer][to.offset as usize..])?;
     }
     Ok(views)
 }
@@ -144,44 +163,6 @@ async fn test_reductions(engine: &Engine, view: &View) -> Result<(), ErrorKind> 
     )?;
     let stats = format!("{stats:?}");
     check(engine, || format!("stats {dtype}"), format!("{:?}", [expected.stats()]), stats)
-}
-
-/// Compares small tensors in a shared buffer with the CPU's.
-async fn test_shared(engine: &Engine, dtype: DType, transform: Transform) -> Result<(), ErrorKind> {
-    let blocks = cases::blocks(dtype, transform)?;
-    let fills: Vec<_> = blocks
-        .into_iter()
-        .filter(|fill| fill.first == cases::FIRST)
-        .flat_map(|fill| [fill.len, 1, 1027].map(|len| Fill { len, ..fill }))
-        .collect();
-    let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC;
-    let (allocations, sizes) = share(fills.iter(), &engine.limits);
-    let mut buffers = Vec::new();
-    for size in sizes {
-        buffers.push(vulkan::unwritten(&engine.context, size, usage).await?);
-    }
-    let views: Vec<_> = fills
-        .into_iter()
-        .zip(&allocations)
-        .map(|(fill, allocation)| View {
-            fill,
-            buffer: buffers[allocation.buffer].clone(),
-            offset: allocation.offset,
-        })
-        .collect();
-    let tensors: Vec<_> = views.iter().zip(allocations).collect();
-    let mut recorder = Recorder::into_queue(engine);
-    record_shared(engine, &tensors, &buffers, &mut recorder).await?;
-    recorder.finish().await?;
-    for (View { fill, buffer, offset }, allocation) in tensors {
-        let padded = allocation.padded.unwrap_or_default() as usize;
-        let mut expected = expected(fill)?.as_bytes().to_vec();
-        expected.resize(padded, 0);
-        let mut actual = vec![0; padded];
-        readback::read(&engine.context, buffer, *offset, &mut actual).await?;
-        compare(engine, fill, &expected, &actual)?;
-    }
-    Ok(())
 }
 
 fn compare(engine: &Engine, fill: &Fill, expected: &[u8], actual: &[u8]) -> Result<(), ErrorKind> {

@@ -32,22 +32,17 @@ fn known_answers_on_the_device() {
         two: [u32; 4],
     }
     for wide_mul in wide_muls(&context.device) {
-        let source = wgsl::fill(wide_mul, FpGuard::NoReassociation)
-            .split("const F32")
-            .next()
-            .unwrap()
-            .to_owned();
-        let source = source + MAIN;
+        let fill = wgsl::fill(wide_mul, FpGuard::NoReassociation);
+        let source = fill.split("const F32").next().unwrap().to_owned() + MAIN;
         let (four, two) = (known_answers("philox4x32"), known_answers("philox2x32"));
         let with_key = |row: &Vec<u32>| Row {
             counter: row[..4].try_into().unwrap(),
             keys: round_keys(u64::from(row[5]) << 32 | u64::from(row[4])),
             ..Row::default()
         };
-        let mut rows: Vec<Row> = four.iter().map(with_key).collect();
-        rows.extend(
-            two.iter().map(|row| Row { counter: [row[0], row[1], row[2], 0], ..Row::default() }),
-        );
+        let without =
+            |row: &Vec<u32>| Row { counter: [row[0], row[1], row[2], 0], ..Row::default() };
+        let mut rows: Vec<Row> = four.iter().map(with_key).chain(two.iter().map(without)).collect();
         let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC;
         let buffer = context.buffer_with(bytemuck::cast_slice(&rows), usage);
         let buffer = pollster::block_on(buffer).unwrap();
@@ -68,14 +63,10 @@ fn known_answers_on_the_device() {
 #[test]
 fn a_failed_call_takes_no_stream() {
     let streams = Streams::default();
-    let next = |parameter: &TensorSpec| {
-        streams.resolve(parameter).map(|fill| streams.take(parameter, fill))
-    };
-    assert!(next(&TensorSpec::new([3], Initializer::xavier_normal())).is_err());
-    assert_eq!(next(&TensorSpec::new([3, 3], Initializer::xavier_normal())).unwrap().stream, 0);
-    assert_eq!(
-        next(&TensorSpec::new([3], Initializer::zeros()).name("b")).unwrap().stream,
-        crate::stream_of("b")
-    );
-    assert_eq!(next(&TensorSpec::new([3, 3], Initializer::xavier_normal())).unwrap().stream, 1);
+    let next =
+        |spec: TensorSpec| streams.resolve(&spec).ok().map(|fill| streams.take(&spec, fill).stream);
+    let weight = |shape: &[usize]| TensorSpec::new(shape, Initializer::xavier_normal());
+    let bias = TensorSpec::new([3], Initializer::zeros()).name("b");
+    let taken = [weight(&[3]), weight(&[3, 3]), bias, weight(&[3, 3])].map(next);
+    assert_eq!(taken, [None, Some(0), Some(crate::stream_of("b")), Some(1)]);
 }

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use crate::gpu::device::Device;
 use crate::gpu::options::FillOptions;
-use crate::gpu::tests::{bytes, device, device_with, devices};
+use crate::gpu::tests::{bytes, device, device_with, devices, followed};
 use crate::{Cpu, DType, ErrorKind, Initializer, TensorSpec};
 
 /// Has the device's memory hold something before it is given out again.
@@ -180,15 +180,8 @@ fn many_can_be_followed_and_canceled() {
     let parameters: Vec<_> = (0..500)
         .map(|i| TensorSpec::new([64, 64], Initializer::xavier_normal()).stream(i))
         .collect();
-    let mut heard = Vec::new();
-    let mut listen = |done, total| {
-        heard.push((done, total));
-        ControlFlow::Continue(())
-    };
-    device.fill_all_with(&parameters, FillOptions::new().progress(&mut listen)).unwrap();
-    assert_eq!(heard.last(), Some(&(500 * 4096, 500 * 4096)));
-    let mut cancel = |_, _| ControlFlow::Break(());
-    let options = FillOptions::new().progress(&mut cancel);
-    let error = device.fill_all_with(&parameters, options).unwrap_err();
-    assert!(matches!(error.kind(), ErrorKind::Interrupted { .. }));
+    let (filled, heard) = followed(&device, &parameters, ControlFlow::Continue(()));
+    assert!(filled.is_ok() && heard.last() == Some(&(500 * 4096, 500 * 4096)), "{heard:?}");
+    let (filled, _) = followed(&device, &parameters, ControlFlow::Break(()));
+    assert!(matches!(filled.unwrap_err().kind(), ErrorKind::Interrupted { .. }));
 }

@@ -5,11 +5,13 @@ use std::collections::HashMap;
 use strum::VariantArray;
 use wgpu::naga;
 
-use crate::gpu::engine::kernel::{Access, Entry, PART_LANES, Transform};
+use crate::distribution::{orthogonal, sparse};
+use crate::gpu::engine::kernel::{self, Access, Entry, Transform};
 use crate::gpu::engine::params::*;
 use crate::gpu::wgsl::{self, FpGuard, Module, WideMul};
+use crate::reduce::lanes;
+use crate::reduce::stats::Chunk;
 use crate::stream::{philox, sample, truncated};
-use crate::{DType, reduce};
 
 fn parse(source: &str) -> naga::Module {
     naga::front::wgsl::parse_str(source)
@@ -64,7 +66,7 @@ fn the_table_is_that_of_the_shaders() {
     for &entry in Entry::VARIANTS {
         let row = entry.row();
         let module = parse(&text(row.module));
-        let found = module.entry_points.iter().find(|found| found.name == row.entry_point);
+        let found = module.entry_points.iter().find(|found| found.name == entry.name());
         let found = found.unwrap_or_else(|| panic!("{entry:?} has no entry point"));
         // `fill.wgsl` has a constant that the row sets.
         let size = if row.has_distribution && entry != Entry::FillMany {
@@ -105,93 +107,57 @@ fn check_bindings(module: &naga::Module, entry: Entry) {
     }
 }
 
-/// Constants of a module by name, as bits.
-fn constants(module: &naga::Module) -> HashMap<String, u32> {
+/// Constants of a module by name.
+fn constants(module: &naga::Module) -> HashMap<String, f64> {
     let constants = module.constants.iter().filter_map(|(_, constant)| {
-        let bits = match module.global_expressions[constant.init] {
-            naga::Expression::Literal(naga::Literal::U32(value)) => value,
-            naga::Expression::Literal(naga::Literal::F32(value)) => value.to_bits(),
+        let value = match module.global_expressions[constant.init] {
+            naga::Expression::Literal(naga::Literal::U32(value)) => value.into(),
+            naga::Expression::Literal(naga::Literal::F32(value)) => value.into(),
             _ => return None,
         };
-        Some((constant.name.clone()?, bits))
+        Some((constant.name.clone()?, value))
     });
     constants.collect()
-}
-
-macro_rules! named {
-    ($module:ident: $($name:ident)*) => { [$((stringify!($name), f32_bits($module::$name))),*] };
-}
-trait Bits {
-    fn bits(self) -> u32;
-}
-impl Bits for u32 {
-    fn bits(self) -> u32 {
-        self
-    }
-}
-impl Bits for f32 {
-    fn bits(self) -> u32 {
-        self.to_bits()
-    }
-}
-fn f32_bits(value: impl Bits) -> u32 {
-    value.bits()
-}
-
-/// The constants of orthogonal matrices.
-fn of_orthogonal() -> [(&'static str, u32); 9] {
-    use crate::distribution::orthogonal::{
-        BLOCK, COLUMNS, HEADS, PARTS, RUN, SCALES, SIGNS, TILE, VECTORS,
-    };
-    [
-        ("BLOCK", BLOCK),
-        ("COLUMNS", COLUMNS),
-        ("PARTS", PARTS),
-        ("RUN", RUN),
-        ("SIGNS", SIGNS),
-        ("SCALES", SCALES),
-        ("HEADS", HEADS),
-        ("VECTORS", VECTORS),
-        ("TILE", TILE),
-    ]
-    .map(|(name, n)| (name, n as u32))
 }
 
 /// Every constant of the shaders is the one of the same name in Rust.
 #[test]
 fn shaders_and_rust_share_their_constants() {
-    let philox = named!(philox: PHILOX_M0 PHILOX_M1 PHILOX_W0 PHILOX2_M);
-    let sample = named!(sample: HIGH_BITS LOW_BITS BOTH_ONES RADIUS_SPLIT
-        RADIUS_P0 RADIUS_P1 RADIUS_P2 RADIUS_P3 RADIUS_P4 RADIUS_P5 RADIUS_P6 RADIUS_P7
-        SQRT_GUESS SQRT_Q1 SQRT_Q2 SQRT_Q3 SQRT_Q4
-        SIN_S0 SIN_S1 SIN_S2 SIN_S3 COS_C1 COS_C2 COS_C3);
-    let dtype =
-        [("F32", DType::F32 as u32), ("F16", DType::F16 as u32), ("BF16", DType::BF16 as u32)];
-    let transform = [
+    use crate::DType::{BF16, F16, F32};
+    /// Names of constants by where they are, each with its value, which f64 holds whatever its type.
+    macro_rules! named {
+        ($($at:ident: $($name:ident)*;)*) => { [$($((stringify!($name), $at::$name as f64),)*)*] };
+    }
+    let named = named!(
+        philox: PHILOX_M0 PHILOX_M1 PHILOX_W0 PHILOX2_M;
+        sample: HIGH_BITS LOW_BITS BOTH_ONES RADIUS_SPLIT
+            RADIUS_P0 RADIUS_P1 RADIUS_P2 RADIUS_P3 RADIUS_P4 RADIUS_P5 RADIUS_P6 RADIUS_P7
+            SQRT_GUESS SQRT_Q1 SQRT_Q2 SQRT_Q3 SQRT_Q4
+            SIN_S0 SIN_S1 SIN_S2 SIN_S3 COS_C1 COS_C2 COS_C3;
+        truncated: SIDE SEGMENT_ONE;
+        lanes: LANES CHUNK;
+        orthogonal: BLOCK COLUMNS PARTS RUN SIGNS SCALES HEADS VECTORS TILE;
+        sparse: SELECTION;
+        kernel: PART_LANES;
+    );
+    let variants = [
+        ("F32", F32 as u32),
+        ("F16", F16 as u32),
+        ("BF16", BF16 as u32),
         ("NORMAL", Transform::Normal as u32),
         ("UNIFORM", Transform::Uniform as u32),
         ("CONSTANT", Transform::Constant as u32),
         ("TRUNCATED", Transform::Truncated as u32),
         ("SHIFTED_NORMAL", Transform::ShiftedNormal as u32),
-    ];
-    let truncated = [("SIDE", truncated::SIDE as u32), ("SEGMENT_ONE", truncated::SEGMENT_ONE)];
-    let reduce = [("LANES", reduce::lanes::LANES as u32), ("CHUNK", reduce::lanes::CHUNK as u32)];
-    let named: HashMap<String, u32> = philox
-        .into_iter()
-        .chain(sample)
-        .chain(dtype)
-        .chain(transform)
-        .chain(truncated)
-        .chain(reduce)
-        .chain(of_orthogonal())
-        .chain([("SELECTION", crate::distribution::sparse::SELECTION), ("PART_LANES", PART_LANES)])
-        .map(|(name, bits)| (name.to_owned(), bits))
-        .collect();
+    ]
+    .map(|(name, number)| (name, number.into()));
+    let all = named.into_iter().chain(variants);
+    let expected: HashMap<_, _> = all.map(|(name, value)| (name.to_owned(), value)).collect();
     let mut seen = HashMap::new();
     for source in portable_shaders() {
         seen.extend(constants(&parse(&source)));
     }
-    assert_eq!(seen, named);
+    assert_eq!(seen, expected);
 }
 
 /// Offsets of a struct's members, by name, and its size.
@@ -207,47 +173,55 @@ fn layout(module: &naga::Module, name: &str) -> (Vec<(String, u32)>, u32) {
 fn shaders_and_rust_share_their_struct_layouts() {
     use std::mem::offset_of;
     macro_rules! members {
-        ($ty:ty: $($member:ident)*) => { vec![$((stringify!($member).to_owned(), offset_of!($ty, $member) as u32)),*] };
+        ($ty:ty: $($member:ident)*) => {
+            (vec![$((stringify!($member).to_owned(), offset_of!($ty, $member) as u32)),*], size_of::<$ty>() as u32)
+        };
     }
-    let fill =
-        members!(FillParams: keys stream first begin count scale shift one zero low high slice);
-    let slice =
-        members!(SliceParams: origin inner_stride outer_stride inner_count inner_first run skip);
-    let source = parse(&text(&wgsl::FILL));
-    assert_eq!(layout(&source, "Params"), (fill, size_of::<FillParams>() as u32));
-    assert_eq!(layout(&source, "Slice"), (slice, size_of::<SliceParams>() as u32));
-    let part = members!(Part: stream first begin entries count scale shift low high table);
-    assert_eq!(layout(&parse(&text(&wgsl::FILL)), "Part"), (part, size_of::<Part>() as u32));
     let reduce = members!(ReduceParams: slice first begin count one zero);
-    let stats = parse(&text(&wgsl::STATS));
-    assert_eq!(layout(&stats, "Params"), (reduce.clone(), size_of::<ReduceParams>() as u32));
-    assert_eq!(
-        layout(&parse(&text(&wgsl::FINGERPRINT)), "Params"),
-        (reduce, size_of::<ReduceParams>() as u32)
-    );
-    let orthogonal = members!(OrthogonalParams: keys stream rows columns quads first_matrix first_panel end_panel matrix
-        block blocks at first count transposed tile width origin stride step here begin scale shift one zero);
-    let source = text(&wgsl::ORTHOGONAL);
-    assert_eq!(
-        layout(&parse(&source), "Params"),
-        (orthogonal, size_of::<OrthogonalParams>() as u32)
-    );
-    let gather = members!(GatherParams: slice first available source_begin count begin);
-    assert_eq!(layout(&parse(&text(&wgsl::GATHER)), "Params").0, gather);
-    let clear = members!(ClearParams: slice first low high count begin);
-    assert_eq!(
-        layout(&parse(&text(&wgsl::CLEAR)), "Params"),
-        (clear, size_of::<ClearParams>() as u32)
-    );
-    let diagonal = members!(DiagonalParams: origin inner_first inner_count inner_stride outer_stride count bits);
-    assert_eq!(
-        layout(&parse(&text(&wgsl::DIAGONAL)), "Params"),
-        (diagonal, size_of::<DiagonalParams>() as u32)
-    );
-    let sparse = members!(SparseParams: keys stream rows columns zeros quads first_row end_row start count begin last);
-    let source = text(&wgsl::SPARSE);
-    assert_eq!(layout(&parse(&source), "Params"), (sparse, size_of::<SparseParams>() as u32));
-    type Chunk = crate::reduce::stats::Chunk;
-    let chunk = members!(Chunk: finite nan infinite min max sum square);
-    assert_eq!(layout(&stats, "Chunk"), (chunk, size_of::<Chunk>() as u32));
+    for (module, name, expected) in [
+        (
+            &wgsl::FILL,
+            "Params",
+            members!(FillParams: keys stream first begin count scale shift one zero low high slice),
+        ),
+        (
+            &wgsl::FILL,
+            "Slice",
+            members!(SliceParams: origin inner_stride outer_stride inner_count inner_first run skip),
+        ),
+        (
+            &wgsl::FILL,
+            "Part",
+            members!(Part: stream first begin entries count scale shift low high table),
+        ),
+        (&wgsl::STATS, "Params", reduce.clone()),
+        (&wgsl::STATS, "Chunk", members!(Chunk: finite nan infinite min max sum square)),
+        (&wgsl::FINGERPRINT, "Params", reduce),
+        (
+            &wgsl::ORTHOGONAL,
+            "Params",
+            members!(OrthogonalParams: keys stream rows columns quads first_matrix first_panel
+                end_panel matrix block blocks at first count transposed tile width origin stride
+                step here begin scale shift one zero),
+        ),
+        (
+            &wgsl::GATHER,
+            "Params",
+            members!(GatherParams: slice first available source_begin count begin),
+        ),
+        (&wgsl::CLEAR, "Params", members!(ClearParams: slice first low high count begin)),
+        (
+            &wgsl::DIAGONAL,
+            "Params",
+            members!(DiagonalParams: origin inner_first inner_count inner_stride outer_stride count bits),
+        ),
+        (
+            &wgsl::SPARSE,
+            "Params",
+            members!(SparseParams: keys stream rows columns zeros quads first_row end_row start
+                count begin last),
+        ),
+    ] {
+        assert_eq!(layout(&parse(&text(module)), name), expected, "{name} of {}", module.name);
+    }
 }

@@ -9,16 +9,17 @@ mod plans;
 mod scatter;
 mod slices;
 
-use std::sync::Arc;
+use std::ops::ControlFlow;
 
 use crate::gpu::device::Device;
 use crate::gpu::engine::adapter::{self, AdapterChoice, adapters, best_adapter};
 use crate::gpu::engine::context::Context;
 use crate::gpu::engine::pipelines::Sources;
 use crate::gpu::engine::readback;
-use crate::gpu::options::DeviceOptions;
+use crate::gpu::options::{DeviceOptions, FillOptions};
+use crate::gpu::tensor::Tensor;
 use crate::gpu::wgsl::{FpGuard, WideMul};
-use crate::{Cpu, DType, Result, TensorSpec};
+use crate::{Cpu, DType, ErrorKind, Result, TensorSpec};
 
 #[path = "../../../tests/common/skip.rs"]
 mod skip;
@@ -26,8 +27,8 @@ mod skip;
 /// A wgpu device, or `None` if there is no adapter and the skip was asked for.
 pub(super) fn raw_device() -> Option<(wgpu::Device, wgpu::Queue)> {
     let opened = pollster::block_on(adapter::open(AdapterChoice::Best));
-    let opened = skip::or_skip(opened.map_err(|kind| kind.during("test")))?;
-    Some((opened.device, opened.queue))
+    let (_, device, queue) = skip::or_skip(opened.map_err(|kind| kind.during("test")))?;
+    Some((device, queue))
 }
 
 pub(super) fn context() -> Option<Context> {
@@ -50,6 +51,11 @@ pub(super) fn device_with(change: impl FnOnce(&mut wgpu::Limits)) -> Option<Devi
     let descriptor = wgpu::DeviceDescriptor { required_limits: limits, ..Default::default() };
     let (device, queue) = pollster::block_on(adapter.request_device(&descriptor)).unwrap();
     Some(Device::from_wgpu(device, queue).unwrap())
+}
+
+/// A device with bindings of 1 MiB, as some have them, which divide tensors anywhere.
+pub(super) fn narrow_device() -> Option<Device> {
+    device_with(|limits| limits.max_storage_buffer_binding_size = 1 << 20)
 }
 
 /// Devices of every way to multiply, guarded; of the guard that GPUs have with Vulkan; and of the
@@ -75,25 +81,52 @@ pub(super) fn wide_muls(device: &wgpu::Device) -> Vec<WideMul> {
     [WideMul::Limbs].into_iter().chain(int64.then_some(WideMul::Int64)).collect()
 }
 
-/// Opens a device whose shaders a function changes.
+/// Opens a device whose shaders have the first text of each pair replaced by the second.
 pub(super) fn open_patched(
     fp_guard: FpGuard,
     may_fall_back: bool,
-    patch: impl Fn(&str) -> String + Send + Sync + 'static,
+    patches: &[(&str, &str)],
 ) -> Option<Result<Device>> {
-    let context = context()?;
-    let sources =
-        Sources { patch: Some(Arc::new(patch)), ..Sources::new(WideMul::Limbs, fp_guard) };
-    let opened = pollster::block_on(Device::with_sources(context, None, sources, may_fall_back));
-    Some(opened.map_err(|kind| kind.during("open a device")))
+    let mut sources = Sources::new(WideMul::Limbs, fp_guard);
+    for &(from, to) in patches {
+        let known = kernels::portable_shaders().iter().any(|source| source.contains(from));
+        assert!(known, "{from} is no longer in the shaders");
+        sources.patches.push((from.to_owned(), to.to_owned()));
+    }
+    let opened = Device::with_sources(context()?, None, sources, may_fall_back);
+    Some(pollster::block_on(opened).map_err(|kind| kind.during("open a device")))
 }
 
 /// Opens a device whose shaders have `from` replaced by `to`.
 pub(super) fn open_broken(from: &str, to: &str) -> Option<Result<Device>> {
-    let known = kernels::portable_shaders().iter().any(|source| source.contains(from));
-    assert!(known, "{from} is no longer in the shaders");
-    let (from, to) = (from.to_owned(), to.to_owned());
-    open_patched(FpGuard::NoReassociation, false, move |text| text.replace(&from, &to))
+    open_patched(FpGuard::NoReassociation, false, &[(from, to)])
+}
+
+/// Checks that a call found wrong bits, and that its error has this text.
+#[track_caller]
+pub(super) fn assert_wrong<T: std::fmt::Debug>(result: Result<T>, text: &str) {
+    match result {
+        Err(error) if matches!(error.kind(), ErrorKind::WrongBits { expected, actual, .. } if expected != actual) =>
+        {
+            assert!(error.to_string().contains(text), "{text}: {error}")
+        }
+        other => panic!("{text}: {other:?}"),
+    }
+}
+
+/// Fills with a progress function that returns `answer`, and lists what it was told.
+pub(super) fn followed(
+    device: &Device,
+    specs: &[TensorSpec],
+    answer: ControlFlow<()>,
+) -> (Result<Vec<Tensor>>, Vec<(u64, u64)>) {
+    let mut heard = Vec::new();
+    let mut progress = |done, total| {
+        heard.push((done, total));
+        answer
+    };
+    let filled = device.fill_all_with(specs, FillOptions::new().progress(&mut progress));
+    (filled, heard)
 }
 
 /// All bytes of a buffer.
@@ -122,21 +155,12 @@ fn on_gpu(device: &Device, parameter: &TensorSpec, offset: u64) -> Vec<u8> {
 pub(super) fn compare(device: &Device, parameter: &TensorSpec, dtype: DType, offset: u64) {
     let (seed, stream) = (0x0123_4567_89ab_cdef, 0xfedc_ba98_7654_3210);
     let parameter = parameter.clone().seed(seed).stream(stream).dtype(dtype);
-    let (expected, actual) =
-        (Cpu::new().fill(&parameter).unwrap(), on_gpu(device, &parameter, offset));
-    let (expected, size) = (expected.as_bytes(), dtype.size() as usize);
-    let differing: Vec<_> = expected
-        .chunks(size)
-        .zip(actual.chunks(size))
-        .enumerate()
-        .filter(|(_, (a, b))| a != b)
-        .collect();
-    assert!(
-        differing.is_empty(),
-        "{parameter:?}: {} differ, first {:?}",
-        differing.len(),
-        differing[0]
-    );
+    let (expected, size) = (Cpu::new().fill(&parameter).unwrap(), dtype.size() as usize);
+    let actual = on_gpu(device, &parameter, offset);
+    let pairs = expected.as_bytes().chunks(size).zip(actual.chunks(size)).enumerate();
+    let differing: Vec<_> = pairs.filter(|(_, (a, b))| a != b).collect();
+    let count = differing.len();
+    assert!(count == 0, "{parameter:?}: {count} differ, first {:?}", differing[0]);
 }
 
 /// Runs `main` of a test's own shader, with `buffers` at bindings 0 and on.

@@ -1,7 +1,6 @@
 //! Element types: their names and sizes, and rounding to them.
 
-use std::fmt;
-use std::str::FromStr;
+use std::fmt::Debug;
 
 use bytemuck::Pod;
 use half::{bf16, f16};
@@ -19,14 +18,18 @@ use crate::stream::half::{bf16_bits, f16_bits};
 /// assert_eq!(DType::BF16.to_string(), "BF16");
 /// assert_eq!(DType::F16.size(), 2);
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, strum::Display, strum::EnumString)]
+#[strum(ascii_case_insensitive, parse_err_ty = ParseDTypeError, parse_err_fn = unknown)]
 pub enum DType {
     /// IEEE 754 binary32.
     #[default]
+    #[strum(to_string = "F32", serialize = "float32")]
     F32 = 0,
     /// IEEE 754 binary16.
+    #[strum(to_string = "F16", serialize = "float16")]
     F16 = 1,
     /// bfloat16: the upper half of a binary32.
+    #[strum(to_string = "BF16", serialize = "bfloat16")]
     BF16 = 2,
 }
 
@@ -92,16 +95,6 @@ impl DType {
     }
 }
 
-impl fmt::Display for DType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            DType::F32 => "F32",
-            DType::F16 => "F16",
-            DType::BF16 => "BF16",
-        })
-    }
-}
-
 /// The text is no element type that can be filled.
 ///
 /// ```
@@ -112,17 +105,8 @@ impl fmt::Display for DType {
 #[error("unknown dtype {0:?}; use f32, f16 or bf16")]
 pub struct ParseDTypeError(String);
 
-impl FromStr for DType {
-    type Err = ParseDTypeError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text.to_ascii_lowercase().as_str() {
-            "f32" | "float32" => Ok(DType::F32),
-            "f16" | "float16" => Ok(DType::F16),
-            "bf16" | "bfloat16" => Ok(DType::BF16),
-            _ => Err(ParseDTypeError(text.to_owned())),
-        }
-    }
+fn unknown(text: &str) -> ParseDTypeError {
+    ParseDTypeError(text.to_owned())
 }
 
 /// A host type that a tensor can be made of: `f32`, [`half::f16`] and [`half::bf16`].
@@ -133,7 +117,7 @@ impl FromStr for DType {
 /// assert_eq!(bf16::DTYPE, DType::BF16);
 /// assert_eq!(bf16::round(1.0 / 3.0), bf16::from_f32(1.0 / 3.0));
 /// ```
-pub trait Element: Pod + Send + Sync + PartialEq + fmt::Debug + sealed::Sealed {
+pub trait Element: Pod + Send + Sync + PartialEq + Debug + sealed::Sealed {
     /// The element type that this host type is.
     const DTYPE: DType;
 

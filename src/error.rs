@@ -1,7 +1,5 @@
 //! The one error of the crate: the call or initializer that failed, and what went wrong there.
 
-use std::fmt;
-
 use crate::{DType, Layout, Shape};
 
 /// An operation that failed, and why: the values that were wrong and the remedy.
@@ -20,7 +18,8 @@ use crate::{DType, Layout, Shape};
 ///      use normal, uniform or constant for vectors"
 /// );
 /// ```
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("{operation}: {kind}")]
 pub struct Error {
     operation: &'static str,
     /// Boxed, so that results are small.
@@ -38,14 +37,6 @@ impl Error {
         &self.kind
     }
 }
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.operation, self.kind)
-    }
-}
-
-impl std::error::Error for Error {}
 
 impl ErrorKind {
     /// Names the operation that failed.

@@ -5,7 +5,8 @@ use crate::{Device, Initializer, Result, Shape, Tensor, TensorSpec};
 /// The common schemes by name, in GPU memory.
 ///
 /// Each call takes the device's next stream, so two calls never repeat weights. For other schemes
-/// and options, a name, a seed, a layout or another element type, see [`Device::fill`].
+/// and options, a name, a seed, a layout or another element type, see [`Device::fill`], whose errors
+/// are those of every call.
 ///
 /// ```no_run
 /// use gpu_init::{Device, GpuInit};
@@ -21,58 +22,37 @@ pub enum GpuInit {}
 impl GpuInit {
     /// N(0, std^2) with std = sqrt(2 / (fan_in + fan_out)): Glorot and Bengio 2010,
     /// `torch.nn.init.xavier_normal_`.
-    ///
-    /// # Errors
-    /// Those of [`Device::fill`].
     pub fn xavier_normal(device: &Device, shape: impl Into<Shape>) -> Result<Tensor> {
         device.fill(&TensorSpec::new(shape, Initializer::xavier_normal()))
     }
 
     /// U(-bound, bound) with bound = sqrt(6 / (fan_in + fan_out)): `torch.nn.init.xavier_uniform_`.
-    ///
-    /// # Errors
-    /// Those of [`Device::fill`].
     pub fn xavier_uniform(device: &Device, shape: impl Into<Shape>) -> Result<Tensor> {
         device.fill(&TensorSpec::new(shape, Initializer::xavier_uniform()))
     }
 
     /// N(0, 2 / fan_in): He et al. 2015, `torch.nn.init.kaiming_normal_` with its defaults.
-    ///
-    /// # Errors
-    /// Those of [`Device::fill`].
     pub fn kaiming_normal(device: &Device, shape: impl Into<Shape>) -> Result<Tensor> {
         device.fill(&TensorSpec::new(shape, Initializer::kaiming_normal()))
     }
 
     /// U(-bound, bound) with bound = sqrt(6 / fan_in): `torch.nn.init.kaiming_uniform_` with its
     /// defaults.
-    ///
-    /// # Errors
-    /// Those of [`Device::fill`].
     pub fn kaiming_uniform(device: &Device, shape: impl Into<Shape>) -> Result<Tensor> {
         device.fill(&TensorSpec::new(shape, Initializer::kaiming_uniform()))
     }
 
     /// N(mean, std^2).
-    ///
-    /// # Errors
-    /// Those of [`Device::fill`].
     pub fn normal(device: &Device, shape: impl Into<Shape>, mean: f64, std: f64) -> Result<Tensor> {
         device.fill(&TensorSpec::new(shape, Initializer::normal(mean, std)))
     }
 
     /// U(a, b).
-    ///
-    /// # Errors
-    /// Those of [`Device::fill`].
     pub fn uniform(device: &Device, shape: impl Into<Shape>, a: f64, b: f64) -> Result<Tensor> {
         device.fill(&TensorSpec::new(shape, Initializer::uniform(a, b)))
     }
 
     /// Zero everywhere.
-    ///
-    /// # Errors
-    /// Those of [`Device::fill`].
     pub fn zeros(device: &Device, shape: impl Into<Shape>) -> Result<Tensor> {
         device.fill(&TensorSpec::new(shape, Initializer::zeros()))
     }

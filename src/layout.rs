@@ -188,26 +188,23 @@ fn parse(text: &str) -> Option<Layout> {
     }
     // Signs are read from the text itself, whose hyphens are whole.
     let (name, rest) = text.trim().split_once('(')?;
-    let options = options(rest.strip_suffix(')')?)?;
-    let option = |wanted: &str| {
-        let mut found =
-            options.iter().filter(|(key, _)| *key == wanted).map(|(_, value)| value.as_slice());
-        let first = found.next();
-        if found.next().is_some() { None } else { Some(first.unwrap_or_default().to_vec()) }
-    };
-    let known = |names: &[&str]| options.iter().all(|(key, _)| names.contains(key));
-    match name.trim().to_ascii_lowercase().as_str() {
-        "grouped" if known(&["groups"]) => match option("groups")?[..] {
+    let mut options = options(rest.strip_suffix(')')?)?;
+    // By key: a key that comes twice fits no pattern.
+    options.sort_unstable();
+    match (name.trim().to_ascii_lowercase().as_str(), &options[..]) {
+        ("grouped", [("groups", groups)]) => match groups[..] {
             [groups] if groups > 0 => Some(Layout::Grouped { groups: groups.unsigned_abs() }),
             _ => None,
         },
-        "axes" if known(&["input", "output", "batch"]) => {
-            let (input, output, batch) = (option("input")?, option("output")?, option("batch")?);
-            (!input.is_empty() && !output.is_empty()).then_some(Layout::Axes {
-                input,
-                output,
-                batch,
-            })
+        ("axes", [batch @ .., ("input", input), ("output", output)])
+            if !input.is_empty() && !output.is_empty() =>
+        {
+            let batch = match batch {
+                [] => Vec::new(),
+                [("batch", batch)] => batch.clone(),
+                _ => return None,
+            };
+            Some(Layout::Axes { input: input.clone(), output: output.clone(), batch })
         }
         _ => None,
     }

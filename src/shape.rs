@@ -22,6 +22,15 @@ impl Shape {
     }
 }
 
+/// The indices along each dimension of an element.
+#[cfg(test)]
+pub(crate) fn coordinates(dims: &[usize], mut index: usize) -> Vec<usize> {
+    let mut coordinates: Vec<_> =
+        dims.iter().rev().map(|dim| (index % dim, index /= dim).0).collect();
+    coordinates.reverse();
+    coordinates
+}
+
 impl fmt::Display for Shape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&self.0, f)

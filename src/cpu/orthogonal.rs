@@ -10,13 +10,14 @@ use rayon::prelude::*;
 
 use crate::cpu::elements::elements;
 use crate::cpu::vectors::{Vectorize, vectorized};
-use crate::distribution::orthogonal::{BLOCK, Orthogonal, PARTS, Place, RUN};
+use crate::distribution::orthogonal::{BLOCK, Indices, Orthogonal, PARTS, RUN};
 use crate::memory::{reserved, zeroed};
 use crate::progress::Progress;
 use crate::reduce::lanes::reduce_lanes;
+use crate::spec::slice::{Elements, for_each_row};
 use crate::stream::guards::mul_add;
 use crate::stream::sample::{SQRT_GUESS, SQRT_Q1, SQRT_Q2, SQRT_Q3, SQRT_Q4};
-use crate::{DType, Distribution, Element, ErrorKind, Fill, Result};
+use crate::{Distribution, Element, ErrorKind, Fill, Result};
 
 /// Columns of a panel: the widest vectors hold 16 floats. Reflections of a block belong to the same
 /// columns.
@@ -191,15 +192,7 @@ pub(crate) fn block(
     for q in 0..BLOCK.min(width - first) {
         let number = matrix * width as u64 + (first + q) as u64;
         let start = 4 * number * orthogonal.quads() as u64 + first as u64;
-        let vector = Fill {
-            distribution: normal,
-            dtype: DType::F32,
-            first: start,
-            len: rows as u64,
-            runs: None,
-            zeros: None,
-            ..*fill
-        };
+        let vector = fill.of(Elements { first: start, len: rows as u64, runs: None });
         elements(normal, &vector, &mut normals, &mut Progress::silent())?;
         normals[..q].fill(0.0);
         let (sign, scale, head) = reflection(&normals, q);
@@ -227,8 +220,8 @@ impl Entries<'_> {
     /// Writes the entries of row `row` that are among the elements of `out`, the first of which is
     /// element `from` of the row.
     fn write_row<T: Element>(&self, row: u64, from: u64, out: &mut [T]) {
-        let Orthogonal { rows, cols, place, .. } = *self.orthogonal;
-        let [offset, step] = [place.offset, place.step].map(u64::from);
+        let Orthogonal { rows, cols, indices, .. } = *self.orthogonal;
+        let [offset, step] = [indices.offset, indices.step].map(u64::from);
         let columns = from.saturating_sub(offset).div_ceil(step)
             ..(from + out.len() as u64).saturating_sub(offset).div_ceil(step).min(cols.into());
         let (rows, height) = (u64::from(rows), self.orthogonal.height());
@@ -250,7 +243,7 @@ impl Entries<'_> {
 
     /// Writes the entries that `out`, elements from `first` on, has.
     fn write<T: Element>(&self, first: u64, out: &mut [T]) {
-        let Place { skip, stride, .. } = self.orthogonal.place;
+        let Indices { skip, stride, .. } = self.orthogonal.indices;
         let stride = u64::from(stride);
         let begin = first.max((skip + self.rows.start) * stride);
         let end = (first + out.len() as u64).min((skip + self.rows.end) * stride);
@@ -258,16 +251,7 @@ impl Entries<'_> {
             return;
         }
         let out = &mut out[(begin - first) as usize..(end - first) as usize];
-        // The tail of a row that is begun, then whole rows and the head of the last one.
-        let lead = ((stride - begin % stride) % stride).min(out.len() as u64);
-        let (head, body) = out.split_at_mut(lead as usize);
-        if !head.is_empty() {
-            self.write_row(begin / stride - skip, begin % stride, head);
-        }
-        let first = (begin + lead) / stride;
-        let spans =
-            body.par_chunks_mut(stride as usize).with_min_len((4096 / stride as usize).max(1));
-        spans.enumerate().for_each(|(i, span)| self.write_row(first + i as u64 - skip, 0, span));
+        for_each_row(begin, stride, out, |row, from, out| self.write_row(row - skip, from, out));
     }
 }
 
@@ -382,30 +366,7 @@ fn apply(block: &Block, panel: &mut [Row]) {
     update(&block.vectors, &weights, panel);
 }
 
-#[inline(always)]
-fn panel(blocks: &[Block], panel: &mut [Row]) {
-    panel.fill([0.0; LANES]);
-    if let Some(own) = blocks.last() {
-        // Lanes beyond the last column stay what they are and are never read.
-        for (lane, row) in panel[own.first..].iter_mut().take(LANES).enumerate() {
-            row[lane] = own.signs[lane];
-        }
-    }
-    for block in blocks.iter().rev() {
-        apply(block, &mut panel[block.first..]);
-    }
-}
-
-#[inline(always)]
-fn gram(block: &mut Block) {
-    block.gram = products(&block.vectors, &block.vectors);
-    for q in 0..BLOCK {
-        // 1 / (g / 2), where g / 2 is 1 but for rounding.
-        block.gram[q][q] = mul_add(-0.5, block.gram[q][q], 2.0);
-    }
-}
-
-/// [`panel`] as work.
+/// Computes a panel: applies a matrix' blocks of reflections to columns of the identity.
 struct Panel<'a> {
     blocks: &'a [Block],
     rows: &'a mut [Row],
@@ -414,17 +375,31 @@ struct Panel<'a> {
 impl Vectorize for Panel<'_> {
     #[inline(always)]
     fn run(self) {
-        panel(self.blocks, self.rows);
+        self.rows.fill([0.0; LANES]);
+        if let Some(own) = self.blocks.last() {
+            // Lanes beyond the last column stay what they are and are never read.
+            for (lane, row) in self.rows[own.first..].iter_mut().take(LANES).enumerate() {
+                row[lane] = own.signs[lane];
+            }
+        }
+        for block in self.blocks.iter().rev() {
+            apply(block, &mut self.rows[block.first..]);
+        }
     }
 }
 
-/// [`gram`] as work.
+/// Computes the products of a block's vectors.
 struct Gram<'a>(&'a mut Block);
 
 impl Vectorize for Gram<'_> {
     #[inline(always)]
     fn run(self) {
-        gram(self.0);
+        let Block { vectors, gram, .. } = self.0;
+        *gram = products(vectors, vectors);
+        for (q, row) in gram.iter_mut().enumerate() {
+            // 1 / (g / 2), where g / 2 is 1 but for rounding.
+            row[q] = mul_add(-0.5, row[q], 2.0);
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use crate::cpu::fill::fill_tensor;
 use crate::cpu::orthogonal::*;
+use crate::cpu::vectors::Vectors;
 use crate::{Cpu, Initializer, Layout, TensorSpec};
 
 /// A request for so many matrices.
@@ -14,16 +15,17 @@ pub(crate) fn parameter(rows: usize, cols: usize, batch: usize, gain: f64) -> Te
         .layout(layout)
 }
 
-fn distribution(plan: Orthogonal, seed: u64, stream: u64) -> Fill {
+fn resolved(plan: Orthogonal, seed: u64, stream: u64) -> Fill {
     let [rows, cols, batch] = [plan.rows, plan.cols, plan.batch].map(|side| side as usize);
     parameter(rows, cols, batch, 1.0).resolve(seed, stream).unwrap()
 }
 
+fn filled(fill: &Fill) -> Vec<f32> {
+    fill_tensor(fill, &mut Progress::silent()).unwrap().into_vec().unwrap()
+}
+
 fn on_cpu(plan: Orthogonal, seed: u64, stream: u64) -> Vec<f32> {
-    fill_tensor(&distribution(plan, seed, stream), &mut Progress::silent())
-        .unwrap()
-        .into_vec()
-        .unwrap()
+    filled(&resolved(plan, seed, stream))
 }
 
 /// The largest entry of |Q'Q - I| (or of QQ' if there are fewer rows), in f64.
@@ -31,27 +33,19 @@ fn defect(plan: Orthogonal, q: &[f32]) -> f64 {
     let (m, n) = (plan.height(), plan.width());
     let worst = |matrix: &[f32]| {
         // Columns of Q side by side, whichever way it is stored.
-        let column = |j: usize| -> Vec<f64> {
-            (0..m)
-                .map(|i| {
-                    f64::from(if plan.transposed() { matrix[j * m + i] } else { matrix[i * n + j] })
-                })
-                .collect()
-        };
+        let entry = |i, j| matrix[if plan.transposed() { j * m + i } else { i * n + j }];
+        let column = |j| (0..m).map(|i| f64::from(entry(i, j))).collect();
         let columns: Vec<Vec<f64>> = (0..n).into_par_iter().map(column).collect();
-        let of_column = |j: usize| {
-            (0..=j)
-                .map(|k| {
-                    let mut lanes = [0f64; 8];
-                    for (a, b) in columns[j].chunks(8).zip(columns[k].chunks(8)) {
-                        for ((lane, a), b) in lanes.iter_mut().zip(a).zip(b) {
-                            *lane += a * b;
-                        }
-                    }
-                    (lanes.iter().sum::<f64>() - f64::from(u8::from(j == k))).abs()
-                })
-                .fold(0.0, f64::max)
+        let of_two = |j: usize, k: usize| {
+            let mut lanes = [0f64; 8];
+            for (a, b) in columns[j].chunks(8).zip(columns[k].chunks(8)) {
+                for ((lane, a), b) in lanes.iter_mut().zip(a).zip(b) {
+                    *lane += a * b;
+                }
+            }
+            (lanes.iter().sum::<f64>() - f64::from(u8::from(j == k))).abs()
         };
+        let of_column = |j| (0..=j).map(|k| of_two(j, k)).fold(0.0, f64::max);
         (0..n).into_par_iter().map(of_column).reduce(|| 0.0, f64::max)
     };
     q.chunks(m * n).map(worst).fold(0.0, f64::max)
@@ -62,6 +56,12 @@ pub(crate) fn plan(rows: usize, cols: usize, batch: usize) -> Orthogonal {
         Distribution::Orthogonal { orthogonal, .. } => orthogonal,
         other => panic!("{other:?}"),
     }
+}
+
+fn assert_orthonormal(plan: Orthogonal, most: f64) {
+    let defect = defect(plan, &on_cpu(plan, 42, 7));
+    println!("{} x {}: {defect:e}", plan.rows, plan.cols);
+    assert!(defect <= most, "{plan:?}: {defect:e}");
 }
 
 #[test]
@@ -83,10 +83,7 @@ fn columns_or_rows_are_orthonormal() {
         (512, 512, 1),
         (1000, 300, 1),
     ] {
-        let plan = plan(rows, cols, batch);
-        let defect = defect(plan, &on_cpu(plan, 42, 7));
-        println!("{rows} x {cols}: {defect:e}");
-        assert!(defect <= 1e-6, "{rows} x {cols}: {defect:e}");
+        assert_orthonormal(plan(rows, cols, batch), 1e-6);
     }
 }
 
@@ -198,7 +195,7 @@ fn without_the_signs_the_distribution_is_another() {
         let plan = plan(n, n, 20_000);
         let mut q = on_cpu(plan, 1, 2);
         for (matrix, q) in q.chunks_mut(n * n).enumerate() {
-            let signs = block(&plan, &distribution(plan, 1, 2), matrix as u64, 0).unwrap().signs;
+            let signs = block(&plan, &resolved(plan, 1, 2), matrix as u64, 0).unwrap().signs;
             q.chunks_mut(n)
                 .for_each(|row| row.iter_mut().zip(signs).for_each(|(x, sign)| *x *= sign));
         }
@@ -217,9 +214,7 @@ fn the_first_column_is_the_first_vector_of_normals() {
     let plan = plan(50, 20, 1);
     let q = on_cpu(plan, 9, 5);
     let distribution = Distribution::Normal { mean: 0.0, std: 1.0 };
-    let fill = Fill { distribution, len: 50, ..self::distribution(plan, 9, 5) };
-    let normals: Vec<f32> =
-        fill_tensor(&fill, &mut Progress::silent()).unwrap().into_vec().unwrap();
+    let normals = filled(&Fill { distribution, len: 50, ..resolved(plan, 9, 5) });
     let norm = normals.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>().sqrt();
     for (i, &x) in normals.iter().enumerate() {
         assert!((f64::from(x) / norm - f64::from(q[20 * i])).abs() < 1e-6, "row {i}");
@@ -276,10 +271,7 @@ fn work_can_be_broken_off() {
 #[ignore = "seconds of f64"]
 fn large_matrices_are_orthogonal() {
     for (rows, cols) in [(1024, 1024), (2048, 2048), (4096, 1024), (1024, 4096)] {
-        let plan = plan(rows, cols, 1);
-        let defect = defect(plan, &on_cpu(plan, 42, 7));
-        println!("{rows} x {cols}: {defect:e}");
-        assert!(defect <= 1e-5, "{rows} x {cols}: {defect:e}");
+        assert_orthonormal(plan(rows, cols, 1), 1e-5);
     }
 }
 
@@ -295,28 +287,29 @@ fn orthogonal_times() {
             start.elapsed()
         });
         let least = times.min().unwrap_or_default().as_secs_f64();
-        println!(
-            "CPU {n}: {:.3} ms, {:.1} GFLOP/s",
-            least * 1e3,
-            4.0 / 3.0 * (n as f64).powi(3) / least * 1e-9
-        );
+        let speed = 4.0 / 3.0 * (n as f64).powi(3) / least * 1e-9;
+        println!("CPU {n}: {:.3} ms, {speed:.1} GFLOP/s", least * 1e3);
     }
 }
 
-/// What this machine's vectors give is what the plain compilation gives.
+/// All vectors that this machine has give the same.
 #[test]
 fn every_compilation_gives_the_same_bits() {
     let fill = parameter(333, 90, 1, 1.0).resolve(1, 2).unwrap();
     let Distribution::Orthogonal { orthogonal, .. } = fill.distribution else { panic!("{fill:?}") };
-    let blocks: Vec<_> =
+    let mut blocks: Vec<_> =
         (0..orthogonal.blocks()).map(|i| block(&orthogonal, &fill, 0, i).unwrap()).collect();
-    let (mut plain, mut detected) = (vec![[0f32; LANES]; 333], vec![[0f32; LANES]; 333]);
-    panel(&blocks, &mut plain);
-    vectorized(Panel { blocks: &blocks, rows: &mut detected });
-    assert_eq!(plain, detected);
-    for mut block in blocks {
-        let of_detected = block.gram;
-        gram(&mut block);
-        assert_eq!(block.gram, of_detected);
+    let mut panels = Vec::new();
+    for vectors in Vectors::detected() {
+        for block in &mut blocks {
+            let of_best = block.gram;
+            vectors.run(Gram(block));
+            assert_eq!(block.gram, of_best, "{vectors:?}");
+        }
+        let mut rows = vec![[0f32; LANES]; 333];
+        vectors.run(Panel { blocks: &blocks, rows: &mut rows });
+        panels.push(rows);
     }
+    panels.dedup();
+    assert_eq!(panels.len(), 1);
 }

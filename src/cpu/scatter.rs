@@ -7,7 +7,8 @@ use crate::cpu::vectors::{Vectorize, vectorized};
 use crate::distribution::diagonal::Diagonal;
 use crate::distribution::sparse::{SELECTION, Sparse};
 use crate::memory::zeroed;
-use crate::stream::philox::{philox4x32, words};
+use crate::spec::slice::for_each_row;
+use crate::stream::philox::Philox4x32;
 use crate::{Element, ErrorKind, Fill, Result};
 
 /// Columns side by side.
@@ -17,7 +18,7 @@ const LANES: usize = 16;
 /// on.
 pub(super) fn put_diagonal<T: Element>(diagonal: &Diagonal, first: u64, value: f32, out: &mut [T]) {
     for n in diagonal.before(first)..diagonal.before(first + out.len() as u64) {
-        out[(diagonal.place(n) - first) as usize] = T::round(value);
+        out[(diagonal.index(n) - first) as usize] = T::round(value);
     }
 }
 
@@ -27,52 +28,32 @@ pub(super) fn clear_sparse<T: Element>(
     fill: &Fill,
     out: &mut [T],
 ) -> Result<(), ErrorKind> {
-    let columns = u64::from(sparse.columns);
+    let (columns, generator) =
+        (u64::from(sparse.columns), &Philox4x32::new(fill.seed, fill.stream));
     let (first_row, end_row) = (fill.first / columns, fill.index(fill.len - 1) / columns + 1);
     let rows = (end_row - first_row) as usize;
     let mut masks: Vec<u16> = zeroed(rows as u64 * columns.div_ceil(LANES as u64))?;
     masks.par_chunks_mut(rows).enumerate().for_each(|(group, masks)| {
-        let first_column = (group * LANES) as u32;
-        vectorized(Selection {
-            sparse: *sparse,
-            fill,
-            first_column,
-            first_row: first_row as u32,
-            masks,
-        });
+        let (first_column, first_row) = ((group * LANES) as u32, first_row as u32);
+        vectorized(Selection { sparse, generator, first_column, first_row, masks });
     });
     fill.elements().for_each_run(out, |first, run| {
-        let row_end = (columns - first % columns) as usize;
-        let (head, body) = run.split_at_mut(row_end.min(run.len()));
-        let clear = |row: u64, column: u64, part: &mut [T]| {
+        for_each_row(first, columns, run, |row, column, part| {
             for (element, column) in part.iter_mut().zip(column as usize..) {
                 let mask = masks[column / LANES * rows + (row - first_row) as usize];
                 if mask >> (column % LANES) & 1 == 1 {
                     *element = T::round(0.0);
                 }
             }
-        };
-        let row = first / columns;
-        clear(row, first % columns, head);
-        let parts =
-            body.par_chunks_mut(columns as usize).with_min_len((4096 / columns as usize).max(1));
-        parts.enumerate().for_each(|(i, part)| clear(row + 1 + i as u64, 0, part));
+        });
     });
     Ok(())
 }
 
-/// A column's four words for rows 4 `quad` and on.
-#[inline(always)]
-fn selection_words(sparse: Sparse, fill: &Fill, column: u32, quad: u32) -> [u32; 4] {
-    let block = words(u64::from(column) * u64::from(sparse.quads()) + u64::from(quad));
-    let stream = words(fill.stream);
-    philox4x32([block[0], block[1] | SELECTION, stream[0], stream[1]], words(fill.seed))
-}
-
 /// Masks of zeros, a bit for each of LANES columns, for rows from `first_row` on.
 struct Selection<'a> {
-    sparse: Sparse,
-    fill: &'a Fill,
+    sparse: &'a Sparse,
+    generator: &'a Philox4x32,
     first_column: u32,
     first_row: u32,
     masks: &'a mut [u16],
@@ -86,8 +67,9 @@ impl Vectorize for Selection<'_> {
         for quad in 0..end_row.div_ceil(4) {
             let mut columns = [[0u32; LANES]; 4];
             for lane in 0..LANES {
-                let words =
-                    selection_words(self.sparse, self.fill, self.first_column + lane as u32, quad);
+                let column = u64::from(self.first_column + lane as u32);
+                let index = column * u64::from(self.sparse.quads()) + u64::from(quad);
+                let words = self.generator.block(index | u64::from(SELECTION) << 32);
                 for (column, word) in columns.iter_mut().zip(words) {
                     column[lane] = word;
                 }
@@ -112,6 +94,7 @@ impl Vectorize for Selection<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::shape::coordinates;
     use crate::{Layout, Shape};
 
     /// Every range of some shapes against the definition, element by element.
@@ -134,30 +117,21 @@ mod tests {
             for layout in
                 [Layout::OutInKernel, Layout::KernelInOut, Layout::InOutKernel, axes.clone()]
             {
-                let diagonal = match groups {
-                    0 => Diagonal::eye(&shape).unwrap(),
-                    groups => {
-                        let found = Diagonal::dirac(&shape, &layout, groups);
-                        let output = layout.axes(dims.len()).unwrap().output[0];
-                        assert_eq!(
-                            found.is_ok(),
-                            dims[output].is_multiple_of(groups as usize),
-                            "{dims:?} {layout:?}"
-                        );
-                        let Ok(found) = found else { continue };
-                        found
-                    }
+                let axes = layout.axes(dims.len()).unwrap();
+                let (input, output) = (axes.input[0], axes.output[0]);
+                let diagonal = if groups == 0 {
+                    Diagonal::eye(&shape)
+                } else {
+                    Diagonal::dirac(&shape, &layout, groups)
                 };
+                let divided = groups == 0 || dims[output].is_multiple_of(groups as usize);
+                assert_eq!(diagonal.is_ok(), divided, "{dims:?} {layout:?}");
+                let Ok(diagonal) = diagonal else { continue };
                 let is_one = |index: usize| {
-                    let mut rest = index;
-                    let mut at: Vec<usize> =
-                        dims.iter().rev().map(|dim| (rest % dim, rest /= dim).0).collect();
-                    at.reverse();
+                    let at = coordinates(dims, index);
                     if groups == 0 {
                         return at[0] == at[1];
                     }
-                    let axes = layout.axes(dims.len()).unwrap();
-                    let (input, output) = (axes.input[0], axes.output[0]);
                     let each = dims[output] / groups as usize;
                     at[output] % each == at[input]
                         && (0..dims.len())
@@ -172,7 +146,8 @@ mod tests {
                     assert_eq!(out, expected, "{dims:?} {layout:?} from {start}");
                     for end in start..len {
                         let ones = (start..end).filter(|&i| is_one(i)).count() as u64;
-                        assert_eq!(diagonal.places(start as u64, (end - start) as u64), ones);
+                        let [before, after] = [start, end].map(|i| diagonal.before(i as u64));
+                        assert_eq!(after - before, ones);
                     }
                 }
             }

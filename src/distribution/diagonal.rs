@@ -10,15 +10,16 @@ use crate::{ErrorKind, Layout, Result, Shape};
 pub struct Diagonal {
     /// Index of the first one.
     pub(crate) first: u64,
-    pub(crate) outer: Progression,
+    pub(crate) outer: Steps,
     /// All its steps together are shorter than one of the outer progression, so indices rise.
-    pub(crate) inner: Progression,
-    elements: u64,
+    pub(crate) inner: Steps,
+    /// Of the whole tensor.
+    pub(crate) elements: u64,
 }
 
 /// `count` steps of `stride` elements, the first one at 0.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Progression {
+pub(crate) struct Steps {
     pub(crate) count: u64,
     pub(crate) stride: u64,
 }
@@ -33,8 +34,8 @@ impl Diagonal {
         let &[rows, columns] = shape.dims() else {
             return Err(ErrorKind::Dimensions { shape: shape.clone(), expected: "two dimensions" });
         };
-        let (outer, stride) = (Progression { count: 1, stride: elements }, columns as u64 + 1);
-        let inner = Progression { count: rows.min(columns) as u64, stride };
+        let (outer, stride) = (Steps { count: 1, stride: elements }, columns as u64 + 1);
+        let inner = Steps { count: rows.min(columns) as u64, stride };
         Diagonal { first: 0, outer, inner, elements }.counted(shape)
     }
 
@@ -50,8 +51,8 @@ impl Diagonal {
             return Err(ErrorKind::InvalidOption { option, value, expected });
         }
         let each = outputs / groups;
-        let group = Progression { count: groups, stride: each * output };
-        let within = Progression { count: inputs.min(each), stride: output + input };
+        let group = Steps { count: groups, stride: each * output };
+        let within = Steps { count: inputs.min(each), stride: output + input };
         // Where outputs are the last axis a step within a group is longer than all groups.
         let (mut outer, inner) =
             if within.stride > group.stride { (within, group) } else { (group, within) };
@@ -70,13 +71,8 @@ impl Diagonal {
         }
     }
 
-    /// Elements of the whole tensor.
-    pub(crate) fn elements(&self) -> u64 {
-        self.elements
-    }
-
     /// Index of nonzero element `n`.
-    pub(crate) fn place(&self, n: u64) -> u64 {
+    pub(crate) fn index(&self, n: u64) -> u64 {
         self.first
             + n / self.inner.count * self.outer.stride
             + n % self.inner.count * self.inner.stride
@@ -91,10 +87,5 @@ impl Diagonal {
         }
         whole * self.inner.count
             + self.inner.count.min(last % self.outer.stride / self.inner.stride + 1)
-    }
-
-    /// Counts the nonzero elements among `len` from `first` on.
-    pub(crate) fn places(&self, first: u64, len: u64) -> u64 {
-        self.before(first + len) - self.before(first)
     }
 }

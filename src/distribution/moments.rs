@@ -35,19 +35,19 @@ impl Distribution {
     /// The moments of the whole tensor.
     fn whole(&self) -> Moments {
         let elements = match self {
-            Distribution::Diagonal { diagonal, .. } => diagonal.elements(),
-            Distribution::Orthogonal { orthogonal, .. } => orthogonal.elements(),
+            Distribution::Diagonal { diagonal, .. } => diagonal.elements,
+            Distribution::Orthogonal { orthogonal, .. } => orthogonal.elements,
             _ => 1,
         };
-        self.moments(self.places(0, elements) as f64 / elements as f64)
+        self.moments(self.nonzero_before(elements) as f64 / elements as f64)
     }
 
-    /// Counts the elements among `len` from `first` on that are not zero by their index.
-    pub(crate) fn places(&self, first: u64, len: u64) -> u64 {
+    /// Counts the elements before element `index` that are not zero by their index.
+    pub(crate) fn nonzero_before(&self, index: u64) -> u64 {
         match self {
-            Distribution::Diagonal { diagonal, .. } => diagonal.places(first, len),
-            Distribution::Orthogonal { orthogonal, .. } => orthogonal.places(first, len),
-            _ => len,
+            Distribution::Diagonal { diagonal, .. } => diagonal.before(index),
+            Distribution::Orthogonal { orthogonal, .. } => orthogonal.before(index),
+            _ => index,
         }
     }
 

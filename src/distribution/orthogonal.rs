@@ -18,22 +18,8 @@
 //! each a running sum by itself. At 4096 rows no sum has more than 32 terms. Nothing is summed
 //! across columns, so it does not matter who computes which of them, or how many side by side.
 //!
-//! Milliseconds for an n x n matrix with its normals, the least of several runs, on two cores of an
-//! AMD EPYC with AVX-512 that others used too: here, on llvmpipe 15.0.6 with its 256-bit vectors on
-//! the same cores (with the first compilation and the allocation, some 50 ms), by LAPACK (OpenBLAS,
-//! two threads) as geqrf and orgqr in f32, by numpy.linalg.qr, which computes in f64, and by
-//! torch.nn.init.orthogonal_. `benches/orthogonal_qr.py` measures all side by side.
-//!
-//! |    n |   CPU | llvmpipe | LAPACK f32 | numpy f64 | torch f32 |
-//! |-----:|------:|---------:|-----------:|----------:|----------:|
-//! |   64 |  0.50 |       58 |       0.38 |      0.24 |      0.72 |
-//! |  128 |  0.78 |       60 |        1.0 |       2.0 |       1.1 |
-//! |  256 |   2.3 |       71 |        2.7 |       5.2 |       6.1 |
-//! |  512 |   7.3 |      123 |         13 |        40 |        21 |
-//! | 1024 |    37 |      424 |         76 |       171 |        88 |
-//! | 2048 |   250 |     2690 |        474 |       845 |       274 |
-//!
 //! A QR takes 4/3 n^3 operations for R and as many for Q; this takes only those for Q.
+//! `docs/benchmarks.md` compares their times.
 
 use std::ops::Range;
 
@@ -75,14 +61,15 @@ pub struct Orthogonal {
     pub(crate) rows: u32,
     pub(crate) cols: u32,
     pub(crate) batch: u32,
-    pub(crate) place: Place,
-    elements: u64,
+    pub(crate) indices: Indices,
+    /// Of the whole tensor.
+    pub(crate) elements: u64,
 }
 
 /// Indices of the entries: column c of row r, counted through all matrices, is element
 /// `(skip + r) stride + offset + c step`. A row's entries are within `stride` elements.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Place {
+pub(crate) struct Indices {
     pub(crate) skip: u64,
     pub(crate) stride: u32,
     pub(crate) offset: u32,
@@ -158,7 +145,7 @@ impl Orthogonal {
                 .ok_or_else(|| ErrorKind::SizeOverflow { shape: shape.clone() })
         };
         let [stride, step] = strides;
-        let place = Place {
+        let indices = Indices {
             skip: first / stride,
             stride: narrow(stride)?,
             offset: narrow(first % stride)?,
@@ -176,7 +163,7 @@ impl Orthogonal {
             rows: narrow(rows)?,
             cols: narrow(cols)?,
             batch: narrow(batch)?,
-            place,
+            indices,
             elements,
         })
     }
@@ -206,19 +193,14 @@ impl Orthogonal {
         self.height().div_ceil(4)
     }
 
-    /// Elements of the whole tensor.
-    pub(crate) fn elements(&self) -> u64 {
-        self.elements
-    }
-
     /// Rows of all matrices.
     fn all_rows(&self) -> u64 {
         u64::from(self.batch) * u64::from(self.rows)
     }
 
     /// Counts the entries before element `index`.
-    fn before(&self, index: u64) -> u64 {
-        let (Place { skip, stride, offset, step }, cols) = (self.place, u64::from(self.cols));
+    pub(crate) fn before(&self, index: u64) -> u64 {
+        let (Indices { skip, stride, offset, step }, cols) = (self.indices, u64::from(self.cols));
         let Some(row) = (index / u64::from(stride)).checked_sub(skip) else { return 0 };
         if row >= self.all_rows() {
             return self.all_rows() * cols;
@@ -228,16 +210,11 @@ impl Orthogonal {
         row * cols + within.min(cols)
     }
 
-    /// Counts the entries among `len` elements from `first` on.
-    pub(crate) fn places(&self, first: u64, len: u64) -> u64 {
-        self.before(first + len) - self.before(first)
-    }
-
     /// A range of the rows of all matrices with every row that has entries among `len` elements
     /// from `first` on.
     pub(crate) fn rows_of(&self, first: u64, len: u64) -> Range<u64> {
-        let (stride, last) = (u64::from(self.place.stride), self.all_rows());
-        let row = |row: u64| row.saturating_sub(self.place.skip).min(last);
+        let (stride, last) = (u64::from(self.indices.stride), self.all_rows());
+        let row = |row: u64| row.saturating_sub(self.indices.skip).min(last);
         row(first / stride)..row((first + len).div_ceil(stride))
     }
 }

@@ -17,7 +17,7 @@ pub(super) const LARGEST_NORMAL: f64 = 6.660_44;
 // limits keep them, and all that is computed on the way, above 2^-126.
 const LEAST_STD: f64 = f64::from_bits((1023 - 86) << 52); // 2^-86
 const LEAST_BOUND: f64 = f64::from_bits((1023 - 102) << 52); // 2^-102
-/// value + mean cancels to no less than the last place of the mean.
+/// value + mean cancels to no less than the last digit of the mean.
 const LEAST_MEAN: f64 = f64::from_bits((1023 - 100) << 52); // 2^-100
 /// The table of a truncated normal holds nothing below 2^-80.
 const LEAST_TRUNCATED: f64 = f64::from_bits((1023 - 55) << 52); // 2^-55
@@ -116,9 +116,7 @@ impl Distribution {
         match distribution {
             Unrounded::Normal { mean, std } => Self::normal(mean, std, dtype),
             Unrounded::Uniform { mean, bound } => Self::uniform(mean, bound, dtype),
-            Unrounded::Truncated { mean, std, low, high } => {
-                Self::truncated_normal(mean, std, low, high, dtype)
-            }
+            Unrounded::Truncated(truncated) => Self::truncated_normal(truncated, dtype),
             Unrounded::Constant { value } => Self::constant(value, dtype),
             Unrounded::Diagonal { value, diagonal } => match Self::constant(value, dtype)? {
                 Distribution::Constant { value } if value != 0.0 => {
@@ -157,26 +155,20 @@ impl Distribution {
     }
 
     /// The bounds are absolute and may be infinite; the errors call them a and b.
-    pub(crate) fn truncated_normal(
-        mean: f64,
-        std: f64,
-        low: f64,
-        high: f64,
-        dtype: DType,
-    ) -> Result<Self, ErrorKind> {
+    pub(crate) fn truncated_normal(truncated: Truncated, dtype: DType) -> Result<Self, ErrorKind> {
+        let Truncated { mean, std, low, high } = truncated;
         in_range(mean.abs(), dtype)?;
         at_least("std", std, LEAST_TRUNCATED, dtype)?;
         if low >= high {
             // Bounds in sigma that rounding made one.
             return Err(ErrorKind::NoValueBetween { low, high, dtype });
         }
-        let distribution = Truncated { mean, std, low, high };
-        let (lowest, highest) = distribution.bounds();
+        let (lowest, highest) = truncated.bounds();
         in_range(lowest.abs().max(highest.abs()), dtype)?;
         if f64::from(least_from(low.next_up(), dtype)) >= high {
             return Err(ErrorKind::NoValueBetween { low, high, dtype });
         }
-        let [_, spread, _] = cache::moments(distribution);
+        let [_, spread, _] = cache::moments(truncated);
         at_least("std within the bounds", spread, LEAST_TRUNCATED, dtype)?;
         let (least, largest) = (least_from(low, dtype), 0.0 - least_from(-high, dtype));
         Ok(Distribution::Truncated { mean, std, low, high, least, largest })
@@ -229,7 +221,7 @@ impl Distribution {
 
     /// The clamp bounds of a truncated normal: `low` and `high` of the shader's parameters.
     #[cfg(feature = "gpu")]
-    pub(crate) fn kept_within(&self) -> [f32; 2] {
+    pub(crate) fn clamp_bounds(&self) -> [f32; 2] {
         match *self {
             Distribution::Truncated { least, largest, .. } => [least, largest],
             _ => [0.0, 0.0],
@@ -258,16 +250,12 @@ fn in_range(largest: f64, dtype: DType) -> Result<(), ErrorKind> {
 
 /// The least value of the element type that is not below `bound`; no subnormal f32.
 fn least_from(bound: f64, dtype: DType) -> f32 {
-    let (digits, least) = match dtype {
-        DType::F32 => (24, f64::from(f32::MIN_POSITIVE)),
-        DType::F16 => (11, LEAST_F16),
-        DType::BF16 => (8, f64::from(f32::MIN_POSITIVE)),
-    };
+    let least = if dtype == DType::F16 { LEAST_F16 } else { f32::MIN_POSITIVE.into() };
     let bound = bound.max(-dtype.max());
     // The step of the type at the bound: the power of two not above it, or that of the subnormal
     // numbers.
     let octave = f64::from_bits(bound.abs().max(least).to_bits() & 0x7ff << 52);
-    let step = octave * f64::from_bits((1024 - digits) << 52);
+    let step = octave * (2.0 * dtype.rounding());
     let value = (bound / step).ceil() * step;
     let subnormal = dtype != DType::F16 && value.abs() < least;
     // Adding 0 makes a zero positive.

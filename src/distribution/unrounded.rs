@@ -4,13 +4,14 @@
 use crate::distribution::diagonal::Diagonal;
 use crate::distribution::orthogonal::Orthogonal;
 use crate::distribution::sparse::Sparse;
+use crate::stream::quantile::Truncated;
 
 /// A distribution with its numbers in f64; see [`Distribution`](crate::Distribution).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Unrounded {
     Normal { mean: f64, std: f64 },
     Uniform { mean: f64, bound: f64 },
-    Truncated { mean: f64, std: f64, low: f64, high: f64 },
+    Truncated(Truncated),
     Constant { value: f64 },
     Diagonal { value: f64, diagonal: Diagonal },
     Sparse { std: f64, sparse: Sparse },
@@ -19,30 +20,22 @@ pub(crate) enum Unrounded {
 
 impl Unrounded {
     /// The distribution of every value times `scale`, which is above 0.
-    pub(crate) fn scaled(self, scale: f64) -> Self {
-        let scaled = |value: f64| product(scale, value);
-        match self {
-            Unrounded::Normal { mean, std } => {
-                Unrounded::Normal { mean: scaled(mean), std: scaled(std) }
+    pub(crate) fn scaled(mut self, scale: f64) -> Self {
+        match &mut self {
+            Unrounded::Normal { mean, std: spread }
+            | Unrounded::Uniform { mean, bound: spread } => {
+                *mean = product(scale, *mean);
+                *spread = product(scale, *spread);
             }
-            Unrounded::Uniform { mean, bound } => {
-                Unrounded::Uniform { mean: scaled(mean), bound: scaled(bound) }
+            Unrounded::Truncated(Truncated { mean, std, low, high }) => {
+                [mean, std, low, high].into_iter().for_each(|number| *number *= scale);
             }
-            Unrounded::Truncated { mean, std, low, high } => Unrounded::Truncated {
-                mean: scale * mean,
-                std: scale * std,
-                low: scale * low,
-                high: scale * high,
-            },
-            Unrounded::Constant { value } => Unrounded::Constant { value: scaled(value) },
-            Unrounded::Diagonal { value, diagonal } => {
-                Unrounded::Diagonal { value: scaled(value), diagonal }
-            }
-            Unrounded::Sparse { std, sparse } => Unrounded::Sparse { std: scaled(std), sparse },
-            Unrounded::Orthogonal { gain, orthogonal } => {
-                Unrounded::Orthogonal { gain: scaled(gain), orthogonal }
-            }
+            Unrounded::Constant { value }
+            | Unrounded::Diagonal { value, .. }
+            | Unrounded::Sparse { std: value, .. }
+            | Unrounded::Orthogonal { gain: value, .. } => *value = product(scale, *value),
         }
+        self
     }
 }
 

@@ -158,21 +158,18 @@ impl Initializer {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::UnknownOption`] if the initializer has no gain, [`ErrorKind::InvalidOption`] if
-    /// it cannot have this one.
+    /// Those of every setter: [`ErrorKind::UnknownOption`] if the initializer does not have the
+    /// option, [`ErrorKind::InvalidOption`] if it cannot have this value.
     pub fn gain(self, gain: f64) -> Result<Self> {
         self.with_number("gain", gain)
     }
 
-    /// Adds `mean` to every value.
-    ///
-    /// # Errors
-    /// [`ErrorKind::UnknownOption`], [`ErrorKind::InvalidOption`] if it is not finite.
+    /// Adds `mean`, a finite number, to every value.
     pub fn mean(self, mean: f64) -> Result<Self> {
         self.with_number("mean", mean)
     }
 
-    /// Sets the standard deviation.
+    /// Sets the standard deviation: finite, not negative.
     ///
     /// ```
     /// use gpu_init::Initializer;
@@ -180,17 +177,11 @@ impl Initializer {
     /// assert_eq!(Initializer::sparse(0.9).std(0.1)?.to_string(), "sparse(sparsity=0.9, std=0.1)");
     /// # Ok::<(), gpu_init::Error>(())
     /// ```
-    ///
-    /// # Errors
-    /// [`ErrorKind::UnknownOption`], [`ErrorKind::InvalidOption`] if it is negative or not finite.
     pub fn std(self, std: f64) -> Result<Self> {
         self.with_number("std", std)
     }
 
-    /// Sets the negative slope of leaky_relu, PyTorch's `a`.
-    ///
-    /// # Errors
-    /// [`ErrorKind::UnknownOption`], [`ErrorKind::InvalidOption`] if it is not finite.
+    /// Sets the negative slope of leaky_relu, PyTorch's `a`: finite.
     pub fn a(self, a: f64) -> Result<Self> {
         self.with_number("a", a)
     }
@@ -204,9 +195,6 @@ impl Initializer {
     /// assert_eq!(initializer.to_string(), "kaiming_normal(mode=fan_out)");
     /// # Ok::<(), gpu_init::Error>(())
     /// ```
-    ///
-    /// # Errors
-    /// [`ErrorKind::UnknownOption`].
     pub fn mode(self, mode: FanMode) -> Result<Self> {
         self.with("mode", |slot| {
             if let Slot::Mode(own) = slot {
@@ -216,9 +204,6 @@ impl Initializer {
     }
 
     /// Takes the gain of the nonlinearity that follows the layer.
-    ///
-    /// # Errors
-    /// [`ErrorKind::UnknownOption`].
     pub fn nonlinearity(self, nonlinearity: Nonlinearity) -> Result<Self> {
         self.with("nonlinearity", |slot| {
             if let Slot::Nonlinearity(own) = slot {
@@ -227,10 +212,7 @@ impl Initializer {
         })
     }
 
-    /// Divides the outputs into groups, each of which passes on the inputs.
-    ///
-    /// # Errors
-    /// [`ErrorKind::UnknownOption`], [`ErrorKind::InvalidOption`] if there are none.
+    /// Divides the outputs into groups, at least one, each of which passes on the inputs.
     pub fn groups(self, groups: u32) -> Result<Self> {
         self.with("groups", |slot| {
             if let Slot::Count(own) = slot {

@@ -7,8 +7,10 @@ use crate::initializer::scheme::{FanMode, Initializer, VarianceDistribution};
 /// sqrt(fan_in).
 const SQRT_5: f64 = 2.23606797749979;
 
-/// Text names of the peers' defaults. Each is an initializer of this crate with other options.
-pub(super) const PRESETS: [(&str, Initializer); 11] = [
+/// Text names of the peers' defaults, and second names. Each is an initializer of this crate, most
+/// with other options.
+pub(super) const PRESETS: [(&str, Initializer); 12] = [
+    ("identity", Initializer::eye()),
     // torch.nn.Linear, Conv1d to Conv3d and their transposed kinds; burn's Linear and Conv.
     ("pytorch_linear", PYTORCH),
     ("pytorch_conv", PYTORCH),

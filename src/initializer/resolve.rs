@@ -8,6 +8,7 @@ use crate::distribution::unrounded::{Unrounded, product};
 use crate::error::During;
 use crate::initializer::gain::calculate_gain;
 use crate::initializer::scheme::{FanMode, Initializer, VarianceDistribution};
+use crate::stream::quantile::Truncated;
 use crate::{DType, Distribution, ErrorKind, Layout, Result, Shape};
 
 /// The standard deviation of N(0, 1) truncated at -2 and 2, which Keras and JAX divide by.
@@ -72,15 +73,10 @@ impl Initializer {
                 Ok(Unrounded::Uniform { mean: a + b, bound: b - a })
             }
             Initializer::TruncatedNormal { mean, std, a, b } => {
-                Ok(Unrounded::Truncated { mean, std, low: a, high: b })
+                Ok(Unrounded::Truncated(Truncated { mean, std, low: a, high: b }))
             }
             Initializer::TruncatedNormalSigma { mean, std, lower, upper } => {
-                Ok(Unrounded::Truncated {
-                    mean,
-                    std,
-                    low: mean + lower * std,
-                    high: mean + upper * std,
-                })
+                Ok(sigma(mean, std, lower, upper))
             }
             Initializer::Constant { val } => Ok(Unrounded::Constant { value: val }),
             Initializer::Eye { gain } => {
@@ -116,11 +112,13 @@ fn by_fan(
     Ok(match distribution {
         VarianceDistribution::Normal => Unrounded::Normal { mean, std },
         VarianceDistribution::Uniform => Unrounded::Uniform { mean, bound: 3f64.sqrt() * std },
-        VarianceDistribution::TruncatedNormal => {
-            let std = std / TRUNCATED_STD;
-            Unrounded::Truncated { mean, std, low: mean - 2.0 * std, high: mean + 2.0 * std }
-        }
+        VarianceDistribution::TruncatedNormal => sigma(mean, std / TRUNCATED_STD, -2.0, 2.0),
     })
+}
+
+/// A normal truncated at bounds in standard deviations from the mean.
+fn sigma(mean: f64, std: f64, lower: f64, upper: f64) -> Unrounded {
+    Unrounded::Truncated(Truncated { mean, std, low: mean + lower * std, high: mean + upper * std })
 }
 
 /// The fan that a mode divides by.

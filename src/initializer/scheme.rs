@@ -63,7 +63,7 @@ pub enum VarianceDistribution {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 /// Constructors make one with its defaults; setters change its options and refuse those that it
-/// does not have.
+/// does not have, or values that it cannot have ([`gain`](Self::gain)).
 #[derive(Debug, Clone, Copy, PartialEq, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 #[non_exhaustive]

@@ -54,12 +54,7 @@ impl fmt::Display for Initializer {
             return f.write_str(name);
         }
         f.write_str(self.name())?;
-        let (mut shown, mut default) = (*self, *self);
-        if let Some(found) =
-            Initializer::ALL.iter().find(|initializer| initializer.name() == self.name())
-        {
-            default = *found;
-        }
+        let (mut shown, mut default) = (*self, named(self.name()).unwrap_or(*self));
         let options: Vec<String> = shown
             .options_mut()
             .iter()
@@ -75,9 +70,6 @@ impl fmt::Display for Initializer {
 /// Constants that have names of their own.
 const CONSTANTS: [(&str, Initializer); 2] =
     [("zeros", Initializer::zeros()), ("ones", Initializer::ones())];
-
-/// Second names.
-const ALIASES: [(&str, Initializer); 1] = [("identity", Initializer::eye())];
 
 /// The text is no initializer.
 ///
@@ -112,8 +104,10 @@ fn parse(text: &str) -> Result<Initializer, String> {
         }
     };
     let name = snake_case(name);
-    let mut initializer = named(&name)
-        .ok_or_else(|| format!("there is no {name:?}; use one of {}", all_names().join(", ")))?;
+    let mut initializer = named(&name).ok_or_else(|| {
+        let names: Vec<_> = known().map(|(name, _)| name).collect();
+        format!("there is no {name:?}; use one of {}", names.join(", "))
+    })?;
     let mut seen = Vec::new();
     for option in options.split(',').map(str::trim).filter(|option| !option.is_empty()) {
         let (key, value) = option
@@ -143,24 +137,14 @@ fn parse(text: &str) -> Result<Initializer, String> {
     Ok(initializer)
 }
 
-/// A scheme with its defaults, a constant or a preset.
-fn named(name: &str) -> Option<Initializer> {
-    let scheme = Initializer::ALL.into_iter().find(|initializer| initializer.name() == name);
-    scheme.or_else(|| {
-        CONSTANTS
-            .iter()
-            .chain(&ALIASES)
-            .chain(&presets::PRESETS)
-            .find(|(known, _)| *known == name)
-            .map(|(_, found)| *found)
-    })
+/// Every name and what it stands for: schemes with their defaults, constants and presets.
+fn known() -> impl Iterator<Item = (&'static str, Initializer)> {
+    let schemes = Initializer::ALL.iter().map(|initializer| (initializer.name(), *initializer));
+    schemes.chain(CONSTANTS).chain(presets::PRESETS)
 }
 
-fn all_names() -> Vec<&'static str> {
-    let schemes = Initializer::ALL.iter().map(|initializer| initializer.name());
-    schemes
-        .chain(CONSTANTS.iter().chain(&ALIASES).chain(&presets::PRESETS).map(|(name, _)| *name))
-        .collect()
+fn named(name: &str) -> Option<Initializer> {
+    known().find(|(known, _)| *known == name).map(|(_, initializer)| initializer)
 }
 
 #[cfg(feature = "serde")]

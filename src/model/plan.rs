@@ -2,7 +2,6 @@
 //! is allocated.
 
 use std::collections::{HashMap, HashSet};
-use std::fmt;
 
 use crate::model::error::{PlanError, RuleError, described};
 use crate::model::init::Init;
@@ -72,30 +71,17 @@ pub struct PlanEntry {
 /// assert_eq!(plan.warnings()[0].to_string(), expected);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, strum::Display)]
 #[non_exhaustive]
 pub enum PlanWarning {
     /// A rule, by its text, that matches no tensor.
+    #[strum(to_string = "{0} matches no tensor; correct or remove it")]
     Unused(String),
     /// A rule, by its text, whose tensors all match a rule before it.
+    #[strum(
+        to_string = "{0} is never used: rules before it match all its tensors; move it up or remove it"
+    )]
     Shadowed(String),
-}
-
-impl fmt::Display for PlanWarning {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            PlanWarning::Unused(rule) => {
-                write!(f, "{rule} matches no tensor; correct or remove it")
-            }
-            PlanWarning::Shadowed(rule) => {
-                write!(
-                    f,
-                    "{rule} is never used: rules before it match all its tensors; move it up or \
-                     remove it"
-                )
-            }
-        }
-    }
 }
 
 impl Plan {

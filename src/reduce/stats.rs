@@ -129,13 +129,13 @@ impl Stats {
         let (n, (low, high)) = (fill.len as f64, bounds(fill));
         let [low, high] = [low, high].map(|value| fill.dtype.round(value as f32));
         let two = [self.min, self.max].iter().all(|&value| value == low || value == high);
-        let (value, places) = (low + high, fill.places());
+        let (value, nonzero) = (low + high, fill.nonzero());
         let counted = self.mean / value * n;
         let error = if value == 1.0 { 0.5 } else { 0.5 + 5e-7 * n };
-        let exact = two && close(counted, places as f64, error);
+        let exact = two && close(counted, nonzero as f64, error);
         let Stats { min, max, .. } = self;
         (!exact).then(|| {
-            format!("{counted:.1} values {min}..{max}, expected {places} of {value}, else 0")
+            format!("{counted:.1} values {min}..{max}, expected {nonzero} of {value}, else 0")
         })
     }
 

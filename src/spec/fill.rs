@@ -65,26 +65,28 @@ impl Fill {
         Fill { first, len, runs, ..*self }
     }
 
-    /// Sums `count(first, len)` over all runs, without rows that are zero.
-    fn count(&self, count: impl Fn(u64, u64) -> u64) -> u64 {
+    /// Counts elements that are not in rows that are zero; `before` counts those of the whole
+    /// tensor before an index.
+    fn count(&self, before: impl Fn(u64) -> u64) -> u64 {
         let [low, high] = self.zeros.unwrap_or_default();
         self.elements().sum_runs(|first, len| {
-            let [start, end] = [low, high].map(|index| index.clamp(first, first + len));
-            count(first, len) - count(start, end - start)
+            let end = first + len;
+            let [zeros, rest] = [low, high].map(|index| before(index.clamp(first, end)));
+            before(end) - before(first) - (rest - zeros)
         })
     }
 
     /// Counts the elements that are neither in rows that are zero nor zero by their index.
-    pub(crate) fn places(&self) -> u64 {
-        self.count(|first, len| self.distribution.places(first, len))
+    pub(crate) fn nonzero(&self) -> u64 {
+        self.count(|index| self.distribution.nonzero_before(index))
     }
 
     /// The expected moments of the elements.
     pub(crate) fn moments(&self) -> Moments {
-        let kept = if self.zeros.is_some() { self.count(|_, len| len) } else { self.len };
+        let kept = if self.zeros.is_some() { self.count(|index| index) } else { self.len };
         let part = match self.distribution {
             Distribution::Diagonal { .. } | Distribution::Orthogonal { .. } => {
-                self.places() as f64 / kept.max(1) as f64
+                self.nonzero() as f64 / kept.max(1) as f64
             }
             _ => 1.0,
         };

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
+use crate::distribution::diagonal::Steps;
 use crate::{ErrorKind, Result, Shape};
 
 /// One process' shard of a dimension, as PyTorch's DTensor and `torch.chunk` divide it: shards of
@@ -67,13 +68,6 @@ pub(crate) fn cut(shape: &Shape, cuts: &[Cut]) -> Result<Vec<Range<u64>>, ErrorK
         *range = range.start + start..range.start + end;
     }
     Ok(ranges)
-}
-
-/// Steps through a tensor: `count` of them, `stride` elements apart.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Steps {
-    pub(crate) count: u64,
-    pub(crate) stride: u64,
 }
 
 /// Elements of a tensor in their order: runs of consecutive ones, at two levels of steps.
@@ -196,18 +190,35 @@ impl Elements {
     /// Calls `work` with the first index of each run and its part of `out`, on all cores.
     pub(crate) fn for_each_run<T: Send>(&self, out: &mut [T], work: impl Fn(u64, &mut [T]) + Sync) {
         let Some(runs) = self.runs else { return work(self.first, out) };
-        let lead = self.run_from(0);
-        let (head, body) = out.split_at_mut(lead as usize);
-        work(self.first, head);
-        let run = usize::try_from(runs.run).unwrap_or(usize::MAX);
-        let parts = body.par_chunks_mut(run).with_min_len((4096 / run).max(1));
-        parts.enumerate().for_each(|(i, part)| work(self.index(lead + (i * run) as u64), part));
+        for_each_row(runs.skip, runs.run, out, |run, offset, part| {
+            work(runs.index(run * runs.run + offset - runs.skip), part);
+        });
     }
+}
+
+/// Calls `work` with the number of each row, an offset in it and its part of `out` from there on,
+/// on all cores. Rows have `len` elements; `out` starts with element `first` of all rows.
+pub(crate) fn for_each_row<T: Send>(
+    first: u64,
+    len: u64,
+    out: &mut [T],
+    work: impl Fn(u64, u64, &mut [T]) + Sync,
+) {
+    let (row, offset) = (first / len, first % len);
+    let lead = if offset == 0 { 0 } else { (len - offset).min(out.len() as u64) };
+    let (head, body) = out.split_at_mut(lead as usize);
+    if !head.is_empty() {
+        work(row, offset, head);
+    }
+    let (row, len) = (first.div_ceil(len), usize::try_from(len).unwrap_or(usize::MAX));
+    let rows = body.par_chunks_mut(len).with_min_len((4096 / len).max(1));
+    rows.enumerate().for_each(|(i, part)| work(row + i as u64, 0, part));
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::shape::coordinates;
     use crate::{Cpu, DType, Initializer, TensorSpec};
 
     /// Every slice of two dimensions of a tensor of four against the elements of the whole.
@@ -236,14 +247,8 @@ mod tests {
                             ranges[dim] = start + range.start..start + range.end;
                         }
                         let inside = |i: usize| {
-                            let mut rest = i;
-                            let mut at: Vec<u64> = dims
-                                .iter()
-                                .rev()
-                                .map(|dim| ((rest % dim) as u64, rest /= dim).0)
-                                .collect();
-                            at.reverse();
-                            at.iter().zip(&ranges).all(|(at, range)| range.contains(at))
+                            let at = coordinates(&dims, i);
+                            at.iter().zip(&ranges).all(|(&at, range)| range.contains(&(at as u64)))
                         };
                         let expected: Vec<f32> =
                             (0..all.len()).filter(|&i| inside(i)).map(|i| all[i]).collect();

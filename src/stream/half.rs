@@ -38,14 +38,10 @@ mod tests {
         }));
         for bits in magnitudes.flat_map(|magnitude| [magnitude, magnitude | 1 << 31]) {
             let value = f32::from_bits(bits);
-            assert_eq!(
-                f16_bits(value),
-                u32::from(f16::from_f32(value).to_bits()),
-                "{value:e} to f16"
-            );
+            assert_eq!(f16_bits(value), f16::from_f32(value).to_bits().into(), "{value:e} to f16");
             assert_eq!(
                 bf16_bits(value),
-                u32::from(bf16::from_f32(value).to_bits()),
+                bf16::from_f32(value).to_bits().into(),
                 "{value:e} to bf16"
             );
         }

@@ -89,8 +89,8 @@ pub(crate) const fn words(value: u64) -> [u32; 2] {
 /// ```
 #[derive(Debug, Clone)]
 pub struct Philox4x32 {
-    seed: u64,
-    stream: u64,
+    pub(crate) seed: u64,
+    pub(crate) stream: u64,
     /// Index of the first of the blocks that hold the next word.
     index: u64,
     /// The next word's number in them.
@@ -119,6 +119,7 @@ impl Philox4x32 {
     /// let block = Philox4x32::new(0, 0).block(0);
     /// assert_eq!(block, [0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8]);
     /// ```
+    #[inline(always)]
     pub fn block(&self, index: u64) -> [u32; 4] {
         let (block, stream) = (words(index), words(self.stream));
         philox4x32([block[0], block[1], stream[0], stream[1]], words(self.seed))

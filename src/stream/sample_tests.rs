@@ -36,18 +36,18 @@ fn exact_circle(word: u32) -> [f64; 2] {
     if word >> 30 & 1 == 1 { [sine, cosine] } else { [cosine, sine] }
 }
 
+/// Relative; beside an exact zero, absolute.
+fn error(actual: f32, exact: f64) -> f64 {
+    if exact == 0.0 { actual.abs().into() } else { (f64::from(actual) / exact - 1.0).abs() }
+}
+
 fn radius_error(word: u32) -> f64 {
-    let exact = exact_radius(word);
-    if exact == 0.0 {
-        f64::from(radius(word))
-    } else {
-        (f64::from(radius(word)) / exact - 1.0).abs()
-    }
+    error(radius(word), exact_radius(word))
 }
 
 fn circle_error(word: u32) -> f64 {
-    let (point, exact) = (circle(word), exact_circle(word));
-    (f64::from(point[0]) / exact[0] - 1.0).abs().max((f64::from(point[1]) / exact[1] - 1.0).abs())
+    let ([x, y], [exact_x, exact_y]) = (circle(word), exact_circle(word));
+    error(x, exact_x).max(error(y, exact_y))
 }
 
 /// The largest error over the words and where it is.
@@ -71,22 +71,13 @@ fn normal_is_within_the_bound_of_box_muller_on_a_dense_sample() {
         ends_of_octaves.chain(ends).map(word_of).chain((0..u32::MAX).step_by(997)).collect();
     let (radius, _) = worst(sample.par_iter().copied(), radius_error);
     let (circle, _) = worst(sample.par_iter().copied(), circle_error);
-    assert!(
-        radius > 1e-7 && circle > 1e-7,
-        "an error this small is not measured: {radius:e} {circle:e}"
-    );
+    assert!(radius > 1e-7 && circle > 1e-7, "too small to be measured: {radius:e} {circle:e}");
     assert!(worst_normal(radius, circle) < BOUND, "{radius:e} {circle:e}");
     // The product itself, as it is computed.
     let product = sample.par_windows(2).map(|words| {
-        let (pair, point, r) = (
-            normal_pair(unit(), words[0], words[1]),
-            exact_circle(words[1]),
-            exact_radius(words[0]),
-        );
-        let error = |actual: f32, exact: f64| {
-            if exact == 0.0 { actual.abs().into() } else { (f64::from(actual) / exact - 1.0).abs() }
-        };
-        error(pair[0], r * point[0]).max(error(pair[1], r * point[1]))
+        let (radius, point) = (exact_radius(words[0]), exact_circle(words[1]));
+        let [x, y] = normal_pair(unit(), words[0], words[1]);
+        error(x, radius * point[0]).max(error(y, radius * point[1]))
     });
     let product = product.reduce(|| 0.0, f64::max);
     assert!(product < BOUND, "{product:e}");
@@ -97,20 +88,17 @@ fn normal_is_within_the_bound_of_box_muller_on_a_dense_sample() {
 #[test]
 #[ignore = "takes minutes"]
 fn normal_is_within_the_bound_of_box_muller_everywhere() {
+    let show = |what: &str, error: f64, at: u32| {
+        println!("{what}: worst relative error {error:.4e} = 2^{:.3}, {at:#010x}", error.log2());
+    };
     let (radius, at) = worst((0..=u32::MAX).into_par_iter(), radius_error);
-    println!(
-        "radius: worst relative error {radius:.4e} = 2^{:.3} at word {at:#010x}",
-        radius.log2()
-    );
+    show("radius", radius, at);
     // Bits 23 to 29 are not used, nor is bit 0.
     let angles = (0..4u32)
         .into_par_iter()
         .flat_map(|top| (0..1u32 << 22).into_par_iter().map(move |low| top << 30 | low << 1));
     let (circle, at) = worst(angles, circle_error);
-    println!(
-        "circle: worst relative error {circle:.4e} = 2^{:.3} at word {at:#010x}",
-        circle.log2()
-    );
+    show("circle", circle, at);
     let normal = worst_normal(radius, circle);
     println!("normal: relative error at most {normal:.4e} = 2^{:.3}, allowed 2^-21", normal.log2());
     assert!(normal < BOUND);

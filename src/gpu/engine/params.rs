@@ -56,7 +56,7 @@ impl FillParams {
     pub fn new(fill: &Fill, start: u64, count: u32, begin: u32) -> Self {
         let distribution = fill.distribution.base();
         let scaling = distribution.scaling();
-        let [low, high] = distribution.kept_within();
+        let [low, high] = distribution.clamp_bounds();
         FillParams {
             keys: round_keys(fill.seed),
             stream: words(fill.stream),

@@ -2,6 +2,7 @@
 
 use crate::distribution::orthogonal::TILE;
 use crate::gpu::engine::kernel::Transform;
+use crate::stream::quantile::Truncated;
 use crate::{DType, Distribution, ErrorKind, Fill, Initializer, Result, TensorSpec};
 
 fn resolved(spec: &TensorSpec) -> Result<Fill, ErrorKind> {
@@ -38,7 +39,8 @@ pub(super) fn blocks(dtype: DType, transform: Transform) -> Result<Vec<Fill>, Er
             let (std, step) = (f64::from(SPREAD), 2.0 * dtype.rounding());
             [(std, -0.7 * std, 8.0 * std), (1.0, 1.0 + 0.3 * step, 1.0 + 2.7 * step)]
                 .into_iter()
-                .map(|(std, low, high)| Distribution::truncated_normal(0.0, std, low, high, dtype))
+                .map(|(std, low, high)| Truncated { mean: 0.0, std, low, high })
+                .map(|truncated| Distribution::truncated_normal(truncated, dtype))
                 .collect::<Result<_, _>>()?
         }
     };

@@ -60,7 +60,7 @@ pub(super) fn diagonal(
         }
         let inner_first = n % diagonal.inner.count;
         let origin = diagonal
-            .place(n - inner_first)
+            .index(n - inner_first)
             .wrapping_sub(tile.first)
             .wrapping_add(tile.begin.into());
         let params = DiagonalParams {

@@ -7,7 +7,7 @@
 
 use std::ops::Range;
 
-use crate::distribution::orthogonal::{Orthogonal, Place};
+use crate::distribution::orthogonal::{Indices, Orthogonal};
 use crate::gpu::engine::kernel::{Entry, Kernel, WORKGROUP_SIZE};
 use crate::gpu::engine::params::OrthogonalParams;
 use crate::gpu::engine::plan::dispatch::{Binding, CHEAP, Dispatch, Params, Slot, Step};
@@ -215,7 +215,7 @@ impl SlabWork {
     /// Writes the entries of the slab that a tile of the output has.
     fn outputs(&self, tile: &Tile) -> Vec<Dispatch> {
         let orthogonal = self.work.orthogonal;
-        let Place { skip, stride, offset, step } = orthogonal.place;
+        let Indices { skip, stride, offset, step } = orthogonal.indices;
         let (rows, columns) = self.output();
         let here = orthogonal.rows_of(tile.first, tile.count.into());
         let (start, end) = (rows.start.max(here.start), rows.end.min(here.end));

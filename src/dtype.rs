@@ -16,7 +16,8 @@ use crate::stream::half::{bf16_bits, f16_bits};
 ///
 /// assert_eq!("bf16".parse(), Ok(DType::BF16));
 /// assert_eq!(DType::BF16.to_string(), "BF16");
-/// assert_eq!(DType::F16.size(), 2);
+/// assert_eq!(DType::ALL.map(|dtype| dtype.size()), [4, 2, 2]);
+/// assert_eq!((DType::F16.max(), DType::BF16.rounding()), (65504.0, 1.0 / 256.0));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, strum::Display, strum::EnumString)]
 #[strum(ascii_case_insensitive, parse_err_ty = ParseDTypeError, parse_err_fn = unknown)]
@@ -35,10 +36,6 @@ pub enum DType {
 
 impl DType {
     /// Every element type.
-    ///
-    /// ```
-    /// assert_eq!(gpu_init::DType::ALL.map(|dtype| dtype.size()), [4, 2, 2]);
-    /// ```
     pub const ALL: [DType; 3] = [DType::F32, DType::F16, DType::BF16];
 
     /// Bytes of an element.
@@ -50,10 +47,6 @@ impl DType {
     }
 
     /// The largest finite value.
-    ///
-    /// ```
-    /// assert_eq!(gpu_init::DType::F16.max(), 65504.0);
-    /// ```
     pub fn max(self) -> f64 {
         match self {
             DType::F32 => f32::MAX.into(),
@@ -82,10 +75,6 @@ impl DType {
     }
 
     /// Half the distance from 1 to the next larger value: the relative error of one rounding.
-    ///
-    /// ```
-    /// assert_eq!(gpu_init::DType::BF16.rounding(), 1.0 / 256.0);
-    /// ```
     pub fn rounding(self) -> f64 {
         match self {
             DType::F32 => f64::from(f32::EPSILON) / 2.0,
@@ -125,7 +114,13 @@ pub trait Element: Pod + Send + Sync + PartialEq + Debug + sealed::Sealed {
     fn round(value: f32) -> Self;
 
     /// The stored bits, zero-extended to 32.
-    fn bits(self) -> u32;
+    #[inline(always)]
+    fn bits(self) -> u32 {
+        match Self::DTYPE.size() {
+            4 => bytemuck::cast(self),
+            _ => bytemuck::cast::<_, u16>(self).into(),
+        }
+    }
 
     /// The value, exactly.
     fn widen(self) -> f32;
@@ -147,11 +142,6 @@ impl Element for f32 {
     }
 
     #[inline(always)]
-    fn bits(self) -> u32 {
-        self.to_bits()
-    }
-
-    #[inline(always)]
     fn widen(self) -> f32 {
         self
     }
@@ -166,11 +156,6 @@ impl Element for f16 {
     }
 
     #[inline(always)]
-    fn bits(self) -> u32 {
-        self.to_bits().into()
-    }
-
-    #[inline(always)]
     fn widen(self) -> f32 {
         self.to_f32()
     }
@@ -182,11 +167,6 @@ impl Element for bf16 {
     #[inline(always)]
     fn round(value: f32) -> Self {
         bf16::from_bits(bf16_bits(value) as u16)
-    }
-
-    #[inline(always)]
-    fn bits(self) -> u32 {
-        self.to_bits().into()
     }
 
     #[inline(always)]

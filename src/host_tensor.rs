@@ -5,17 +5,23 @@ use std::ops::Range;
 use half::{bf16, f16};
 
 use crate::error::During;
-use crate::memory::{copied, zeroed};
+use crate::memory::zeroed;
 use crate::{DType, Element, ErrorKind, Fill, Fingerprint, Result, Stats};
 
 /// A tensor, or a range of one, in host memory: filled by [`Cpu::fill`](crate::Cpu::fill) or read
 /// back from a GPU.
 ///
 /// ```
-/// use gpu_init::{Cpu, DType, Initializer, TensorSpec};
+/// use gpu_init::{Cpu, DType, Initializer, TensorSpec, half::f16};
 ///
-/// let tensor = Cpu::new().fill(&TensorSpec::new([3, 5], Initializer::xavier_normal()).dtype(DType::F16))?;
+/// let spec = TensorSpec::new([9, 9], Initializer::xavier_uniform()).dtype(DType::F16);
+/// let tensor = Cpu::with_seed(42).fill(&spec.elements(20..35))?;
 /// assert_eq!((tensor.dtype(), tensor.len(), tensor.as_bytes().len()), (DType::F16, 15, 30));
+/// assert_eq!((tensor.spec().seed, tensor.spec().stream, tensor.first()), (42, 0, 20));
+/// assert_eq!(tensor.slice(9..15)?.as_slice::<f16>()?, &tensor.as_slice::<f16>()?[9..15]);
+/// assert!(tensor.to_f32().iter().all(|value| value.abs() <= 1.0));
+/// let weights: Vec<f16> = tensor.into_vec()?;
+/// assert_eq!(weights.len(), 15);
 /// # Ok::<(), gpu_init::Error>(())
 /// ```
 #[derive(Debug, Clone)]
@@ -62,14 +68,6 @@ impl HostTensor {
     }
 
     /// The resolved request: the distribution, the seed, the stream and the elements.
-    ///
-    /// ```
-    /// use gpu_init::{Cpu, Initializer, TensorSpec};
-    ///
-    /// let tensor = Cpu::with_seed(42).fill(&TensorSpec::new([8, 8], Initializer::xavier_normal()))?;
-    /// assert_eq!((tensor.spec().seed, tensor.spec().stream), (42, 0));
-    /// # Ok::<(), gpu_init::Error>(())
-    /// ```
     pub fn spec(&self) -> &Fill {
         &self.fill
     }
@@ -91,14 +89,6 @@ impl HostTensor {
     }
 
     /// Index of the first element in the whole row-major tensor.
-    ///
-    /// ```
-    /// use gpu_init::{Cpu, Initializer, TensorSpec};
-    ///
-    /// let part = Cpu::new().fill(&TensorSpec::new([9, 9], Initializer::xavier_normal()).elements(20..30))?;
-    /// assert_eq!(part.first(), 20);
-    /// # Ok::<(), gpu_init::Error>(())
-    /// ```
     pub fn first(&self) -> u64 {
         self.fill.first
     }
@@ -112,14 +102,6 @@ impl HostTensor {
     }
 
     /// The elements as a vector, without a copy.
-    ///
-    /// ```
-    /// use gpu_init::{Cpu, Initializer, TensorSpec};
-    ///
-    /// let weights: Vec<f32> = Cpu::new().fill(&TensorSpec::new([3, 5], Initializer::xavier_normal()))?.into_vec()?;
-    /// assert_eq!(weights.len(), 15);
-    /// # Ok::<(), gpu_init::Error>(())
-    /// ```
     ///
     /// # Errors
     /// [`ErrorKind::DTypeMismatch`] if `T` is not their type.
@@ -141,33 +123,16 @@ impl HostTensor {
         with_values!(&self.data, values => bytemuck::cast_slice(values))
     }
 
-    #[cfg(feature = "gpu")]
     pub(crate) fn as_bytes_mut(&mut self) -> &mut [u8] {
         with_values!(&mut self.data, values => bytemuck::cast_slice_mut(values))
     }
 
     /// The elements as f32, exactly.
-    ///
-    /// ```
-    /// use gpu_init::{Cpu, DType, Initializer, TensorSpec};
-    ///
-    /// let tensor = Cpu::new().fill(&TensorSpec::new([2, 4], Initializer::xavier_uniform()).dtype(DType::BF16))?;
-    /// assert!(tensor.to_f32().iter().all(|value| value.abs() <= 1.0));
-    /// # Ok::<(), gpu_init::Error>(())
-    /// ```
     pub fn to_f32(&self) -> Vec<f32> {
         with_values!(&self.data, values => values.iter().map(|value| value.widen()).collect())
     }
 
     /// Copies a range of the elements, counted from the first one, into a tensor of its own.
-    ///
-    /// ```
-    /// use gpu_init::{Cpu, Initializer, TensorSpec};
-    ///
-    /// let tensor = Cpu::new().fill(&TensorSpec::new([9, 9], Initializer::xavier_normal()))?;
-    /// assert_eq!(tensor.slice(9..18)?.as_slice::<f32>()?, &tensor.as_slice::<f32>()?[9..18]);
-    /// # Ok::<(), gpu_init::Error>(())
-    /// ```
     ///
     /// # Errors
     /// [`ErrorKind::Range`] if the range is empty or not inside the tensor, and
@@ -178,14 +143,11 @@ impl HostTensor {
             let shape = [elements as usize].into();
             return Err(ErrorKind::Range { start, end, shape, elements }.during("slice"));
         }
-        let range = start as usize..end as usize;
-        let data = match &self.data {
-            Data::F32(values) => Data::F32(copied(&values[range]).during("slice")?),
-            Data::F16(values) => Data::F16(copied(&values[range]).during("slice")?),
-            Data::BF16(values) => Data::BF16(copied(&values[range]).during("slice")?),
-        };
         let fill = self.fill.of(self.fill.elements().part(start, end - start));
-        Ok(HostTensor { data, fill })
+        let mut part = HostTensor::zeroed(&fill).during("slice")?;
+        let [start, end] = [start, end].map(|index| (index * self.dtype().size()) as usize);
+        part.as_bytes_mut().copy_from_slice(&self.as_bytes()[start..end]);
+        Ok(part)
     }
 
     /// Statistics, on all cores.

@@ -78,14 +78,13 @@ impl Layout {
             let counted = shape.dims().iter().zip(0..).filter(|&(_, axis)| !other(axis));
             counted.fold(1u64, |product, (&dim, _)| product.saturating_mul(dim as u64))
         };
+        let (fan_in, fan_out) = (fan(&input), fan(&output));
         match *self {
-            Layout::Grouped { groups }
-                if groups == 0 || !shape.dims()[0].is_multiple_of(groups) =>
-            {
-                None
+            Layout::Grouped { groups } => {
+                let divided = groups > 0 && shape.dims()[0].is_multiple_of(groups);
+                divided.then(|| (fan_in, fan_out / groups as u64))
             }
-            Layout::Grouped { groups } => Some((fan(&input), fan(&output) / groups as u64)),
-            _ => Some((fan(&input), fan(&output))),
+            _ => Some((fan_in, fan_out)),
         }
     }
 

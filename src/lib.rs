@@ -2,12 +2,6 @@
 #![doc = include_str!("../docs/stream.md")]
 #![deny(missing_docs, missing_debug_implementations)]
 
-// Where to look:
-//   - the bits of a normal are decided in stream/sample.rs, from the words of stream/philox.rs;
-//   - an initializer is added in initializer/scheme.rs (see docs/adding-an-initializer.md);
-//   - kernels are declared in gpu, the only folder that touches wgpu;
-//   - data flows initializer -> distribution -> spec::Fill -> cpu | gpu -> a tensor.
-
 // Files that unit and integration tests share name the crate from outside.
 #[cfg(test)]
 extern crate self as gpu_init;
@@ -34,7 +28,7 @@ mod spec;
 mod stream;
 
 pub use cpu::Cpu;
-pub use distribution::Distribution;
+pub use distribution::{Diagonal, Distribution, Orthogonal, Sparse};
 pub use dtype::{DType, Element, ParseDTypeError};
 pub use error::{Error, ErrorKind, Result};
 #[cfg(feature = "gpu")]

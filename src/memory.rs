@@ -18,10 +18,3 @@ pub(crate) fn reserved<T>(len: usize) -> Result<Vec<T>, ErrorKind> {
     vector.try_reserve_exact(len).map_err(|_| ErrorKind::HostOutOfMemory { bytes })?;
     Ok(vector)
 }
-
-/// A copy, or an error instead of an abort.
-pub(crate) fn copied<T: Copy>(values: &[T]) -> Result<Vec<T>, ErrorKind> {
-    let mut copy = reserved(values.len())?;
-    copy.extend_from_slice(values);
-    Ok(copy)
-}

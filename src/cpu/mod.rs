@@ -143,7 +143,7 @@ impl Cpu {
     /// if there is none for the scratch of orthogonal and sparse matrices.
     pub fn fill_into<T: Element>(&self, spec: &TensorSpec, out: &mut [T]) -> Result<()> {
         let operation = spec.initializer().name();
-        if let Some(expected) = spec.asked_dtype().filter(|&dtype| dtype != T::DTYPE) {
+        if let Some(expected) = spec.dtype.filter(|&dtype| dtype != T::DTYPE) {
             return Err(ErrorKind::DTypeMismatch { expected, actual: T::DTYPE }.during(operation));
         }
         let spec = spec.clone().dtype(T::DTYPE);

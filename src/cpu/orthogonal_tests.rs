@@ -91,26 +91,21 @@ fn columns_or_rows_are_orthonormal() {
 /// name, value, mean.
 fn statistics(m: usize, n: usize, q: &[f32]) -> Vec<(&'static str, f64, f64)> {
     let at = |i: usize, j: usize| f64::from(q[i * n + j]);
-    let order = m as f64;
+    let [q00, q01, q10, q11] = [at(0, 0), at(0, 1), at(1, 0), at(1, 1)];
+    let (last, order) = (at(m - 1, n - 1), m as f64);
+    let (square, fourth) = (1.0 / order, 3.0 / (order * (order + 2.0)));
+    let mixed = 1.0 / (order * (order - 1.0) * (order + 2.0));
     let mut all = vec![
-        ("q00", at(0, 0), 0.0),
+        ("q00", q00, 0.0),
         ("last diagonal", at(n - 1, n - 1), 0.0),
         ("mean of the diagonal", (0..n).map(|i| at(i, i)).sum(), 0.0),
-        ("q00^2", at(0, 0).powi(2), 1.0 / order),
-        ("q00^4", at(0, 0).powi(4), 3.0 / (order * (order + 2.0))),
-        ("last entry^2", at(m - 1, n - 1).powi(2), 1.0 / order),
-        ("last entry^4", at(m - 1, n - 1).powi(4), 3.0 / (order * (order + 2.0))),
-        ("q10 q11", at(1, 0) * at(1, 1), 0.0),
-        (
-            "q00^2 q11^2",
-            (at(0, 0) * at(1, 1)).powi(2),
-            (order + 1.0) / (order * (order - 1.0) * (order + 2.0)),
-        ),
-        (
-            "q00 q01 q10 q11",
-            at(0, 0) * at(0, 1) * at(1, 0) * at(1, 1),
-            -1.0 / (order * (order - 1.0) * (order + 2.0)),
-        ),
+        ("q00^2", q00.powi(2), square),
+        ("q00^4", q00.powi(4), fourth),
+        ("last entry^2", last.powi(2), square),
+        ("last entry^4", last.powi(4), fourth),
+        ("q10 q11", q10 * q11, 0.0),
+        ("q00^2 q11^2", (q00 * q11).powi(2), (order + 1.0) * mixed),
+        ("q00 q01 q10 q11", q00 * q01 * q10 * q11, -mixed),
     ];
     if m == n {
         let product = |a: &[f64], b: &[f64]| -> Vec<f64> {
@@ -119,12 +114,8 @@ fn statistics(m: usize, n: usize, q: &[f32]) -> Vec<(&'static str, f64, f64)> {
         let trace = |a: &[f64]| (0..n).map(|i| a[i * n + i]).sum::<f64>();
         let first: Vec<f64> = q.iter().map(|&x| x.into()).collect();
         let second = product(&first, &first);
-        let (t, t2, t3, t4) = (
-            trace(&first),
-            trace(&second),
-            trace(&product(&second, &first)),
-            trace(&product(&second, &second)),
-        );
+        let [t, t2] = [trace(&first), trace(&second)];
+        let [t3, t4] = [&first, &second].map(|power| trace(&product(&second, power)));
         // Diaconis and Shahshahani 1994: the powers' traces have the moments of independent
         // normals.
         all.extend([

@@ -4,6 +4,8 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use bytemuck::bytes_of;
+
 use crate::stream::quantile::Truncated;
 use crate::stream::truncated::Table;
 
@@ -22,7 +24,9 @@ static DISTRIBUTIONS: Mutex<VecDeque<(Truncated, Arc<Cached>)>> = Mutex::new(Vec
 
 fn cached(distribution: Truncated) -> Arc<Cached> {
     let mut distributions = DISTRIBUTIONS.lock().unwrap_or_else(PoisonError::into_inner);
-    let at = distributions.iter().position(|(other, _)| other.has_bits_of(&distribution));
+    // By their bits: the sign of a zero counts too.
+    let same = |other: &Truncated| bytes_of(other) == bytes_of(&distribution);
+    let at = distributions.iter().position(|(other, _)| same(other));
     let (distribution, cached) = at
         .and_then(|at| distributions.remove(at))
         .unwrap_or_else(|| (distribution, Arc::default()));

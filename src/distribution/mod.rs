@@ -10,4 +10,7 @@ mod rounded;
 pub(crate) mod sparse;
 pub(crate) mod unrounded;
 
+pub use diagonal::Diagonal;
+pub use orthogonal::Orthogonal;
 pub use rounded::Distribution;
+pub use sparse::Sparse;

@@ -81,42 +81,33 @@ impl Orthogonal {
     /// of axes, all others by the last one in Keras' and JAX's. Leading batch axes count the
     /// matrices.
     pub(crate) fn matrices(shape: &Shape, layout: &Layout) -> Result<Self, ErrorKind> {
-        let (elements, rank) = (shape.count()?, shape.dims().len());
-        let too_few =
-            || ErrorKind::Dimensions { shape: shape.clone(), expected: "two or more dimensions" };
-        let unsupported = || {
+        let axes = layout.axes(shape.dims().len());
+        let batch = axes.as_ref().map_or(0, |axes| axes.batch.len());
+        let (batch, dims) = shape.dims().split_at(batch);
+        let &[first, .., last] = dims else {
+            let expected = "two or more dimensions";
+            return Err(ErrorKind::Dimensions { shape: shape.clone(), expected });
+        };
+        let product = |dims: &[usize]| dims.iter().map(|&dim| dim as u64).product::<u64>();
+        let (first_matrix, last_matrix) =
+            ([first as u64, product(&dims[1..])], [product(&dims[..dims.len() - 1]), last as u64]);
+        let sides = match axes {
+            Some(axes) if axes.batch.iter().any(|&axis| axis >= batch.len()) => None,
+            Some(axes) if axes.output == [batch.len()] => Some(first_matrix),
+            Some(_) if *layout == Layout::InOutKernel => Some(first_matrix),
+            Some(axes) if axes.output == [shape.dims().len() - 1] => Some(last_matrix),
+            _ => None,
+        };
+        let Some([rows, cols]) = sides else {
             let remedy = "name axes that it has, each once: leading ones as batch, and as output the next one or the last";
-            layout_error(shape, layout, remedy)
+            return Err(layout_error(shape, layout, remedy));
         };
-        let axes =
-            layout.axes(rank).ok_or_else(|| if rank < 2 { too_few() } else { unsupported() })?;
-        let (batch, dims) = shape.dims().split_at(axes.batch.len());
-        let (Some(&first), Some(&last)) = (dims.first(), dims.last()) else {
-            return Err(too_few());
-        };
-        if dims.len() < 2 {
-            return Err(too_few());
-        }
-        let batch_leads = axes.batch.iter().all(|&axis| axis < batch.len());
-        let rest = |side: usize| dims.iter().map(|&dim| dim as u64).product::<u64>() / side as u64;
-        let transposed = *layout == Layout::InOutKernel;
-        let (rows, cols) = if transposed || axes.output == [batch.len()] {
-            (first as u64, rest(first))
-        } else if axes.output == [rank - 1] {
-            (rest(last), last as u64)
-        } else {
-            return Err(unsupported());
-        };
-        if !batch_leads {
-            return Err(unsupported());
-        }
-        let batch = batch.iter().map(|&dim| dim as u64).product();
-        Self::placed(shape, [batch, rows, cols], 0, [cols, 1], elements)
+        Self::placed(shape, [product(batch), rows, cols], 0, [cols, 1])
     }
 
     /// One matrix at the middle of a convolution's kernel.
     pub(crate) fn delta(shape: &Shape, layout: &Layout) -> Result<Self, ErrorKind> {
-        let (elements, kernel) = (shape.count()?, Convolution::new(shape, layout)?);
+        let kernel = Convolution::new(shape, layout)?;
         let (input, output) = (kernel.input, kernel.output);
         if kernel.len(input) > kernel.len(output) {
             let expected = "no more inputs than outputs";
@@ -126,7 +117,7 @@ impl Orthogonal {
         let [rows, cols] = axes.map(|axis| kernel.len(axis));
         let first = kernel.first(|len| (len - 1) / 2);
         let strides = axes.map(|axis| kernel.stride(axis));
-        Self::placed(shape, [1, rows, cols], first, strides, elements)
+        Self::placed(shape, [1, rows, cols], first, strides)
     }
 
     /// `sides` are matrices, rows and columns, `strides` those of a row and a column.
@@ -135,7 +126,6 @@ impl Orthogonal {
         sides: [u64; 3],
         first: u64,
         strides: [u64; 2],
-        elements: u64,
     ) -> Result<Self, ErrorKind> {
         // Shaders add two of them in 32 bits.
         let narrow = |n: u64| {
@@ -154,17 +144,15 @@ impl Orthogonal {
         let [batch, rows, cols] = sides;
         if u128::from(batch) * u128::from(rows) * u128::from(cols) >= 1 << 33 {
             // Their Philox blocks are counted in 32 bits.
-            return Err(ErrorKind::Dimensions {
-                shape: shape.clone(),
-                expected: "fewer than 2^33 entries",
-            });
+            let expected = "fewer than 2^33 entries";
+            return Err(ErrorKind::Dimensions { shape: shape.clone(), expected });
         }
         Ok(Orthogonal {
             rows: narrow(rows)?,
             cols: narrow(cols)?,
             batch: narrow(batch)?,
             indices,
-            elements,
+            elements: shape.count()?,
         })
     }
 

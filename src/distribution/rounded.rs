@@ -212,10 +212,7 @@ impl Distribution {
             Distribution::Normal { mean, std } => Scaling::normal(mean, std),
             Distribution::Uniform { mean, bound } => Scaling::uniform(mean, bound),
             Distribution::Constant { value } => Scaling { scale: 0.0, shift: value },
-            Distribution::Truncated { .. }
-            | Distribution::Diagonal { .. }
-            | Distribution::Sparse { .. }
-            | Distribution::Orthogonal { .. } => Scaling { scale: 0.0, shift: 0.0 },
+            _ => Scaling { scale: 0.0, shift: 0.0 },
         }
     }
 

@@ -1,5 +1,8 @@
 //! The options of the initializers: one table that validation, setters and the text form share.
 
+use std::any::Any;
+use std::fmt::Display;
+
 use crate::error::During;
 use crate::initializer::gain::Nonlinearity;
 use crate::initializer::scheme::{FanMode, Initializer, VarianceDistribution};
@@ -12,6 +15,23 @@ pub(super) enum Slot<'a> {
     Mode(&'a mut FanMode),
     Distribution(&'a mut VarianceDistribution),
     Nonlinearity(&'a mut Nonlinearity),
+}
+
+/// The value of an option, whatever its type.
+pub(super) trait Value: Any + Display {}
+
+impl<T: Any + Display> Value for T {}
+
+impl Slot<'_> {
+    pub(super) fn value(&mut self) -> &mut dyn Value {
+        match self {
+            Slot::Number(value, _) => *value,
+            Slot::Count(value) => *value,
+            Slot::Mode(value) => *value,
+            Slot::Distribution(value) => *value,
+            Slot::Nonlinearity(value) => *value,
+        }
+    }
 }
 
 /// The values that a number may have.
@@ -128,23 +148,16 @@ impl Initializer {
         })
     }
 
-    /// Changes an option, and refuses one that the initializer does not have.
-    fn with(mut self, option: &'static str, change: impl FnOnce(Slot<'_>)) -> Result<Self> {
+    /// Sets an option, and refuses one that the initializer does not have.
+    fn with(mut self, option: &'static str, value: impl Any) -> Result<Self> {
         let (name, mut options) = (self.name(), self.options_mut());
-        let Some(at) = options.iter().position(|(name, _)| *name == option) else {
-            let options: Vec<_> = options.iter().map(|(name, _)| *name).collect();
+        let Some((_, slot)) = options.iter_mut().find(|(name, _)| *name == option) else {
+            let options = options.iter().map(|(name, _)| *name).collect();
             return Err(ErrorKind::UnknownOption { option, options }.during(name));
         };
-        change(options.swap_remove(at).1);
+        let slot: &mut dyn Any = slot.value();
+        *slot.downcast_mut().expect("an option has one type in all initializers") = value;
         self.validate().during(name).map(|()| self)
-    }
-
-    fn with_number(self, option: &'static str, value: f64) -> Result<Self> {
-        self.with(option, |slot| {
-            if let Slot::Number(number, _) = slot {
-                *number = value;
-            }
-        })
     }
 
     /// Multiplies the standard deviation, or the matrix, by `gain`.
@@ -153,6 +166,7 @@ impl Initializer {
     /// use gpu_init::Initializer;
     ///
     /// assert_eq!(Initializer::xavier_normal().gain(0.5)?.to_string(), "xavier_normal(gain=0.5)");
+    /// assert_eq!(Initializer::sparse(0.9).std(0.1)?.to_string(), "sparse(sparsity=0.9, std=0.1)");
     /// assert!(Initializer::zeros().gain(0.5).is_err()); // it has none
     /// # Ok::<(), gpu_init::Error>(())
     /// ```
@@ -161,64 +175,37 @@ impl Initializer {
     /// Those of every setter: [`ErrorKind::UnknownOption`] if the initializer does not have the
     /// option, [`ErrorKind::InvalidOption`] if it cannot have this value.
     pub fn gain(self, gain: f64) -> Result<Self> {
-        self.with_number("gain", gain)
+        self.with("gain", gain)
     }
 
     /// Adds `mean`, a finite number, to every value.
     pub fn mean(self, mean: f64) -> Result<Self> {
-        self.with_number("mean", mean)
+        self.with("mean", mean)
     }
 
     /// Sets the standard deviation: finite, not negative.
-    ///
-    /// ```
-    /// use gpu_init::Initializer;
-    ///
-    /// assert_eq!(Initializer::sparse(0.9).std(0.1)?.to_string(), "sparse(sparsity=0.9, std=0.1)");
-    /// # Ok::<(), gpu_init::Error>(())
-    /// ```
     pub fn std(self, std: f64) -> Result<Self> {
-        self.with_number("std", std)
+        self.with("std", std)
     }
 
     /// Sets the negative slope of leaky_relu, PyTorch's `a`: finite.
     pub fn a(self, a: f64) -> Result<Self> {
-        self.with_number("a", a)
+        self.with("a", a)
     }
 
     /// Divides the variance by another fan.
-    ///
-    /// ```
-    /// use gpu_init::{FanMode, Initializer};
-    ///
-    /// let initializer = Initializer::kaiming_normal().mode(FanMode::FanOut)?;
-    /// assert_eq!(initializer.to_string(), "kaiming_normal(mode=fan_out)");
-    /// # Ok::<(), gpu_init::Error>(())
-    /// ```
     pub fn mode(self, mode: FanMode) -> Result<Self> {
-        self.with("mode", |slot| {
-            if let Slot::Mode(own) = slot {
-                *own = mode;
-            }
-        })
+        self.with("mode", mode)
     }
 
     /// Takes the gain of the nonlinearity that follows the layer.
     pub fn nonlinearity(self, nonlinearity: Nonlinearity) -> Result<Self> {
-        self.with("nonlinearity", |slot| {
-            if let Slot::Nonlinearity(own) = slot {
-                *own = nonlinearity;
-            }
-        })
+        self.with("nonlinearity", nonlinearity)
     }
 
     /// Divides the outputs into groups, at least one, each of which passes on the inputs.
     pub fn groups(self, groups: u32) -> Result<Self> {
-        self.with("groups", |slot| {
-            if let Slot::Count(own) = slot {
-                *own = groups;
-            }
-        })
+        self.with("groups", groups)
     }
 }
 

@@ -35,18 +35,6 @@ fn set<T: FromStr>(slot: &mut T, text: &str, expected: &str) -> Result<(), Strin
     Ok(())
 }
 
-impl fmt::Display for Slot<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Slot::Number(value, _) => value.fmt(f),
-            Slot::Count(value) => value.fmt(f),
-            Slot::Mode(value) => value.fmt(f),
-            Slot::Distribution(value) => value.fmt(f),
-            Slot::Nonlinearity(value) => value.fmt(f),
-        }
-    }
-}
-
 /// The name and, in parentheses, the options that differ from their defaults.
 impl fmt::Display for Initializer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -57,9 +45,11 @@ impl fmt::Display for Initializer {
         let (mut shown, mut default) = (*self, named(self.name()).unwrap_or(*self));
         let options: Vec<String> = shown
             .options_mut()
-            .iter()
-            .zip(default.options_mut())
-            .map(|((option, value), (_, default))| (option, value.to_string(), default.to_string()))
+            .iter_mut()
+            .zip(&mut default.options_mut())
+            .map(|((option, value), (_, default))| {
+                (option, value.value().to_string(), default.value().to_string())
+            })
             .filter(|(_, value, default)| value != default)
             .map(|(option, value, _)| format!("{option}={value}"))
             .collect();
@@ -147,25 +137,19 @@ fn named(name: &str) -> Option<Initializer> {
     known().find(|(known, _)| *known == name).map(|(_, initializer)| initializer)
 }
 
+/// As its text.
 #[cfg(feature = "serde")]
-mod serde_text {
-    use serde::de::{Deserialize, Deserializer, Error};
-    use serde::ser::{Serialize, Serializer};
-
-    use super::Initializer;
-
-    /// As its text.
-    impl Serialize for Initializer {
-        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-            serializer.collect_str(self)
-        }
+impl serde::Serialize for Initializer {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
+}
 
-    /// From its text.
-    impl<'de> Deserialize<'de> for Initializer {
-        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-            let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
-            text.parse().map_err(D::Error::custom)
-        }
+/// From its text.
+#[cfg(feature = "serde")]
+impl<'de> serde::Deserialize<'de> for Initializer {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
     }
 }

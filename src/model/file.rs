@@ -10,9 +10,8 @@ use toml::Spanned;
 
 use crate::model::error::ParseRulesError;
 use crate::model::formula::Formula;
-use crate::model::init::Init;
 use crate::model::pattern::{Pattern, Rank};
-use crate::model::rules::{Rule, Rules};
+use crate::model::rules::{Init, Rule, Rules};
 use crate::{DType, Layout};
 
 /// The largest number of rules.
@@ -295,10 +294,7 @@ mod tests {
         for (text, expected) in
             [("2", "2"), ("0.1", "1e-1"), ("-1e300", "-1e300"), ("'1 / 2'", "1 / 2")]
         {
-            let rules: Rules =
-                format!("rules = [{{ match = '*', init = 'ones', scale = {text} }}]")
-                    .parse()
-                    .unwrap();
+            let rules: Rules = rule(&format!("scale = {text}")).parse().unwrap();
             assert_eq!(rules.rules[0].scale.as_ref().unwrap().to_string(), expected);
         }
     }

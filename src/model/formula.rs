@@ -81,35 +81,27 @@ struct Parser<'a> {
 impl<'a> Parser<'a> {
     fn sum(&mut self) -> Result<f64, String> {
         let mut value = self.product()?;
-        loop {
-            if self.take('+') {
-                value += self.product()?;
-            } else if self.take('-') {
-                value -= self.product()?;
-            } else {
-                return Ok(value);
-            }
+        while let Some(symbol) = self.take(&['+', '-']) {
+            let next = self.product()?;
+            value = if symbol == '+' { value + next } else { value - next };
         }
+        Ok(value)
     }
 
     fn product(&mut self) -> Result<f64, String> {
         let mut value = self.factor()?;
-        loop {
-            if self.take('*') {
-                value *= self.factor()?;
-            } else if self.take('/') {
-                value /= self.factor()?;
-            } else {
-                return Ok(value);
-            }
+        while let Some(symbol) = self.take(&['*', '/']) {
+            let next = self.factor()?;
+            value = if symbol == '*' { value * next } else { value / next };
         }
+        Ok(value)
     }
 
     fn factor(&mut self) -> Result<f64, String> {
-        if self.take('-') {
+        if self.take(&['-']).is_some() {
             return Ok(-self.factor()?);
         }
-        if self.take('(') {
+        if self.take(&['(']).is_some() {
             let value = self.sum()?;
             return self.close(value);
         }
@@ -139,7 +131,7 @@ impl<'a> Parser<'a> {
         match self.advance(end) {
             "layer" => known(self.depth.layer, NO_LAYER),
             "layers" => known(self.depth.layers, NO_LAYERS),
-            "sqrt" if self.take('(') => {
+            "sqrt" if self.take(&['(']).is_some() => {
                 let value = self.sum()?.sqrt();
                 self.close(value)
             }
@@ -149,13 +141,18 @@ impl<'a> Parser<'a> {
     }
 
     fn close(&mut self, value: f64) -> Result<f64, String> {
-        if self.take(')') { Ok(value) } else { Err("a closing parenthesis is missing".to_owned()) }
+        if self.take(&[')']).is_some() {
+            Ok(value)
+        } else {
+            Err("a closing parenthesis is missing".to_owned())
+        }
     }
 
-    fn take(&mut self, symbol: char) -> bool {
-        let Some(rest) = self.rest.strip_prefix(symbol) else { return false };
-        self.rest = rest.trim_start();
-        true
+    /// Reads one of the symbols, if one follows.
+    fn take(&mut self, symbols: &[char]) -> Option<char> {
+        let symbol = self.rest.chars().next().filter(|symbol| symbols.contains(symbol))?;
+        self.advance(symbol.len_utf8());
+        Some(symbol)
     }
 
     fn advance(&mut self, end: usize) -> &'a str {
@@ -221,20 +218,18 @@ mod tests {
 
     #[test]
     fn formulas_without_a_finite_value_are_refused() {
-        for (text, expected) in [("1/layer", "inf"), ("0/layer", "NaN"), ("sqrt(layer - 1)", "NaN")]
-        {
-            let error = text
-                .parse::<Formula>()
-                .unwrap()
-                .evaluate(Depth { layer: Some(0), layers: None })
-                .unwrap_err();
-            assert!(error.contains(expected), "{error}");
-        }
+        let first = Depth { layer: Some(0), layers: None };
         let unknown = Depth { layer: None, layers: None };
-        for (text, expected) in [("layer", "no layer"), ("layers", "layers = ...")] {
-            assert!(
-                text.parse::<Formula>().unwrap().evaluate(unknown).unwrap_err().contains(expected)
-            );
+        for (text, depth, expected) in [
+            ("1/layer", first, "inf"),
+            ("0/layer", first, "NaN"),
+            ("sqrt(layer - 1)", first, "NaN"),
+            ("layer", unknown, "no layer"),
+            ("layers", unknown, "layers = ..."),
+        ] {
+            let formula: Formula = text.parse().unwrap();
+            let error = formula.evaluate(depth).unwrap_err();
+            assert!(error.contains(expected), "{error}");
         }
     }
 }

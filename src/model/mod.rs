@@ -4,7 +4,6 @@
 mod error;
 mod file;
 mod formula;
-mod init;
 mod layers;
 mod pattern;
 mod plan;

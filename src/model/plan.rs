@@ -4,9 +4,8 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::model::error::{PlanError, RuleError, described};
-use crate::model::init::Init;
 use crate::model::layers::Layers;
-use crate::model::rules::{Rule, Rules};
+use crate::model::rules::{Init, Rule, Rules};
 use crate::{DType, Fill, Initializer, Layout, Shape, Shard, TensorSpec};
 
 /// The tensors of a model, each with its spec and the fill that it resolves to.

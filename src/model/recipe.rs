@@ -76,18 +76,10 @@ mod tests {
     #[test]
     fn every_recipe_parses_and_has_a_summary() {
         for recipe in Recipe::ALL {
-            assert!(
-                recipe.text.parse::<Rules>().is_ok(),
-                "{}: {:?}",
-                recipe.name,
-                recipe.text.parse::<Rules>()
-            );
-            assert!(
-                recipe.text.starts_with("# ") && recipe.summary().len() > 20,
-                "{}",
-                recipe.name
-            );
-            assert!(recipe.text.lines().all(|line| line.len() <= 120), "{}", recipe.name);
+            let (name, rules) = (recipe.name, recipe.text.parse::<Rules>());
+            assert!(rules.is_ok(), "{name}: {rules:?}");
+            assert!(recipe.text.starts_with("# ") && recipe.summary().len() > 20, "{name}");
+            assert!(recipe.text.lines().all(|line| line.len() <= 120), "{name}");
         }
     }
 }

@@ -2,18 +2,18 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::str::FromStr;
 
 use crate::model::formula::Formula;
-use crate::model::init::Init;
 use crate::model::pattern::Pattern;
-use crate::{DType, Layout};
+use crate::{DType, Initializer, Layout, ParseInitializerError};
 
 /// An ordered list of rules: a tensor is initialized by the first rule that matches it.
 ///
 /// Parsed from TOML, the text of a rules file:
 ///
 /// ```
-/// use gpu_init::Rules;
+/// use gpu_init::{DType, Rules};
 ///
 /// let rules: Rules = r#"
 ///     seed = 42                                 # default: 0
@@ -42,9 +42,11 @@ use crate::{DType, Layout};
 ///     shard = { dim = 0 }                       # the dimension that processes divide; default: 0
 ///     zero_row = 0                              # a row set to zero: an embedding's padding token
 /// "#.parse()?;
-/// assert_eq!(rules.rules().len(), 3);
+/// assert_eq!((rules.seed(), rules.dtype(), rules.rules().len()), (42, Some(DType::BF16), 3));
+/// assert_eq!(rules.rules()[0].init(), "normal(std=0.02)");
 /// assert_eq!(rules.rules()[0].to_string(), r#"match = "*.c_proj.weight""#);
 /// assert_eq!(rules.rules()[1].to_string(), "norm weights");
+/// assert_eq!(rules.with_seed(7).seed(), 7);
 /// # Ok::<(), gpu_init::ParseRulesError>(())
 /// ```
 ///
@@ -77,6 +79,36 @@ pub struct Rule {
     pub(super) optional: bool,
 }
 
+/// The `init` of a rule: an initializer, or PyTorch's default for a bias, which only a plan can
+/// resolve because it depends on the weight beside the bias.
+#[derive(Debug, Clone)]
+pub(super) enum Init {
+    /// An initializer, the same for every tensor of the rule.
+    Scheme(Initializer),
+    /// [`Initializer::pytorch_bias`] with the fan_in of the weight of the same layer.
+    PytorchBias,
+}
+
+impl fmt::Display for Init {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Init::Scheme(initializer) => initializer.fmt(f),
+            Init::PytorchBias => f.write_str("pytorch_bias"),
+        }
+    }
+}
+
+impl FromStr for Init {
+    type Err = ParseInitializerError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.trim().to_ascii_lowercase().replace('-', "_").as_str() {
+            "pytorch_bias" => Ok(Init::PytorchBias),
+            _ => text.parse().map(Init::Scheme),
+        }
+    }
+}
+
 impl Rules {
     /// The rules, in order.
     pub fn rules(&self) -> &[Rule] {
@@ -84,13 +116,6 @@ impl Rules {
     }
 
     /// The seed of every tensor.
-    ///
-    /// ```
-    /// use gpu_init::Recipe;
-    ///
-    /// assert_eq!(Recipe::GPT2.rules().seed(), 0);
-    /// assert_eq!(Recipe::GPT2.rules().with_seed(42).seed(), 42);
-    /// ```
     pub fn seed(&self) -> u64 {
         self.seed
     }
@@ -101,14 +126,6 @@ impl Rules {
     }
 
     /// The `dtype` of the rules, for tensors that neither their rule nor the list gives one.
-    ///
-    /// ```
-    /// use gpu_init::{DType, Rules};
-    ///
-    /// let rules: Rules = "default = 'zeros'\ndtype = 'bf16'".parse()?;
-    /// assert_eq!(rules.dtype(), Some(DType::BF16));
-    /// # Ok::<(), gpu_init::ParseRulesError>(())
-    /// ```
     pub fn dtype(&self) -> Option<DType> {
         self.dtype
     }
@@ -177,10 +194,6 @@ impl Rules {
 
 impl Rule {
     /// The initializer, as the rules spell it.
-    ///
-    /// ```
-    /// assert_eq!(gpu_init::Recipe::XAVIER.rules().rules()[0].init(), "xavier_normal");
-    /// ```
     pub fn init(&self) -> String {
         self.init.to_string()
     }

@@ -2,7 +2,7 @@
 //! `shaders/fingerprint.wgsl`.
 
 use std::fmt;
-use std::ops::{Add, AddAssign, Mul};
+use std::ops::{Add, AddAssign};
 
 use rayon::prelude::*;
 
@@ -87,7 +87,7 @@ impl Fingerprint {
     /// assert_ne!(tensor.in_model(stream_of("q")), tensor.in_model(stream_of("k")));
     /// ```
     pub fn in_model(self, stream: u64) -> Self {
-        self * (stream | 1)
+        Fingerprint(self.0.wrapping_mul(stream | 1))
     }
 }
 
@@ -115,14 +115,6 @@ impl Add for Fingerprint {
 impl AddAssign for Fingerprint {
     fn add_assign(&mut self, other: Self) {
         *self = *self + other;
-    }
-}
-
-impl Mul<u64> for Fingerprint {
-    type Output = Self;
-
-    fn mul(self, factor: u64) -> Self {
-        Fingerprint(self.0.wrapping_mul(factor))
     }
 }
 

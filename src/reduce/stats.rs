@@ -333,11 +333,8 @@ mod tests {
         ] {
             let zeroed = whole.zero_rows(rows);
             let fill = zeroed.resolve(0, 0).unwrap();
-            assert_eq!(
-                Cpu::new().fill(&zeroed).unwrap().stats().disagreement(&fill),
-                None,
-                "{zeroed:?}"
-            );
+            let disagreement = Cpu::new().fill(&zeroed).unwrap().stats().disagreement(&fill);
+            assert_eq!(disagreement, None, "{zeroed:?}");
         }
         for whole in [eye, ones] {
             let stats = Cpu::new().fill(&whole.clone().zero_rows(3..5)).unwrap().stats();

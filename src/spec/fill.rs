@@ -7,6 +7,14 @@ use crate::{DType, Distribution};
 /// A resolved request: everything that a backend needs, validated.
 ///
 /// Returned by [`TensorSpec::resolve`](crate::TensorSpec::resolve).
+///
+/// ```
+/// use gpu_init::{DType, Initializer, TensorSpec};
+///
+/// let column = TensorSpec::new([3, 5], Initializer::xavier_normal()).dtype(DType::BF16).slice(1, 2..3).resolve(0, 0)?;
+/// assert_eq!(([0, 1, 2].map(|n| column.index(n)), column.bytes()), ([2, 7, 12], 6));
+/// # Ok::<(), gpu_init::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct Fill {
@@ -32,25 +40,11 @@ pub struct Fill {
 
 impl Fill {
     /// Index in the whole tensor of element `n`.
-    ///
-    /// ```
-    /// let column = gpu_init::TensorSpec::new([3, 5], gpu_init::Initializer::xavier_normal()).slice(1, 2..3).resolve(0, 0)?;
-    /// assert_eq!([0, 1, 2].map(|n| column.index(n)), [2, 7, 12]);
-    /// # Ok::<(), gpu_init::Error>(())
-    /// ```
     pub fn index(&self, n: u64) -> u64 {
         self.elements().index(n)
     }
 
     /// Bytes of the elements.
-    ///
-    /// ```
-    /// use gpu_init::{DType, Initializer, TensorSpec};
-    ///
-    /// let fill = TensorSpec::new([3, 5], Initializer::xavier_normal()).dtype(DType::BF16).resolve(0, 0)?;
-    /// assert_eq!(fill.bytes(), 30);
-    /// # Ok::<(), gpu_init::Error>(())
-    /// ```
     pub fn bytes(&self) -> u64 {
         self.len * self.dtype.size()
     }

@@ -102,14 +102,10 @@ impl Runs {
             }
             stride *= dim as u64;
         }
-        let single = Steps { count: 1, stride: 0 };
-        let (run, inner, outer) = match levels[..] {
-            [run] => (run.count, single, single),
-            [run, inner] => (run.count, inner, single),
-            [run, inner, outer] => (run.count, inner, outer),
-            _ => (0, single, single),
-        };
-        if run == 0
+        let scattered = levels.len() > 3;
+        levels.resize(3, Steps { count: 1, stride: 0 });
+        let (run, inner, outer) = (levels[0].count, levels[1], levels[2]);
+        if scattered
             || (inner.count > 1 && run >= MOST)
             || inner.count >= MOST
             || outer.count >= MOST
@@ -240,15 +236,15 @@ mod tests {
                             assert!(matches!(error.kind(), ErrorKind::Slice { .. }));
                             continue;
                         }
-                        let mut ranges: Vec<Range<u64>> =
-                            dims.iter().map(|&dim| 0..dim as u64).collect();
-                        for (dim, range) in [(a, a_range.clone()), (b, b_range)] {
-                            let start = ranges[dim].start;
-                            ranges[dim] = start + range.start..start + range.end;
-                        }
                         let inside = |i: usize| {
-                            let at = coordinates(&dims, i);
-                            at.iter().zip(&ranges).all(|(&at, range)| range.contains(&(at as u64)))
+                            let at = coordinates(&dims, i).into_iter().map(|at| at as u64);
+                            let at: Vec<_> = at.collect();
+                            // A second slice counts from where the first one starts.
+                            let skipped = if a == b { a_range.start } else { 0 };
+                            a_range.contains(&at[a])
+                                && at[b]
+                                    .checked_sub(skipped)
+                                    .is_some_and(|at| b_range.contains(&at))
                         };
                         let expected: Vec<f32> =
                             (0..all.len()).filter(|&i| inside(i)).map(|i| all[i]).collect();

@@ -26,8 +26,11 @@ impl Streams {
 
     /// Takes the next stream for a resolved request that names none.
     pub(crate) fn take(&self, spec: &TensorSpec, fill: Fill) -> Fill {
-        let stream =
-            if spec.has_stream() { fill.stream } else { self.next.fetch_add(1, Ordering::Relaxed) };
+        let stream = if spec.stream.is_some() {
+            fill.stream
+        } else {
+            self.next.fetch_add(1, Ordering::Relaxed)
+        };
         Fill { stream, ..fill }
     }
 }

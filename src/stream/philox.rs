@@ -83,7 +83,8 @@ pub(crate) const fn words(value: u64) -> [u32; 2] {
 /// use gpu_init::rand::Rng;
 ///
 /// let mut words = Philox4x32::new(0, 0);
-/// assert_eq!(words.next_u32(), 0x6627e8d5); // the first known answer of Random123
+/// assert_eq!(words.block(0), [0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8]); // Random123's first known answer
+/// assert_eq!(words.next_u32(), 0x6627e8d5);
 /// words.seek(u128::from(u64::MAX));
 /// assert_eq!(words.position(), u128::from(u64::MAX));
 /// ```
@@ -112,13 +113,6 @@ impl Philox4x32 {
     }
 
     /// One block by its index, whatever the position.
-    ///
-    /// ```
-    /// use gpu_init::Philox4x32;
-    ///
-    /// let block = Philox4x32::new(0, 0).block(0);
-    /// assert_eq!(block, [0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8]);
-    /// ```
     #[inline(always)]
     pub fn block(&self, index: u64) -> [u32; 4] {
         let (block, stream) = (words(index), words(self.stream));

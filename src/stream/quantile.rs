@@ -1,7 +1,7 @@
 //! The truncated normal in f64, on the host: its quantiles as a table of cubics, and its moments.
 //!
 //! All are integrals of the density relative to its largest value within the bounds, over panels so
-//! short that quadrature is exact to the last places of f64. No two distribution functions are
+//! short that quadrature is exact to the last digits of f64. No two distribution functions are
 //! subtracted, so nothing cancels or underflows, wherever the bounds are and however near to each
 //! other. Only + - * /, sqrt and an exponential made of them compute: the same bits on every
 //! machine, with every version of a library.
@@ -11,7 +11,8 @@ use std::f64::consts::FRAC_1_SQRT_2;
 use crate::stream::truncated::{SIDE, Table};
 
 /// N(mean, std^2) within `low` to `high`, either of which may be infinite.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
 pub(crate) struct Truncated {
     pub(crate) mean: f64,
     pub(crate) std: f64,
@@ -67,15 +68,6 @@ const FAR: f64 = FRAC_1_SQRT_2;
 const LEAST_COEFFICIENT: f64 = f64::from_bits((1023 - 80) << 52); // 2^-80
 
 impl Truncated {
-    /// Whether both are the same to the last bit, the sign of zero too.
-    pub(crate) fn has_bits_of(&self, other: &Self) -> bool {
-        let bits = |distribution: &Self| {
-            [distribution.mean, distribution.std, distribution.low, distribution.high]
-                .map(f64::to_bits)
-        };
-        bits(self) == bits(other)
-    }
-
     /// The same distribution seen from its upper end.
     fn mirrored(self) -> Self {
         Truncated { mean: -self.mean, low: -self.high, high: -self.low, ..self }
@@ -109,7 +101,7 @@ impl Truncated {
         let panels = Panels::new(self);
         let cumulative = panels.cumulative();
         let total = cumulative[PANELS];
-        let mut at = Place { panel: 0, distance: 0.0 };
+        let mut at = Position { panel: 0, distance: 0.0 };
         let mut octave = 1.0 / 8589934592.0; // 2^-33
         let mut begin = panels.advance(&mut at, &cumulative, octave * total);
         for (i, entry) in entries.iter_mut().enumerate() {
@@ -183,7 +175,7 @@ struct Panels {
 
 /// A panel and a distance from its beginning.
 #[derive(Debug, Clone, Copy)]
-struct Place {
+struct Position {
     panel: usize,
     distance: f64,
 }
@@ -205,7 +197,7 @@ impl Panels {
     /// The panel's distance from the mean and its density, at its beginning.
     fn begin(&self, panel: usize) -> (f64, f64) {
         let distance = self.start + panel as f64 * self.width;
-        (self.mode + distance, exp(-distance * (self.mode + 0.5 * distance)))
+        (self.mode + distance, relative(self.mode, distance))
     }
 
     /// Probability, relative, of a panel's part of this width.
@@ -231,9 +223,9 @@ impl Panels {
     }
 
     /// Goes up to where the probability below is `target`; the distance from the start.
-    fn advance(&self, at: &mut Place, cumulative: &[f64; PANELS + 1], target: f64) -> f64 {
+    fn advance(&self, at: &mut Position, cumulative: &[f64; PANELS + 1], target: f64) -> f64 {
         while at.panel + 1 < PANELS && cumulative[at.panel + 1] < target {
-            *at = Place { panel: at.panel + 1, distance: 0.0 };
+            *at = Position { panel: at.panel + 1, distance: 0.0 };
         }
         let (z, density) = self.begin(at.panel);
         let target = target - cumulative[at.panel];
@@ -282,7 +274,7 @@ const INVERSE_FACTORIALS: [f64; 14] = {
     inverses
 };
 
-/// e^x for x from -700 to 700, to about one last place: 2^k e^r with |r| at most ln(2) / 2, by
+/// e^x for x from -700 to 700, to about one in the last digit: 2^k e^r with |r| at most ln(2) / 2, by
 /// Taylor's series.
 fn exp(x: f64) -> f64 {
     // ln 2 in two parts, the first of so few bits that its products with k are exact.

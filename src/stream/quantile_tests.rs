@@ -43,16 +43,17 @@ fn distributions() -> impl Iterator<Item = Truncated> {
     rows().into_iter().map(|row| row.distribution).chain(OTHERS)
 }
 
-/// The word of an odd number, whose probability from its end is that number as f32 times 2^-33.
-fn word(odd: u32, upper: bool) -> u32 {
-    odd >> 1 | u32::from(upper) << 31
+/// The value of an odd number, whose probability from its end is that number as f32 times 2^-33.
+fn value(table: &Table, odd: u32, upper: bool) -> f32 {
+    let word = odd >> 1 | u32::from(upper) << 31;
+    truncated1(table, f32::NEG_INFINITY, f32::INFINITY, word)
 }
 
 /// Exact to f64: x in rising order to values.
 fn quantiles(distribution: Truncated, xs: impl IntoIterator<Item = f64>) -> Vec<f64> {
     let panels = Panels::new(distribution);
     let cumulative = panels.cumulative();
-    let mut at = Place { panel: 0, distance: 0.0 };
+    let mut at = Position { panel: 0, distance: 0.0 };
     let value = |x: f64| {
         let target = x / 8589934592.0 * cumulative[PANELS];
         panels.first + distribution.std * panels.advance(&mut at, &cumulative, target)
@@ -112,11 +113,10 @@ fn moments_are_those_of_mpmath() {
 fn moments_of_a_wide_normal_are_the_uniforms() {
     for std in [1e3, 1e100, 1e155, 1e200, 1e280] {
         let [mean, spread, kurtosis] = Truncated { mean: 0.0, std, low: -1.0, high: 3.0 }.moments();
-        assert!(
-            (mean - 1.0).abs() < 1e-5 && (spread * 12f64.sqrt() / 4.0 - 1.0).abs() < 1e-5,
-            "{std:e} {mean} {spread}"
-        );
-        assert!((kurtosis - 1.8).abs() < 1e-5, "{std:e} {kurtosis}");
+        let relative_std = spread * 12f64.sqrt() / 4.0;
+        for (value, expected) in [(mean, 1.0), (relative_std, 1.0), (kurtosis, 1.8)] {
+            assert!((value - expected).abs() < 1e-5, "{std:e} {value}");
+        }
     }
     // Beyond that it is refused, for there is no spread.
     assert_eq!(Truncated { mean: 0.0, std: 1e300, low: -1.0, high: 3.0 }.moments()[1], 0.0);
@@ -150,9 +150,9 @@ fn cubics_are_the_quantiles() {
             let exact = quantiles(side, numbers.iter().map(|&odd| f64::from(odd as f32)));
             for (&x, exact) in numbers.iter().zip(exact) {
                 let exact = if upper { -exact } else { exact };
-                let value = truncated1(&table, f32::NEG_INFINITY, f32::INFINITY, word(x, upper));
-                let step =
-                    f64::from((exact as f32).abs().next_up()) - f64::from((exact as f32).abs());
+                let value = value(&table, x, upper);
+                let magnitude = (exact as f32).abs();
+                let step = f64::from(magnitude.next_up() - magnitude);
                 let error = (f64::from(value) - exact).abs();
                 of_distribution =
                     of_distribution.max((error - step).max(0.0) / width(distribution));
@@ -183,10 +183,9 @@ fn values_rise_with_the_probability() {
         }));
         near.sort_unstable();
         near.dedup();
-        let lower = near.iter().map(|&x| word(x, false));
-        let upper = near.iter().rev().map(|&x| word(x, true));
-        let value = |word| truncated1(&table, f32::NEG_INFINITY, f32::INFINITY, word);
-        let values: Vec<f32> = lower.chain(upper).map(value).collect();
+        let lower = near.iter().map(|&x| value(&table, x, false));
+        let upper = near.iter().rev().map(|&x| value(&table, x, true));
+        let values: Vec<f32> = lower.chain(upper).collect();
         let mut largest = values[0];
         for value in values {
             let step = largest.abs().next_up() - largest.abs();
@@ -202,13 +201,10 @@ fn values_rise_with_the_probability() {
 
 #[test]
 fn a_symmetric_distribution_has_symmetric_values() {
-    for distribution in
-        distributions().filter(|distribution| distribution.low == -distribution.high)
-    {
+    for distribution in distributions().filter(|all| all.low == -all.high) {
         let table = distribution.table();
         for x in odd_numbers() {
-            let [low, high] = [false, true]
-                .map(|upper| truncated1(&table, f32::NEG_INFINITY, f32::INFINITY, word(x, upper)));
+            let [low, high] = [false, true].map(|upper| value(&table, x, upper));
             assert_eq!(low, -high, "{distribution:?} {x}");
         }
     }

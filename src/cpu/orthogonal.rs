@@ -70,10 +70,10 @@ pub(super) fn put<T: Element>(
     } else {
         0..orthogonal.blocks()
     };
-    let work = Work { orthogonal: *orthogonal, fill, indices: indices.clone() };
-    let each = indices.len() * height;
+    let work = Work { orthogonal: *orthogonal, fill, indices };
+    let each = work.indices.len() * height;
     let matrices = (GROUP / (each * LANES)).max(1).min((end - first) as usize);
-    let total = (end - first) * (0..indices.len()).map(|unit| work.cost(unit)).sum::<u64>();
+    let total = (end - first) * (0..work.indices.len()).map(|unit| work.cost(unit)).sum::<u64>();
     let (height, elements) = (height as u64, fill.len);
     let mut share = Share { progress, height, elements, total, done: 0, reported: 0 };
     // Panels of a group of matrices: whole columns first, then their rows go where they belong.
@@ -83,7 +83,7 @@ pub(super) fn put<T: Element>(
         let panels = &mut panels[..count * each];
         work.compute(group, count, panels, &mut share)?;
         let rows = group * rows..(group + count as u64) * rows;
-        let entries = Entries { orthogonal, gain, rows, indices: indices.clone(), panels };
+        let entries = Entries { work: &work, gain, rows, panels };
         fill.elements().for_each_run(out, |first, run| entries.write(first, run));
     }
     Ok(())
@@ -208,11 +208,9 @@ pub(crate) fn block(
 
 /// Entries of some rows of all matrices.
 struct Entries<'a> {
-    orthogonal: &'a Orthogonal,
+    work: &'a Work<'a>,
     gain: f32,
     rows: Range<u64>,
-    /// The panels that are there of each matrix.
-    indices: Range<usize>,
     panels: &'a [Row],
 }
 
@@ -220,19 +218,19 @@ impl Entries<'_> {
     /// Writes the entries of row `row` that are among the elements of `out`, the first of which is
     /// element `from` of the row.
     fn write_row<T: Element>(&self, row: u64, from: u64, out: &mut [T]) {
-        let Orthogonal { rows, cols, indices, .. } = *self.orthogonal;
+        let Orthogonal { rows, cols, indices, .. } = self.work.orthogonal;
         let [offset, step] = [indices.offset, indices.step].map(u64::from);
         let columns = from.saturating_sub(offset).div_ceil(step)
             ..(from + out.len() as u64).saturating_sub(offset).div_ceil(step).min(cols.into());
-        let (rows, height) = (u64::from(rows), self.orthogonal.height());
+        let (rows, height) = (u64::from(rows), self.work.orthogonal.height());
         let (matrix, row) = ((row - self.rows.start) / rows, (row % rows) as usize);
-        let panels = &self.panels[matrix as usize * self.indices.len() * height..];
+        let panels = &self.panels[matrix as usize * self.work.indices.len() * height..];
         let mut set = |column: usize, entry: f32| {
             out[(offset + column as u64 * step - from) as usize] = T::round(entry * self.gain);
         };
         let columns = columns.start as usize..columns.end as usize;
-        if self.orthogonal.transposed() {
-            let panel = &panels[(row / LANES - self.indices.start) * height..][..height];
+        if self.work.orthogonal.transposed() {
+            let panel = &panels[(row / LANES - self.work.indices.start) * height..][..height];
             columns.for_each(|column| set(column, panel[column][row % LANES]));
         } else {
             columns.for_each(|column| {
@@ -243,7 +241,7 @@ impl Entries<'_> {
 
     /// Writes the entries that `out`, elements from `first` on, has.
     fn write<T: Element>(&self, first: u64, out: &mut [T]) {
-        let Indices { skip, stride, .. } = self.orthogonal.indices;
+        let Indices { skip, stride, .. } = self.work.orthogonal.indices;
         let stride = u64::from(stride);
         let begin = first.max((skip + self.rows.start) * stride);
         let end = (first + out.len() as u64).min((skip + self.rows.end) * stride);

@@ -59,8 +59,7 @@ impl Distribution {
                 (mean.into(), f64::from(bound) / 3f64.sqrt(), 1.8)
             }
             Distribution::Truncated { mean, std, low, high, .. } => {
-                let [mean, std, kurtosis] = cache::moments(Truncated { mean, std, low, high });
-                (mean, std, kurtosis)
+                cache::moments(Truncated { mean, std, low, high }).into()
             }
             Distribution::Constant { value } => (value.into(), 0.0, 0.0),
             Distribution::Diagonal { value, .. } => {

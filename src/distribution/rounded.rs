@@ -36,7 +36,7 @@ const LEAST_F16: f64 = f64::from_bits((1023 - 14) << 52); // 2^-14
 /// use gpu_init::{DType, Initializer, Layout};
 ///
 /// let distribution = Initializer::xavier_uniform().distribution(&[2, 4].into(), &Layout::OutInKernel, DType::F32)?;
-/// assert_eq!(distribution.mean(), 0.0);
+/// assert_eq!((distribution.mean(), distribution.std() as f32), (0.0, (1.0f64 / 3.0).sqrt() as f32));
 /// assert_eq!(distribution.bounds(), (-1.0, 1.0)); // sqrt(6 / (2 + 4))
 /// # Ok::<(), gpu_init::Error>(())
 /// ```

@@ -17,14 +17,6 @@ const TRUNCATED_STD: f64 = 0.879_625_661_034_239_8;
 impl Initializer {
     /// The distribution for a shape, computed in f64 and rounded once to f32.
     ///
-    /// ```
-    /// use gpu_init::{DType, Initializer, Layout};
-    ///
-    /// let distribution = Initializer::xavier_normal().distribution(&[300, 100].into(), &Layout::OutInKernel, DType::F32)?;
-    /// assert_eq!(distribution.std() as f32, (2.0f64 / 400.0).sqrt() as f32);
-    /// # Ok::<(), gpu_init::Error>(())
-    /// ```
-    ///
     /// # Errors
     /// [`ErrorKind::TooFewDims`] where fans are needed and the shape has fewer than two dimensions,
     /// [`ErrorKind::Dimensions`] where the scheme is for other shapes, [`ErrorKind::Layout`],

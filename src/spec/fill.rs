@@ -63,11 +63,14 @@ impl Fill {
     /// tensor before an index.
     fn count(&self, before: impl Fn(u64) -> u64) -> u64 {
         let [low, high] = self.zeros.unwrap_or_default();
-        self.elements().sum_runs(|first, len| {
-            let end = first + len;
-            let [zeros, rest] = [low, high].map(|index| before(index.clamp(first, end)));
-            before(end) - before(first) - (rest - zeros)
-        })
+        let (elements, mut start, mut sum) = (self.elements(), 0, 0);
+        while start < self.len {
+            let (first, len) = (elements.index(start), elements.run_from(start));
+            let [zeros, rest] = [low, high].map(|index| before(index.clamp(first, first + len)));
+            sum += before(first + len) - before(first) - (rest - zeros);
+            start += len;
+        }
+        sum
     }
 
     /// Counts the elements that are neither in rows that are zero nor zero by their index.

@@ -172,17 +172,6 @@ impl Elements {
         self.runs.map_or(rest, |runs| (runs.run - (runs.skip + start) % runs.run).min(rest))
     }
 
-    /// Sums `count(first, len)` over all runs.
-    pub(crate) fn sum_runs(&self, count: impl Fn(u64, u64) -> u64) -> u64 {
-        let (mut start, mut sum) = (0, 0);
-        while start < self.len {
-            let run = self.run_from(start);
-            sum += count(self.index(start), run);
-            start += run;
-        }
-        sum
-    }
-
     /// Calls `work` with the first index of each run and its part of `out`, on all cores.
     pub(crate) fn for_each_run<T: Send>(&self, out: &mut [T], work: impl Fn(u64, &mut [T]) + Sync) {
         let Some(runs) = self.runs else { return work(self.first, out) };

@@ -3,7 +3,7 @@
 use crate::error::During;
 use crate::gpu::device::Device;
 use crate::gpu::engine::fill::{clear_ends, record, record_shared};
-use crate::gpu::engine::plan::batch::allocate;
+use crate::gpu::engine::plan::batch::{Allocation, allocate};
 use crate::gpu::engine::recorder::{NoReport, Recorder, Report};
 use crate::gpu::engine::view::View;
 use crate::gpu::engine::vulkan;
@@ -164,14 +164,13 @@ impl Device {
         self.verify(groups.flat_map(|(fill, to)| Group::of_fill(fill, to.padded.is_some())))
             .await?;
         // Streams are taken once there is memory for all.
-        let tensors: Vec<_> = specs
-            .iter()
-            .zip(fills)
-            .zip(&allocations)
-            .map(|((spec, fill), to)| {
-                self.tensor(spec, fill, buffers[to.buffer].clone(), to.offset)
-            })
-            .collect();
+        let view = |(fill, to): (Fill, &Allocation)| View {
+            fill,
+            buffer: buffers[to.buffer].clone(),
+            offset: to.offset,
+        };
+        let views = fills.into_iter().zip(&allocations).map(view);
+        let tensors = self.tensors(specs.iter().zip(views));
         let (mut shared, mut own) = (Vec::new(), Vec::new());
         for (tensor, to) in tensors.iter().zip(allocations) {
             match to.padded {
@@ -309,23 +308,19 @@ impl Device {
         let views = targets.iter().map(resolve).collect::<Result<Vec<_>>>()?;
         let groups = views.iter().flat_map(|view| Group::of_fill(&view.fill, false));
         self.verify(groups).await.during(FILL)?;
-        let tensors: Vec<_> = targets
-            .iter()
-            .zip(views)
-            .map(|(&(spec, ..), View { fill, buffer, offset })| {
-                self.tensor(spec, fill, buffer, offset)
-            })
-            .collect();
+        let tensors = self.tensors(targets.iter().map(|&(spec, ..)| spec).zip(views));
         let views: Vec<_> = tensors.iter().map(|tensor| &tensor.view).collect();
         record(&self.inner.engine, &views, &mut recorder).await.during(FILL)?;
         recorder.finish().await.during(FILL)?;
         Ok(tensors)
     }
 
-    /// A tensor whose elements are not written yet.
-    fn tensor(&self, spec: &TensorSpec, fill: Fill, buffer: wgpu::Buffer, offset: u64) -> Tensor {
-        let fill = self.streams.take(spec, fill);
-        let view = View { fill, buffer, offset };
-        Tensor { device: self.clone(), shape: spec.shape().clone(), view }
+    /// Tensors whose elements are not written yet.
+    fn tensors<'a>(&self, views: impl Iterator<Item = (&'a TensorSpec, View)>) -> Vec<Tensor> {
+        let tensor = |(spec, view): (&TensorSpec, View)| {
+            let view = View { fill: self.streams.take(spec, view.fill), ..view };
+            Tensor { device: self.clone(), shape: spec.shape().clone(), view }
+        };
+        views.map(tensor).collect()
     }
 }

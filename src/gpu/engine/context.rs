@@ -93,10 +93,6 @@ impl Context {
         ErrorKind::OutOfMemory { bytes, adapter: self.adapter.clone() }
     }
 
-    pub(crate) fn buffer_too_large(&self, bytes: u64, limit: u64) -> ErrorKind {
-        ErrorKind::BufferTooLarge { bytes, limit, adapter: self.adapter.clone() }
-    }
-
     /// Creates a buffer, with nothing known yet of the memory behind it: see `memory.rs`.
     pub(crate) async fn create_buffer(
         &self,
@@ -105,7 +101,8 @@ impl Context {
     ) -> Result<wgpu::Buffer, ErrorKind> {
         let limit = self.device.limits().max_buffer_size;
         if size > limit {
-            return Err(self.buffer_too_large(size, limit));
+            let adapter = self.adapter.clone();
+            return Err(ErrorKind::BufferTooLarge { bytes: size, limit, adapter });
         }
         self.check_host(size)?;
         let descriptor =

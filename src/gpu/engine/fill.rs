@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::gpu::engine::plan::batch::{Allocation, batches};
 use crate::gpu::engine::plan::dispatch::Slot;
-use crate::gpu::engine::plan::fill::plan;
 use crate::gpu::engine::plan::limits::ENTRY;
+use crate::gpu::engine::plan::plan;
 use crate::gpu::engine::plan::tiles::Target;
 use crate::gpu::engine::plan::types::Bindings;
 use crate::gpu::engine::recorder::{Recorder, Report};

@@ -27,13 +27,10 @@ impl Verified {
     /// Those of `groups` that are not verified yet, each of them once.
     fn missing(&self, groups: &[Group], fp_guard: FpGuard) -> Vec<Group> {
         let verified = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut missing = Vec::new();
-        for &group in groups {
-            if !verified.contains(&(group, fp_guard)) && !missing.contains(&group) {
-                missing.push(group);
-            }
-        }
-        missing
+        let mut once = HashSet::new();
+        let is_missing =
+            |&group: &Group| !verified.contains(&(group, fp_guard)) && once.insert(group);
+        groups.iter().copied().filter(is_missing).collect()
     }
 
     fn add(&self, groups: Vec<Group>, fp_guard: FpGuard) {

@@ -45,10 +45,8 @@ fn mixture() -> Vec<TensorSpec> {
     all.push(long.clone().slice(1, 3..5).slice(0, 2..9));
     all.push(long.elements(0..300_000).zero_rows(0..1));
     all.push(TensorSpec::new([20, 30], Initializer::orthogonal()));
-    all.push(
-        TensorSpec::new([20, 30], Initializer::Sparse { sparsity: 0.5, std: 1.0 })
-            .dtype(DType::F16),
-    );
+    let sparse = Initializer::Sparse { sparsity: 0.5, std: 1.0 };
+    all.push(TensorSpec::new([20, 30], sparse).dtype(DType::F16));
     all.push(TensorSpec::new([600, 601], initializers[2]).dtype(DType::BF16));
     all.push(TensorSpec::new([777, 999], initializers[4]));
     all
@@ -67,11 +65,8 @@ fn check(device: &Device) {
     for (i, (tensor, parameter)) in tensors.iter().zip(&parameters).enumerate() {
         let on_host = cpu.fill(parameter).unwrap();
         assert_eq!(tensor.read().unwrap(), on_host, "{parameter:?}");
-        assert_eq!(
-            (fingerprints[i], &stats[i]),
-            (on_host.fingerprint(), &on_host.stats()),
-            "{parameter:?}"
-        );
+        assert_eq!(fingerprints[i], on_host.fingerprint(), "{parameter:?}");
+        assert_eq!(stats[i], on_host.stats(), "{parameter:?}");
         assert!(tensor.offset() % 256 == 0 && tensor.offset() % alignment == 0);
         assert_eq!(tensor.binding().offset, tensor.offset());
         let buffer = tensor.buffer();
@@ -83,12 +78,8 @@ fn check(device: &Device) {
         assert!(place.iter().all(|&byte| byte == 0), "{parameter:?} overlaps another");
         place.copy_from_slice(on_host.as_bytes());
     }
-    assert!(
-        expected.len() < 12 && tensors.len() > 300,
-        "{} tensors in {} buffers",
-        tensors.len(),
-        expected.len()
-    );
+    let (many, few) = (tensors.len(), expected.len());
+    assert!(few < 12 && many > 300, "{many} tensors in {few} buffers");
     for (buffer, expected) in expected {
         assert!(bytes(&device, buffer) == expected, "bytes between tensors are zero");
     }
@@ -131,17 +122,12 @@ fn narrow_limits_make_no_difference() {
     };
     let mut distributions: Vec<_> =
         (0..300).map(|i| TensorSpec::new([5], distribution(i)).stream(i as u64)).collect();
-    distributions.extend(
-        [vec![3, 3], vec![600, 601]]
-            .map(|shape| TensorSpec::new(shape, Initializer::xavier_normal()).stream(0)),
-    );
-    distributions.push(TensorSpec::new([3, 3], Initializer::xavier_normal()).stream(1));
+    for (shape, stream) in [([3, 3], 0), ([600, 601], 0), ([3, 3], 1)] {
+        distributions.push(TensorSpec::new(shape, Initializer::xavier_normal()).stream(stream));
+    }
     for (tensor, parameter) in device.fill_all(&distributions).unwrap().iter().zip(&distributions) {
-        assert_eq!(
-            tensor.read().unwrap(),
-            Cpu::with_seed(42).fill(parameter).unwrap(),
-            "{parameter:?}"
-        );
+        let expected = Cpu::with_seed(42).fill(parameter).unwrap();
+        assert_eq!(tensor.read().unwrap(), expected, "{parameter:?}");
     }
 }
 
@@ -163,11 +149,8 @@ fn a_new_buffer_has_its_tensor_and_zeros() {
                 let tensor = device.fill(&parameter).unwrap();
                 let mut expected = Cpu::new().fill(&parameter).unwrap().as_bytes().to_vec();
                 expected.resize(expected.len().next_multiple_of(16), 0);
-                assert_eq!(
-                    (tensor.offset(), bytes(&device, tensor.buffer())),
-                    (0, expected),
-                    "{parameter:?}"
-                );
+                let actual = bytes(&device, tensor.buffer());
+                assert_eq!((tensor.offset(), actual), (0, expected), "{parameter:?}");
             }
         }
     }

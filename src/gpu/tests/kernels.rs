@@ -1,6 +1,7 @@
 //! The table of kernels and the parameters in Rust, compared with the WGSL.
 
 use std::collections::HashMap;
+use std::mem::offset_of;
 
 use strum::VariantArray;
 use wgpu::naga;
@@ -171,57 +172,27 @@ fn layout(module: &naga::Module, name: &str) -> (Vec<(String, u32)>, u32) {
 
 #[test]
 fn shaders_and_rust_share_their_struct_layouts() {
-    use std::mem::offset_of;
-    macro_rules! members {
-        ($ty:ty: $($member:ident)*) => {
-            (vec![$((stringify!($member).to_owned(), offset_of!($ty, $member) as u32)),*], size_of::<$ty>() as u32)
+    /// Compares a struct of a module with Rust's, whose members are listed in their order.
+    macro_rules! check {
+        ($module:ident $name:ident = $ty:ident: $($member:ident)*) => {
+            let offset = [$((stringify!($member).to_owned(), offset_of!($ty, $member) as u32)),*];
+            let found = layout(&parse(&text(&wgsl::$module)), stringify!($name));
+            assert_eq!(found, (offset.to_vec(), size_of::<$ty>() as u32), "{}", stringify!($ty));
         };
     }
-    let reduce = members!(ReduceParams: slice first begin count one zero);
-    for (module, name, expected) in [
-        (
-            &wgsl::FILL,
-            "Params",
-            members!(FillParams: keys stream first begin count scale shift one zero low high slice),
-        ),
-        (
-            &wgsl::FILL,
-            "Slice",
-            members!(SliceParams: origin inner_stride outer_stride inner_count inner_first run skip),
-        ),
-        (
-            &wgsl::FILL,
-            "Part",
-            members!(Part: stream first begin entries count scale shift low high table),
-        ),
-        (&wgsl::STATS, "Params", reduce.clone()),
-        (&wgsl::STATS, "Chunk", members!(Chunk: finite nan infinite min max sum square)),
-        (&wgsl::FINGERPRINT, "Params", reduce),
-        (
-            &wgsl::ORTHOGONAL,
-            "Params",
-            members!(OrthogonalParams: keys stream rows columns quads first_matrix first_panel
-                end_panel matrix block blocks at first count transposed tile width origin stride
-                step here begin scale shift one zero),
-        ),
-        (
-            &wgsl::GATHER,
-            "Params",
-            members!(GatherParams: slice first available source_begin count begin),
-        ),
-        (&wgsl::CLEAR, "Params", members!(ClearParams: slice first low high count begin)),
-        (
-            &wgsl::DIAGONAL,
-            "Params",
-            members!(DiagonalParams: origin inner_first inner_count inner_stride outer_stride count bits),
-        ),
-        (
-            &wgsl::SPARSE,
-            "Params",
-            members!(SparseParams: keys stream rows columns zeros quads first_row end_row start
-                count begin last),
-        ),
-    ] {
-        assert_eq!(layout(&parse(&text(module)), name), expected, "{name} of {}", module.name);
-    }
+    check!(FILL Params = FillParams: keys stream first begin count scale shift one zero low high slice);
+    check!(FILL Slice = SliceParams: origin inner_stride outer_stride inner_count inner_first run skip);
+    check!(FILL Part = Part: stream first begin entries count scale shift low high table);
+    check!(FINGERPRINT Params = ReduceParams: slice first begin count one zero);
+    check!(STATS Params = ReduceParams: slice first begin count one zero);
+    check!(STATS Chunk = Chunk: finite nan infinite min max sum square);
+    check!(ORTHOGONAL Params = OrthogonalParams: keys stream rows columns quads first_matrix first_panel
+        end_panel matrix block blocks at first count transposed tile width origin stride step here
+        begin scale shift one zero);
+    check!(GATHER Params = GatherParams: slice first available source_begin count begin);
+    check!(CLEAR Params = ClearParams: slice first low high count begin);
+    check!(DIAGONAL Params = DiagonalParams: origin inner_first inner_count inner_stride outer_stride
+        count bits);
+    check!(SPARSE Params = SparseParams: keys stream rows columns zeros quads first_row end_row start
+        count begin last);
 }

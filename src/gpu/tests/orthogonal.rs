@@ -148,8 +148,7 @@ fn slabs_make_no_difference() {
             }
         }
     }
-    let tall = parameter(20_000, 40, 1, 1.0);
-    let error = device.fill(&tall).unwrap_err();
+    let error = device.fill(&parameter(20_000, 40, 1, 1.0)).unwrap_err();
     assert!(
         matches!(error.kind(), ErrorKind::MatrixTooLarge { rows: 20_000, .. }),
         "a block of reflections is more than a binding: {error}"

@@ -2,11 +2,11 @@
 
 use crate::cpu::orthogonal::tests::plan as matrices;
 use crate::gpu::engine::kernel::Entry;
-use crate::gpu::engine::params::FillParams;
+use crate::gpu::engine::params::{FillParams, OrthogonalParams, SparseParams};
 use crate::gpu::engine::plan::dispatch::{Binding, Dispatch, Slot, Step};
-use crate::gpu::engine::plan::fill::plan;
-use crate::gpu::engine::plan::limits::Limits;
-use crate::gpu::engine::plan::orthogonal::sizes::{Sizes, len};
+use crate::gpu::engine::plan::limits::{Limits, TooLarge};
+use crate::gpu::engine::plan::orthogonal::sizes::{BLOCK, Sizes, TILE, len};
+use crate::gpu::engine::plan::plan;
 use crate::gpu::engine::plan::tiles::{Target, background};
 use crate::gpu::engine::plan::types::{Bindings, Plan};
 use crate::{DType, Distribution, Fill, TensorSpec};
@@ -94,11 +94,33 @@ fn matrices_of_any_size_are_divided_within_a_devices_limits() {
     }
 }
 
-fn planned(spec: &TensorSpec, offset: u64, limits: &Limits) -> (Plan, Fill) {
-    let fill = spec.resolve(1, 2).unwrap();
+fn planned(fill: &Fill, offset: u64, limits: &Limits) -> Result<Plan, TooLarge> {
     let target = Target { slot: Slot::TENSOR, offset };
-    let bindings = Bindings { target, table: TABLE, scratch: 0, examines: true };
-    (plan(&fill, bindings, limits).unwrap(), fill)
+    plan(fill, Bindings { target, table: TABLE, scratch: 0, examines: true }, limits)
+}
+
+/// Most iterations of the loops of one invocation of a dispatch, as its parameters bound them.
+fn iterations(dispatch: &Dispatch) -> u64 {
+    let (entry, params) = (dispatch.kernel.entry, dispatch.params.as_bytes());
+    match entry {
+        Entry::Sparse => {
+            let p: SparseParams = bytemuck::pod_read_unaligned(params);
+            u64::from(p.end_row - p.first_row)
+        }
+        Entry::Finish => 0,
+        _ if entry.row().module.name == "orthogonal" => {
+            let p: OrthogonalParams = bytemuck::pod_read_unaligned(params);
+            let begin = u64::from(p.block.max(p.at)) * BLOCK + u64::from(p.tile) * TILE;
+            let rows = u64::from(p.rows).checked_sub(begin).expect("a tile has rows").min(TILE);
+            match entry {
+                Entry::Reflect | Entry::Scale => 2 * rows.div_ceil(256) + 8,
+                Entry::Gram => rows + rows.div_ceil(16) + 32,
+                Entry::Examine => rows.div_ceil(8) + 16,
+                _ => (rows + rows.div_ceil(16)).div_ceil(4) + 256,
+            }
+        }
+        _ => 0,
+    }
 }
 
 /// Plans of every kind stay within the limits, bind memory that they ask for, and complete each
@@ -123,7 +145,8 @@ fn plans_complete_each_element_once() {
             spec.clone().slice(1, 1..2).slice(0, 1..3),
             spec.clone().zero_rows(rows - 2..rows),
         ] {
-            let (Plan { scratch, steps, .. }, fill) = planned(&spec, 260, &limits);
+            let fill = spec.resolve(1, 2).unwrap();
+            let Plan { scratch, steps, .. } = planned(&fill, 260, &limits).unwrap();
             let mut complete = 0;
             for step in steps {
                 let dispatch = match step {
@@ -135,7 +158,9 @@ fn plans_complete_each_element_once() {
                 };
                 complete += dispatch.elements;
                 assert!(dispatch.grid.iter().all(|&groups| (1..=64).contains(&groups)), "{spec:?}");
-                assert_eq!(dispatch.bindings.len(), dispatch.kernel.entry.row().bindings.len());
+                let row = dispatch.kernel.entry.row();
+                assert_eq!(dispatch.bindings.len(), row.bindings.len());
+                assert!(iterations(&dispatch) <= row.iterations.into(), "{spec:?}: {dispatch:?}");
                 for Binding { slot, offset, size } in dispatch.bindings {
                     assert!(offset % 256 == 0 && 0 < size && size <= 1 << 20, "{spec:?}");
                     let bytes = match slot {
@@ -156,9 +181,6 @@ fn plans_complete_each_element_once() {
 fn a_matrix_that_is_too_large_is_refused() {
     let limits = Limits { binding: 1 << 20, alignment: 256, groups: 65_535, step: 1 << 20 };
     let spec = TensorSpec::new([20_000, 40], "orthogonal".parse().unwrap());
-    let fill = spec.resolve(1, 2).unwrap();
-    let target = Target { slot: Slot::TENSOR, offset: 0 };
-    let bindings = Bindings { target, table: TABLE, scratch: 0, examines: true };
-    let error = plan(&fill, bindings, &limits).map(|plan| plan.scratch).unwrap_err();
-    assert_eq!(error.rows, Some(20_000));
+    let planned = planned(&spec.resolve(1, 2).unwrap(), 0, &limits);
+    assert_eq!(planned.map(|plan| plan.scratch).unwrap_err().rows, Some(20_000));
 }

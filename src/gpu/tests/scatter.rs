@@ -1,26 +1,20 @@
 //! Scattered values: the bits of the CPU, in every tile and range.
 
 use crate::gpu::device::Device;
-use crate::gpu::tests::{compare, device, device_with};
+use crate::gpu::tests::{compare, device, narrow_device};
 use crate::{DType, Initializer, Layout, TensorSpec};
 
 const DIRAC: fn(u32) -> Initializer = |groups| Initializer::Dirac { groups };
 const DELTA: Initializer = Initializer::DeltaOrthogonal { gain: 0.7 };
 const SPARSE: fn(f64) -> Initializer = |sparsity| Initializer::Sparse { sparsity, std: 0.02 };
 
-fn parameters(cases: &[(Initializer, &[usize], Layout)]) -> Vec<TensorSpec> {
-    let parameter = |(initializer, shape, layout): &(Initializer, &[usize], Layout)| {
-        TensorSpec::new(*shape, *initializer).layout(layout.clone())
-    };
-    cases.iter().map(parameter).collect()
-}
-
 /// The whole, at several offsets, and parts of it.
-fn compare_all(device: &Device, parameters: &[TensorSpec]) {
-    for parameter in parameters {
+fn compare_all(device: &Device, cases: &[(Initializer, &[usize], Layout)]) {
+    for (initializer, shape, layout) in cases {
+        let parameter = TensorSpec::new(*shape, *initializer).layout(layout.clone());
         let len = parameter.resolve(0, 0).unwrap().len;
         for (dtype, offset) in DType::ALL.into_iter().zip([0, 4, 260]) {
-            compare(device, parameter, dtype, offset);
+            compare(device, &parameter, dtype, offset);
             for (start, end) in [(0, 1), (len - 1, len), (len / 3, len / 2 + 1), (1, len)] {
                 if start < end {
                     compare(device, &parameter.clone().elements(start..end), dtype, offset);
@@ -37,7 +31,7 @@ fn scattered_values_have_the_bits_of_the_cpu() {
     let eye = Initializer::Eye { gain: -0.3 };
     compare_all(
         &device,
-        &parameters(&[
+        &[
             (eye, &[1, 1], OutInKernel),
             (eye, &[7, 5], OutInKernel),
             (eye, &[5, 700], OutInKernel),
@@ -59,18 +53,17 @@ fn scattered_values_have_the_bits_of_the_cpu() {
             (DELTA, &[3, 4, 5, 9], KernelInOut),
             (DELTA, &[3, 16, 33], KernelInOut),
             (DELTA, &[5, 9, 4], InOutKernel),
-        ]),
+        ],
     );
 }
 
 /// Bindings of 1 MiB, as some devices have them, cut tensors anywhere.
 #[test]
 fn tiles_make_no_difference() {
-    let narrow = device_with(|limits| limits.max_storage_buffer_binding_size = 1 << 20);
-    let Some(device) = narrow else { return };
+    let Some(device) = narrow_device() else { return };
     compare_all(
         &device,
-        &parameters(&[
+        &[
             (Initializer::eye(), &[1500, 701], Layout::OutInKernel),
             (DIRAC(2), &[512, 128, 3, 3], Layout::OutInKernel),
             (DIRAC(2), &[3, 3, 128, 514], Layout::KernelInOut),
@@ -79,7 +72,7 @@ fn tiles_make_no_difference() {
             (SPARSE(0.2), &[200_001, 3], Layout::OutInKernel),
             (DELTA, &[90, 80, 10, 11], Layout::OutInKernel),
             (DELTA, &[10, 11, 80, 90], Layout::KernelInOut),
-        ]),
+        ],
     );
 }
 
@@ -104,13 +97,10 @@ fn parts_far_inside_have_the_bits_of_the_cpu() {
         let columns = len / rows;
         for dtype in DType::ALL {
             compare(&device, &whole.clone().elements(len - 5001..len), dtype, 4);
-            let slice = whole
-                .clone()
-                .slice(0, rows - 1..rows)
-                .slice(1, shape[1] as u64 - 3..shape[1] as u64);
+            let (last, end) = (rows - 1..rows, shape[1] as u64);
+            let slice = whole.clone().slice(0, last.clone()).slice(1, end - 3..end);
             compare(&device, &slice, dtype, 0);
-            let zeroed =
-                whole.clone().zero_rows(rows - 1..rows).elements(len - columns.min(100) - 50..len);
+            let zeroed = whole.clone().zero_rows(last).elements(len - columns.min(100) - 50..len);
             compare(&device, &zeroed, dtype, 0);
         }
     }

@@ -45,14 +45,13 @@ pub(super) fn plan(fill: &Fill, bindings: Bindings, limits: &Limits) -> Result<P
         let share = (u128::from(fill.len) * u128::from(part.first + part.len - fill.first)
             / u128::from(total)) as u64;
         let complete = Step::Complete(share - std::mem::replace(&mut done, share));
-        // The first part was planned before, so no other one is too large.
-        let generated = (!wanted.is_empty())
-            .then(|| contiguous::plan(&part, inner, &limits).ok())
-            .flatten()
-            .map(|plan| plan.steps.map(Step::without_progress));
-        let gathered =
-            (!wanted.is_empty()).then(|| gathers(&fill, &part, memory, bindings.target, &limits));
-        generated.into_iter().flatten().chain(gathered.into_iter().flatten()).chain([complete])
+        let steps = (!wanted.is_empty()).then(|| {
+            // The first part was planned before, so no other one is too large.
+            let generated = contiguous::plan(&part, inner, &limits).ok().map(|plan| plan.steps);
+            let generated = generated.into_iter().flatten().map(Step::without_progress);
+            generated.chain(gathers(&fill, &part, memory, bindings.target, &limits))
+        });
+        steps.into_iter().flatten().chain([complete])
     });
     let steps = Box::new(background.steps.map(Step::without_progress).chain(parts));
     Ok(Plan { scratch: [vec![bytes], scratch].concat(), examination, steps })

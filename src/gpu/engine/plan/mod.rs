@@ -4,7 +4,6 @@
 pub(crate) mod batch;
 mod contiguous;
 pub(crate) mod dispatch;
-pub(crate) mod fill;
 mod gather;
 pub(crate) mod limits;
 pub(crate) mod orthogonal;
@@ -12,3 +11,19 @@ pub(crate) mod reduce;
 mod scatter;
 pub(crate) mod tiles;
 pub(crate) mod types;
+
+use crate::Fill;
+use limits::{Limits, TooLarge};
+use types::{Bindings, Plan};
+
+/// Plans the dispatches that write a fill's elements.
+///
+/// # Errors
+/// [`TooLarge`] if something that is bound as a whole is more than a binding may have.
+pub(crate) fn plan(fill: &Fill, bindings: Bindings, limits: &Limits) -> Result<Plan, TooLarge> {
+    if fill.runs.is_some() && fill.distribution.base() != fill.distribution {
+        gather::plan(fill, bindings, limits)
+    } else {
+        contiguous::plan(fill, bindings, limits)
+    }
+}

@@ -53,20 +53,33 @@ pub(crate) fn plan(
         memory,
         tiles: tiles(fill, bindings.target, limits).collect(),
         examination: examination.clone(),
+        slab: sizes.wanted.clone(),
+        params: OrthogonalParams {
+            keys: round_keys(fill.seed),
+            stream: words(fill.stream),
+            rows: orthogonal.height() as u32,
+            columns: orthogonal.width() as u32,
+            quads: orthogonal.quads() as u32,
+            transposed: orthogonal.transposed().into(),
+            scale: Scaling::normal(0.0, 1.0).scale,
+            one: 1.0,
+            ..Default::default()
+        },
     };
     // So far `elements` counts the panels that had a block applied. Their share of the fill's
     // elements is complete.
     let (total, all, mut applied) = (u128::from(sizes.applications()), fill.len, 0);
     let share = move |applied: u64| (u128::from(all) * u128::from(applied) / total) as u64;
-    let steps = sizes.slabs().flat_map(move |slab| work.slab(slab)).map(move |dispatch| {
-        let before = share(applied);
-        applied += dispatch.elements;
-        Step::Run(Dispatch { elements: share(applied) - before, ..dispatch })
-    });
+    let steps =
+        sizes.slabs().flat_map(move |slab| work.of(slab).dispatches()).map(move |dispatch| {
+            let before = share(applied);
+            applied += dispatch.elements;
+            Step::Run(Dispatch { elements: share(applied) - before, ..dispatch })
+        });
     Ok(Plan { scratch, examination, steps: Box::new(steps) })
 }
 
-/// A fill of matrices.
+/// A fill of matrices, and the slab of them that is computed.
 #[derive(Debug, Clone)]
 struct Work {
     fill: Fill,
@@ -78,60 +91,41 @@ struct Work {
     memory: [Binding; 3],
     tiles: Vec<Tile>,
     examination: Option<Examination>,
-}
-
-impl Work {
-    /// The dispatches of one slab.
-    fn slab(&self, slab: Slab) -> impl Iterator<Item = Dispatch> + Send + use<> {
-        let work = SlabWork { work: self.clone(), params: self.params(&slab), slab };
-        let reflections = {
-            let work = work.clone();
-            self.sizes.units(&work.slab).flat_map(move |units| {
-                let (vectors, work) = (work.vectors(&units), work.clone());
-                let blocks = units.blocks.clone().rev();
-                vectors.into_iter().chain(blocks.flat_map(move |block| work.block(&units, block)))
-            })
-        };
-        let sums = work.sums();
-        let outputs = self.tiles.clone().into_iter().flat_map(move |tile| work.outputs(&tile));
-        reflections.chain(sums).chain(outputs)
-    }
-
-    /// The parameters that all dispatches of a slab share.
-    fn params(&self, slab: &Slab) -> OrthogonalParams {
-        let Work { fill, orthogonal, .. } = self;
-        OrthogonalParams {
-            keys: round_keys(fill.seed),
-            stream: words(fill.stream),
-            rows: orthogonal.height() as u32,
-            columns: orthogonal.width() as u32,
-            quads: orthogonal.quads() as u32,
-            first_matrix: slab.matrices.start as u32,
-            first_panel: slab.panels.start as u32,
-            end_panel: slab.panels.end as u32,
-            transposed: orthogonal.transposed().into(),
-            scale: Scaling::normal(0.0, 1.0).scale,
-            one: 1.0,
-            ..Default::default()
-        }
-    }
-}
-
-/// A fill of matrices, and one of its slabs.
-#[derive(Debug, Clone)]
-struct SlabWork {
-    work: Work,
     slab: Slab,
+    /// The parameters that all dispatches of the slab share.
     params: OrthogonalParams,
 }
 
-impl SlabWork {
+impl Work {
+    /// The same for another slab.
+    fn of(&self, slab: Slab) -> Self {
+        let params = OrthogonalParams {
+            first_matrix: slab.matrices.start as u32,
+            first_panel: slab.panels.start as u32,
+            end_panel: slab.panels.end as u32,
+            ..self.params
+        };
+        Work { slab, params, ..self.clone() }
+    }
+
+    /// The dispatches of the slab.
+    fn dispatches(self) -> impl Iterator<Item = Dispatch> + Send {
+        let (work, sums) = (self.clone(), self.sums());
+        let reflections = self.sizes.units(&self.slab).flat_map(move |units| {
+            let (vectors, work) = (work.vectors(&units), work.clone());
+            let blocks = units.blocks.clone().rev();
+            vectors.into_iter().chain(blocks.flat_map(move |block| work.block(&units, block)))
+        });
+        let outputs = self.tiles.clone().into_iter().flat_map(move |tile| self.outputs(&tile));
+        reflections.chain(sums).chain(outputs)
+    }
+
     fn dispatch(&self, entry: Entry, groups: u64, params: OrthogonalParams, cost: u64) -> Dispatch {
         Dispatch {
             kernel: Kernel::new(entry, DType::F32),
             params: Params::new(&params),
-            bindings: self.work.memory.to_vec(),
-            grid: self.work.limits.grid(groups),
+            bindings: self.memory.to_vec(),
+            grid: self.limits.grid(groups),
             cost,
             elements: 0,
         }
@@ -149,7 +143,7 @@ impl SlabWork {
     /// Draws and scales the vectors of reflections, and multiplies them with each other.
     fn vectors(&self, units: &Units) -> Vec<Dispatch> {
         let count = len(&units.matrices) * len(&units.blocks);
-        let rows = self.work.sizes.rows_from(units.blocks.start);
+        let rows = self.sizes.rows_from(units.blocks.start);
         let (tiles, cost) = (rows.div_ceil(TILE) as u32, count * BLOCK * rows.min(TILE));
         let scale = (tiles > 1).then_some((Entry::Scale, count * BLOCK));
         let kernels = [(Entry::Reflect, count * BLOCK)]
@@ -166,7 +160,7 @@ impl SlabWork {
 
     /// Applies a block of reflections to the panels that it changes.
     fn block(&self, units: &Units, block: u64) -> Vec<Dispatch> {
-        let sizes = &self.work.sizes;
+        let sizes = &self.sizes;
         let rows = sizes.rows_from(block);
         let tiles = rows.div_ceil(TILE) as u32;
         let touched = self.slab.panels.end - self.slab.panels.start.max(block * BLOCK / COLUMNS);
@@ -197,10 +191,10 @@ impl SlabWork {
 
     /// Sums up the squares and products by which the slab is examined.
     fn sums(&self) -> Vec<Dispatch> {
-        let Some(examination) = &self.work.examination else { return Vec::new() };
+        let Some(examination) = &self.examination else { return Vec::new() };
         let (sums, all) = examination.sums_of(&self.slab);
-        let rows = self.work.sizes.rows.min(TILE);
-        let groups = ranges(0..all, self.work.sizes.panels_together(rows) * CHEAP);
+        let rows = self.sizes.rows.min(TILE);
+        let groups = ranges(0..all, self.sizes.panels_together(rows) * CHEAP);
         let dispatch = |group: Range<u64>| {
             let (first, count) = (group.start as u32, len(&group));
             let params = OrthogonalParams { first, count: count as u32, ..self.params };
@@ -214,7 +208,7 @@ impl SlabWork {
 
     /// Writes the entries of the slab that a tile of the output has.
     fn outputs(&self, tile: &Tile) -> Vec<Dispatch> {
-        let orthogonal = self.work.orthogonal;
+        let orthogonal = self.orthogonal;
         let Indices { skip, stride, offset, step } = orthogonal.indices;
         let (rows, columns) = self.output();
         let here = orthogonal.rows_of(tile.first, tile.count.into());
@@ -235,12 +229,12 @@ impl SlabWork {
                 step,
                 here: tile.count,
                 begin: tile.begin,
-                scale: self.work.gain,
+                scale: self.gain,
                 ..self.params
             };
             let groups = count.div_ceil(WORKGROUP_SIZE.into());
             let mut dispatch = self.dispatch(Entry::Finish, groups, params, count);
-            dispatch.kernel.dtype = self.work.fill.dtype;
+            dispatch.kernel.dtype = self.fill.dtype;
             dispatch.bindings[0] = tile.binding;
             dispatch
         };
@@ -249,7 +243,7 @@ impl SlabWork {
 
     /// Rows, counted through all matrices, and columns of the output that have entries of the slab.
     fn output(&self) -> (Range<u64>, Range<u64>) {
-        let Work { orthogonal, sizes, .. } = &self.work;
+        let Work { orthogonal, sizes, .. } = self;
         let Slab { matrices, panels } = &self.slab;
         let columns = panels.start * COLUMNS..(panels.end * COLUMNS).min(sizes.columns);
         let (own_rows, last) = (u64::from(orthogonal.rows), matrices.end - 1);

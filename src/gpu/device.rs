@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use crate::error::During;
+use crate::gpu::engine::Engine;
 use crate::gpu::engine::adapter::{self, Origin};
 use crate::gpu::engine::context::Context;
 use crate::gpu::engine::kernel::WORKGROUP_SIZE;
 use crate::gpu::engine::pipelines::{Pipelines, Sources};
-use crate::gpu::engine::state::Engine;
 use crate::gpu::engine::vulkan;
 use crate::gpu::options::DeviceOptions;
 use crate::gpu::self_test::group::Group;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::error::During;
 use crate::gpu::device::Device;
+use crate::gpu::engine::Engine;
 use crate::gpu::engine::reduce;
-use crate::gpu::engine::state::Engine;
 use crate::gpu::engine::view::View;
 use crate::gpu::self_test::group::Group;
 use crate::gpu::tensor::Tensor;

@@ -76,13 +76,14 @@ impl Context {
             None => Ok(result),
             Some(wgpu::Error::OutOfMemory { .. }) => Err(self.out_of_memory(bytes)),
             Some(_) if self.is_lost() => Err(self.lost()),
-            Some(error) => Err(self.refused(&error.to_string())),
+            Some(error) => Err(self.refused(error)),
         }
     }
 
     /// The device's message, on one line.
-    pub(crate) fn refused(&self, message: &str) -> ErrorKind {
-        ErrorKind::Gpu { message: message.split_whitespace().collect::<Vec<_>>().join(" ") }
+    pub(crate) fn refused(&self, error: impl ToString) -> ErrorKind {
+        let message = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+        ErrorKind::Gpu { message }
     }
 
     pub(crate) fn lost(&self) -> ErrorKind {

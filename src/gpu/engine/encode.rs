@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use crate::gpu::engine::Engine;
 use crate::gpu::engine::pipelines::Pipeline;
 use crate::gpu::engine::plan::dispatch::{Binding, Dispatch, Slot};
-use crate::gpu::engine::state::Engine;
 use crate::{ErrorKind, Result};
 
 /// A dispatch, and the buffers of its plan by slot.

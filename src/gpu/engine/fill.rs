@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::gpu::engine::Engine;
 use crate::gpu::engine::plan::batch::{Allocation, batches};
 use crate::gpu::engine::plan::dispatch::Slot;
 use crate::gpu::engine::plan::limits::ENTRY;
@@ -9,7 +10,6 @@ use crate::gpu::engine::plan::plan;
 use crate::gpu::engine::plan::tiles::Target;
 use crate::gpu::engine::plan::types::Bindings;
 use crate::gpu::engine::recorder::{Recorder, Report};
-use crate::gpu::engine::state::Engine;
 use crate::gpu::engine::tables::Tables;
 use crate::gpu::engine::view::View;
 use crate::{ErrorKind, Result};

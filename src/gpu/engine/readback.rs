@@ -36,12 +36,10 @@ pub(crate) async fn read(
         match receiver.receive().await {
             Some(Ok(())) => {}
             _ if context.is_lost() => return Err(context.lost()),
-            Some(Err(error)) => return Err(context.refused(&error.to_string())),
+            Some(Err(error)) => return Err(context.refused(error)),
             None => return Err(context.refused("the mapping was given up")),
         }
-        let mapped = staging
-            .get_mapped_range(..size)
-            .map_err(|error| context.refused(&error.to_string()))?;
+        let mapped = staging.get_mapped_range(..size).map_err(|error| context.refused(error))?;
         out.copy_from_slice(&mapped);
         drop(mapped);
         staging.unmap();

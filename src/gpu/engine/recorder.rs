@@ -4,12 +4,12 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use crate::gpu::engine::Engine;
 use crate::gpu::engine::encode::{Command, encode, prepare};
 use crate::gpu::engine::plan::dispatch::{Dispatch, Slot, Step};
 use crate::gpu::engine::plan::orthogonal::sums::Examination;
 use crate::gpu::engine::plan::types::Plan;
 use crate::gpu::engine::readback;
-use crate::gpu::engine::state::Engine;
 use crate::{ErrorKind, Result};
 
 /// Submissions in flight before the first of them is waited for.

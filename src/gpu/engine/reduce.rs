@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use bytemuck::Pod;
 
+use crate::gpu::engine::Engine;
 use crate::gpu::engine::context::check_usage;
 use crate::gpu::engine::kernel::Entry;
-use crate::gpu::engine::plan::reduce::plan;
+use crate::gpu::engine::plan::reduce::{Tile, plan};
 use crate::gpu::engine::readback;
 use crate::gpu::engine::recorder::Recorder;
-use crate::gpu::engine::state::Engine;
 use crate::gpu::engine::view::View;
 use crate::reduce::stats::Chunk;
 use crate::{ErrorKind, Fingerprint, Result, Stats};
@@ -45,12 +45,11 @@ async fn chunks<T: Pod>(
         let output = engine.scratch(batch.bytes).await?;
         let mut recorder = Recorder::into_queue(engine);
         let mut places = Vec::with_capacity(batch.tiles.len());
-        for tile in batch.tiles {
-            let tensor = views[tile.tensor].buffer.clone();
+        for Tile { tensor, dispatch, results } in batch.tiles {
             let table = engine.pipelines.no_table.clone();
-            let buffers = Arc::from([tensor, table, output.clone()]);
-            recorder.add(tile.dispatch, &buffers).await?;
-            places.push((tile.tensor, tile.results));
+            let buffers = [views[tensor].buffer.clone(), table, output.clone()];
+            recorder.add(dispatch, &Arc::from(buffers)).await?;
+            places.push((tensor, results));
         }
         recorder.finish().await?;
         let bytes = readback::read_all(context, &output).await?;

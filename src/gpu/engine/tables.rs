@@ -1,8 +1,8 @@
 //! The tables of truncated normals in device memory: one buffer for all fills of a call.
 
 use crate::distribution::cache::table;
+use crate::gpu::engine::Engine;
 use crate::gpu::engine::plan::dispatch::{Binding, Slot};
-use crate::gpu::engine::state::Engine;
 use crate::stream::quantile::Truncated;
 use crate::stream::truncated::Table;
 use crate::{Distribution, ErrorKind, Fill, Result};

@@ -4,13 +4,13 @@ use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
 use crate::cpu::fill::fill_tensor;
+use crate::gpu::engine::Engine;
 use crate::gpu::engine::fill::{record, record_shared};
 use crate::gpu::engine::kernel::Transform;
 use crate::gpu::engine::plan::batch::{Allocation, share};
 use crate::gpu::engine::readback;
 use crate::gpu::engine::recorder::Recorder;
 use crate::gpu::engine::reduce;
-use crate::gpu::engine::state::Engine;
 use crate::gpu::engine::view::View;
 use crate::gpu::engine::vulkan;
 use crate::gpu::self_test::cases::{self, DIRAC, ORTHOGONAL, SPARSE};

@@ -1,7 +1,7 @@
 //! Many blocks of Philox4x32-10 side by side: the words of `philox4x32`, in the form that vector
 //! instructions take.
 
-use crate::stream::philox::{PHILOX_M0, PHILOX_M1, PHILOX_W0, PHILOX_W1, Philox4x32, words};
+use crate::stream::philox::{PHILOX_M0, PHILOX_M1, PHILOX_W0, PHILOX_W1, words};
 
 /// Blocks side by side: enough that no loop over them has odd ends, few enough that all
 /// intermediate values stay in the L1 cache.
@@ -21,11 +21,10 @@ impl Blocks {
         Blocks { first: [0; BLOCKS], second: [0; BLOCKS] }
     }
 
-    /// Makes them the generator's blocks from `index` on.
+    /// Makes them the blocks from `index` on.
     #[inline(always)]
-    pub(super) fn compute(&mut self, index: u64, generator: &Philox4x32) {
-        let ([index_low, index_high], key) = (words(index), words(generator.seed));
-        let [c2, c3] = words(generator.stream).map(u64::from);
+    pub(super) fn compute(&mut self, index: u64, stream: [u32; 2], key: [u32; 2]) {
+        let ([index_low, index_high], [c2, c3]) = (words(index), stream.map(u64::from));
         let outputs = self.first.iter_mut().zip(&mut self.second);
         if index_low > u32::MAX - BLOCKS as u32 {
             // The high word is not the same for all.
@@ -90,13 +89,14 @@ fn philox4x32(counter: [u64; 4], key: [u32; 2]) -> [u64; 4] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stream::philox::Philox4x32;
 
     #[test]
     fn words_are_those_of_the_scalar_generator() {
         let generator = Philox4x32::new(0x7654_3210_fedc_ba98, 0x9abc_def0_1234_5678);
         for index in [0, 1, (1 << 32) - 5, u64::MAX - 7] {
             let mut blocks = Blocks::zeroed();
-            blocks.compute(index, &generator);
+            blocks.compute(index, words(generator.stream), words(generator.seed));
             for n in 0..BLOCKS {
                 let expected = generator.block(index.wrapping_add(n as u64));
                 let pair = |i: usize| [word(blocks.first()[i]), word(blocks.second()[i])];

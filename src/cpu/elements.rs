@@ -11,7 +11,7 @@ use crate::cpu::vectors::{Vectorize, Vectors};
 use crate::distribution::cache::table;
 use crate::progress::Progress;
 use crate::spec::slice::Elements;
-use crate::stream::philox::Philox4x32;
+use crate::stream::philox::{Philox4x32, words};
 use crate::stream::quantile::Truncated as Unrounded;
 use crate::{Distribution, Element, ErrorKind, Fill, Result};
 
@@ -140,9 +140,11 @@ struct Chunks<'a, T, S> {
 impl<T: Element, S: Transform> Vectorize for Chunks<'_, T, S> {
     #[inline(always)]
     fn run(self) {
+        // Values, not references: what they give is then computed once, before the loop.
+        let (stream, key) = (words(self.generator.stream), words(self.generator.seed));
         let mut blocks = Blocks::zeroed();
         for (chunk, block) in self.out.iter_mut().zip((self.block..).step_by(BLOCKS)) {
-            blocks.compute(block, self.generator);
+            blocks.compute(block, stream, key);
             self.transform.pairs(&blocks, chunk);
         }
     }

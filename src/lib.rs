@@ -34,7 +34,7 @@ pub use error::{Error, ErrorKind, Result};
 #[cfg(feature = "gpu")]
 pub use gpu::{
     AdapterChoice, Device, DeviceOptions, FillOptions, FpGuard, Target, Tensor, WideMul, adapters,
-    best_adapter, shader,
+    best_adapter, best_gpu, shader,
 };
 pub use host_tensor::HostTensor;
 #[cfg(feature = "gpu")]

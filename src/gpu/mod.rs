@@ -15,7 +15,7 @@ mod wgsl;
 mod tests;
 
 pub use device::Device;
-pub use engine::adapter::{AdapterChoice, adapters, best_adapter};
+pub use engine::adapter::{AdapterChoice, adapters, best_adapter, best_gpu};
 pub use fill::Target;
 pub use options::{DeviceOptions, FillOptions};
 pub use tensor::Tensor;

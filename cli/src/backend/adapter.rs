@@ -7,16 +7,10 @@ pub(crate) fn is_software(adapter: &AdapterInfo) -> bool {
     adapter.device_type == DeviceType::Cpu
 }
 
-/// What `--device auto` takes: the best adapter, unless it is software. Those are the last of all,
-/// so that there is no GPU beside it then, and the CPU path has the same bits in a quarter of the
-/// time.
-pub(crate) fn auto(best: Option<usize>, adapters: &[AdapterInfo]) -> Option<usize> {
-    best.filter(|&best| adapters.get(best).is_some_and(|adapter| !is_software(adapter)))
-}
-
-/// Why it takes that one, or the CPU.
+/// Why `--device auto` takes an adapter, or the CPU, which gives the same bits as a software driver
+/// in a quarter of the time.
 pub(crate) fn why_auto(auto: Option<usize>, adapters: &[AdapterInfo]) -> &'static str {
-    match auto.and_then(|auto| adapters.get(auto)).map(|adapter| adapter.device_type) {
+    match auto.map(|auto| adapters[auto].device_type) {
         Some(DeviceType::DiscreteGpu) => "the first discrete GPU",
         Some(DeviceType::IntegratedGpu) => "the first integrated GPU, and none is discrete",
         Some(DeviceType::VirtualGpu) => "the first virtual GPU, and none is discrete or integrated",
@@ -49,8 +43,8 @@ pub(crate) fn adapter_for(
                 && !adapters[..i].iter().any(|earlier| is_same_gpu(earlier, adapter))
         })
         .collect();
-    let count = same.len() as u64;
-    local_rank.checked_rem(count).and_then(|i| same.get(i as usize).copied()).or(best)
+    let turn = local_rank.checked_rem(same.len() as u64);
+    turn.map_or(best, |turn| Some(same[turn as usize]))
 }
 
 fn is_same_gpu(a: &AdapterInfo, b: &AdapterInfo) -> bool {
@@ -68,69 +62,46 @@ mod tests {
 
     #[test]
     fn local_ranks_go_round_the_gpus_of_the_best_kind() {
-        let of = |adapters: &[(DeviceType, _, &str)]| -> Vec<AdapterInfo> {
-            let info = |&(kind, backend, bus): &(_, _, &str)| AdapterInfo {
+        type Listed = (DeviceType, gpu_init::wgpu::Backend, &'static str);
+        let (first, second) = ((DiscreteGpu, Vulkan, "1"), (DiscreteGpu, Vulkan, "2"));
+        let (software, unnamed) = ((Cpu, Vulkan, ""), (DiscreteGpu, Vulkan, ""));
+        let again = [(DiscreteGpu, Dx12, "1"), (DiscreteGpu, Dx12, "2")];
+        for (adapters, best, expected) in [
+            (&[first, second][..], 0, [0, 1, 0, 1]),
+            // One real GPU is all there is to take.
+            (&[software, first, (IntegratedGpu, Vulkan, "2")], 1, [1, 1, 1, 1]),
+            // GPUs without an address are GPUs of their own.
+            (&[unnamed, software, unnamed], 0, [0, 2, 0, 2]),
+            // The same two GPUs through two APIs; one GPU through two drivers.
+            (&[first, second, again[0], again[1]], 0, [0, 1, 0, 1]),
+            (&[first, first], 0, [0, 0, 0, 0]),
+            (&[software, software], 0, [0, 0, 0, 0]),
+        ] {
+            let info = |&(kind, backend, bus): &Listed| AdapterInfo {
                 device_pci_bus_id: bus.to_owned(),
                 ..AdapterInfo::new(kind, backend)
             };
-            adapters.iter().map(info).collect()
-        };
-        for (adapters, best, expected) in [
-            (of(&[(DiscreteGpu, Vulkan, "1"), (DiscreteGpu, Vulkan, "2")]), 0, [0, 1, 0, 1]),
-            // One real GPU is all there is to take.
-            (
-                of(&[(Cpu, Vulkan, ""), (DiscreteGpu, Vulkan, "1"), (IntegratedGpu, Vulkan, "2")]),
-                1,
-                [1, 1, 1, 1],
-            ),
-            // GPUs without an address are GPUs of their own.
-            (
-                of(&[(DiscreteGpu, Vulkan, ""), (Cpu, Vulkan, ""), (DiscreteGpu, Vulkan, "")]),
-                0,
-                [0, 2, 0, 2],
-            ),
-            // The same two GPUs through two APIs; one GPU through two drivers.
-            (
-                of(&[
-                    (DiscreteGpu, Vulkan, "1"),
-                    (DiscreteGpu, Vulkan, "2"),
-                    (DiscreteGpu, Dx12, "1"),
-                    (DiscreteGpu, Dx12, "2"),
-                ]),
-                0,
-                [0, 1, 0, 1],
-            ),
-            (of(&[(DiscreteGpu, Vulkan, "1"), (DiscreteGpu, Vulkan, "1")]), 0, [0, 0, 0, 0]),
-            (of(&[(Cpu, Vulkan, ""), (Cpu, Vulkan, "")]), 0, [0, 0, 0, 0]),
-        ] {
-            let chosen: Vec<_> =
-                (0..4).map(|rank| adapter_for(rank, Some(best), &adapters)).collect();
+            let adapters: Vec<_> = adapters.iter().map(info).collect();
+            let chosen = [0, 1, 2, 3].map(|rank| adapter_for(rank, Some(best), &adapters));
             assert_eq!(chosen, expected.map(Some), "{adapters:?}");
         }
         assert_eq!(adapter_for(3, None, &[]), None);
     }
 
     #[test]
-    fn auto_takes_no_software() {
-        let of = |kinds: &[DeviceType]| -> Vec<_> {
-            kinds.iter().map(|&kind| AdapterInfo::new(kind, Vulkan)).collect()
-        };
-        for (kinds, best, expected, reason) in [
-            (&[Cpu, DiscreteGpu, IntegratedGpu][..], Some(1), Some(1), "the first discrete GPU"),
-            (&[IntegratedGpu, Cpu], Some(0), Some(0), "none is discrete"),
-            (&[Cpu, VirtualGpu], Some(1), Some(1), "virtual"),
-            (&[Other, Cpu], Some(0), Some(0), "does not say"),
-            (&[Cpu, Cpu], Some(0), None, "more slowly"),
-            (&[], None, None, "no adapter"),
+    fn a_reason_says_what_auto_takes() {
+        for (kinds, taken, reason) in [
+            (&[Cpu, DiscreteGpu, IntegratedGpu][..], Some(1), "the first discrete GPU"),
+            (&[IntegratedGpu, Cpu], Some(0), "none is discrete"),
+            (&[Cpu, VirtualGpu], Some(1), "virtual"),
+            (&[Other, Cpu], Some(0), "does not say"),
+            (&[Cpu, Cpu], None, "more slowly"),
+            (&[], None, "no adapter"),
         ] {
-            let adapters = of(kinds);
-            let taken = auto(best, &adapters);
-            assert_eq!(taken, expected, "{kinds:?}");
-            assert!(
-                why_auto(taken, &adapters).contains(reason),
-                "{kinds:?}: {}",
-                why_auto(taken, &adapters)
-            );
+            let adapters: Vec<_> =
+                kinds.iter().map(|&kind| AdapterInfo::new(kind, Vulkan)).collect();
+            let why = why_auto(taken, &adapters);
+            assert!(why.contains(reason), "{kinds:?}: {why}");
         }
     }
 }

@@ -4,13 +4,12 @@ use std::ops::{ControlFlow, Range};
 use std::slice;
 
 use anyhow::{Context, anyhow};
-use gpu_init::wgpu::DeviceType;
 use gpu_init::{
     AdapterChoice, Cpu, Device, DeviceOptions, ErrorKind, Fill, FillOptions, Fingerprint,
     HostTensor, Plan, Stats, Tensor, TensorSpec,
 };
 
-use crate::backend::adapter::{self, adapter_for};
+use crate::backend::adapter::{adapter_for, is_software};
 use crate::backend::choice::{Choice, no_such_adapter};
 use crate::backend::memory::{self, part_costs_whole};
 use crate::backend::remedies::Remedies;
@@ -31,17 +30,9 @@ pub(crate) enum Filled {
 }
 
 impl Backend {
-    /// Opens the device that `--device` names.
-    pub(crate) fn open(choice: Choice, seed: u64) -> anyhow::Result<Self> {
-        Self::open_local(choice, seed, None)
-    }
-
-    /// Opens the device of one of several processes on a machine, which take turns at its GPUs.
-    pub(crate) fn open_local(
-        choice: Choice,
-        seed: u64,
-        local_rank: Option<u64>,
-    ) -> anyhow::Result<Self> {
+    /// Opens the device that `--device` names. Processes that know their rank on a machine take
+    /// turns at its GPUs.
+    pub(crate) fn open(choice: Choice, seed: u64, local_rank: Option<u64>) -> anyhow::Result<Self> {
         let adapter = match (choice, local_rank) {
             (Choice::Cpu, _) => return Ok(Backend::Cpu(Cpu::with_seed(seed))),
             (Choice::Adapter(index), _) => Some(index),
@@ -49,8 +40,10 @@ impl Backend {
             (Choice::Auto | Choice::Gpu, Some(local_rank)) => {
                 let adapters = pollster::block_on(gpu_init::adapters());
                 let infos: Vec<_> = adapters.iter().map(|adapter| adapter.get_info()).collect();
-                let best = gpu_init::best_adapter(&adapters);
-                let best = if choice == Choice::Auto { adapter::auto(best, &infos) } else { best };
+                let best = match choice {
+                    Choice::Auto => gpu_init::best_gpu(&adapters),
+                    _ => gpu_init::best_adapter(&adapters),
+                };
                 adapter_for(local_rank, best, &infos)
             }
         };
@@ -79,9 +72,7 @@ impl Backend {
     /// Whether its tensors are in host memory: on the CPU and for software drivers.
     pub(crate) fn is_on_host(&self) -> bool {
         match self {
-            Backend::Gpu(device) => {
-                device.wgpu_device().adapter_info().device_type == DeviceType::Cpu
-            }
+            Backend::Gpu(device) => is_software(&device.wgpu_device().adapter_info()),
             Backend::Cpu(_) => true,
         }
     }

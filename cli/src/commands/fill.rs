@@ -97,7 +97,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     listen_to_ctrl_c()?;
     let destination =
         args.out.as_deref().map(|path| destination(path, args.force, fill.bytes())).transpose()?;
-    let backend = Backend::open(args.device, args.seed)?;
+    let backend = Backend::open(args.device, args.seed, None)?;
     if backend.is_on_host() {
         check_memory(&parameter, &fill, destination.is_some())?;
     }
@@ -112,18 +112,16 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     }
     let report = Report { args, initializer, backend: &backend, fill, seconds, stats, fingerprint };
     if args.json {
-        print_json(&report.json())?
+        print_json(&report.json())?;
     } else {
-        print(&report.text(&tensor)?)?
+        print(&report.text(&tensor)?)?;
     }
-    match report.disagreement() {
-        Some(reason) => {
-            bail!(
-                "the tensor is not what was asked for: {reason}; try --device cpu, and please report this"
-            )
-        }
-        None => Ok(()),
+    if let Some(reason) = report.stats.disagreement(&report.fill) {
+        bail!(
+            "the tensor is not what was asked for: {reason}; try --device cpu, and please report this"
+        );
     }
+    Ok(())
 }
 
 /// Claims the destination and checks that the disk has space for it.
@@ -176,10 +174,6 @@ struct Report<'a> {
 }
 
 impl Report<'_> {
-    fn disagreement(&self) -> Option<String> {
-        self.stats.disagreement(&self.fill)
-    }
-
     fn json(&self) -> serde_json::Value {
         let Report { args, fill, seconds, .. } = self;
         let (distribution, (low, high)) = (fill.distribution, fill.distribution.bounds());
@@ -196,7 +190,7 @@ impl Report<'_> {
             "seconds": seconds,
             "gb_per_s": gb_per_s(fill.bytes(), *seconds),
             "expected": { "mean": mean, "std": std, "min": low, "max": high },
-            "agrees": self.disagreement().is_none(),
+            "agrees": self.stats.disagreement(fill).is_none(),
             "fingerprint": self.fingerprint.to_string(),
             "name": args.name,
             "out": args.out.as_ref().map(|path| path.display().to_string()),

@@ -21,6 +21,15 @@ pub(crate) fn print_json(value: &Value) -> anyhow::Result<()> {
     print(&format!("{value}\n"))
 }
 
+/// A report, as JSON for programs or as text for people.
+pub(crate) fn print_report(
+    as_json: bool,
+    json: impl FnOnce() -> Value,
+    text: impl FnOnce() -> String,
+) -> anyhow::Result<()> {
+    if as_json { print_json(&json()) } else { print(&text()) }
+}
+
 /// Writes one line to standard error; a failure to do so cannot be reported.
 pub(crate) fn complain(line: &str) {
     let _ = writeln!(io::stderr(), "gpu-init: {}", shortened_to(LINE, &printable(line)));
@@ -54,7 +63,7 @@ const CELL: usize = 120;
 /// Characters of an error: names and options in it may be of any length.
 const LINE: usize = 4000;
 
-/// Shortens a table's cell to its beginning and its end.
+/// Shortens a table's cell.
 pub(crate) fn shortened(text: &str) -> String {
     shortened_to(CELL, text)
 }
@@ -77,15 +86,7 @@ pub(crate) fn row(label: &str, value: impl Display) -> String {
 
 /// 45088768 as 45,088,768.
 pub(crate) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    indicatif::HumanCount(number).to_string()
 }
 
 /// Bytes in binary units, as memory is sold.
@@ -135,18 +136,11 @@ mod tests {
 
     #[test]
     fn no_cause_is_said_twice() {
-        let full = || std::io::Error::other("No space left");
-        assert_eq!(
-            reasons(&anyhow!(full()).context("cannot write x")),
-            "cannot write x: No space left"
-        );
-        let twice = anyhow!(full())
-            .context("failed to persist temporary file: No space left")
-            .context("cannot write x");
-        assert_eq!(
-            reasons(&twice),
-            "cannot write x: failed to persist temporary file: No space left"
-        );
+        let full = || anyhow!(std::io::Error::other("No space left"));
+        let said = "cannot write x: No space left";
+        assert_eq!(reasons(&full().context("cannot write x")), said);
+        let twice = full().context("failed to persist: No space left").context("cannot write x");
+        assert_eq!(reasons(&twice), "cannot write x: failed to persist: No space left");
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub enum AdapterChoice {
     /// The one that [`best_adapter`] names.
     #[default]
     Best,
-    /// The same, but no software driver.
+    /// The one that [`best_gpu`] names.
     BestGpu,
     /// The one with this number in [`adapters`], of whatever kind.
     Number(usize),
@@ -79,6 +79,18 @@ pub fn best_adapter(adapters: &[wgpu::Adapter]) -> Option<usize> {
     (0..adapters.len()).min_by_key(|&i| rank(&adapters[i]))
 }
 
+/// The number of the adapter that [`AdapterChoice::BestGpu`] opens: the [`best_adapter`], unless it
+/// is a software driver. Those come last, so there is no GPU beside it then.
+///
+/// ```no_run
+/// let adapters = pollster::block_on(gpu_init::adapters());
+/// let gpu = gpu_init::best_gpu(&adapters);
+/// ```
+pub fn best_gpu(adapters: &[wgpu::Adapter]) -> Option<usize> {
+    let is_gpu = |&i: &usize| adapters[i].get_info().device_type != wgpu::DeviceType::Cpu;
+    best_adapter(adapters).filter(is_gpu)
+}
+
 /// Opens a device on the chosen adapter, with all the limits that the adapter has.
 pub(crate) async fn open(
     choice: AdapterChoice,
@@ -86,15 +98,13 @@ pub(crate) async fn open(
     let instance = instance();
     let mut adapters = instance.enumerate_adapters(backends()).await;
     let count = adapters.len();
-    let is_gpu = |&index: &usize| adapters[index].get_info().device_type != wgpu::DeviceType::Cpu;
-    let best = best_adapter(&adapters);
     let index = match choice {
         AdapterChoice::Number(index) if count > 0 && index >= count => {
             return Err(ErrorKind::NoSuchAdapter { index, count });
         }
         AdapterChoice::Number(index) if count > 0 => Some(index),
-        AdapterChoice::BestGpu => best.filter(is_gpu),
-        _ => best,
+        AdapterChoice::BestGpu => best_gpu(&adapters),
+        _ => best_adapter(&adapters),
     };
     let no_adapter = || ErrorKind::NoAdapter { backends: format!("asked {:?}", backends()) };
     let adapter = adapters.swap_remove(index.ok_or_else(no_adapter)?);

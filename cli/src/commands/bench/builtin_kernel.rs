@@ -29,12 +29,7 @@ impl BuiltIns {
             label: Some("built-ins"),
             source: wgpu::ShaderSource::Wgsl(text.into()),
         });
-        let table = device.create_buffer(&wgpu::BufferDescriptor {
-            label: None,
-            size: 16,
-            usage: BufferUsages::STORAGE,
-            mapped_at_creation: false,
-        });
+        let table = buffer(&device, 16, BufferUsages::STORAGE);
         Ok(BuiltIns { device, module, pipelines: RefCell::default(), table })
     }
 
@@ -63,9 +58,10 @@ impl BuiltIns {
                 wgpu::BindingResource::Buffer(out),
                 self.table.as_entire_binding(),
             ];
-            let entries = resources.into_iter().zip(0..);
-            let entries =
-                entries.map(|(resource, binding)| wgpu::BindGroupEntry { binding, resource });
+            let entries = resources
+                .into_iter()
+                .zip(0..)
+                .map(|(resource, binding)| wgpu::BindGroupEntry { binding, resource });
             let bindings = self.device.create_bind_group(&wgpu::BindGroupDescriptor {
                 label: None,
                 layout: &pipeline.get_bind_group_layout(0),
@@ -93,4 +89,13 @@ impl BuiltIns {
             cache: None,
         })
     }
+}
+
+pub(super) fn buffer(device: &wgpu::Device, size: u64, usage: BufferUsages) -> wgpu::Buffer {
+    device.create_buffer(&wgpu::BufferDescriptor {
+        label: None,
+        size,
+        usage,
+        mapped_at_creation: false,
+    })
 }

@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 use gpu_init::wgpu::{self, AdapterInfo, BufferUsages, Features};
 use gpu_init::{DeviceOptions, FpGuard, Initializer, TensorSpec};
 
-use crate::commands::bench::builtin_kernel::BuiltIns;
+use crate::commands::bench::builtin_kernel::{BuiltIns, buffer};
 use crate::commands::bench::by::By;
 use crate::commands::bench::device::{About, Device};
 use crate::commands::bench::plain;
@@ -39,15 +39,13 @@ impl Gpu {
             required_limits: adapter.limits(),
             ..Default::default()
         };
-        let (device, queue) = pollster::block_on(adapter.request_device(&descriptor))
-            .with_context(|| {
-                format!("bench: cannot open {}; leave it out with --device", info.name)
-            })?;
-        let device = pollster::block_on(gpu_init::Device::from_wgpu_async(
-            device,
-            queue,
-            &DeviceOptions::new(),
-        ))?;
+        let opened = pollster::block_on(adapter.request_device(&descriptor));
+        let (device, queue) = opened.with_context(|| {
+            format!("bench: cannot open {}; leave it out with --device", info.name)
+        })?;
+        let options = DeviceOptions::new();
+        let device =
+            pollster::block_on(gpu_init::Device::from_wgpu_async(device, queue, &options))?;
         let half = device.memory().map_or(u64::MAX, |memory| memory / 2);
         let most = most.min(half).min(device.wgpu_device().limits().max_buffer_size) / 4 * 4;
         let buffer = largest_buffer(&device, most)?;
@@ -55,10 +53,8 @@ impl Gpu {
         let built_ins = built_ins(&device)?;
         let mut gpu = Gpu { device, built_ins, info, buffer, stamps };
         if gpu.stamps.is_some() && gpu.write(gpu.largest().min(1 << 20)).is_err() {
-            complain(&format!(
-                "the timestamps of {} are of no use: bench takes the wall time",
-                gpu.info.name
-            ));
+            let name = &gpu.info.name;
+            complain(&format!("the timestamps of {name} are of no use: bench takes the wall time"));
             gpu.stamps = None;
         }
         Ok(gpu)
@@ -90,6 +86,7 @@ impl Gpu {
 impl Device for Gpu {
     fn about(&self) -> About {
         let AdapterInfo { name, backend, driver, driver_info, .. } = &self.info;
+        let limits = self.device.wgpu_device().limits();
         let driver = format!("{driver} {driver_info}");
         let wide_mul = format!("{:?}", self.device.wide_mul()).to_lowercase();
         let fp_guard = match self.device.fp_guard() {
@@ -103,9 +100,7 @@ impl Device for Gpu {
             timing: if self.stamps.is_some() { "GPU timestamps" } else { "wall time" },
             write: "buffer clear",
             // Never more than 2 GiB: src/gpu/engine/plan/limits.rs.
-            window: Some(
-                self.device.wgpu_device().limits().max_storage_buffer_binding_size.min(1 << 31),
-            ),
+            window: Some(limits.max_storage_buffer_binding_size.min(1 << 31)),
         }
     }
 
@@ -118,17 +113,14 @@ impl Device for Gpu {
     }
 
     fn fill(&mut self, spec: &TensorSpec, by: By) -> anyhow::Result<f64> {
-        match &self.built_ins {
-            Some(built_ins) if by == By::BuiltIns => {
-                return self.timed(|encoder| built_ins.encode(spec, &self.buffer, encoder));
-            }
-            _ if self.stamps.is_some() => {
-                return self.timed(|encoder| {
-                    self.device.encode(&[(spec, &self.buffer, 0)], encoder)?;
-                    Ok(())
-                });
-            }
-            _ => {}
+        if let (By::BuiltIns, Some(built_ins)) = (by, &self.built_ins) {
+            return self.timed(|encoder| built_ins.encode(spec, &self.buffer, encoder));
+        }
+        if self.stamps.is_some() {
+            return self.timed(|encoder| {
+                self.device.encode(&[(spec, &self.buffer, 0)], encoder)?;
+                Ok(())
+            });
         }
         let start = Instant::now();
         self.device.fill_into(spec, &self.buffer, 0)?;
@@ -150,17 +142,12 @@ fn built_ins(device: &gpu_init::Device) -> anyhow::Result<Option<BuiltIns>> {
     let (wgpu, name, size) = (device.wgpu_device(), device.name(), (4 * SIDE * SIDE) as u64);
     let normal = TensorSpec::new([SIDE, SIDE], Initializer::normal(0.0, 1.0)).seed(0).stream(0);
     let staging = staging(device, size);
-    let buffer = wgpu.create_buffer(&wgpu::BufferDescriptor {
-        label: None,
-        size,
-        usage: BufferUsages::STORAGE | BufferUsages::COPY_SRC,
-        mapped_at_creation: false,
-    });
+    let filled = buffer(wgpu, size, BufferUsages::STORAGE | BufferUsages::COPY_SRC);
     let scope = wgpu.push_error_scope(wgpu::ErrorFilter::Validation);
     let built_ins = BuiltIns::new(device)?;
     let mut encoder = wgpu.create_command_encoder(&Default::default());
-    built_ins.encode(&normal, &buffer, &mut encoder)?;
-    encoder.copy_buffer_to_buffer(&buffer, 0, &staging, 0, size);
+    built_ins.encode(&normal, &filled, &mut encoder)?;
+    encoder.copy_buffer_to_buffer(&filled, 0, &staging, 0, size);
     device.wgpu_queue().submit([encoder.finish()]);
     if let Some(error) = pollster::block_on(scope.pop()) {
         bail!("bench: {name} does not run the kernel with built-in functions: {error}");
@@ -169,9 +156,8 @@ fn built_ins(device: &gpu_init::Device) -> anyhow::Result<Option<BuiltIns>> {
     let mut expected = vec![0f32; values.len()];
     plain::fill(0.0, 1.0, &mut expected);
     // WGSL promises 2^-11 of sin and cos, for a radius up to 7. No NaN is near anything.
-    let near = |value: f32, expected: f32| (value - expected).abs() < 4e-3;
-    let wrong = values.iter().zip(&expected).find(|&(&value, &expected)| !near(value, expected));
-    if let Some((value, expected)) = wrong {
+    let is_near = |(value, expected): &(&f32, &f32)| (*value - *expected).abs() < 4e-3;
+    if let Some((value, expected)) = values.iter().zip(&expected).find(|pair| !is_near(pair)) {
         complain(&format!(
             "with its own log and cos {name} makes {value} of what should be {expected}: they are left out"
         ));
@@ -181,12 +167,7 @@ fn built_ins(device: &gpu_init::Device) -> anyhow::Result<Option<BuiltIns>> {
 }
 
 fn staging(device: &gpu_init::Device, size: u64) -> wgpu::Buffer {
-    device.wgpu_device().create_buffer(&wgpu::BufferDescriptor {
-        label: None,
-        size,
-        usage: BufferUsages::MAP_READ | BufferUsages::COPY_DST,
-        mapped_at_creation: false,
-    })
+    buffer(device.wgpu_device(), size, BufferUsages::MAP_READ | BufferUsages::COPY_DST)
 }
 
 /// Waits for submitted work and reads a buffer.
@@ -207,14 +188,8 @@ fn read<T: bytemuck::AnyBitPattern + bytemuck::NoUninit>(
 fn largest_buffer(device: &gpu_init::Device, most: u64) -> anyhow::Result<wgpu::Buffer> {
     let (wgpu, mut size) = (device.wgpu_device(), most);
     loop {
-        let usage = BufferUsages::STORAGE | BufferUsages::COPY_DST;
         let scope = wgpu.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
-        let buffer = wgpu.create_buffer(&wgpu::BufferDescriptor {
-            label: Some("bench"),
-            size,
-            usage,
-            mapped_at_creation: false,
-        });
+        let buffer = buffer(wgpu, size, BufferUsages::STORAGE | BufferUsages::COPY_DST);
         match pollster::block_on(scope.pop()) {
             None => return Ok(buffer),
             Some(_) if size > 1 << 16 => size = size / 8 * 4,
@@ -244,19 +219,14 @@ impl Stamps {
         if !wgpu.features().contains(Features::TIMESTAMP_QUERY) {
             return None;
         }
-        let resolved = wgpu.create_buffer(&wgpu::BufferDescriptor {
+        let queries = wgpu.create_query_set(&wgpu::QuerySetDescriptor {
             label: None,
-            size: STAMPS,
-            usage: BufferUsages::QUERY_RESOLVE | BufferUsages::COPY_SRC,
-            mapped_at_creation: false,
+            ty: wgpu::QueryType::Timestamp,
+            count: 2,
         });
         Some(Stamps {
-            queries: wgpu.create_query_set(&wgpu::QuerySetDescriptor {
-                label: None,
-                ty: wgpu::QueryType::Timestamp,
-                count: 2,
-            }),
-            resolved,
+            queries,
+            resolved: buffer(wgpu, STAMPS, BufferUsages::QUERY_RESOLVE | BufferUsages::COPY_SRC),
             staging: staging(device, STAMPS),
             inside_encoders: wgpu.features().contains(Features::TIMESTAMP_QUERY_INSIDE_ENCODERS),
             period: device.wgpu_queue().get_timestamp_period().into(),
@@ -287,8 +257,8 @@ impl Stamps {
     fn seconds(&self, device: &gpu_init::Device) -> anyhow::Result<f64> {
         let ticks: Vec<u64> = read(device, &self.staging)?;
         match ticks[..] {
+            // The clock may not advance during short work.
             [start, end] if start > 0 && end >= start => {
-                // The clock may not advance during short work.
                 Ok((end - start).max(1) as f64 * self.period * 1e-9)
             }
             _ => bail!(

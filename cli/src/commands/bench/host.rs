@@ -36,13 +36,8 @@ impl Host {
         let one_thread = ThreadPoolBuilder::new().num_threads(1).build();
         let one_thread = one_thread
             .context("bench: no thread can be started; allow more processes (ulimit -u)")?;
-        Ok(Host {
-            cpu: Cpu::new(),
-            one_thread,
-            words,
-            small: SmallRng::seed_from_u64(0),
-            philox: Philox4x32::new(0, 0),
-        })
+        let (small, philox) = (SmallRng::seed_from_u64(0), Philox4x32::new(0, 0));
+        Ok(Host { cpu: Cpu::new(), one_thread, words, small, philox })
     }
 }
 

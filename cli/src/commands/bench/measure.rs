@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
+use serde::Serialize;
 
 use crate::terminal::progress::go_on;
 
@@ -14,7 +15,7 @@ const SAMPLE_SECONDS: f64 = 1e-3;
 const MOST_RUNS: f64 = 1000.0;
 
 /// Seconds of one run.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub(super) struct Spread {
     pub(super) median: f64,
     pub(super) min: f64,
@@ -70,11 +71,8 @@ pub(super) fn measure(
 fn spread(mut seconds: Vec<f64>) -> Spread {
     seconds.sort_by(f64::total_cmp);
     let (half, last) = (seconds.len() / 2, seconds.len() - 1);
-    let median = if seconds.len() % 2 == 1 {
-        seconds[half]
-    } else {
-        (seconds[half - 1] + seconds[half]) / 2.0
-    };
+    // The middle, twice if there is one.
+    let median = (seconds[half] + seconds[last - half]) / 2.0;
     Spread { median, min: seconds[0], max: seconds[last] }
 }
 

@@ -20,14 +20,13 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::backend::adapter::auto;
-use crate::backend::choice::Choice;
+use crate::backend::choice::{Choice, no_such_adapter};
 use crate::checkpoint::output::claim::Claim;
 use crate::checkpoint::output::destination::Destination;
-use crate::terminal::output::{complain, print, print_json};
+use crate::terminal::output::{complain, print_report};
 use crate::terminal::progress::listen_to_ctrl_c;
 use measure::measure;
-use report::Report;
+use report::{Measured, Report};
 use target::Target;
 pub(crate) use wanted::Args;
 use wanted::{Wanted, unique};
@@ -49,23 +48,17 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     }
     let samples: u64 = jobs.iter().map(|jobs| jobs.len() as u64 * u64::from(wanted.samples)).sum();
     let bar = bar(samples);
-    let mut report = Report::new(wanted.samples);
+    let mut report = Report { samples: wanted.samples, devices: Vec::new() };
     for (target, jobs) in targets.iter_mut().zip(jobs) {
-        report.add_device(target);
-        bar.set_message(target.about().name);
-        let spreads =
-            measure(wanted.samples, jobs.len(), &mut |i| target.run(&jobs[i]), &mut || bar.inc(1))?;
-        for (job, seconds) in jobs.iter().zip(spreads) {
-            report.add(job, seconds);
-        }
+        let about = target.about();
+        bar.set_message(about.name.clone());
+        let run = &mut |i: usize| target.run(&jobs[i]);
+        let seconds = measure(wanted.samples, jobs.len(), run, &mut || bar.inc(1))?;
+        report.devices.push(Measured::new(about, &jobs, seconds));
     }
     bar.finish_and_clear();
 
-    if to_stdout {
-        print_json(&report.json())?
-    } else {
-        print(&table::table(&report))?
-    }
+    print_report(to_stdout, || report.json(), || table::table(&report))?;
     if let Some((destination, _)) = &json {
         destination.write(format!("{}\n", report.json()).as_bytes())?;
     }
@@ -103,15 +96,10 @@ fn targets(asked: &[Choice], wanted: &Wanted) -> anyhow::Result<Vec<Target>> {
         let index = match choice {
             Choice::Cpu => None,
             Choice::Adapter(index) if index >= adapters.len() => {
-                bail!(
-                    "bench: there is no adapter {index}, there are {}; `gpu-init devices` lists them",
-                    adapters.len()
-                )
+                return Err(no_such_adapter(index, adapters.len()).context("bench"));
             }
             Choice::Adapter(index) => Some(index),
-            Choice::Auto => {
-                auto(best, &adapters.iter().map(|adapter| adapter.get_info()).collect::<Vec<_>>())
-            }
+            Choice::Auto => gpu_init::best_gpu(&adapters),
             Choice::Gpu if best.is_none() && asked.is_empty() => {
                 complain("no GPU adapter was found, so this measures the CPU alone");
                 None
@@ -123,13 +111,11 @@ fn targets(asked: &[Choice], wanted: &Wanted) -> anyhow::Result<Vec<Target>> {
         };
         indices.push(index);
     }
-    unique(&indices, &[])
-        .into_iter()
-        .map(|index| match index {
-            None => Target::cpu(wanted),
-            Some(index) => Target::gpu(&adapters[index], wanted),
-        })
-        .collect()
+    let open = |index: Option<usize>| match index {
+        None => Target::cpu(wanted),
+        Some(index) => Target::gpu(&adapters[index], wanted),
+    };
+    unique(&indices, &[]).into_iter().map(open).collect()
 }
 
 /// A progress bar over samples.

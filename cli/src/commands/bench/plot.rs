@@ -1,18 +1,16 @@
 //! A plot of GB/s by size as SVG: a colour per device, a marker per initializer, dashes for the
 //! write bandwidth.
 
-use std::ops::Range;
-
 use anyhow::{Context, anyhow};
 use gpu_init::{DType, Initializer};
 use plotters::coord::Shift;
-use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint};
 use plotters::element::DashedPathElement;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use crate::commands::bench::by::By;
-use crate::commands::bench::report::{Measured, Report};
+use crate::commands::bench::report::{Measured, Report, Row};
+use crate::commands::bench::wanted::unique;
 
 const WIDTH: u32 = 1080;
 const LEGEND: u32 = 330;
@@ -29,31 +27,7 @@ const COLORS: [RGBColor; 6] = [
 ];
 const GRID: RGBColor = RGBColor(226, 226, 226);
 
-/// A logarithmic axis with given labels.
-struct Axis {
-    range: Range<f64>,
-    ticks: Vec<f64>,
-}
-
-impl Ranged for Axis {
-    type FormatOption = DefaultFormatting;
-    type ValueType = f64;
-
-    fn map(&self, value: &f64, limit: (i32, i32)) -> i32 {
-        let share = (value - self.range.start) / (self.range.end - self.range.start);
-        limit.0 + (share * f64::from(limit.1 - limit.0)).round() as i32
-    }
-
-    fn key_points<Hint: KeyPointHint>(&self, _: Hint) -> Vec<f64> {
-        self.ticks.clone()
-    }
-
-    fn range(&self) -> Range<f64> {
-        self.range.clone()
-    }
-}
-
-/// Points of (log2 elements, GB/s).
+/// Points of (elements, GB/s).
 type Points = Vec<(f64, f64)>;
 
 /// The lines of one device, or of a peer on it.
@@ -76,12 +50,8 @@ pub(super) fn svg(report: &Report) -> anyhow::Result<String> {
     let has_f32 = rows().any(|row| row.dtype == DType::F32);
     let dtype =
         if has_f32 { DType::F32 } else { rows().next().context("nothing was measured")?.dtype };
-    let mut initializers: Vec<Initializer> = Vec::new();
-    for row in rows() {
-        if !initializers.contains(&row.initializer) {
-            initializers.push(row.initializer);
-        }
-    }
+    let initializers: Vec<_> = rows().map(|row| row.initializer).collect();
+    let initializers = unique(&initializers, &[]);
     let groups: Vec<Group> =
         report.devices.iter().flat_map(|device| groups(device, dtype, &initializers)).collect();
     let legend_lines: usize = groups.iter().map(|group| group.lines.len() + 2).sum();
@@ -97,39 +67,29 @@ pub(super) fn svg(report: &Report) -> anyhow::Result<String> {
 
 /// The lines of a device and of its peers.
 fn groups(device: &Measured, dtype: DType, initializers: &[Initializer]) -> Vec<Group> {
-    let mut groups: Vec<Group> = Vec::new();
     // rand_distr's Philox is as fast as the textbook's: one line is enough.
-    for row in device.rows.iter().filter(|row| row.dtype == dtype && row.by != By::RandDistrPhilox)
-    {
-        let title = if row.by == By::GpuInit { device.title() } else { row.by.name().to_owned() };
-        if groups.last().is_none_or(|group| group.title != title) {
-            let width = if row.by == By::GpuInit { 2 } else { 1 };
-            groups.push(Group { title, width, lines: Vec::new() });
+    let is_drawn = |row: &&Row| row.dtype == dtype && row.by != By::RandDistrPhilox;
+    let rows: Vec<&Row> = device.rows.iter().filter(is_drawn).collect();
+    let line = |rows: &[&Row]| Line {
+        label: rows[0].initializer.name().to_owned(),
+        marker: initializers.iter().position(|&initializer| initializer == rows[0].initializer),
+        points: rows.iter().map(|row| ((1u64 << row.size) as f64, row.gb_per_s())).collect(),
+    };
+    let group = |rows: &[&Row]| {
+        let lines = rows.chunk_by(|a, b| a.initializer == b.initializer).map(line).collect();
+        match rows[0].by {
+            By::GpuInit => Group { title: device.title(), width: 2, lines },
+            by => Group { title: by.name().to_owned(), width: 1, lines },
         }
-        let Some(group) = groups.last_mut() else { continue };
-        let marker = initializers.iter().position(|&initializer| initializer == row.initializer);
-        if group.lines.last().is_none_or(|line| line.marker != marker) {
-            group.lines.push(Line {
-                label: row.initializer.name().to_owned(),
-                marker,
-                points: Points::new(),
-            });
-        }
-        if let Some(line) = group.lines.last_mut() {
-            line.points.push((f64::from(row.size), row.gb_per_s()));
-        }
-    }
+    };
+    let mut groups: Vec<Group> = rows.chunk_by(|a, b| a.by == b.by).map(group).collect();
     if let Some(group) = groups.first_mut() {
         // Writes are measured by bytes, and drawn at the sizes that were filled.
-        let mut points: Points = Vec::new();
-        for row in device.rows.iter().filter(|row| row.dtype == dtype && row.by == By::GpuInit) {
-            let point = (f64::from(row.size), row.write_gb_per_s());
-            if !points.contains(&point) {
-                points.push(point);
-            }
-        }
+        let ours = rows.iter().filter(|row| row.by == By::GpuInit);
+        let points: Points =
+            ours.map(|row| ((1u64 << row.size) as f64, row.write_gb_per_s())).collect();
         let label = format!("write bandwidth, {}", device.about.write);
-        group.lines.push(Line { label, marker: None, points });
+        group.lines.push(Line { label, marker: None, points: unique(&points, &[]) });
     }
     groups
 }
@@ -144,13 +104,12 @@ fn draw(root: &DrawingArea<SVGBackend, Shift>, groups: &[Group], title: &str) ->
         points().map(of).fold((f64::INFINITY, 0.0f64), |(low, high), x| (low.min(x), high.max(x)))
     };
     let ((x0, x1), (y0, y1)) = (range(|point| point.0), range(|point| point.1));
-    let (y0, y1) = (y0.max(1e-9) * 0.8, y1.max(1e-9) * 1.25);
-    let sizes: Vec<f64> = (x0 as u32..=x1 as u32)
-        .step_by(if x1 - x0 > 10.0 { 2 } else { 1 })
-        .map(f64::from)
-        .collect();
-    let x_axis = Axis { range: x0 - 0.5..x1 + 0.5, ticks: sizes };
-    let y_axis = Axis { range: y0.log10()..y1.log10(), ticks: ticks(y0, y1) };
+    let (y0, y1) = (y0 * 0.8, y1 * 1.25);
+    let (first, last) = ((x0 as u64).ilog2(), (x1 as u64).ilog2());
+    let step = if last - first > 10 { 2 } else { 1 };
+    let sizes = (first..=last).step_by(step).map(|size| (1u64 << size) as f64).collect();
+    let x_axis = (x0 * 0.7..x1 * 1.4).log_scale().with_key_points(sizes);
+    let y_axis = (y0..y1).log_scale().with_key_points(ticks(y0, y1));
 
     let mut chart = ChartBuilder::on(&left)
         .caption(format!("{title}: speed by size"), ("sans-serif", 22).into_font())
@@ -165,15 +124,14 @@ fn draw(root: &DrawingArea<SVGBackend, Shift>, groups: &[Group], title: &str) ->
         .axis_style(BLACK)
         .label_style(("sans-serif", 15))
         .axis_desc_style(("sans-serif", 17))
-        .x_label_formatter(&|&size| power_of_two(size as u32))
-        .y_label_formatter(&|&y| format!("{}", round(10f64.powf(y))))
+        .x_label_formatter(&|&x| power_of_two((x as u64).ilog2()))
+        .y_label_formatter(&|&y| format!("{}", round(y)))
         .x_desc("tensor size (elements)")
         .y_desc("fill speed (GB/s)")
         .draw()?;
     for (group, color) in groups.iter().zip(COLORS.iter().cycle()) {
         for line in &group.lines {
-            let points: Points =
-                line.points.iter().map(|&(x, y)| (x, y.max(1e-9).log10())).collect();
+            let points = line.points.clone();
             let Some(marker) = line.marker else {
                 chart.draw_series(DashedLineSeries::new(points, 8, 5, color.stroke_width(2)))?;
                 continue;
@@ -220,27 +178,24 @@ fn mark<'a>(
     at: (i32, i32),
     color: RGBColor,
 ) -> DynElement<'a, SVGBackend<'a>, (i32, i32)> {
+    let square = [(at.0 - 4, at.1 - 4), (at.0 + 4, at.1 + 4)];
     match number % 4 {
         0 => Circle::new(at, 4, color.filled()).into_dyn(),
         1 => TriangleMarker::new(at, 6, color.filled()).into_dyn(),
-        2 => {
-            Rectangle::new([(at.0 - 4, at.1 - 4), (at.0 + 4, at.1 + 4)], color.filled()).into_dyn()
-        }
+        2 => Rectangle::new(square, color.filled()).into_dyn(),
         _ => Cross::new(at, 4, color.stroke_width(2)).into_dyn(),
     }
 }
 
-/// 1, 2 and 5 times powers of ten within the range, as logarithms; only the powers where those are
-/// many.
+/// 1, 2 and 5 times powers of ten within the range; only the powers where those are many.
 fn ticks(low: f64, high: f64) -> Vec<f64> {
     let (first, last) = (low.log10().floor() as i32, high.log10().ceil() as i32);
     let steps: &[f64] = if last - first > 5 { &[1.0] } else { &[1.0, 2.0, 5.0] };
-    let all =
-        (first..=last).flat_map(|power| steps.iter().map(move |step| step * 10f64.powi(power)));
-    all.filter(|tick| (low..=high).contains(tick)).map(f64::log10).collect()
+    let all = (first..=last).flat_map(|power| steps.iter().map(move |x| x * 10f64.powi(power)));
+    all.filter(|tick| (low..=high).contains(tick)).collect()
 }
 
-/// Removes the digits that a logarithm adds.
+/// Removes the digits that rounding adds.
 fn round(value: f64) -> f64 {
     let digits = 10f64.powi(2 - value.log10().floor() as i32);
     (value * digits).round() / digits
@@ -250,7 +205,6 @@ fn round(value: f64) -> f64 {
 fn power_of_two(power: u32) -> String {
     const DIGITS: [char; 10] = ['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'];
     let power = power.to_string();
-    let raised =
-        power.chars().filter_map(|digit| digit.to_digit(10)).map(|digit| DIGITS[digit as usize]);
+    let raised = power.bytes().map(|digit| DIGITS[usize::from(digit - b'0')]);
     std::iter::once('2').chain(raised).collect()
 }

@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 use crate::commands::bench::by::By;
 use crate::commands::bench::device::About;
 use crate::commands::bench::measure::Spread;
-use crate::commands::bench::target::{Job, Target};
+use crate::commands::bench::target::Job;
 use crate::terminal::output::gb_per_s;
 
 #[derive(Debug)]
 pub(super) struct Report {
-    samples: u32,
+    pub(super) samples: u32,
     pub(super) devices: Vec<Measured>,
 }
 
@@ -24,6 +24,24 @@ pub(super) struct Measured {
 }
 
 impl Measured {
+    /// Jobs and the seconds that they took. Writes come before fills of as many bytes.
+    pub(super) fn new(about: About, jobs: &[Job], seconds: Vec<Spread>) -> Self {
+        let mut measured = Measured { about, writes: vec![], rows: vec![] };
+        for (job, seconds) in jobs.iter().zip(seconds) {
+            match *job {
+                Job::Write { bytes } => measured.writes.push(Write { bytes, seconds }),
+                Job::Fill { initializer, dtype, size, by } => {
+                    let mut writes = measured.writes.iter();
+                    let write = writes.find(|write| write.bytes == dtype.size() << size);
+                    let write_seconds = write.map_or(f64::NAN, |write| write.seconds.median);
+                    let row = Row { by, dtype, initializer, size, seconds, write_seconds };
+                    measured.rows.push(row);
+                }
+            }
+        }
+        measured
+    }
+
     /// The legend's title.
     pub(super) fn title(&self) -> String {
         let About { name, details, .. } = &self.about;
@@ -51,22 +69,15 @@ pub(super) struct Row {
     pub(super) write_seconds: f64,
 }
 
-impl Write {
-    pub(super) fn gb_per_s(&self) -> f64 {
-        gb_per_s(self.bytes, self.seconds.median)
-    }
-}
-
 impl Row {
     pub(super) fn bytes(&self) -> u64 {
         self.dtype.size() << self.size
     }
 
-    /// Median, least and most.
-    pub(super) fn ns_per_element(&self) -> [f64; 3] {
-        let elements = (1u64 << self.size) as f64;
-        [self.seconds.median, self.seconds.min, self.seconds.max]
-            .map(|seconds| seconds * 1e9 / elements)
+    pub(super) fn ns_per_element(&self) -> Spread {
+        let ns = |seconds: f64| seconds * 1e9 / (1u64 << self.size) as f64;
+        let Spread { median, min, max } = self.seconds;
+        Spread { median: ns(median), min: ns(min), max: ns(max) }
     }
 
     pub(super) fn gb_per_s(&self) -> f64 {
@@ -84,40 +95,16 @@ impl Row {
 }
 
 impl Report {
-    pub(super) fn new(samples: u32) -> Self {
-        Report { samples, devices: Vec::new() }
-    }
-
-    /// Adds a device; rows added from here on belong to it.
-    pub(super) fn add_device(&mut self, target: &Target) {
-        self.devices.push(Measured { about: target.about(), writes: vec![], rows: vec![] });
-    }
-
-    /// Adds a measurement. Writes come before fills of as many bytes.
-    pub(super) fn add(&mut self, job: &Job, seconds: Spread) {
-        let Some(device) = self.devices.last_mut() else { return };
-        match *job {
-            Job::Write { bytes } => device.writes.push(Write { bytes, seconds }),
-            Job::Fill { initializer, dtype, size, by } => {
-                let write = device.writes.iter().find(|write| write.bytes == dtype.size() << size);
-                let write_seconds = write.map_or(f64::NAN, |write| write.seconds.median);
-                device.rows.push(Row { by, dtype, initializer, size, seconds, write_seconds });
-            }
-        }
-    }
-
     pub(super) fn json(&self) -> Value {
-        let spread = |Spread { median, min, max }: Spread| json!({ "median": median, "min": min, "max": max });
-        let write = |write: &Write| json!({ "bytes": write.bytes, "gb_per_s": write.gb_per_s(), "seconds": spread(write.seconds) });
+        let write = |&Write { bytes, seconds }: &Write| json!({ "bytes": bytes, "gb_per_s": gb_per_s(bytes, seconds.median), "seconds": seconds });
         let row = |row: &Row| {
-            let [median, min, max] = row.ns_per_element();
             json!({
                 "by": row.by.name(),
                 "dtype": row.dtype.to_string(),
                 "init": row.initializer.to_string(),
                 "elements": 1u64 << row.size,
                 "bytes": row.bytes(),
-                "ns_per_element": spread(Spread { median, min, max }),
+                "ns_per_element": row.ns_per_element(),
                 "gb_per_s": row.gb_per_s(),
                 "write_gb_per_s": row.write_gb_per_s(),
                 "share_of_write": row.share(),

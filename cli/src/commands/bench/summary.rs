@@ -22,12 +22,13 @@ pub(super) fn lines(device: &Measured) -> Vec<String> {
         }
         let title = format!("{} {} 2^{}", row.initializer.name(), row.dtype, row.size);
         lines.push(format!("{title}: {}", ratios(row, &rows).join("; ")));
-        let large: Vec<f64> =
-            ours().filter(|row| row.size >= LINEAR).map(|row| row.ns_per_element()[0]).collect();
-        let (least, most) = large
-            .iter()
-            .fold((f64::INFINITY, 0f64), |(least, most), &ns| (least.min(ns), most.max(ns)));
-        let (is_normal, of_row) = (is_normal(row), row.ns_per_element()[0]);
+        let large: Vec<f64> = ours()
+            .filter(|row| row.size >= LINEAR)
+            .map(|row| row.ns_per_element().median)
+            .collect();
+        let least = large.iter().copied().fold(f64::INFINITY, f64::min);
+        let most = large.iter().copied().fold(0.0, f64::max);
+        let (is_normal, of_row) = (is_normal(row), row.ns_per_element().median);
         if is_normal && row.dtype == DType::F32 && large.len() > 1 {
             lines.push(format!(
                 "{title}: from 2^{LINEAR} on {} to {} ns/element, {:.1}% apart",
@@ -48,7 +49,7 @@ pub(super) fn lines(device: &Measured) -> Vec<String> {
                 "{title}: {} dispatches of {} take {:+.1}% per element compared with the one of 2^{}",
                 row.bytes().div_ceil(window),
                 binary_bytes(window),
-                100.0 * (of_row / one.ns_per_element()[0] - 1.0),
+                100.0 * (of_row / one.ns_per_element().median - 1.0),
                 one.size
             ));
         }
@@ -65,17 +66,14 @@ fn is_normal(row: &Row) -> bool {
 /// Ratios to peers, and to writing alone.
 fn ratios(row: &Row, rows: &[&Row]) -> Vec<String> {
     let by = |by: By| {
-        rows.iter()
-            .find(|other| other.by == by && other.size == row.size)
-            .map(|row| row.seconds.median)
+        let same = rows.iter().find(|other| other.by == by && other.size == row.size);
+        same.map(|row| row.seconds.median)
     };
-    let (mut ratios, ours) =
-        (vec![format!("{:.1}% of the write bandwidth", 100.0 * row.share())], row.seconds.median);
+    let ours = row.seconds.median;
+    let mut ratios = vec![format!("{:.1}% of the write bandwidth", 100.0 * row.share())];
     if let Some(built_ins) = by(By::BuiltIns) {
-        ratios.push(format!(
-            "portable bits take {} times as long as WGSL built-ins",
-            figure(ours / built_ins)
-        ));
+        let times = figure(ours / built_ins);
+        ratios.push(format!("portable bits take {times} times as long as WGSL built-ins"));
     }
     if let Some(one) = by(By::OneThread) {
         let beside = [
@@ -83,10 +81,10 @@ fn ratios(row: &Row, rows: &[&Row]) -> Vec<String> {
             (By::RandDistrPhilox, "Philox4x32's"),
             (By::PlainPhilox, "a plain Philox's"),
         ];
-        let beside = beside.iter().filter_map(|&(other, name)| {
-            Some(format!("{} times {name}", figure(by(other)? / one)))
-        });
-        let beside: Vec<String> = beside.collect();
+        let beside = beside
+            .iter()
+            .filter_map(|&(other, name)| Some(format!("{} times {name}", figure(by(other)? / one))))
+            .collect::<Vec<_>>();
         if !beside.is_empty() {
             ratios.push(format!("one thread has {} speed", beside.join(", ")));
         }

@@ -1,6 +1,7 @@
 //! The measurements as a table for people.
 
 use crate::commands::bench::device::About;
+use crate::commands::bench::measure::Spread;
 use crate::commands::bench::report::{Measured, Report, Row};
 use crate::commands::bench::summary;
 use crate::terminal::output::figure;
@@ -31,11 +32,11 @@ fn device(device: &Measured) -> String {
         // Each name only once.
         let is_new = last.is_none_or(|last| last.initializer != row.initializer);
         let name = if is_new { row.initializer.name() } else { "" };
-        let [median, min, max] = row.ns_per_element().map(figure);
+        let Spread { median, min, max } = row.ns_per_element();
+        let (median, range) = (figure(median), format!("({} .. {})", figure(min), figure(max)));
         let (share, size) = (format!("{:.1}%", 100.0 * row.share()), format!("2^{}", row.size));
         text += &format!(
-            "  {name:<18} {size:>8} {median:>10}  {:<21} {:>9} {:>11} {share:>7}\n",
-            format!("({min} .. {max})"),
+            "  {name:<18} {size:>8} {median:>10}  {range:<21} {:>9} {:>11} {share:>7}\n",
             figure(row.gb_per_s()),
             figure(row.write_gb_per_s())
         );

@@ -48,9 +48,9 @@ impl Target {
                 let most = (largest / dtype.size()).max(1).ilog2().min(self.most);
                 let sizes = wanted.sizes(most);
                 if by == By::GpuInit && wanted.sizes.iter().any(|&size| size > most) {
+                    let name = self.about().name;
                     complain(&format!(
-                        "{}: more than 2^{most} elements of {dtype} do not fit, and are left out",
-                        self.about().name
+                        "{name}: more than 2^{most} elements of {dtype} do not fit, and are left out"
                     ));
                 }
                 for &initializer in &wanted.initializers {

@@ -15,7 +15,7 @@ use crate::backend::launcher::World;
 use crate::commands::model::report::Report;
 pub(crate) use crate::commands::model::work::Args;
 use crate::commands::model::work::Work;
-use crate::terminal::output::{complain, print, print_json};
+use crate::terminal::output::{complain, print_report};
 use crate::terminal::progress::listen_to_ctrl_c;
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
@@ -39,18 +39,14 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         return work.dry_run();
     }
     let local_rank = work.world.as_ref().and_then(|world| world.local_rank);
-    let backend = Backend::open_local(args.device, work.rules.seed(), local_rank)?;
+    let backend = Backend::open(args.device, work.rules.seed(), local_rank)?;
     backend.check_memory(&work.plan, files.is_some())?;
     let outcome = match files {
         None => run::in_memory(&work, &backend)?,
         Some(files) => run::saved(&work, &backend, files)?,
     };
     let report = Report { work: &work, backend: &backend, outcome };
-    if args.json {
-        print_json(&report.json())?
-    } else {
-        print(&report.text())?
-    }
+    print_report(args.json, || report.json(), || report.text())?;
     match &report.outcome.disagreements[..] {
         [] => Ok(()),
         all => bail!("{}; try --device cpu, and please report this", all.join("; ")),

@@ -1,7 +1,7 @@
 //! The rank of this process and the number of processes, from flags or from the launcher that
 //! started it.
 
-use anyhow::{anyhow, bail};
+use anyhow::{Context, bail, ensure};
 
 /// The flags, for `#[command(flatten)]`.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -31,43 +31,23 @@ pub(crate) struct World {
     pub(crate) launcher: &'static str,
 }
 
-/// The variables that a launcher sets.
-struct Launcher {
-    name: &'static str,
-    rank: &'static str,
-    size: &'static str,
-    /// The first variable that is set counts.
-    local_rank: &'static [&'static str],
-}
+/// A launcher's name, the variables of rank and size that it sets, and those of the local rank, of
+/// which the first that is set counts.
+type Launcher = (&'static str, [&'static str; 2], &'static [&'static str]);
 
 /// The first launcher whose rank and size are both set counts. Slurm is last: it starts other
 /// launchers, one on each machine, and those start more processes.
 const LAUNCHERS: [Launcher; 5] = [
-    Launcher { name: "torchrun", rank: "RANK", size: "WORLD_SIZE", local_rank: &["LOCAL_RANK"] },
-    Launcher {
-        name: "Open MPI",
-        rank: "OMPI_COMM_WORLD_RANK",
-        size: "OMPI_COMM_WORLD_SIZE",
-        local_rank: &["OMPI_COMM_WORLD_LOCAL_RANK"],
-    },
+    ("torchrun", ["RANK", "WORLD_SIZE"], &["LOCAL_RANK"]),
+    ("Open MPI", ["OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"], &["OMPI_COMM_WORLD_LOCAL_RANK"]),
     // Hydra (MPICH, Intel MPI) sets the first local rank, Cray's launchers the second one, `srun
     // --mpi=pmi2` neither.
-    Launcher {
-        name: "MPICH",
-        rank: "PMI_RANK",
-        size: "PMI_SIZE",
-        local_rank: &["MPI_LOCALRANKID", "PMI_LOCAL_RANK", "SLURM_LOCALID"],
-    },
+    ("MPICH", ["PMI_RANK", "PMI_SIZE"], &["MPI_LOCALRANKID", "PMI_LOCAL_RANK", "SLURM_LOCALID"]),
     // Only srun sets this size, and it is the step's; SLURM_NTASKS may be the whole job's, as in
     // the shell that salloc opens, a step of one task. https://slurm.schedmd.com/srun.html, "output
     // environment variables"; src/common/env.c of Slurm, env_array_for_step.
-    Launcher {
-        name: SLURM,
-        rank: "SLURM_PROCID",
-        size: "SLURM_STEP_NUM_TASKS",
-        local_rank: &["SLURM_LOCALID"],
-    },
-    Launcher { name: SLURM, rank: "SLURM_PROCID", size: SLURM_JOB, local_rank: &["SLURM_LOCALID"] },
+    (SLURM, ["SLURM_PROCID", "SLURM_STEP_NUM_TASKS"], &["SLURM_LOCALID"]),
+    (SLURM, ["SLURM_PROCID", SLURM_JOB], &["SLURM_LOCALID"]),
 ];
 
 const SLURM: &str = "Slurm";
@@ -84,21 +64,17 @@ impl World {
     ) -> anyhow::Result<Option<World>> {
         let found = match (args.rank, args.world_size) {
             (Some(rank), Some(size)) => {
-                check(rank, size, "--rank", "--world-size")?;
+                check(["--rank", "--world-size"], [rank, size])?;
                 Some(World { rank, size, local_rank: None, launcher: "--rank" })
             }
             (None, None) => from_environment(env)?,
             _ => bail!("--rank and --world-size are a pair; pass both or neither"),
         };
-        match found {
-            Some(world) => {
-                Ok(Some(World { local_rank: args.local_rank.or(world.local_rank), ..world }))
-            }
-            None if args.local_rank.is_some() => {
-                bail!("--local-rank needs --rank and --world-size, or a launcher")
-            }
-            None => Ok(None),
-        }
+        ensure!(
+            found.is_some() || args.local_rank.is_none(),
+            "--local-rank needs --rank and --world-size, or a launcher"
+        );
+        Ok(found.map(|world| World { local_rank: args.local_rank.or(world.local_rank), ..world }))
     }
 
     /// A warning that a process may not be on its own after all: only one variable of a launcher's
@@ -106,14 +82,13 @@ impl World {
     pub(crate) fn warning(env: impl Fn(&str) -> Option<String>) -> Option<String> {
         let is_set = |name: &str| env(name).is_some_and(|value| !value.trim().is_empty());
         // A shell or a script of a job rightly has some of Slurm's variables.
-        let pairs = LAUNCHERS.iter().filter(|launcher| launcher.name != SLURM);
-        let (set, other) = pairs.map(|launcher| (launcher.rank, launcher.size)).find_map(
-            |(rank, size)| match (is_set(rank), is_set(size)) {
-                (true, false) => Some((rank, size)),
-                (false, true) => Some((size, rank)),
+        let mut pairs = LAUNCHERS.iter().filter(|(name, ..)| *name != SLURM);
+        let (set, other) =
+            pairs.find_map(|(_, [rank, size], _)| match [rank, size].map(|name| is_set(name)) {
+                [true, false] => Some((rank, size)),
+                [false, true] => Some((size, rank)),
                 _ => None,
-            },
-        )?;
+            })?;
         Some(format!(
             "{set} is set and {other} is not, so this process makes the whole model; set both, pass --rank and \
              --world-size, or unset {set}"
@@ -124,39 +99,39 @@ impl World {
 fn from_environment(env: impl Fn(&str) -> Option<String>) -> anyhow::Result<Option<World>> {
     // An empty variable is how some shells unset one.
     let env = |name: &str| env(name).filter(|value| !value.trim().is_empty());
-    for Launcher { name, rank, size, local_rank } in LAUNCHERS {
+    for (launcher, names, local_ranks) in LAUNCHERS {
         // The script given to sbatch has rank 0 in a job of many tasks, but is run once. Its step's
         // number does not give it away: Slurm 26.05 sets SLURM_STEP_ID there too, to -5. (env.c,
         // env_array_for_batch_job, setup_env)
-        if size == SLURM_JOB && env("ENVIRONMENT").as_deref() == Some("BATCH") {
+        if names[1] == SLURM_JOB && env("ENVIRONMENT").as_deref() == Some("BATCH") {
             continue;
         }
-        let (Some(rank_text), Some(size_text)) = (env(rank), env(size)) else { continue };
-        let (rank_value, size_value) = (number(rank, &rank_text)?, number(size, &size_text)?);
-        check(rank_value, size_value, rank, size)?;
-        let local_rank = local_rank.iter().find_map(|&variable| Some((variable, env(variable)?)));
-        let local_rank = local_rank.map(|(variable, text)| number(variable, &text)).transpose()?;
-        return Ok(Some(World { rank: rank_value, size: size_value, local_rank, launcher: name }));
+        let [Some(rank), Some(size)] = names.map(&env) else { continue };
+        let (rank, size) = (number(names[0], &rank)?, number(names[1], &size)?);
+        check(names, [rank, size])?;
+        let local_rank = local_ranks.iter().find_map(|name| Some((name, env(name)?)));
+        let local_rank = local_rank.map(|(name, text)| number(name, &text)).transpose()?;
+        return Ok(Some(World { rank, size, local_rank, launcher }));
     }
     Ok(None)
 }
 
 fn number(variable: &str, text: &str) -> anyhow::Result<u64> {
     // The parser's own error adds nothing.
-    text.trim().parse().map_err(|_| {
-        anyhow!("{variable} is {text:?}, which is not a rank or size; unset it, or pass --rank and --world-size")
+    text.trim().parse().ok().with_context(|| {
+        format!("{variable} is {text:?}, which is not a rank or size; unset it, or pass --rank and --world-size")
     })
 }
 
-fn check(rank: u64, size: u64, rank_name: &str, size_name: &str) -> anyhow::Result<()> {
-    if rank >= size {
-        bail!(
-            "{rank_name} is {rank} and {size_name} is {size}; ranks count from 0, so it has to be below the size"
-        );
-    }
-    if size > LARGEST {
-        bail!("{size_name} is {size}; a model is made by at most {LARGEST} processes");
-    }
+fn check([rank_name, size_name]: [&str; 2], [rank, size]: [u64; 2]) -> anyhow::Result<()> {
+    ensure!(
+        rank < size,
+        "{rank_name} is {rank} and {size_name} is {size}; ranks count from 0, so it has to be below the size"
+    );
+    ensure!(
+        size <= LARGEST,
+        "{size_name} is {size}; a model is made by at most {LARGEST} processes"
+    );
     Ok(())
 }
 
@@ -164,7 +139,10 @@ fn check(rank: u64, size: u64, rank_name: &str, size_name: &str) -> anyhow::Resu
 mod tests {
     use super::*;
 
-    const ALONE: WorldArgs = WorldArgs { rank: None, world_size: None, local_rank: None };
+    const ALONE: [Option<u64>; 3] = [None; 3];
+
+    /// Rank, size, local rank and launcher.
+    type Found = Option<(u64, u64, Option<u64>, &'static str)>;
 
     /// An environment from variables as `env` prints them.
     fn environment(variables: &str) -> impl Fn(&str) -> Option<String> {
@@ -174,21 +152,19 @@ mod tests {
         }
     }
 
-    fn find(args: &WorldArgs, variables: &str) -> anyhow::Result<Option<World>> {
-        World::find(args, environment(variables))
+    /// The world by the flags --rank, --world-size and --local-rank, and by variables.
+    fn find(flags: [Option<u64>; 3], variables: &str) -> anyhow::Result<Found> {
+        let [rank, world_size, local_rank] = flags;
+        let args = WorldArgs { rank, world_size, local_rank };
+        let world = World::find(&args, environment(variables))?;
+        Ok(world
+            .map(|World { rank, size, local_rank, launcher }| (rank, size, local_rank, launcher)))
     }
 
-    fn args(rank: Option<u64>, world_size: Option<u64>, local_rank: Option<u64>) -> WorldArgs {
-        WorldArgs { rank, world_size, local_rank }
-    }
-
-    fn world(
-        rank: u64,
-        size: u64,
-        local_rank: Option<u64>,
-        launcher: &'static str,
-    ) -> Option<World> {
-        Some(World { rank, size, local_rank, launcher })
+    fn check_found(cases: &[(&str, Found)]) {
+        for (variables, expected) in cases {
+            assert_eq!(find(ALONE, variables).unwrap(), *expected, "{variables}");
+        }
     }
 
     const TORCHRUN: &str = "RANK=5 WORLD_SIZE=8 LOCAL_RANK=1 ";
@@ -203,58 +179,55 @@ mod tests {
 
     #[test]
     fn every_launcher_is_found() {
-        for (variables, expected) in [
+        check_found(&[
             ("", None),
-            (TORCHRUN, world(5, 8, Some(1), "torchrun")),
-            ("RANK=0 WORLD_SIZE=1", world(0, 1, None, "torchrun")),
-            (OPEN_MPI, world(2, 4, Some(2), "Open MPI")),
-            (HYDRA, world(1, 3, Some(0), "MPICH")),
-            ("PMI_RANK=1 PMI_SIZE=3 PMI_LOCAL_RANK=1", world(1, 3, Some(1), "MPICH")),
-            ("PMI_RANK=1 PMI_SIZE=3", world(1, 3, None, "MPICH")),
-            (SRUN, world(6, 7, Some(3), "Slurm")),
-            ("SLURM_PROCID=2 SLURM_NTASKS=4 SLURM_LOCALID=1", world(2, 4, Some(1), "Slurm")),
-        ] {
-            assert_eq!(find(&ALONE, variables).unwrap(), expected, "{variables}");
-        }
+            (TORCHRUN, Some((5, 8, Some(1), "torchrun"))),
+            ("RANK=0 WORLD_SIZE=1", Some((0, 1, None, "torchrun"))),
+            (OPEN_MPI, Some((2, 4, Some(2), "Open MPI"))),
+            (HYDRA, Some((1, 3, Some(0), "MPICH"))),
+            ("PMI_RANK=1 PMI_SIZE=3 PMI_LOCAL_RANK=1", Some((1, 3, Some(1), "MPICH"))),
+            ("PMI_RANK=1 PMI_SIZE=3", Some((1, 3, None, "MPICH"))),
+            (SRUN, Some((6, 7, Some(3), "Slurm"))),
+            ("SLURM_PROCID=2 SLURM_NTASKS=4 SLURM_LOCALID=1", Some((2, 4, Some(1), "Slurm"))),
+        ]);
     }
 
     #[test]
     fn slurm_is_last_and_a_step_is_not_its_job() {
-        for (variables, expected) in [
-            (SBATCH.to_owned(), None),
-            (SBATCH_26.to_owned(), None),
+        for (outer, inner, expected) in [
+            (SBATCH, "", None),
+            (SBATCH_26, "", None),
             // srun in that script, of all tasks and of some, with and without --preserve-env.
-            (SBATCH.to_owned() + "SLURM_STEP_NUM_TASKS=4", world(0, 4, Some(0), "Slurm")),
-            (SBATCH_26.to_owned() + "SLURM_STEP_NUM_TASKS=2", world(0, 2, Some(0), "Slurm")),
+            (SBATCH, "SLURM_STEP_NUM_TASKS=4", Some((0, 4, Some(0), "Slurm"))),
+            (SBATCH_26, "SLURM_STEP_NUM_TASKS=2", Some((0, 2, Some(0), "Slurm"))),
             // The shell of salloc, by itself and as an interactive step.
-            ("SLURM_JOB_ID=9 SLURM_NTASKS=4".to_owned(), None),
+            ("SLURM_JOB_ID=9 SLURM_NTASKS=4 ", "", None),
             (
-                "SLURM_PROCID=0 SLURM_NTASKS=8 SLURM_STEP_NUM_TASKS=1".to_owned(),
-                world(0, 1, None, "Slurm"),
+                "SLURM_NTASKS=8 SLURM_PROCID=0 ",
+                "SLURM_STEP_NUM_TASKS=1",
+                Some((0, 1, None, "Slurm")),
             ),
             // Other launchers in a job.
-            (SBATCH.to_owned() + OPEN_MPI, world(2, 4, Some(2), "Open MPI")),
-            (SRUN.to_owned() + TORCHRUN, world(5, 8, Some(1), "torchrun")),
-            (SRUN.to_owned() + HYDRA, world(1, 3, Some(0), "MPICH")),
+            (SBATCH, OPEN_MPI, Some((2, 4, Some(2), "Open MPI"))),
+            (SRUN, TORCHRUN, Some((5, 8, Some(1), "torchrun"))),
+            (SRUN, HYDRA, Some((1, 3, Some(0), "MPICH"))),
             // srun --mpi=pmi2.
-            (SRUN.to_owned() + "PMI_RANK=6 PMI_SIZE=7", world(6, 7, Some(3), "MPICH")),
+            (SRUN, "PMI_RANK=6 PMI_SIZE=7", Some((6, 7, Some(3), "MPICH"))),
         ] {
-            assert_eq!(find(&ALONE, &variables).unwrap(), expected, "{variables}");
+            check_found(&[(&[outer, inner].concat(), expected)]);
         }
     }
 
     #[test]
     fn only_complete_pairs_count() {
-        for (variables, expected) in [
+        check_found(&[
             ("RANK=3", None),
             ("WORLD_SIZE=3 LOCAL_RANK=1", None),
             ("RANK=x", None),
             ("RANK= WORLD_SIZE=4", None),
             ("OMPI_COMM_WORLD_RANK=1 PMI_SIZE=4 SLURM_NTASKS=4", None),
-            ("RANK=3 PMI_RANK=1 PMI_SIZE=2", world(1, 2, None, "MPICH")),
-        ] {
-            assert_eq!(find(&ALONE, variables).unwrap(), expected, "{variables}");
-        }
+            ("RANK=3 PMI_RANK=1 PMI_SIZE=2", Some((1, 2, None, "MPICH"))),
+        ]);
     }
 
     #[test]
@@ -271,10 +244,8 @@ mod tests {
             ("PMI_SIZE=4", ["PMI_SIZE is set", "PMI_RANK is not"]),
         ] {
             let text = warning(variables).unwrap();
-            assert!(
-                parts.iter().all(|part| text.contains(part)) && text.contains("--world-size"),
-                "{text}"
-            );
+            let has_all = parts.iter().all(|part| text.contains(part));
+            assert!(has_all && text.contains("--world-size"), "{text}");
         }
         // salloc's shell and sbatch's script are complete with half of Slurm's.
         for variables in ["", "LOCAL_RANK=1", "RANK=0 WORLD_SIZE=1", "SLURM_NTASKS=4", SBATCH] {
@@ -284,54 +255,52 @@ mod tests {
 
     #[test]
     fn flags_win() {
-        let both = args(Some(1), Some(2), None);
         for variables in ["", TORCHRUN, "RANK=x WORLD_SIZE=y"] {
-            assert_eq!(find(&both, variables).unwrap(), world(1, 2, None, "--rank"), "{variables}");
+            let found = find([Some(1), Some(2), None], variables).unwrap();
+            assert_eq!(found, Some((1, 2, None, "--rank")), "{variables}");
         }
-        assert_eq!(
-            find(&args(Some(1), Some(2), Some(7)), "").unwrap(),
-            world(1, 2, Some(7), "--rank")
-        );
-        assert_eq!(
-            find(&args(None, None, Some(7)), OPEN_MPI).unwrap(),
-            world(2, 4, Some(7), "Open MPI")
-        );
+        let local_rank = Some(7);
+        for (flags, variables, expected) in [
+            ([Some(1), Some(2), local_rank], "", (1, 2, local_rank, "--rank")),
+            ([None, None, local_rank], OPEN_MPI, (2, 4, local_rank, "Open MPI")),
+        ] {
+            assert_eq!(find(flags, variables).unwrap(), Some(expected));
+        }
     }
 
     #[test]
     fn errors_name_the_variable_and_the_remedy() {
-        let none = args(None, None, None);
-        for (args, variables, expected) in [
-            (&none, "RANK=one WORLD_SIZE=4", "RANK is \"one\""),
-            (&none, "RANK=-1 WORLD_SIZE=4", "RANK is \"-1\""),
-            (&none, "RANK=1 WORLD_SIZE=4.0", "WORLD_SIZE is \"4.0\""),
-            (&none, "RANK=1 WORLD_SIZE=4 LOCAL_RANK=gpu", "LOCAL_RANK is \"gpu\""),
-            (&none, "RANK=4 WORLD_SIZE=4", "RANK is 4 and WORLD_SIZE is 4; ranks count from 0"),
-            (&none, "PMI_RANK=0 PMI_SIZE=0", "PMI_RANK is 0 and PMI_SIZE is 0"),
+        for (flags, variables, expected) in [
+            (ALONE, "RANK=one WORLD_SIZE=4", "RANK is \"one\""),
+            (ALONE, "RANK=-1 WORLD_SIZE=4", "RANK is \"-1\""),
+            (ALONE, "RANK=1 WORLD_SIZE=4.0", "WORLD_SIZE is \"4.0\""),
+            (ALONE, "RANK=1 WORLD_SIZE=4 LOCAL_RANK=gpu", "LOCAL_RANK is \"gpu\""),
+            (ALONE, "RANK=4 WORLD_SIZE=4", "RANK is 4 and WORLD_SIZE is 4; ranks count from 0"),
+            (ALONE, "PMI_RANK=0 PMI_SIZE=0", "PMI_RANK is 0 and PMI_SIZE is 0"),
             (
-                &none,
+                ALONE,
                 "SLURM_PROCID=2 SLURM_STEP_NUM_TASKS=2",
                 "SLURM_PROCID is 2 and SLURM_STEP_NUM_TASKS is 2",
             ),
-            (&args(Some(2), Some(2), None), "", "--rank is 2 and --world-size is 2"),
+            ([Some(2), Some(2), None], "", "--rank is 2 and --world-size is 2"),
             (
-                &args(Some(0), Some(1_000_000_000), None),
+                [Some(0), Some(1_000_000_000), None],
                 "",
                 "--world-size is 1000000000; a model is made by at most",
             ),
             (
-                &none,
+                ALONE,
                 "RANK=1 WORLD_SIZE=18446744073709551615",
                 "WORLD_SIZE is 18446744073709551615; a model",
             ),
-            (&args(Some(2), None, None), TORCHRUN, "pass both or neither"),
+            ([Some(2), None, None], TORCHRUN, "pass both or neither"),
             (
-                &args(None, None, Some(2)),
+                [None, None, Some(2)],
                 "RANK=1",
                 "--local-rank needs --rank and --world-size, or a launcher",
             ),
         ] {
-            let error = format!("{:#}", find(args, variables).unwrap_err());
+            let error = format!("{:#}", find(flags, variables).unwrap_err());
             assert!(error.contains(expected) && !error.contains('\n'), "{variables}: {error}");
         }
     }
@@ -346,11 +315,8 @@ mod tests {
             ("model --world-size 2", false),
             ("model --rank -1 --world-size 2", false),
         ] {
-            assert_eq!(
-                command.clone().try_get_matches_from(line.split(' ')).is_ok(),
-                reads,
-                "{line}"
-            );
+            let matches = command.clone().try_get_matches_from(line.split(' '));
+            assert_eq!(matches.is_ok(), reads, "{line}");
         }
     }
 }

@@ -22,48 +22,48 @@ pub(crate) struct Args {
     recipe: Recipe,
     /// The element type of all tensors, instead of the rules' and the file's: f32, f16 or bf16.
     #[arg(long)]
-    dtype: Option<DType>,
+    pub(crate) dtype: Option<DType>,
     /// The seed, instead of the rules' (0 unless they have one).
     #[arg(long)]
     seed: Option<u64>,
 }
 
-/// The text of a rules file.
-pub(crate) fn read_text(path: &Path) -> anyhow::Result<String> {
-    let shown = path.display();
-    let file = input::open(path).with_context(|| format!("cannot open {shown}"))?;
-    let text = input::text(file, LARGEST, "`gpu-init recipe llama` shows what a rules file is");
-    text.with_context(|| format!("cannot read {shown} as text"))
+/// Rules, their text, and where they are from.
+#[derive(Debug, Clone)]
+pub(crate) struct Sourced {
+    pub(crate) rules: Rules,
+    pub(crate) text: String,
+    pub(crate) source: String,
+}
+
+impl Sourced {
+    pub(crate) fn file(path: &Path) -> anyhow::Result<Self> {
+        let source = path.display().to_string();
+        let file = input::open(path).with_context(|| format!("cannot open {source}"))?;
+        let text = input::text(file, LARGEST, "`gpu-init recipe llama` shows what a rules file is")
+            .with_context(|| format!("cannot read {source} as text"))?;
+        Ok(Sourced { rules: text.parse().with_context(|| source.clone())?, text, source })
+    }
+
+    pub(crate) fn recipe(recipe: Recipe) -> Self {
+        let source = format!("recipe {}", recipe.name());
+        Sourced { rules: recipe.rules(), text: recipe.text().to_owned(), source }
+    }
 }
 
 impl Args {
-    /// The rules and their text.
-    pub(crate) fn read(&self) -> anyhow::Result<(Rules, String)> {
-        let text = match &self.rules {
-            None => self.recipe.text().to_owned(),
-            Some(path) => read_text(path)?,
+    pub(crate) fn read(&self) -> anyhow::Result<Sourced> {
+        let mut sourced = match &self.rules {
+            Some(path) => Sourced::file(path)?,
+            None => Sourced::recipe(self.recipe),
         };
-        let mut rules: Rules = text.parse().with_context(|| self.source())?;
         if let Some(seed) = self.seed {
-            rules = rules.with_seed(seed);
+            sourced.rules = sourced.rules.with_seed(seed);
         }
         if let Some(dtype) = self.dtype {
-            rules = rules.with_dtype(dtype);
+            sourced.rules = sourced.rules.with_dtype(dtype);
         }
-        Ok((rules, text))
-    }
-
-    /// The element type that the command line requests.
-    pub(crate) fn dtype(&self) -> Option<DType> {
-        self.dtype
-    }
-
-    /// Where the rules are from.
-    pub(crate) fn source(&self) -> String {
-        match &self.rules {
-            Some(path) => path.display().to_string(),
-            None => format!("recipe {}", self.recipe.name()),
-        }
+        Ok(sourced)
     }
 }
 

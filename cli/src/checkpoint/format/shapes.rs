@@ -1,5 +1,7 @@
 //! One number for the tensors of a model, whatever their order and however many files they are in.
 
+use std::fmt::Display;
+
 use gpu_init::{Fingerprint, stream_of};
 use serde_json::{Value, json};
 
@@ -7,11 +9,11 @@ use serde_json::{Value, json};
 /// owners: the sum mod 2^64, over all of them, of the first 8 bytes, little-endian, of SHA-256 of
 /// the JSON text `["name","F32",[2,3]]` or `["alias","owner"]`.
 pub(crate) fn shapes_fingerprint<'a>(
-    tensors: impl Iterator<Item = (&'a str, &'a str, &'a [usize])>,
+    tensors: impl Iterator<Item = (&'a str, impl Display, &'a [usize])>,
     ties: impl Iterator<Item = (&'a str, &'a str)>,
 ) -> Fingerprint {
     let of = |value: Value| Fingerprint(stream_of(&value.to_string()));
-    let tensors = tensors.map(|(name, dtype, shape)| of(json!([name, dtype, shape])));
+    let tensors = tensors.map(|(name, dtype, shape)| of(json!([name, dtype.to_string(), shape])));
     tensors.chain(ties.map(|(alias, owner)| of(json!([alias, owner])))).sum()
 }
 

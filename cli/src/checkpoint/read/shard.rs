@@ -22,13 +22,19 @@ pub(crate) struct Shard {
 }
 
 /// A tensor in a file.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Stored {
     pub(crate) name: String,
     pub(crate) dtype: Dtype,
     pub(crate) shape: Vec<usize>,
     /// The range of its bytes in the file.
     pub(crate) bytes: Range<u64>,
+}
+
+impl Stored {
+    pub(crate) fn size(&self) -> u64 {
+        self.bytes.end - self.bytes.start
+    }
 }
 
 impl Shard {

@@ -42,6 +42,10 @@ impl Checkpoint {
         }
     }
 
+    pub(crate) fn tensors(&self) -> impl Iterator<Item = &Stored> {
+        self.shards.iter().flat_map(|shard| &shard.tensors)
+    }
+
     /// The metadata of all shards; where they differ, the first shard's.
     pub(crate) fn metadata(&self) -> BTreeMap<String, String> {
         let all = self.shards.iter().rev().flat_map(|shard| &shard.metadata);

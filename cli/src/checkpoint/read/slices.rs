@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use gpu_init::DType;
 use serde::Deserialize;
 
 use crate::checkpoint::format::file_names::{INDEX, Role, SINGLE, SLICES, rank_file, role};
@@ -26,7 +27,7 @@ struct Text {
 /// A tensor of the whole model.
 #[derive(Debug, Deserialize)]
 struct Tensor {
-    shape: Vec<u64>,
+    shape: Vec<usize>,
     dtype: String,
     /// The dimension along which it is divided.
     dim: usize,
@@ -48,7 +49,7 @@ pub(crate) struct Slices {
     pub(crate) world: u64,
     tensors: BTreeMap<String, Tensor>,
     /// For each file its tensors, with their dtypes and shapes.
-    parts: BTreeMap<String, BTreeMap<String, (String, Vec<u64>)>>,
+    parts: BTreeMap<String, BTreeMap<String, (String, Vec<usize>)>>,
 }
 
 impl Slices {
@@ -105,7 +106,11 @@ impl Slices {
             tensor.covered().with_context(|| format!("tensor {name:?}"))?;
             for Slice { file, start, end } in &tensor.slices {
                 let mut shape = tensor.shape.clone();
-                shape.iter_mut().skip(tensor.dim).take(1).for_each(|len| *len = end - start);
+                shape
+                    .iter_mut()
+                    .skip(tensor.dim)
+                    .take(1)
+                    .for_each(|len| *len = (end - start) as usize);
                 let part = parts.entry(file.clone()).or_default();
                 if part.insert(name.clone(), (tensor.dtype.clone(), shape)).is_some() {
                     bail!("tensor {name:?} is in {file:?} twice; write the model again");
@@ -150,20 +155,17 @@ impl Slices {
         let none = BTreeMap::new();
         let listed = self.parts.get(&*file).unwrap_or(&none);
         let mut problems = Vec::new();
-        let mut found = BTreeMap::new();
-        for stored in &shard.tensors {
-            let shape: Vec<u64> = stored.shape.iter().map(|&dim| dim as u64).collect();
-            found.insert(stored.name.as_str(), (stored.dtype.to_string(), shape));
-        }
+        let tensors = shard.tensors.iter();
+        let mut found: BTreeMap<_, _> = tensors
+            .map(|stored| (stored.name.as_str(), (stored.dtype.to_string(), &stored.shape)))
+            .collect();
         for (name, (dtype, shape)) in listed {
             match found.remove(name.as_str()) {
                 None => problems.push(format!("{file}: tensor {name:?} is missing")),
-                Some(is) if is == (dtype.clone(), shape.clone()) => {}
-                Some((is_dtype, is)) => {
-                    problems.push(format!(
-                        "{file}: {name:?} is {is_dtype} {is:?}, and in {SLICES} {dtype} {shape:?}"
-                    ));
-                }
+                Some((is_dtype, is)) if (&is_dtype, is) == (dtype, shape) => {}
+                Some((is_dtype, is)) => problems.push(format!(
+                    "{file}: {name:?} is {is_dtype} {is:?}, and in {SLICES} {dtype} {shape:?}"
+                )),
             }
         }
         problems
@@ -172,16 +174,14 @@ impl Slices {
     }
 
     /// Whether the list has exactly the tensors of `whole`.
-    pub(crate) fn agrees_with(
+    pub(crate) fn agrees_with<'a>(
         &self,
-        whole: impl ExactSizeIterator<Item = (String, String, Vec<usize>)>,
+        mut whole: impl ExactSizeIterator<Item = (&'a str, DType, &'a [usize])>,
     ) -> bool {
         whole.len() == self.tensors.len()
-            && whole.into_iter().all(|(name, dtype, shape)| {
-                self.tensors.get(&name).is_some_and(|tensor| {
-                    tensor.dtype == dtype
-                        && tensor.shape.iter().copied().eq(shape.iter().map(|&dim| dim as u64))
-                })
+            && whole.all(|(name, dtype, shape)| {
+                let tensor = self.tensors.get(name);
+                tensor.is_some_and(|it| it.dtype == dtype.to_string() && it.shape == shape)
             })
     }
 }
@@ -191,7 +191,7 @@ impl Tensor {
     fn covered(&self) -> anyhow::Result<()> {
         let Tensor { shape, dim, slices, .. } = self;
         let len = match shape.get(*dim) {
-            Some(&len) => len,
+            Some(&len) => len as u64,
             None if shape.is_empty() => 1,
             None => bail!("shape {shape:?} has no dimension {dim}; write the model again"),
         };

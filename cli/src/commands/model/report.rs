@@ -22,7 +22,7 @@ impl Report<'_> {
         let (plan, stats) = (&work.plan, &outcome.stats);
         let mut report = json!({
             "model": work.architecture,
-            "rules": work.args.rules.source(),
+            "rules": work.rules_source,
             "device": self.backend.name(),
             "seed": work.rules.seed(),
             "tensors": plan.entries().len(),

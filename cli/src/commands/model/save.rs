@@ -198,12 +198,8 @@ fn metadata(
 /// The fingerprint of all names, types and shapes, which is the same in every file of the model.
 fn shapes(work: &Work) -> Fingerprint {
     let entries = || work.whole.entries().iter();
-    let described = |entry: &PlanEntry| {
-        (entry.name.clone(), entry.fill.dtype.to_string(), entry.spec.shape().clone())
-    };
-    let tensors: Vec<_> = entries().map(described).collect();
     let tensors =
-        tensors.iter().map(|(name, dtype, shape)| (name.as_str(), dtype.as_str(), shape.dims()));
+        entries().map(|entry| (entry.name.as_str(), entry.fill.dtype, entry.spec.shape().dims()));
     let ties = entries()
         .flat_map(|entry| entry.aliases.iter().map(|alias| (alias.as_str(), entry.name.as_str())));
     shapes_fingerprint(tensors, ties)

@@ -8,8 +8,8 @@ use serde_json::json;
 use crate::backend::choice::Choice;
 use crate::backend::launcher::{World, WorldArgs};
 use crate::checkpoint::read::source;
-use crate::commands::rules;
-use crate::terminal::output::{complain, print, print_json, printable};
+use crate::commands::rules::{self, Sourced};
+use crate::terminal::output::{complain, print_report, printable};
 use crate::terminal::plan_table;
 use crate::terminal::size::parse_size;
 
@@ -59,8 +59,9 @@ pub(super) struct Work<'a> {
     pub(super) args: &'a Args,
     pub(super) architecture: String,
     pub(super) rules: Rules,
-    /// The rules as they are written.
+    /// The rules as they are written, and where they are from.
     pub(super) text: String,
+    pub(super) rules_source: String,
     /// Names that the source ties.
     pub(super) source_ties: Vec<String>,
     /// The plan of the whole model.
@@ -72,14 +73,13 @@ pub(super) struct Work<'a> {
 
 impl<'a> Work<'a> {
     pub(super) fn read(args: &'a Args) -> anyhow::Result<Self> {
-        let (mut rules, text) = args.rules.read()?;
+        let Sourced { mut rules, text, source: rules_source } = args.rules.read()?;
         let world = World::find(&args.world, |name| std::env::var(name).ok())?;
-        let source = source::read(&args.file, args.rules.dtype())?;
+        let source = source::read(&args.file, args.rules.dtype)?;
         let architecture = printable(&source.architecture.unwrap_or_else(|| "model".to_owned()));
         let all_typed = source.tensors.iter().all(|entry| entry.dtype.is_some());
         let speaks = world.as_ref().is_none_or(|world| world.rank == 0);
-        if let (Some(dtype), None, true) = (rules.dtype(), args.rules.dtype(), all_typed && speaks)
-        {
+        if let (Some(dtype), None, true) = (rules.dtype(), args.rules.dtype, all_typed && speaks) {
             complain(&format!(
                 "warning: the rules' dtype, {dtype}, is for tensors that have none, and all of {} have one; \
                  pass --dtype to change them",
@@ -95,7 +95,7 @@ impl<'a> Work<'a> {
             Some(World { rank, size, .. }) => whole.shard(*rank, *size)?,
             None => whole.clone(),
         };
-        Ok(Work { args, architecture, rules, text, source_ties, whole, plan, world })
+        Ok(Work { args, architecture, rules, text, rules_source, source_ties, whole, plan, world })
     }
 
     pub(super) fn rank(&self) -> u64 {
@@ -108,34 +108,33 @@ impl<'a> Work<'a> {
     }
 
     pub(super) fn title(&self) -> String {
-        let Work { args, architecture, rules, .. } = self;
-        format!(
-            "{architecture} from {} by {}, seed {}\n",
-            args.file.display(),
-            args.rules.source(),
-            rules.seed()
-        )
+        let Work { args, architecture, rules, rules_source, .. } = self;
+        let (file, seed) = (args.file.display(), rules.seed());
+        format!("{architecture} from {file} by {rules_source}, seed {seed}\n")
     }
 
     pub(super) fn dry_run(&self) -> anyhow::Result<()> {
-        let Work { args, plan, .. } = self;
-        if !args.json {
-            return print(
-                &(plan_table::table(plan)
-                    + "\n"
-                    + &self.title()
-                    + &plan_table::summary(plan, &self.rules)),
-            );
-        }
-        print_json(&json!({
-            "model": self.architecture,
-            "rules": args.rules.source(),
-            "seed": self.rules.seed(),
-            "tensors": plan.entries().len(),
-            "elements": plan.elements(),
-            "bytes": plan.bytes(),
-            "warnings": plan.warnings().iter().map(ToString::to_string).collect::<Vec<_>>(),
-            "plan": plan_table::entries(plan),
-        }))
+        let Work { plan, rules, .. } = self;
+        let text = || {
+            format!(
+                "{}\n{}{}",
+                plan_table::table(plan),
+                self.title(),
+                plan_table::summary(plan, rules)
+            )
+        };
+        let json = || {
+            json!({
+                "model": self.architecture,
+                "rules": self.rules_source,
+                "seed": rules.seed(),
+                "tensors": plan.entries().len(),
+                "elements": plan.elements(),
+                "bytes": plan.bytes(),
+                "warnings": plan.warnings().iter().map(ToString::to_string).collect::<Vec<_>>(),
+                "plan": plan_table::entries(plan),
+            })
+        };
+        print_report(self.args.json, json, text)
     }
 }

@@ -24,7 +24,6 @@ pub(super) struct Examination {
     pub(super) recorded: Option<String>,
     /// The fingerprint of all names, types and shapes of the whole model.
     pub(super) shapes: Fingerprint,
-    pub(super) recorded_shapes: Option<String>,
     /// The seed and the source of the rules; none if there are no rules.
     pub(super) rules: Option<(u64, String)>,
     /// Whether all elements are what the rules give; none if unknown.

@@ -2,7 +2,7 @@
 //! elements.
 
 use std::collections::{BTreeMap, HashSet};
-use std::path::PathBuf;
+use std::path::Display;
 
 use anyhow::Context;
 use gpu_init::{Fingerprint, STREAM_VERSION, stream_of};
@@ -13,15 +13,17 @@ use crate::checkpoint::format::shapes::shapes_fingerprint;
 use crate::checkpoint::read::chunks::Chunks;
 use crate::checkpoint::read::shard::Stored;
 use crate::checkpoint::read::shards::Checkpoint;
+use crate::commands::rules::Sourced;
 use crate::commands::verify::compare;
 use crate::commands::verify::examination::{Examination, Examined};
 use crate::commands::verify::expected::{Expected, Ties};
 use crate::commands::verify::part::{self, Part};
-use crate::commands::verify::rules::{Given, Sourced};
+use crate::commands::verify::rules::Given;
 use crate::commands::verify::work::Budget;
 
 /// What a checkpoint records, and what is expected of it.
-struct Claims {
+struct Claims<'a> {
+    checkpoint: &'a Checkpoint,
     metadata: BTreeMap<String, String>,
     part: Option<Part>,
     rules: Option<Sourced>,
@@ -31,14 +33,11 @@ struct Claims {
     expected: Option<Expected>,
     /// The fingerprint of all names, types and shapes of the whole model.
     shapes: Fingerprint,
-    /// The recorded fingerprints of weights and of shapes, each with its file.
-    fingerprints: Vec<(PathBuf, String)>,
-    shapes_recorded: Vec<(PathBuf, String)>,
 }
 
 /// Examines every tensor of a checkpoint, which is a model or one rank's slices.
 pub(super) fn examine(
-    checkpoint: Checkpoint,
+    checkpoint: &Checkpoint,
     given: &Given,
     budget: &mut Budget,
     progress: &ProgressBar,
@@ -46,17 +45,15 @@ pub(super) fn examine(
     let shown =
         checkpoint.shards.first().map(|shard| shard.path.display().to_string()).unwrap_or_default();
     let context = || format!("cannot verify {shown}");
-    let claims = Claims::of(&checkpoint, given).with_context(context)?;
-    let (files, stored) =
-        (checkpoint.shards.len(), || checkpoint.shards.iter().flat_map(|shard| &shard.tensors));
+    let claims = Claims::of(checkpoint, given).with_context(context)?;
     let mut differences = Vec::new();
     if let Some(expected) = &claims.expected {
-        for entry in stored().filter_map(|stored| expected.of(stored)) {
+        for entry in checkpoint.tensors().filter_map(|stored| expected.of(stored)) {
             budget.take(entry).with_context(context)?;
         }
-        differences = expected.problems(stored(), &claims.metadata);
+        differences = expected.problems(checkpoint.tensors(), &claims.metadata);
     }
-    let tensors = read(checkpoint, &claims, progress).with_context(context)?;
+    let tensors = claims.read(progress).with_context(context)?;
     let compared =
         || tensors.iter().filter_map(|one| Some((&one.stored.name, one.compared.as_ref()?)));
     differences.extend(compared().flat_map(|(name, compared)| compared.differences(name)));
@@ -73,12 +70,11 @@ pub(super) fn examine(
     problems.extend(claims.unlike_recorded(fingerprint));
     let unchecked = claims.unchecked(&tensors).into_iter().map(whose).collect();
     Ok(Examination {
-        files,
+        files: checkpoint.shards.len(),
         fingerprint,
         recorded: claims.metadata.get("fingerprint").cloned(),
         shapes: claims.shapes,
-        recorded_shapes: claims.metadata.get(SHAPES).cloned(),
-        rules: claims.rules.map(|Sourced { rules, source }| (rules.seed(), source)),
+        rules: claims.rules.map(|Sourced { rules, source, .. }| (rules.seed(), source)),
         matches,
         problems,
         unchecked,
@@ -87,69 +83,54 @@ pub(super) fn examine(
     })
 }
 
-/// Reads every element.
-fn read(
-    checkpoint: Checkpoint,
-    claims: &Claims,
-    progress: &ProgressBar,
-) -> anyhow::Result<Vec<Examined>> {
-    let Claims { part, expected, .. } = claims;
-    let mut tensors = Vec::new();
-    for shard in checkpoint.shards {
-        let mut chunks = Chunks::open(&shard)?;
-        for stored in shard.tensors {
-            let offsets = part::locate(part.as_ref(), &stored)?;
-            let entry = expected.as_ref().and_then(|expected| expected.of(&stored));
-            let compared = compare::tensor(&mut chunks, &stored, &offsets, entry, progress)?;
-            let matches = compared.as_ref().zip(expected.as_ref());
-            let matches = matches.map(|(compared, _)| {
-                entry.is_some() && compared.differences(&stored.name).is_empty()
-            });
-            tensors.push(Examined { stored, matches, compared });
-        }
-    }
-    Ok(tensors)
-}
-
-impl Claims {
-    fn of(checkpoint: &Checkpoint, given: &Given) -> anyhow::Result<Self> {
+impl<'a> Claims<'a> {
+    fn of(checkpoint: &'a Checkpoint, given: &Given) -> anyhow::Result<Self> {
         let metadata = checkpoint.metadata();
         let part = Part::of(&metadata)?;
         let rules = given.or_recorded(&metadata)?;
-        let stored = || checkpoint.shards.iter().flat_map(|shard| &shard.tensors);
-        let described =
-            |stored: &Stored| (stored.name.clone(), stored.dtype.to_string(), stored.shape.clone());
-        let tensors: Vec<(String, String, Vec<usize>)> = match &part {
-            Some(part) => part.described().collect(),
-            None => stored().map(described).collect(),
+        let described = |stored: &'a Stored| (&stored.name[..], stored.dtype, &stored.shape[..]);
+        let names: HashSet<&str> = match &part {
+            Some(part) => part.described().map(|(name, ..)| name).collect(),
+            None => checkpoint.tensors().map(|stored| stored.name.as_str()).collect(),
         };
-        let names: HashSet<&str> = tensors.iter().map(|(name, ..)| name.as_str()).collect();
         let ties = Ties::of(&metadata, |name| names.contains(name))?;
-        let described =
-            tensors.iter().map(|(name, dtype, shape)| (name.as_str(), dtype.as_str(), &shape[..]));
-        let shapes = shapes_fingerprint(described, ties.all.iter().copied());
-        let expected = match &rules {
-            Some(rules) if is_of_this_stream(&metadata) => {
-                Some(Expected::new(stored(), part.as_ref(), &ties, rules)?)
+        let tied = ties.all.iter().copied();
+        let shapes = match &part {
+            Some(part) => shapes_fingerprint(part.described(), tied),
+            None => shapes_fingerprint(checkpoint.tensors().map(described), tied),
+        };
+        let rules_apply = rules.as_ref().filter(|_| is_of_this_stream(&metadata));
+        let expected = rules_apply
+            .map(|rules| Expected::new(checkpoint.tensors(), part.as_ref(), &ties, rules))
+            .transpose()?;
+        let given = given.has_rules();
+        Ok(Claims { checkpoint, metadata, part, rules, given, expected, shapes })
+    }
+
+    /// Reads every element.
+    fn read(&self, progress: &ProgressBar) -> anyhow::Result<Vec<Examined>> {
+        let Claims { checkpoint, part, expected, .. } = self;
+        let mut tensors = Vec::new();
+        for shard in &checkpoint.shards {
+            let mut chunks = Chunks::open(shard)?;
+            for stored in &shard.tensors {
+                let offsets = part::locate(part.as_ref(), stored)?;
+                let entry = expected.as_ref().and_then(|expected| expected.of(stored));
+                let compared = compare::tensor(&mut chunks, stored, &offsets, entry, progress)?;
+                let matches = compared.as_ref().zip(expected.as_ref()).map(|(compared, _)| {
+                    entry.is_some() && compared.differences(&stored.name).is_empty()
+                });
+                tensors.push(Examined { stored: stored.clone(), matches, compared });
             }
-            _ => None,
-        };
-        let recorded = |key: &str| {
-            let files = checkpoint.shards.iter();
-            files
-                .filter_map(|shard| Some((shard.path.clone(), shard.metadata.get(key)?.clone())))
-                .collect()
-        };
-        let [fingerprints, shapes_recorded] = ["fingerprint", SHAPES].map(recorded);
-        Ok(Claims {
-            metadata,
-            part,
-            rules,
-            given: given.has_rules(),
-            expected,
-            shapes,
-            fingerprints,
-            shapes_recorded,
+        }
+        Ok(tensors)
+    }
+
+    /// The values that files record for a key.
+    fn recorded(&self, key: &str) -> impl Iterator<Item = (Display<'_>, &str)> {
+        let files = self.checkpoint.shards.iter();
+        files.filter_map(move |shard| {
+            Some((shard.path.display(), shard.metadata.get(key)?.as_str()))
         })
     }
 
@@ -168,19 +149,15 @@ impl Claims {
     /// rank's slices.
     fn unlike_recorded(&self, fingerprint: Fingerprint) -> Vec<String> {
         let (is, shapes) = (fingerprint.to_string(), self.shapes.to_string());
-        let weights = self.fingerprints.iter().filter(|(_, recorded)| *recorded != is).map(
-            |(path, recorded)| {
-                format!(
-                    "{}: the fingerprint recorded is {recorded}, that of the weights {is}",
-                    path.display()
-                )
-            },
-        );
-        let shapes = self.shapes_recorded.iter().filter(|(_, recorded)| *recorded != shapes).map(|(path, recorded)| {
-            let path = path.display();
+        let weights = self.recorded("fingerprint").filter(|(_, recorded)| *recorded != is);
+        let weights = weights.map(|(path, recorded)| {
+            format!("{path}: the fingerprint recorded is {recorded}, that of the weights {is}")
+        });
+        let others = self.recorded(SHAPES).filter(|(_, recorded)| *recorded != shapes);
+        let others = others.map(|(path, recorded)| {
             format!("{path}: names, dtypes and shapes are not those recorded: {SHAPES} is {recorded}, theirs {shapes}")
         });
-        weights.chain(shapes).collect()
+        weights.chain(others).collect()
     }
 
     /// All that was compared with nothing.
@@ -190,11 +167,11 @@ impl Claims {
             unchecked
                 .push("there are no tensors to compare; name a model that has some".to_owned());
         }
-        if self.rules.is_none() && self.fingerprints.is_empty() {
+        if self.rules.is_none() && self.recorded("fingerprint").next().is_none() {
             let what = "neither rules nor a fingerprint are recorded, so no element was compared with anything; pass \
                         --rules or --recipe";
             unchecked.push(what.to_owned());
-        } else if !self.given && self.shapes_recorded.is_empty() {
+        } else if !self.given && self.recorded(SHAPES).next().is_none() {
             let what = "no shapes are recorded, and neither the fingerprint nor the file's own rules tells them, so they \
                         were compared with nothing; pass --rules or --recipe";
             unchecked.push(what.to_owned());

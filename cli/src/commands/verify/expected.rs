@@ -7,8 +7,8 @@ use gpu_init::{DType, Plan, PlanEntry};
 use crate::checkpoint::format::dtypes::fillable;
 use crate::checkpoint::format::metadata::{source_ties, ties};
 use crate::checkpoint::read::shard::Stored;
+use crate::commands::rules::Sourced;
 use crate::commands::verify::part::Part;
-use crate::commands::verify::rules::Sourced;
 
 /// Pairs `(alias, owner)` of names that share a tensor.
 pub(super) struct Ties<'a> {
@@ -42,15 +42,13 @@ impl Expected {
         Sourced { rules, .. }: &Sourced,
     ) -> anyhow::Result<Self> {
         let mut listed: Vec<(String, Vec<usize>, Option<DType>)> = match part {
-            Some(part) => {
-                let whole = part.whole.iter();
-                whole
-                    .map(|(name, whole)| (name.clone(), whole.shape.clone(), Some(whole.dtype)))
-                    .collect()
-            }
+            Some(part) => part
+                .described()
+                .map(|(name, dtype, shape)| (name.to_owned(), shape.to_owned(), Some(dtype)))
+                .collect(),
             None => stored
-                .filter_map(|stored| {
-                    Some((stored.name.clone(), stored.shape.clone(), Some(fillable(stored.dtype)?)))
+                .filter_map(|Stored { name, shape, dtype, .. }| {
+                    Some((name.clone(), shape.clone(), Some(fillable(*dtype)?)))
                 })
                 .collect(),
         };
@@ -72,9 +70,8 @@ impl Expected {
         }
         let mut by_name = HashMap::new();
         for (i, entry) in plan.entries().iter().enumerate() {
-            by_name.extend(
-                [&entry.name].into_iter().chain(&entry.aliases).map(|name| (name.clone(), i)),
-            );
+            let names = [&entry.name].into_iter().chain(&entry.aliases);
+            by_name.extend(names.map(|name| (name.clone(), i)));
         }
         Ok(Expected { plan, by_name })
     }
@@ -101,9 +98,7 @@ impl Expected {
             }
         }
         for PlanEntry { name, aliases, .. } in self.plan.entries() {
-            if there.contains(name.as_str())
-                || aliases.iter().any(|alias| there.contains(alias.as_str()))
-            {
+            if [name].into_iter().chain(aliases).any(|name| there.contains(name.as_str())) {
                 continue;
             }
             problems.push(match metadata.get(name) {

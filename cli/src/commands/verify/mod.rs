@@ -14,9 +14,10 @@ mod work;
 use std::path::PathBuf;
 use std::time::Instant;
 
+use crate::checkpoint::read::shard::Stored;
 use crate::checkpoint::read::shards::Checkpoint;
 use crate::checkpoint::read::slices::Slices;
-use crate::terminal::output::{print, print_json};
+use crate::terminal::output::print_report;
 use crate::terminal::progress::{bar, listen_to_ctrl_c, not_interrupted};
 use anyhow::bail;
 use compare::REMEDIES;
@@ -63,10 +64,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         Some(slices) => ranks::examine_all(slices, &given, &mut budget)?,
         None => {
             let checkpoint = Checkpoint::open(&args.model)?;
-            let tensors = checkpoint.shards.iter().flat_map(|shard| &shard.tensors);
-            let progress =
-                bar("verifying", tensors.map(|stored| stored.bytes.end - stored.bytes.start).sum());
-            let examination = examine(checkpoint, &given, &mut budget, &progress)?;
+            let progress = bar("verifying", checkpoint.tensors().map(Stored::size).sum());
+            let examination = examine(&checkpoint, &given, &mut budget, &progress)?;
             progress.finish_and_clear();
             examination
         }
@@ -76,13 +75,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         model: &args.model,
         ranks: slices.map(|slices| slices.world),
         examination,
+        verbose: args.verbose,
         seconds: start.elapsed().as_secs_f64(),
     };
-    if args.json {
-        print_json(&report.json(args.verbose))?;
-    } else {
-        print(&report.text(args.verbose))?;
-    }
+    print_report(args.json, || report.json(), || report.text())?;
     match report.examination.complaint(given.is_specified(), args.allow_unchecked) {
         Some(complaint) => bail!("{complaint}"),
         None => Ok(()),

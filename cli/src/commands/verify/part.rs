@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, bail, ensure};
 use gpu_init::{DType, Initializer, Shard, TensorSpec};
 
 use crate::checkpoint::format::dtypes::fillable;
@@ -37,19 +37,17 @@ impl Part {
             _ => bail!("it records only some of rank, world_size and whole; write the model again"),
         };
         let number = |key: &str, text: &str| {
-            let number = text.parse::<u64>();
-            number.map_err(|_| {
-                anyhow!(
+            text.parse::<u64>().ok().with_context(|| {
+                format!(
                     "the {key} that it records is {text:?}, not a number; write the model again"
                 )
             })
         };
         let (rank, world) = (number("rank", rank)?, number("world_size", world)?);
-        if rank >= world {
-            bail!(
-                "it records rank {rank} of {world}, and ranks count from 0; write the model again"
-            );
-        }
+        ensure!(
+            rank < world,
+            "it records rank {rank} of {world}, and ranks count from 0; write the model again"
+        );
         let listed =
             read_list(whole.as_bytes(), None).context("the whole model that it records")?.tensors;
         let mut whole = BTreeMap::new();
@@ -64,38 +62,34 @@ impl Part {
     }
 
     /// Name, type and shape of each tensor of the whole model.
-    pub(super) fn described(&self) -> impl ExactSizeIterator<Item = (String, String, Vec<usize>)> {
-        self.whole
-            .iter()
-            .map(|(name, Whole { dtype, shape })| (name.clone(), dtype.to_string(), shape.clone()))
+    pub(super) fn described(&self) -> impl ExactSizeIterator<Item = (&str, DType, &[usize])> {
+        self.whole.iter().map(|(name, Whole { dtype, shape })| (name.as_str(), *dtype, &shape[..]))
     }
 
     fn locate(&self, stored: &Stored) -> anyhow::Result<TensorSpec> {
         let Stored { name, shape, .. } = stored;
         let (rank, world) = (self.rank, self.world);
-        let whole = self.whole.get(name);
-        let whole = whole.with_context(|| {
+        let whole = self.whole.get(name).with_context(|| {
             format!("tensor {name:?} is not in the whole model that it records")
         })?;
-        if fillable(stored.dtype) != Some(whole.dtype) {
-            let (is, recorded) = (stored.dtype, whole.dtype);
-            bail!(
-                "tensor {name:?}: it is {is}, and {recorded} in the whole model that it records; write the model again"
-            );
-        }
+        let (is, recorded) = (stored.dtype, whole.dtype);
+        ensure!(
+            fillable(is) == Some(recorded),
+            "tensor {name:?}: it is {is}, and {recorded} in the whole model that it records; write the model again"
+        );
         let parameter = TensorSpec::new(&whole.shape[..], Initializer::zeros());
-        let differ = (0..shape.len())
-            .filter(|&dim| whole.shape.get(dim) != Some(&shape[dim]))
-            .collect::<Vec<_>>();
-        match differ[..] {
-            [] if shape.len() == whole.shape.len() => return Ok(parameter),
-            [dim] if shape.len() == whole.shape.len() => {
-                let range = Shard { dim, rank, world }.range(whole.shape[dim] as u64);
-                if range.end - range.start == shape[dim] as u64 {
-                    return Ok(parameter.slice(dim, range));
+        if shape.len() == whole.shape.len() {
+            let differ = |&dim: &usize| whole.shape[dim] != shape[dim];
+            match (0..shape.len()).filter(differ).collect::<Vec<_>>()[..] {
+                [] => return Ok(parameter),
+                [dim] => {
+                    let range = Shard { dim, rank, world }.range(whole.shape[dim] as u64);
+                    if range.end - range.start == shape[dim] as u64 {
+                        return Ok(parameter.slice(dim, range));
+                    }
                 }
+                _ => {}
             }
-            _ => {}
         }
         bail!(
             "tensor {name:?}: {shape:?} is not what rank {rank} of {world} has of {:?}; write the model again",

@@ -1,6 +1,6 @@
 //! Examines the files of several processes: each of them, and whether together they are one model.
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use gpu_init::Fingerprint;
 
 use crate::checkpoint::format::file_names::SLICES;
@@ -33,24 +33,19 @@ pub(super) fn examine_all(
         let shown = path.display();
         let mut problems = slices.problems(&shard);
         let part = Part::of(&shard.metadata).with_context(|| format!("cannot verify {shown}"))?;
-        match part {
-            Some(part) if (part.rank, part.world) == (rank, slices.world) => {
-                if !slices.agrees_with(part.described()) {
-                    problems.push(format!(
-                        "{shown}: the whole model that it records is not that of {SLICES}"
-                    ));
-                }
-            }
-            Some(Part { rank, world, .. }) => {
-                bail!(
-                    "cannot verify {shown}: it records rank {rank} of {world}; write it again as its name says"
-                )
-            }
-            None => {
-                bail!("cannot verify {shown}: it records no rank; write it again as its name says")
-            }
+        let Some(part) = part else {
+            bail!("cannot verify {shown}: it records no rank; write it again as its name says")
+        };
+        let Part { rank: recorded, world, .. } = part;
+        ensure!(
+            (recorded, world) == (rank, slices.world),
+            "cannot verify {shown}: it records rank {recorded} of {world}; write it again as its name says"
+        );
+        if !slices.agrees_with(part.described()) {
+            problems
+                .push(format!("{shown}: the whole model that it records is not that of {SLICES}"));
         }
-        let mut one = examine(Checkpoint { shards: vec![shard] }, given, budget, &progress)?;
+        let mut one = examine(&Checkpoint { shards: vec![shard] }, given, budget, &progress)?;
         one.problems.append(&mut problems);
         all = Some(match all {
             Some(all) => all.join(one, &shown.to_string()),

@@ -6,6 +6,7 @@ use std::path::Path;
 use gpu_init::{Fingerprint, Stats};
 use serde_json::{Value, json};
 
+use crate::checkpoint::format::metadata::SHAPES;
 use crate::commands::verify::compare::{Compared, Verdict};
 use crate::commands::verify::examination::{Examination, Examined};
 use crate::terminal::output::{
@@ -17,14 +18,16 @@ pub(super) struct Report<'a> {
     /// The number of processes that wrote it, if several did.
     pub(super) ranks: Option<u64>,
     pub(super) examination: Examination,
+    /// Whether every tensor is listed.
+    pub(super) verbose: bool,
     pub(super) seconds: f64,
 }
 
 impl Report<'_> {
-    pub(super) fn json(&self, verbose: bool) -> Value {
-        let Examination { files, tensors, fingerprint, recorded, shapes, recorded_shapes, .. } =
+    pub(super) fn json(&self) -> Value {
+        let Examination { files, tensors, fingerprint, recorded, shapes, rules, .. } =
             &self.examination;
-        let Examination { rules, matches, problems, unchecked, metadata, .. } = &self.examination;
+        let Examination { matches, problems, unchecked, metadata, .. } = &self.examination;
         let (bytes, stats) = (self.bytes(), self.stats());
         let mut report = json!({
             "model": self.model.display().to_string(),
@@ -42,7 +45,7 @@ impl Report<'_> {
             "fingerprint": fingerprint.to_string(),
             "recorded_fingerprint": recorded,
             "shapes_fingerprint": shapes.to_string(),
-            "recorded_shapes_fingerprint": recorded_shapes,
+            "recorded_shapes_fingerprint": metadata.get(SHAPES),
             "agrees": self.examination.agrees(),
             "problems": problems,
             "unchecked": unchecked,
@@ -51,29 +54,27 @@ impl Report<'_> {
         if let Some(ranks) = self.ranks {
             report["world_size"] = ranks.into();
         }
-        if verbose {
+        if self.verbose {
             report["each"] = tensors.iter().map(Examined::json).collect();
         }
         report
     }
 
-    pub(super) fn text(&self, verbose: bool) -> String {
-        let Examination { files, tensors, fingerprint, recorded, shapes, recorded_shapes, .. } =
-            &self.examination;
+    pub(super) fn text(&self) -> String {
+        let Examination { files, tensors, fingerprint, recorded, shapes, .. } = &self.examination;
+        let Examination { unchecked, metadata, .. } = &self.examination;
         let mut text = format!("{}\n", printable(&self.model.display().to_string()));
-        if verbose {
+        if self.verbose {
             text.extend(tensors.iter().map(Examined::line));
         }
         let (bytes, stats, others) = (self.bytes(), self.stats(), self.not_checked());
-        let not_checked = if others == 0 {
-            String::new()
-        } else {
-            format!(", {others} of other types not checked")
+        let not_checked = match others {
+            0 => String::new(),
+            _ => format!(", {others} of other types not checked"),
         };
-        let ranks = if self.ranks.is_some() {
-            format!(" in {files} files, one of each rank")
-        } else {
-            String::new()
+        let ranks = match self.ranks {
+            None => String::new(),
+            Some(_) => format!(" in {files} files, one of each rank"),
         };
         text += &row("tensors", format!("{}{ranks}{not_checked}", self.tensors()));
         text += &row("elements", grouped(stats.map_or(0, |stats| stats.count)));
@@ -84,11 +85,9 @@ impl Report<'_> {
             text += &row("NaN, inf", format!("{nan}, {infinite}"));
         }
         text += &row("rules", self.rules());
-        text += &row("fingerprint", beside(fingerprint, recorded, "none recorded"));
-        text += &row("shapes", beside(shapes, recorded_shapes, "not recorded"));
-        text.extend(
-            self.examination.unchecked.iter().map(|what| row("unchecked", printable(what))),
-        );
+        text += &row("fingerprint", beside(fingerprint, recorded.as_ref(), "none recorded"));
+        text += &row("shapes", beside(shapes, metadata.get(SHAPES), "not recorded"));
+        text.extend(unchecked.iter().map(|what| row("unchecked", printable(what))));
         text
     }
 
@@ -96,10 +95,9 @@ impl Report<'_> {
     fn rules(&self) -> String {
         let Examination { rules, recorded, matches, .. } = &self.examination;
         let Some((seed, source)) = rules else {
-            let fingerprint = if recorded.is_some() {
-                "only the fingerprint is checked"
-            } else {
-                "nothing is checked"
+            let fingerprint = match recorded {
+                Some(_) => "only the fingerprint is checked",
+                None => "nothing is checked",
             };
             return format!("none recorded, so {fingerprint}; pass --rules or --recipe");
         };
@@ -121,11 +119,7 @@ impl Report<'_> {
     }
 
     fn bytes(&self) -> u64 {
-        self.examination
-            .tensors
-            .iter()
-            .map(|one| one.stored.bytes.end - one.stored.bytes.start)
-            .sum()
+        self.examination.tensors.iter().map(|one| one.stored.size()).sum()
     }
 
     fn stats(&self) -> Option<Stats> {
@@ -135,7 +129,7 @@ impl Report<'_> {
 }
 
 /// A fingerprint beside the recorded one.
-fn beside(is: &Fingerprint, recorded: &Option<String>, none: &str) -> String {
+fn beside(is: &Fingerprint, recorded: Option<&String>, none: &str) -> String {
     match recorded {
         Some(recorded) if *recorded == is.to_string() => format!("{is}, as recorded"),
         Some(recorded) => format!("{is}, recorded {}", printable(recorded)),
@@ -146,8 +140,8 @@ fn beside(is: &Fingerprint, recorded: &Option<String>, none: &str) -> String {
 impl Examined {
     fn json(&self) -> Value {
         let Examined { stored, matches, compared } = self;
-        let difference =
-            compared.as_ref().and_then(|compared| compared.expected.as_ref()?.difference.as_ref());
+        let verdict = compared.as_ref().and_then(|compared| compared.expected.as_ref());
+        let difference = verdict.and_then(|verdict| verdict.difference.as_ref());
         let mut report = json!({
             "name": stored.name,
             "dtype": stored.dtype.to_string(),

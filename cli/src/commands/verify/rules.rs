@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use anyhow::{Context, anyhow, bail};
-use gpu_init::{Recipe, Rules};
+use anyhow::{Context, bail, ensure};
+use gpu_init::Recipe;
 
-use crate::commands::rules::{LARGEST, read_text, recipe};
+use crate::commands::rules::{LARGEST, Sourced, recipe};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -27,27 +27,11 @@ pub(super) struct Given {
     seed: Option<u64>,
 }
 
-/// Rules with their seed and source.
-#[derive(Debug, Clone)]
-pub(super) struct Sourced {
-    pub(super) rules: Rules,
-    pub(super) source: String,
-}
-
 impl Given {
     pub(super) fn read(args: &Args) -> anyhow::Result<Self> {
-        let rules = match (&args.rules, &args.recipe) {
-            (Some(path), _) => {
-                let source = path.display().to_string();
-                Some(Sourced {
-                    rules: read_text(path)?.parse().with_context(|| source.clone())?,
-                    source,
-                })
-            }
-            (None, Some(recipe)) => {
-                Some(Sourced { rules: recipe.rules(), source: format!("recipe {}", recipe.name()) })
-            }
-            (None, None) => None,
+        let rules = match &args.rules {
+            Some(path) => Some(Sourced::file(path)?),
+            None => args.recipe.map(Sourced::recipe),
         };
         Ok(Given { rules, seed: args.seed })
     }
@@ -67,36 +51,34 @@ impl Given {
         &self,
         metadata: &BTreeMap<String, String>,
     ) -> anyhow::Result<Option<Sourced>> {
-        let recorded = metadata.get("rules");
-        let Sourced { rules, source } = match (&self.rules, recorded) {
-            (Some(rules), _) => rules.clone(),
-            (None, Some(text)) if text.len() as u64 > LARGEST => {
-                bail!(
+        let mut sourced = match (&self.rules, metadata.get("rules"), self.seed) {
+            (Some(sourced), ..) => sourced.clone(),
+            (None, Some(text), _) => {
+                ensure!(
+                    text.len() as u64 <= LARGEST,
                     "the rules that it records have over {LARGEST} bytes; pass others with --rules or --recipe"
-                )
-            }
-            (None, Some(text)) => {
+                );
                 let rules = text.parse().context(
                     "the rules that it records cannot be read; pass --rules or --recipe",
                 )?;
-                Sourced { rules, source: "the file's own rules".to_owned() }
+                let source = "the file's own rules".to_owned();
+                Sourced { rules, text: text.clone(), source }
             }
-            (None, None) => match self.seed {
-                Some(seed) => {
-                    bail!("it records no rules for seed {seed}; pass --rules or --recipe")
-                }
-                None => return Ok(None),
-            },
+            (None, None, Some(seed)) => {
+                bail!("it records no rules for seed {seed}; pass --rules or --recipe")
+            }
+            (None, None, None) => return Ok(None),
         };
         let seed = match (self.seed, metadata.get("seed")) {
             (Some(seed), _) => seed,
-            (None, Some(text)) => text.parse().map_err(|_| {
-                anyhow!(
+            (None, Some(text)) => text.parse().ok().with_context(|| {
+                format!(
                     "the seed that it records is {text:?}, and seeds are 0 to 2^64 - 1; pass --seed"
                 )
             })?,
-            (None, None) => rules.seed(),
+            (None, None) => sourced.rules.seed(),
         };
-        Ok(Some(Sourced { rules: rules.with_seed(seed).with_listed_dtypes(), source }))
+        sourced.rules = sourced.rules.with_seed(seed).with_listed_dtypes();
+        Ok(Some(sourced))
     }
 }

@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use tempfile::{NamedTempFile, TempPath};
 
 use crate::checkpoint::output::claim::{self, Claim};
@@ -40,9 +40,11 @@ impl Destination {
     /// Checks a destination in a folder that was checked for another file.
     pub(crate) fn among_others(path: &Path, force: bool) -> anyhow::Result<Self> {
         check_path(path)?;
-        if path.exists() && !force {
-            bail!("{} exists; name another file, or pass --force to replace it", path.display());
-        }
+        ensure!(
+            force || !path.exists(),
+            "{} exists; name another file, or pass --force to replace it",
+            path.display()
+        );
         Ok(Destination { path: path.to_owned(), force, replaced: path.to_owned() })
     }
 
@@ -96,6 +98,15 @@ impl Destination {
         &self,
         write: impl FnOnce(&mut BufWriter<&File>) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
+        self.take(self.write_beside(write)?)?;
+        self.sync()
+    }
+
+    /// Writes and syncs a file under a temporary name.
+    pub(crate) fn write_beside(
+        &self,
+        write: impl FnOnce(&mut BufWriter<&File>) -> anyhow::Result<()>,
+    ) -> anyhow::Result<TempPath> {
         let temporary = self.temporary()?;
         let written = || -> anyhow::Result<()> {
             let mut file = BufWriter::with_capacity(1 << 20, temporary.as_file());
@@ -103,9 +114,10 @@ impl Destination {
             file.flush()?;
             Ok(temporary.as_file().sync_all()?)
         };
-        written().with_context(|| format!("cannot write {}", self.path.display()))?;
-        self.take(temporary.into_temp_path())?;
-        self.sync()
+        written().with_context(|| {
+            format!("cannot write {}, and nothing of it is kept", self.path.display())
+        })?;
+        Ok(temporary.into_temp_path())
     }
 
     /// Makes moved files survive a power cut.
@@ -116,10 +128,8 @@ impl Destination {
     /// Moves a file that is written and synced to this path, with the permissions of the file it
     /// replaces.
     pub(crate) fn take(&self, temporary: TempPath) -> anyhow::Result<()> {
-        if self.force {
-            keep_mode(&self.replaced, &temporary)?;
-        }
         let moved = if self.force {
+            keep_mode(&self.replaced, &temporary)?;
             temporary.persist(&self.path)
         } else {
             temporary.persist_noclobber(&self.path)

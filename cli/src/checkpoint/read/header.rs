@@ -4,12 +4,10 @@ use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::marker::PhantomData;
 
-use anyhow::Context;
-use safetensors::Dtype;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 
-use crate::checkpoint::format::{dtypes, names};
+use crate::checkpoint::format::names;
 
 /// A parsed header. Only names are checked.
 #[derive(Debug)]
@@ -27,13 +25,6 @@ pub(crate) struct Info {
     pub(crate) shape: Vec<usize>,
     /// First byte and end, counted from the header's end. Optional in a list.
     pub(crate) data_offsets: Option<(u64, u64)>,
-}
-
-impl Info {
-    /// The type, which is required in a file.
-    pub(crate) fn dtype(&self) -> anyhow::Result<Dtype> {
-        dtypes::known(self.dtype.as_deref().context("missing field `dtype`; write the file again")?)
-    }
 }
 
 impl<'de> Deserialize<'de> for Header {

@@ -1,7 +1,7 @@
 //! The index of a folder of shards: {"metadata": {...}, "weight_map": {"name":
 //! "model-00001-of-00002.safetensors"}}.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Context;
@@ -19,39 +19,19 @@ struct Text {
 }
 
 /// The shard of each tensor.
-#[derive(Debug)]
-pub(crate) struct Index(BTreeMap<String, String>);
-
-impl Index {
-    pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
-        let read =
-            || parse(&input::text(input::open(path)?, LARGEST, "is it an index of shards?")?);
-        read().with_context(|| format!("cannot read {}", path.display()))
-    }
-
-    /// The shards' file names, each once, sorted.
-    pub(crate) fn files(&self) -> BTreeSet<&str> {
-        self.0.values().map(String::as_str).collect()
-    }
-
-    /// Every tensor and its shard.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(tensor, file)| (tensor.as_str(), file.as_str()))
-    }
-
-    pub(crate) fn names(&self, tensor: &str) -> bool {
-        self.0.contains_key(tensor)
-    }
+pub(crate) fn read(path: &Path) -> anyhow::Result<BTreeMap<String, String>> {
+    let read = || parse(&input::text(input::open(path)?, LARGEST, "is it an index of shards?")?);
+    read().with_context(|| format!("cannot read {}", path.display()))
 }
 
-fn parse(text: &str) -> anyhow::Result<Index> {
+fn parse(text: &str) -> anyhow::Result<BTreeMap<String, String>> {
     let Text { weight_map: Unique(map) } = serde_json::from_str(text)
         .context("it is not an index {\"weight_map\": {\"tensor\": \"file\"}}")?;
     for (tensor, file) in &map {
         names::check_tensor(tensor)?;
         names::check_file(file)?;
     }
-    Ok(Index(map))
+    Ok(map)
 }
 
 #[cfg(test)]
@@ -66,13 +46,11 @@ mod tests {
             let text = serde_json::json!({ "weight_map": { "w": name } }).to_string();
             assert!(parse(&text).unwrap_err().to_string().contains("of a shard"), "{name:?}");
         }
-        let index = parse(
-            r#"{"metadata": {"total_size": 1.5}, "weight_map": {"b": "2", "a": "2", "c": "1"}}"#,
-        )
-        .unwrap();
-        assert_eq!(index.files().into_iter().collect::<Vec<_>>(), ["1", "2"]);
-        assert_eq!(index.iter().collect::<Vec<_>>(), [("a", "2"), ("b", "2"), ("c", "1")]);
-        assert!(index.names("c") && !index.names("d"));
+        let text =
+            r#"{"metadata": {"total_size": 1.5}, "weight_map": {"b": "2", "a": "2", "c": "1"}}"#;
+        let index = parse(text).unwrap();
+        let tensors = [("a", "2"), ("b", "2"), ("c", "1")];
+        assert!(index.iter().map(|(tensor, file)| (&**tensor, &**file)).eq(tensors));
     }
 
     proptest! {

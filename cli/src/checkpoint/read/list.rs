@@ -10,7 +10,25 @@ use crate::checkpoint::format::dtypes;
 use crate::checkpoint::format::metadata::LARGEST;
 use crate::checkpoint::read::header::Header;
 use crate::checkpoint::read::input;
-use crate::checkpoint::read::tensors::{Entry, Source};
+
+/// A model's tensors, in the source's order.
+#[derive(Debug)]
+pub(crate) struct Source {
+    pub(crate) tensors: Vec<Entry>,
+    /// Pairs of owner and alias that share data; both are among `tensors`.
+    pub(crate) ties: Vec<(String, String)>,
+    /// `architecture` in the source's `__metadata__`.
+    pub(crate) architecture: Option<String>,
+}
+
+/// One tensor.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) name: String,
+    /// None if a list does not name it.
+    pub(crate) dtype: Option<DType>,
+    pub(crate) shape: Vec<usize>,
+}
 
 /// The list, in the file's order.
 pub(crate) fn read(from: impl Read, asked: Option<DType>) -> anyhow::Result<Source> {

@@ -9,4 +9,3 @@ pub(crate) mod shard;
 pub(crate) mod shards;
 pub(crate) mod slices;
 pub(crate) mod source;
-pub(crate) mod tensors;

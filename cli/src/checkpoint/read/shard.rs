@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Read};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, ensure};
 use safetensors::Dtype;
 
 use crate::checkpoint::format::dtypes;
@@ -65,16 +65,14 @@ pub(crate) fn read_header(
     })?;
     let header_len = u64::from_le_bytes(prefix);
     let after = len.saturating_sub(8);
-    if header_len > LARGEST {
-        bail!(
-            "its header would have {header_len} bytes, and safetensors allows {LARGEST}; is it a .safetensors file?"
-        );
-    }
-    if header_len > after {
-        bail!(
-            "its header would have {header_len} bytes, and the file has {after} after the length; get it again"
-        );
-    }
+    ensure!(
+        header_len <= LARGEST,
+        "its header would have {header_len} bytes, and safetensors allows {LARGEST}; is it a .safetensors file?"
+    );
+    ensure!(
+        header_len <= after,
+        "its header would have {header_len} bytes, and the file has {after} after the length; get it again"
+    );
     let mut text = Vec::new();
     from.take(header_len).read_to_end(&mut text)?;
     let text = str::from_utf8(&text)
@@ -90,60 +88,52 @@ pub(crate) fn read_header(
 fn located(tensors: Vec<(String, Info)>, start: u64, end: u64) -> anyhow::Result<Vec<Stored>> {
     let mut stored = Vec::with_capacity(tensors.len());
     for (name, info) in tensors {
-        let bytes = extent(&info, end - start).with_context(|| format!("tensor {name:?}"))?;
-        let dtype = info.dtype().with_context(|| format!("tensor {name:?}"))?;
-        stored.push(Stored {
-            name,
-            dtype,
-            shape: info.shape,
-            bytes: start + bytes.start..start + bytes.end,
-        });
+        let (dtype, bytes) =
+            extent(&info, end - start).with_context(|| format!("tensor {name:?}"))?;
+        let bytes = start + bytes.start..start + bytes.end;
+        stored.push(Stored { name, dtype, shape: info.shape, bytes });
     }
     stored.sort_by_key(|tensor| (tensor.bytes.start, tensor.bytes.end));
     let mut next = start;
     for Stored { name, bytes, .. } in &stored {
-        match bytes.start {
-            first if first < next => {
-                bail!("tensor {name:?} overlaps the one before it; write the file again")
-            }
-            first if first > next => {
-                bail!(
-                    "{} bytes before tensor {name:?} belong to no tensor; write the file again",
-                    first - next
-                )
-            }
-            _ => next = bytes.end,
-        }
-    }
-    if next != end {
-        bail!(
-            "{} bytes after the last tensor belong to no tensor; write the file again",
-            end - next
+        ensure!(
+            bytes.start >= next,
+            "tensor {name:?} overlaps the one before it; write the file again"
         );
+        let gap = bytes.start - next;
+        ensure!(
+            gap == 0,
+            "{gap} bytes before tensor {name:?} belong to no tensor; write the file again"
+        );
+        next = bytes.end;
     }
+    let rest = end - next;
+    ensure!(
+        rest == 0,
+        "{rest} bytes after the last tensor belong to no tensor; write the file again"
+    );
     Ok(stored)
 }
 
-/// The range of a tensor's data, if it is within the file and as long as the shape needs.
-fn extent(info: &Info, data: u64) -> anyhow::Result<Range<u64>> {
-    let dtype = info.dtype()?;
-    let needed = dtypes::bytes(dtype, &info.shape)?;
-    let Some((start, end)) = info.data_offsets else {
-        bail!("missing field `data_offsets`; write the file again")
-    };
-    if start > end || end > data {
-        bail!(
-            "its data at {start}..{end} is not in the file, which has {data} bytes of data; get it again"
-        );
-    }
-    if end - start != needed {
-        let shape = &info.shape;
-        bail!(
-            "{dtype} of shape {shape:?} has {needed} bytes, and its data {}; write the file again",
-            end - start
-        );
-    }
-    Ok(start..end)
+/// A tensor's type and the range of its data, if it is within the file and as long as the shape
+/// needs.
+fn extent(info: &Info, data: u64) -> anyhow::Result<(Dtype, Range<u64>)> {
+    let Info { dtype, shape, data_offsets } = info;
+    let dtype =
+        dtypes::known(dtype.as_deref().context("missing field `dtype`; write the file again")?)?;
+    let needed = dtypes::bytes(dtype, shape)?;
+    let (start, end) =
+        data_offsets.context("missing field `data_offsets`; write the file again")?;
+    ensure!(
+        start <= end && end <= data,
+        "its data at {start}..{end} is not in the file, which has {data} bytes of data; get it again"
+    );
+    let has = end - start;
+    ensure!(
+        has == needed,
+        "{dtype} of shape {shape:?} has {needed} bytes, and its data {has}; write the file again"
+    );
+    Ok((dtype, start..end))
 }
 
 #[cfg(test)]

@@ -1,12 +1,12 @@
 //! A model in .safetensors files: one of them, or a folder with an index and its shards.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 
 use crate::checkpoint::format::file_names::{INDEX, SINGLE};
-use crate::checkpoint::read::index::Index;
+use crate::checkpoint::read::index;
 use crate::checkpoint::read::shard::{Shard, Stored};
 
 /// The shards sorted by name, with their headers read and checked.
@@ -26,20 +26,17 @@ impl Checkpoint {
         if is_index(path) {
             return indexed(path);
         }
-        if !path.is_dir() {
-            return Ok(Checkpoint { shards: vec![Shard::open(path)?] });
-        }
         let (index, single) = (path.join(INDEX), path.join(SINGLE));
         if index.exists() {
-            indexed(&index)
-        } else if single.exists() {
-            Ok(Checkpoint { shards: vec![Shard::open(&single)?] })
-        } else {
-            bail!(
-                "cannot read the folder {}: it has neither {INDEX} nor {SINGLE}; name a file",
-                path.display()
-            )
+            return indexed(&index);
         }
+        let is_folder = path.is_dir();
+        ensure!(
+            !is_folder || single.exists(),
+            "cannot read the folder {}: it has neither {INDEX} nor {SINGLE}; name a file",
+            path.display()
+        );
+        Ok(Checkpoint { shards: vec![Shard::open(if is_folder { &single } else { path })?] })
     }
 
     pub(crate) fn tensors(&self) -> impl Iterator<Item = &Stored> {
@@ -54,37 +51,39 @@ impl Checkpoint {
 }
 
 fn indexed(path: &Path) -> anyhow::Result<Checkpoint> {
-    let index = Index::read(path)?;
+    let index = index::read(path)?;
     let folder = path.parent().unwrap_or(Path::new(""));
     let mut shards = Vec::new();
-    for file in index.files() {
-        let shard = Shard::open(&folder.join(file))
-            .with_context(|| format!("{} names {file:?}", path.display()))?;
-        shards.push(shard);
+    for file in index.values().collect::<BTreeSet<_>>() {
+        let shard = Shard::open(&folder.join(file));
+        shards.push((
+            file.as_str(),
+            shard.with_context(|| format!("{} names {file:?}", path.display()))?,
+        ));
     }
     agree(&index, &shards).with_context(|| format!("cannot read {}", path.display()))?;
-    Ok(Checkpoint { shards })
+    Ok(Checkpoint { shards: shards.into_iter().map(|(_, shard)| shard).collect() })
 }
 
-/// Checks that index and shards name the same tensors, each once.
-fn agree(index: &Index, shards: &[Shard]) -> anyhow::Result<()> {
+/// Checks that index and shards, each with its file's name, have the same tensors, each once.
+fn agree(index: &BTreeMap<String, String>, shards: &[(&str, Shard)]) -> anyhow::Result<()> {
     let mut homes = HashMap::new();
-    for (file, shard) in index.files().into_iter().zip(shards) {
+    for (file, shard) in shards {
         for Stored { name, .. } in &shard.tensors {
-            if let Some(other) = homes.insert(name.as_str(), file) {
+            if let Some(other) = homes.insert(name, *file) {
                 bail!("tensor {name:?} is in {other} and in {file}; leave one of them");
             }
-            if !index.names(name) {
-                bail!("tensor {name:?} in {file} is not in the index; write the index again");
-            }
+            ensure!(
+                index.contains_key(name),
+                "tensor {name:?} in {file} is not in the index; write the index again"
+            );
         }
     }
-    match index.iter().find(|(tensor, file)| homes.get(tensor) != Some(file)) {
-        Some((tensor, file)) => {
-            bail!(
-                "tensor {tensor:?} is not in {file}; get the shard again, or write the index again"
-            )
-        }
-        None => Ok(()),
+    for (tensor, file) in index {
+        ensure!(
+            homes.get(tensor) == Some(&file.as_str()),
+            "tensor {tensor:?} is not in {file}; get the shard again, or write the index again"
+        );
     }
+    Ok(())
 }

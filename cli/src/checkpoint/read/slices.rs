@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use gpu_init::DType;
 use serde::Deserialize;
 
@@ -68,23 +68,19 @@ impl Slices {
         let rank = names.iter().find(|name| matches!(role(name), Some(Role::Rank { .. })));
         let there: Vec<&str> =
             [INDEX, SINGLE, SLICES].into_iter().filter(|name| folder.join(name).exists()).collect();
+        let two = |a: &str, b: &str| {
+            bail!(
+                "the folder {shown} has {a} and {b}, which are two models; name one of the two files"
+            )
+        };
         match (&there[..], rank) {
-            ([a, b, ..], _) => {
-                bail!(
-                    "the folder {shown} has {a} and {b}, which are two models; name one of the two files"
-                )
-            }
+            ([a, b, ..], _) => two(a, b),
             (&[SLICES], _) => Self::read(&folder.join(SLICES)).map(Some),
-            (&[single], Some(rank)) => {
-                bail!(
-                    "the folder {shown} has {single} and {rank}, which are two models; name one of the two files"
-                )
-            }
-            ([], Some(_)) => {
-                bail!(
-                    "cannot read the folder {shown}: {SLICES} is missing, rank 0 writes it last; run that again"
-                )
-            }
+            (&[single], Some(rank)) => two(single, rank),
+            ([], Some(_)) => bail!(
+                "cannot read the folder {shown}: {SLICES} is missing, rank 0 writes it last; \
+                 run that again"
+            ),
             ([_] | [], None) => Ok(None),
         }
     }
@@ -124,27 +120,21 @@ impl Slices {
     /// rank.
     pub(crate) fn files(&self) -> anyhow::Result<(Vec<PathBuf>, u64)> {
         let (mut files, mut bytes, mut names) = (Vec::new(), 0u64, HashSet::new());
-        let list = self.folder.join(SLICES);
-        for rank in 0..self.world {
-            let name = rank_file(rank, self.world);
+        let (list, world) = (self.folder.join(SLICES), self.world);
+        let list = list.display();
+        for rank in 0..world {
+            let name = rank_file(rank, world);
             let path = self.folder.join(&name);
             let Ok(metadata) = fs::metadata(&path) else {
-                let (path, world) = (path.display(), self.world);
-                bail!(
-                    "{path} is missing, and {} is of {world} ranks; run rank {rank} again",
-                    list.display()
-                );
+                let path = path.display();
+                bail!("{path} is missing, and {list} is of {world} ranks; run rank {rank} again");
             };
             bytes = bytes.saturating_add(metadata.len());
             files.push(path);
             names.insert(name);
         }
         if let Some(file) = self.parts.keys().find(|file| !names.contains(*file)) {
-            bail!(
-                "{}: {file:?} is the file of none of {} ranks; write the model again",
-                list.display(),
-                self.world
-            );
+            bail!("{list}: {file:?} is the file of none of {world} ranks; write the model again");
         }
         Ok((files, bytes))
     }
@@ -197,16 +187,16 @@ impl Tensor {
         };
         let mut next = 0;
         for Slice { file, start, end } in slices {
-            if *start != next || end <= start {
-                bail!(
-                    "its slice {start}..{end} in {file:?} does not start at {next}; write the model again"
-                );
-            }
+            ensure!(
+                *start == next && end > start,
+                "its slice {start}..{end} in {file:?} does not start at {next}; write the model again"
+            );
             next = *end;
         }
-        if next != len {
-            bail!("its slices end at {next}, and dimension {dim} has {len}; write the model again");
-        }
+        ensure!(
+            next == len,
+            "its slices end at {next}, and dimension {dim} has {len}; write the model again"
+        );
         Ok(())
     }
 }

@@ -4,42 +4,37 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::Read;
 use std::path::Path;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, ensure};
 use gpu_init::DType;
 
 use crate::checkpoint::format::{dtypes, metadata};
+use crate::checkpoint::read::input;
+use crate::checkpoint::read::list::{self, Entry, Source};
 use crate::checkpoint::read::shards::{self, Checkpoint};
 use crate::checkpoint::read::slices::Slices;
-use crate::checkpoint::read::tensors::{Entry, Source};
-use crate::checkpoint::read::{input, list};
 
 /// Reads a tensor list, the header of a .safetensors file, or the headers of a folder's shards.
 /// `asked` replaces the source's element types, so that types that cannot be filled are no error.
 pub(crate) fn read(path: &Path, asked: Option<DType>) -> anyhow::Result<Source> {
     let shown = path.display();
-    if path.is_dir() && Slices::find(path)?.is_some() {
-        bail!(
-            "{shown} has the files of several processes, which cannot be a SOURCE; name a model in one file or in shards"
-        );
-    }
+    ensure!(
+        !path.is_dir() || Slices::find(path)?.is_none(),
+        "{shown} has the files of several processes, which cannot be a SOURCE; name a model in one file or in shards"
+    );
     let source = if path.is_dir() || shards::is_index(path) {
         of_checkpoint(Checkpoint::open(path)?, asked)?
     } else {
         let mut file = input::open(path).with_context(|| format!("cannot open {shown}"))?;
         let mut start = Vec::new();
-        file.by_ref()
-            .take(8)
-            .read_to_end(&mut start)
-            .with_context(|| format!("cannot read {shown}"))?;
+        let read = file.by_ref().take(8).read_to_end(&mut start);
+        read.with_context(|| format!("cannot read {shown}"))?;
         if is_safetensors(&start, path) {
             of_checkpoint(Checkpoint::open(path)?, asked)?
         } else {
             list::read(start.chain(file), asked).with_context(|| format!("cannot read {shown}"))?
         }
     };
-    if source.tensors.is_empty() {
-        bail!("{shown} lists no tensors; name a model that has some");
-    }
+    ensure!(!source.tensors.is_empty(), "{shown} lists no tensors; name a model that has some");
     Ok(source)
 }
 
@@ -48,11 +43,8 @@ pub(crate) fn read(path: &Path, asked: Option<DType>) -> anyhow::Result<Source> 
 fn is_safetensors(start: &[u8], path: &Path) -> bool {
     let json = start.trim_ascii_start().starts_with(b"{");
     let length = start.len() == 8 && start.contains(&0);
-    length
-        || !json
-            && path
-                .extension()
-                .is_some_and(|extension| extension.eq_ignore_ascii_case("safetensors"))
+    let is_named = || path.extension().is_some_and(|it| it.eq_ignore_ascii_case("safetensors"));
+    length || !json && is_named()
 }
 
 fn of_checkpoint(checkpoint: Checkpoint, asked: Option<DType>) -> anyhow::Result<Source> {

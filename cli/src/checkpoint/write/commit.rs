@@ -18,16 +18,16 @@ use crate::checkpoint::write::steps::{Step, Steps};
 /// Complete files that still have temporary names. They are removed on drop.
 #[derive(Debug)]
 pub(crate) struct Finished {
-    shards: Vec<Written>,
-    index: Option<Index>,
-    leftovers: Vec<PathBuf>,
+    pub(super) shards: Vec<Written>,
+    pub(super) index: Option<Index>,
+    pub(super) leftovers: Vec<PathBuf>,
 }
 
 #[derive(Debug)]
-struct Written {
-    destination: Destination,
-    header: Header,
-    temporary: TempPath,
+pub(super) struct Written {
+    pub(super) destination: Destination,
+    pub(super) header: Header,
+    pub(super) temporary: TempPath,
 }
 
 /// The index under a temporary name.
@@ -40,24 +40,6 @@ pub(crate) struct Index {
 }
 
 impl Finished {
-    pub(crate) fn new(
-        shards: Vec<Shard>,
-        headers: Vec<Header>,
-        temporaries: Vec<TempPath>,
-        index: Option<Index>,
-        leftovers: Vec<PathBuf>,
-    ) -> Self {
-        let written = shards.into_iter().zip(headers).zip(temporaries);
-        let shards = written
-            .map(|((shard, header), temporary)| Written {
-                destination: shard.destination,
-                header,
-                temporary,
-            })
-            .collect();
-        Finished { shards, index, leftovers }
-    }
-
     /// Replaces a placeholder of the same length in every shard's metadata.
     pub(crate) fn patch(self, key: &str, value: &str) -> anyhow::Result<Self> {
         for Written { destination, header, temporary } in &self.shards {
@@ -81,27 +63,23 @@ impl Finished {
 
     pub(crate) fn steps(self) -> Steps {
         let Finished { shards, index, leftovers } = self;
-        let mut steps = Steps { leftovers, ..Steps::default() };
-        for Written { destination, temporary, .. } in shards {
-            steps.publish.push(Step::Move(destination, temporary));
+        let moves = shards.into_iter().map(|shard| (shard.destination, shard.temporary));
+        let mut publish: Vec<_> = moves.collect();
+        let (mut rename, mut other_names, mut usual_names) = (vec![], vec![], vec![]);
+        if let Some(Index { destination, temporary, usual }) = index {
+            if let Some((names, temporary)) = usual {
+                let files = publish.iter().map(|(destination, _)| destination.path().to_owned());
+                other_names.extend(files);
+                usual_names = names;
+                let links = other_names.iter().cloned().zip(usual_names.iter().cloned());
+                rename.extend(links.map(|(file, name)| Step::Link { file, name }));
+                rename.push(Step::Move(destination.clone(), temporary));
+            }
+            publish.push((destination, temporary));
         }
-        let Some(Index { destination, temporary, usual }) = index else { return steps };
-        if let Some((names, temporary)) = usual {
-            let moves = steps.publish.iter();
-            steps.renamed = moves
-                .filter_map(Step::destination)
-                .map(|destination| destination.path().to_owned())
-                .collect();
-            let link = |(file, name): (&PathBuf, &PathBuf)| Step::Link {
-                file: file.clone(),
-                name: name.clone(),
-            };
-            steps.rename = steps.renamed.iter().zip(&names).map(link).collect();
-            steps.rename.push(Step::Move(destination.clone(), temporary));
-            steps.usual = names;
-        }
-        steps.publish.push(Step::Move(destination, temporary));
-        steps
+        let renamed = [&other_names[..], &leftovers].concat();
+        let not_renamed = [&usual_names[..], &leftovers].concat();
+        Steps { publish, rename, renamed, not_renamed }
     }
 }
 
@@ -132,9 +110,5 @@ fn write(destination: &Destination, shards: &[Shard], paths: &[&Path]) -> anyhow
     }
     let total: u64 = shards.iter().map(Shard::bytes).sum();
     let text = format!("{:#}\n", json!({ "metadata": { "total_size": total }, "weight_map": map }));
-    let mut temporary = destination.temporary()?;
-    let written =
-        temporary.write_all(text.as_bytes()).and_then(|()| temporary.as_file().sync_all());
-    written.with_context(|| format!("cannot write {}", destination.path().display()))?;
-    Ok(temporary.into_temp_path())
+    destination.write_beside(|file| Ok(file.write_all(text.as_bytes())?))
 }

@@ -11,7 +11,7 @@ use crate::checkpoint::format::dtypes;
 use crate::checkpoint::format::file_names::{INDEX, SINGLE, role, shard_file};
 use crate::checkpoint::output::destination::Destination;
 use crate::checkpoint::output::path::{folder, names_in};
-use crate::checkpoint::write::commit::{Finished, Index};
+use crate::checkpoint::write::commit::{Finished, Index, Written};
 use crate::checkpoint::write::shard::{Member, Shard};
 use crate::checkpoint::write::{encode, split, stream};
 
@@ -78,24 +78,26 @@ impl Files {
 
     fn sharded(folder: &Path, members: Vec<Vec<Member>>, force: bool) -> anyhow::Result<Self> {
         let (count, index) = (members.len(), Destination::check(&folder.join(INDEX), force)?);
-        let path = |i, version| folder.join(shard_file(i, count, version));
-        let is_free =
-            |version: &u32| (0..count).all(|i| path(i, *version).symlink_metadata().is_err());
-        let version = if force { (0..).find(is_free).unwrap_or(0) } else { 0 };
-        let shard = |(i, members)| {
-            let destination = Destination::among_others(&path(i, version), force)?;
-            Ok(Shard::new(destination.replacing(&path(i, 0)), members))
+        let paths = |version| -> Vec<PathBuf> {
+            (0..count).map(|i| folder.join(shard_file(i, count, version))).collect()
         };
-        let shards = members.into_iter().enumerate().map(shard).collect::<anyhow::Result<_>>()?;
-        let ours: HashSet<PathBuf> = [0, version]
-            .into_iter()
-            .flat_map(|version| (0..count).map(move |i| (i, version)))
-            .map(|(i, version)| path(i, version))
-            .chain([index.path().to_owned()])
-            .collect();
-        let is_other = |name: &str| !ours.contains(&folder.join(name));
+        let is_free =
+            |&version: &u32| paths(version).iter().all(|path| path.symlink_metadata().is_err());
+        let version = if force { (0..).find(is_free).unwrap_or(0) } else { 0 };
+        let (ours, mut usual) = (paths(version), paths(0));
+        let shard = |((members, path), usual): ((_, &PathBuf), &PathBuf)| {
+            let destination = Destination::among_others(path, force)?;
+            Ok(Shard::new(destination.replacing(usual), members))
+        };
+        let shards = members.into_iter().zip(&ours).zip(&usual).map(shard);
+        let shards = shards.collect::<anyhow::Result<_>>()?;
+        let ours: HashSet<&Path> =
+            ours.iter().chain(&usual).map(PathBuf::as_path).chain([index.path()]).collect();
+        let is_other = |name: &str| !ours.contains(&*folder.join(name));
         let leftovers = find_leftovers(folder, &names_in(folder)?, is_other, force)?;
-        let usual = if version == 0 { vec![] } else { (0..count).map(|i| path(i, 0)).collect() };
+        if version == 0 {
+            usual.clear();
+        }
         Ok(Files { shards, index: Some(index), usual, leftovers })
     }
 
@@ -119,7 +121,13 @@ impl Files {
         let index =
             index.map(|destination| Index::new(destination, &shards, &usual)).transpose()?;
         let temporaries = stream::stream(&shards, &headers, produce, progress)?;
-        Ok(Finished::new(shards, headers, temporaries, index, leftovers))
+        let written = shards.into_iter().zip(headers).zip(temporaries);
+        let written = written.map(|((shard, header), temporary)| Written {
+            destination: shard.destination,
+            header,
+            temporary,
+        });
+        Ok(Finished { shards: written.collect(), index, leftovers })
     }
 }
 

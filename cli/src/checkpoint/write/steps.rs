@@ -29,24 +29,17 @@ pub(crate) enum Step {
 pub(crate) struct Steps {
     /// Moves every file to its destination, the index last: until then readers find the old model,
     /// from then on the new one.
-    pub(crate) publish: Vec<Step>,
+    pub(crate) publish: Vec<(Destination, TempPath)>,
     /// If the shards are beside those of the old model: links the usual names, which no index needs
     /// any more, and replaces the index by one with those names.
     pub(crate) rename: Vec<Step>,
-    /// The shards' other names, removed once that is done.
+    /// Files to remove once that is done: the shards' other names, and the rest of the old model.
     pub(crate) renamed: Vec<PathBuf>,
-    /// The usual names, whose files are removed if it cannot be done.
-    pub(crate) usual: Vec<PathBuf>,
-    /// Other files of the old model.
-    pub(crate) leftovers: Vec<PathBuf>,
+    /// Files to remove if it cannot be done: the usual names, and the rest of the old model.
+    pub(crate) not_renamed: Vec<PathBuf>,
 }
 
 impl Step {
-    /// The destination of a moved file.
-    pub(crate) fn destination(&self) -> Option<&Destination> {
-        if let Step::Move(destination, _) = self { Some(destination) } else { None }
-    }
-
     pub(crate) fn apply(self) -> anyhow::Result<()> {
         match self {
             Step::Move(destination, temporary) => destination.take(temporary),
@@ -67,7 +60,7 @@ impl Steps {
         self,
         sync: impl Fn(&Destination) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
-        let Steps { publish, rename, renamed, usual, leftovers } = self;
+        let Steps { publish, rename, renamed, not_renamed } = self;
         let sync = |destination: &Destination| {
             sync(destination).with_context(|| {
                 format!(
@@ -77,47 +70,33 @@ impl Steps {
             })
         };
         let (mut moved, mut synced) = (Vec::new(), Ok(()));
-        for step in publish {
-            let destination = step.destination().cloned();
-            if let Err(error) = step.apply() {
+        for (destination, temporary) in publish {
+            if let Err(error) = destination.take(temporary) {
                 // Shards without an index are of no use, and none of them replaced a file.
-                moved
-                    .iter()
-                    .for_each(|destination: &Destination| _ = fs::remove_file(destination.path()));
+                let moved = moved.iter().map(Destination::path);
+                moved.for_each(|path| _ = fs::remove_file(path));
                 return Err(error);
             }
-            synced = synced.and(destination.as_ref().map_or(Ok(()), sync));
-            moved.extend(destination);
+            synced = synced.and(sync(&destination));
+            moved.push(destination);
         }
         synced?;
         // Where files cannot have two names, the shards keep the names that they have.
         let done = rename.into_iter().try_for_each(Step::apply).is_ok();
         // Either index is at this destination.
         moved.last().map_or(Ok(()), sync)?;
-        tidied(done, renamed, usual, leftovers).into_iter().try_for_each(Step::apply)
+        let obsolete = if done { renamed } else { not_renamed };
+        obsolete.into_iter().map(Step::Remove).try_for_each(Step::apply)
     }
-}
-
-/// The files to remove at the end.
-fn tidied(
-    done: bool,
-    renamed: Vec<PathBuf>,
-    usual: Vec<PathBuf>,
-    leftovers: Vec<PathBuf>,
-) -> Vec<Step> {
-    let gone = if done { renamed } else { usual };
-    gone.into_iter().chain(leftovers).map(Step::Remove).collect()
 }
 
 #[cfg(test)]
 impl Steps {
     /// All steps in order; `links` says whether files can have two names.
     pub(crate) fn in_order(self, links: bool) -> Vec<Step> {
-        let Steps { mut publish, rename, renamed, usual, leftovers } = self;
-        if links {
-            publish.extend(rename);
-        }
-        publish.extend(tidied(links, renamed, usual, leftovers));
-        publish
+        let moves = self.publish.into_iter().map(|(file, temporary)| Step::Move(file, temporary));
+        let (rename, obsolete) =
+            if links { (self.rename, self.renamed) } else { (vec![], self.not_renamed) };
+        moves.chain(rename).chain(obsolete.into_iter().map(Step::Remove)).collect()
     }
 }

@@ -1,11 +1,11 @@
 //! Writes chunk by chunk: one thread writes what the other reads back or computes.
 
-use std::io::{BufWriter, Write};
+use std::io::Write;
 use std::ops::Range;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, anyhow, ensure};
 use gpu_init::HostTensor;
 use tempfile::TempPath;
 
@@ -26,14 +26,11 @@ pub(crate) fn stream(
     let (sender, receiver) = sync_channel(WAITING);
     thread::scope(|scope| {
         let write = move || {
-            shards
-                .iter()
-                .zip(headers)
-                .map(|(shard, header)| write(shard, header, &receiver))
-                .collect()
+            let shards = shards.iter().zip(headers);
+            shards.map(|(shard, header)| write(shard, header, &receiver)).collect()
         };
-        let writer = thread::Builder::new().spawn_scoped(scope, write);
-        let writer = writer
+        let writer = thread::Builder::new()
+            .spawn_scoped(scope, write)
             .context("cannot start the thread that writes; allow more threads (ulimit -u)")?;
         let produced = send(shards, &sender, produce, progress);
         // No more chunks: a writer that waits for one stops.
@@ -60,11 +57,10 @@ fn send(
             let chunk =
                 produce(*tensor, range.clone()).with_context(|| format!("tensor {name:?}"))?;
             let (has, type_) = (chunk.len(), chunk.dtype());
-            if (has, type_) != (range.end - start, *dtype) {
-                bail!(
-                    "tensor {name:?}: {has} elements of {type_} are not {range:?} of {dtype}; please report this"
-                );
-            }
+            ensure!(
+                (has, type_) == (range.end - start, *dtype),
+                "tensor {name:?}: {has} elements of {type_} are not {range:?} of {dtype}; please report this"
+            );
             let len = chunk.as_bytes().len() as u64;
             if sender.send(chunk).is_err() {
                 return Ok(());
@@ -80,9 +76,8 @@ fn write(
     header: &Header,
     chunks: &Receiver<HostTensor>,
 ) -> anyhow::Result<TempPath> {
-    let temporary = shard.destination.temporary()?;
-    let write = || -> anyhow::Result<()> {
-        let mut file = BufWriter::with_capacity(1 << 20, temporary.as_file());
+    // Hundreds of shards must not be hundreds of open files.
+    shard.destination.write_beside(|file| {
         file.write_all(&header.bytes)?;
         let mut left = shard.bytes();
         while left > 0 {
@@ -90,12 +85,6 @@ fn write(
             file.write_all(chunk.as_bytes())?;
             left = left.saturating_sub(chunk.as_bytes().len() as u64);
         }
-        file.flush()?;
-        Ok(temporary.as_file().sync_all()?)
-    };
-    write().with_context(|| {
-        format!("cannot write {}, and nothing of it is kept", shard.destination.path().display())
-    })?;
-    // Hundreds of shards must not be hundreds of open files.
-    Ok(temporary.into_temp_path())
+        Ok(())
+    })
 }

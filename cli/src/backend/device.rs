@@ -95,10 +95,11 @@ impl Backend {
     ) -> gpu_init::Result<Vec<(Fingerprint, Option<Stats>)>> {
         let _endless = Endless::new();
         let Backend::Gpu(device) = self else {
-            let examine = |tensor: &Filled| {
-                Ok((tensor.fingerprint()?, stats.then(|| tensor.stats()).transpose()?))
-            };
-            return tensors.iter().map(examine).collect();
+            let on_host = tensors.iter().filter_map(|tensor| match tensor {
+                Filled::Gpu(_) => None,
+                Filled::Cpu(tensor) => Some((tensor.fingerprint(), stats.then(|| tensor.stats()))),
+            });
+            return Ok(on_host.collect());
         };
         let on_device = tensors.iter().filter_map(|tensor| match tensor {
             Filled::Gpu(tensor) => Some(tensor),
@@ -111,6 +112,15 @@ impl Backend {
             false => vec![None; tensors.len()],
         };
         Ok(fingerprints.into_iter().zip(stats).collect())
+    }
+
+    /// Fingerprint and statistics of one tensor; see [`Backend::examine`].
+    pub(crate) fn examine_one(
+        &self,
+        tensor: &Filled,
+        stats: bool,
+    ) -> gpu_init::Result<(Fingerprint, Option<Stats>)> {
+        Ok(self.examine(slice::from_ref(tensor), stats)?.remove(0))
     }
 
     /// Fails if a plan does not fit in the device's memory: all its tensors, or the largest of them
@@ -140,11 +150,10 @@ impl Backend {
         progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
     ) -> gpu_init::Result<Vec<Filled>> {
         Ok(match self {
-            Backend::Gpu(device) => device
-                .fill_all_with(specs, FillOptions::new().progress(progress))?
-                .into_iter()
-                .map(Filled::Gpu)
-                .collect(),
+            Backend::Gpu(device) => {
+                let tensors = device.fill_all_with(specs, FillOptions::new().progress(progress))?;
+                tensors.into_iter().map(Filled::Gpu).collect()
+            }
             Backend::Cpu(cpu) => {
                 cpu.fill_all_with(specs, progress)?.into_iter().map(Filled::Cpu).collect()
             }
@@ -165,22 +174,6 @@ impl Backend {
 }
 
 impl Filled {
-    pub(crate) fn stats(&self) -> gpu_init::Result<Stats> {
-        let _endless = Endless::new();
-        match self {
-            Filled::Gpu(tensor) => tensor.stats(),
-            Filled::Cpu(tensor) => Ok(tensor.stats()),
-        }
-    }
-
-    pub(crate) fn fingerprint(&self) -> gpu_init::Result<Fingerprint> {
-        let _endless = Endless::new();
-        match self {
-            Filled::Gpu(tensor) => tensor.fingerprint(),
-            Filled::Cpu(tensor) => Ok(tensor.fingerprint()),
-        }
-    }
-
     /// Reads a range of elements to the host.
     pub(crate) fn read(&self, range: Range<u64>) -> gpu_init::Result<HostTensor> {
         match self {

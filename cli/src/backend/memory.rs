@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::bail;
+use anyhow::ensure;
 use gpu_init::{Distribution, Fill, Initializer, Plan, PlanEntry, TensorSpec};
 use sysinfo::System;
 
@@ -19,13 +19,12 @@ pub(crate) fn check(operation: &str, needed: u64, remedy: &str) -> anyhow::Resul
 }
 
 fn fits(operation: &str, needed: u64, available: u64, remedy: &str) -> anyhow::Result<()> {
-    if needed > available {
-        bail!(
-            "{operation}: {needed} bytes of host memory are needed ({}), and {available} are there ({}); {remedy}",
-            binary_bytes(needed),
-            binary_bytes(available)
-        );
-    }
+    ensure!(
+        needed <= available,
+        "{operation}: {needed} bytes of host memory are needed ({}), and {available} are there ({}); {remedy}",
+        binary_bytes(needed),
+        binary_bytes(available)
+    );
     Ok(())
 }
 
@@ -117,9 +116,8 @@ fn left_in(line: &str, root: &Path) -> Option<u64> {
         let limit: u64 = fs::read_to_string(folder.join(limit)).ok()?.trim().parse().ok()?;
         let statistics = fs::read_to_string(folder.join("memory.stat")).ok()?;
         // File pages can be reclaimed, so they do not count.
-        let used = statistics
-            .lines()
-            .find_map(|line| line.strip_prefix(used)?.trim().parse::<u64>().ok())?;
+        let mut lines = statistics.lines();
+        let used: u64 = lines.find_map(|line| line.strip_prefix(used)?.trim().parse().ok())?;
         Some(limit.saturating_sub(used))
     };
     groups.filter_map(left).min()
@@ -143,48 +141,37 @@ mod tests {
 
     #[test]
     fn a_plan_needs_its_tensors_or_the_largest_of_those_made_whole() {
-        let plan = |rules: &str| {
-            let rules: Rules = rules.parse().unwrap();
-            Plan::new([("a", vec![8192, 8192], None), ("b", vec![4096, 1024], None)], &rules)
-                .unwrap()
+        let plan = |rules: &str, tensors: &[(&str, [usize; 2])]| {
+            let tensors = tensors.iter().map(|&(name, shape)| (name, shape, None));
+            Plan::new(tensors, &rules.parse::<Rules>().unwrap()).unwrap()
         };
+        let both = [("a", [8192, 8192]), ("b", [4096, 1024])];
         let (a, b) = (8192u64 * 8192, 4096u64 * 1024);
-        let normal = plan("default = 'normal'");
+        let normal = plan("default = 'normal'", &both);
         assert_eq!(plan_needs(&normal, false), 4 * (a + b));
-        assert_eq!(
-            plan_needs(&normal, true),
-            SLICES,
-            "slices of both are made when they are wanted"
-        );
-        let orthogonal = plan("default = 'orthogonal'");
+        assert_eq!(plan_needs(&normal, true), SLICES, "slices are made when they are wanted");
+        let orthogonal = plan("default = 'orthogonal'", &both);
         assert_eq!(plan_needs(&orthogonal, false), 4 * (a + b) + 6 * a);
         assert_eq!(plan_needs(&orthogonal, true), 4 * a + 6 * a + SLICES);
         // A rank has a slice of the tensor, made of all columns and reflections, and saves no more
         // than it has.
-        assert_eq!(
-            plan_needs(&orthogonal.shard(3, 4).unwrap(), true),
-            4 * a / 4 + 4 * a + 2 * a + (a + b)
-        );
+        let shard = orthogonal.shard(3, 4).unwrap();
+        assert_eq!(plan_needs(&shard, true), 4 * a / 4 + 4 * a + 2 * a + (a + b));
         // Of a wide matrix it makes only its own rows and the reflections up to them; divided along
         // its columns, all of both.
         let wide = |rank: u64, dim: usize| {
             let rules = format!(
                 "rules = [{{ match = 'w', init = 'orthogonal', shard = {{ dim = {dim} }} }}]"
             );
-            let plan =
-                Plan::new([("w", vec![1024usize, 4096], None)], &rules.parse::<Rules>().unwrap())
-                    .unwrap();
-            let plan = plan.shard(rank, 4).unwrap();
+            let plan = plan(&rules, &[("w", [1024, 4096])]).shard(rank, 4).unwrap();
             scratch(&plan.entries()[0].spec, &plan.entries()[0].fill)
         };
         let reflections = |count: u64| 4 * (4096 * count - count * count / 2);
         assert_eq!(wide(0, 0), 4 * 4096 * 256 + reflections(256));
         assert_eq!(wide(3, 0), 4 * 4096 * 256 + reflections(1024));
         assert_eq!([wide(0, 1), wide(3, 1)], [4 * 4096 * 1024 + reflections(1024); 2]);
-        assert_eq!(
-            plan_needs(&plan("default = 'zeros'").shard(0, 8192).unwrap(), true),
-            4 * 8192 + 4 * 1024
-        );
+        let zeros = plan("default = 'zeros'", &both).shard(0, 8192).unwrap();
+        assert_eq!(plan_needs(&zeros, true), 4 * 8192 + 4 * 1024);
     }
 
     #[test]

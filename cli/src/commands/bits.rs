@@ -2,7 +2,7 @@
 
 use std::io::{self, BufWriter, ErrorKind, Write};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, ensure};
 use gpu_init::Philox4x32;
 
 /// Write random words in element order to standard output, little-endian u32, for test batteries.
@@ -26,23 +26,18 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let words = Philox4x32::new(args.seed, args.stream);
-    let Some(left) = Philox4x32::PERIOD.checked_sub(args.offset) else {
-        bail!(
-            "bits: --offset {} is beyond the stream's 2^66 words; use at most {}",
-            args.offset,
-            Philox4x32::PERIOD
-        );
-    };
-    let count = args.count.map_or(left, u128::from);
-    if count > left {
-        bail!(
-            "bits: {left} words follow --offset {}, not {count}; lower --offset or --count",
-            args.offset
-        );
-    }
+    let Args { offset, count, .. } = *args;
+    let left = Philox4x32::PERIOD.checked_sub(offset).with_context(|| {
+        let period = Philox4x32::PERIOD;
+        format!("bits: --offset {offset} is beyond the stream's 2^66 words; use at most {period}")
+    })?;
+    let count = count.map_or(left, u128::from);
+    ensure!(
+        count <= left,
+        "bits: {left} words follow --offset {offset}, not {count}; lower --offset or --count"
+    );
     let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
-    let result = write_words(&words, args.offset, count, &mut out);
-    match result {
+    match write_words(&words, offset, count, &mut out) {
         // A test battery that has seen enough closes the pipe.
         Err(error) if error.kind() == ErrorKind::BrokenPipe && args.count.is_none() => {
             // Dropping `out` would try to write the rest of its buffer.

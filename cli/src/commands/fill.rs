@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use gpu_init::{DType, Fill, Fingerprint, Initializer, Layout, Shape, Stats, TensorSpec};
 use serde_json::json;
 
@@ -106,7 +106,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let tensor = backend.fill(&parameter, &mut listener(&bar, fill.bytes()), &REMEDIES)?;
     bar.finish_and_clear();
     let seconds = start.elapsed().as_secs_f64();
-    let (stats, fingerprint) = (tensor.stats()?, tensor.fingerprint()?);
+    let (fingerprint, stats) = backend.examine_one(&tensor, true)?;
+    let stats = stats.context("no statistics were taken")?;
     if let Some((destination, _)) = &destination {
         npy::save(destination, args.shape.dims(), &tensor, args.dtype)?;
     }
@@ -135,8 +136,8 @@ fn destination(path: &Path, force: bool, bytes: u64) -> anyhow::Result<(Destinat
 
 fn check_memory(parameter: &TensorSpec, fill: &Fill, saved: bool) -> anyhow::Result<()> {
     let slices = if saved { memory::SLICES.min(fill.bytes()) } else { 0 };
-    let needed =
-        fill.bytes().saturating_add(memory::scratch(parameter, fill)).saturating_add(slices);
+    let scratch = memory::scratch(parameter, fill);
+    let needed = fill.bytes().saturating_add(scratch).saturating_add(slices);
     memory::check("fill", needed, REMEDIES.memory)
 }
 

@@ -1,6 +1,6 @@
 //! Element types: all that safetensors knows, and the ones that can be filled.
 
-use anyhow::{Context, bail};
+use anyhow::{Context, ensure};
 use gpu_init::DType;
 use safetensors::Dtype;
 use serde::Deserialize;
@@ -39,29 +39,22 @@ pub(crate) fn stored(dtype: DType) -> Dtype {
 
 /// The type to fill a tensor with: the one requested, or else the file's own.
 pub(crate) fn to_fill(dtype: Dtype, asked: Option<DType>) -> anyhow::Result<DType> {
-    match asked.or_else(|| fillable(dtype)) {
-        Some(dtype) => Ok(dtype),
-        None => {
-            bail!(
-                "{dtype} cannot be filled; leave the tensor out, or pass --dtype f32, f16 or bf16 for all tensors"
-            )
-        }
-    }
+    asked.or_else(|| fillable(dtype)).with_context(|| {
+        format!(
+            "{dtype} cannot be filled; leave the tensor out, or pass --dtype f32, f16 or bf16 for all tensors"
+        )
+    })
 }
 
 /// Bytes of a tensor, unless they overflow or end within a byte.
 pub(crate) fn bytes(dtype: Dtype, shape: &[usize]) -> anyhow::Result<u64> {
-    let bits = elements(shape).and_then(|elements| elements.checked_mul(dtype.bitsize() as u64));
+    // A dimension of 0 must not hide an overflow of the others.
+    let elements = shape.iter().try_fold(1u64, |product, &dim| product.checked_mul(dim as u64));
+    let bits = elements.and_then(|elements| elements.checked_mul(dtype.bitsize() as u64));
     let bits = bits.with_context(|| {
         format!("the size of shape {shape:?} overflows 64 bits; check its dimensions")
     })?;
-    if !bits.is_multiple_of(8) {
-        bail!("shape {shape:?} of {dtype} ends within a byte; check its dimensions");
-    }
+    let whole = bits.is_multiple_of(8);
+    ensure!(whole, "shape {shape:?} of {dtype} ends within a byte; check its dimensions");
     Ok(bits / 8)
-}
-
-fn elements(shape: &[usize]) -> Option<u64> {
-    // A dimension of 0 must not hide an overflow of the others.
-    shape.iter().try_fold(1u64, |product, &dim| product.checked_mul(dim as u64))
 }

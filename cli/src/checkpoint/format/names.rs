@@ -4,11 +4,10 @@ use anyhow::bail;
 
 /// Refuses a tensor's name that cannot be printed. Slashes are fine: Flax and TensorFlow use them.
 pub(crate) fn check_tensor(name: &str) -> anyhow::Result<()> {
-    let fault = match unprintable(name) {
-        Some(fault) => fault,
-        None => return Ok(()),
-    };
-    bail!("the name {name:?} of a tensor {fault}; rename it")
+    match unprintable(name) {
+        Some(fault) => bail!("the name {name:?} of a tensor {fault}; rename it"),
+        None => Ok(()),
+    }
 }
 
 /// Refuses a shard's name unless it is the plain name of a file beside its index.
@@ -53,9 +52,8 @@ mod tests {
             check_file(name).unwrap();
         }
         for (name, fault) in [("", "empty"), ("a\n", "control")] {
-            for error in [check_tensor(name), check_file(name)]
-                .map(|checked| checked.unwrap_err().to_string())
-            {
+            for checked in [check_tensor(name), check_file(name)] {
+                let error = checked.unwrap_err().to_string();
                 assert!(error.contains(fault), "{error}");
             }
         }

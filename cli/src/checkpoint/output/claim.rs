@@ -141,8 +141,8 @@ fn left(path: &Path, ours: &str) -> anyhow::Result<Vec<PathBuf>> {
             continue;
         };
         let other = folder.join(&name);
-        match state(&other) {
-            Ok(State::Held) => {
+        match is_held(&other) {
+            Ok(Some(true)) => {
                 let whose = if of_two_jobs(ours, theirs) {
                     ", a rank of a model of another seed, rules or shapes"
                 } else {
@@ -155,8 +155,8 @@ fn left(path: &Path, ours: &str) -> anyhow::Result<Vec<PathBuf>> {
                     other.display()
                 )
             }
-            Ok(State::Left) => left.push(other),
-            Ok(State::Unknown) => {}
+            Ok(Some(false)) => left.push(other),
+            Ok(None) => {}
             Err(error) => unknown = unknown.and(Err(error)),
         }
     }
@@ -175,31 +175,23 @@ fn labelled(name: &str) -> Option<&str> {
         .then_some(label)
 }
 
-/// The owner of a temporary file.
-enum State {
-    /// A process writes it.
-    Held,
-    /// The process is gone.
-    Left,
-    /// The file is gone or not a temporary file, or its file system has no locks.
-    Unknown,
-}
-
-fn state(path: &Path) -> anyhow::Result<State> {
+/// Whether a process writes a temporary file. None if the file is gone or not a temporary file, or
+/// if its file system has no locks.
+fn is_held(path: &Path) -> anyhow::Result<Option<bool>> {
     // Opening a pipe may block forever.
     if !path.symlink_metadata().is_ok_and(|metadata| metadata.is_file()) {
-        return Ok(State::Unknown);
+        return Ok(None);
     }
     let file = match File::open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(State::Unknown),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         file => file.with_context(|| {
             format!("cannot tell whether a process still writes {}; remove it", path.display())
         })?,
     };
     Ok(match FileExt::try_lock_shared(&file) {
-        Ok(()) => State::Left,
-        Err(TryLockError::WouldBlock) => State::Held,
-        Err(TryLockError::Error(_)) => State::Unknown,
+        Ok(()) => Some(false),
+        Err(TryLockError::WouldBlock) => Some(true),
+        Err(TryLockError::Error(_)) => None,
     })
 }
 
@@ -220,21 +212,18 @@ fn lock_folder(folder: &Path) -> Option<File> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::checkpoint::format::file_names::rank_file;
     use crate::checkpoint::output::destination::Destination;
 
     #[test]
     fn models_in_one_folder_exclude_each_other_and_ranks_of_one_do_not() {
-        let (single, index, shard) = (
-            "model.safetensors",
-            "model.safetensors.index.json",
-            "model-00001-of-00002.safetensors",
-        );
-        let (rank, other) =
-            ("model-rank-00001-of-00004.safetensors", "model-rank-00000-of-00004.safetensors");
-        let smaller = "model-rank-00000-of-00002.safetensors";
+        let [single, index, list] =
+            ["model.safetensors", "model.safetensors.index.json", "model.slices.json"];
+        let shard = "model-00001-of-00002.safetensors";
+        let [rank, other, smaller] = [(1, 4), (0, 4), (0, 2)].map(|(i, n)| rank_file(i, n));
+        let [rank, other, smaller] = [&*rank, &other, &smaller];
         let job = |name: &str, job: u64| format!("{name}.{job:016x}");
         let (ours, same, different) = (job(rank, 1), job(other, 1), job(other, 2));
-        let (first, list) = (job(other, 1), "model.slices.json");
         for (a, b, expected) in [
             (single, single, true),
             (single, index, true),
@@ -251,7 +240,7 @@ mod tests {
             (&ours, rank, true),
             (&ours, &job(smaller, 1), true),
             (&ours, index, true),
-            (&first, list, true),
+            (&same, list, true),
             (&ours, list, false),
             (list, index, true),
             ("a.safetensors", "b.safetensors", false),
@@ -270,16 +259,14 @@ mod tests {
         let kept =
             ["a.npy.aB3xYz.incomplete.bak", "a.npy.ab-xyz.incomplete", "b.npy.aB3xYz.incomplete"];
         fs::write(&other, "left by a kill").unwrap();
-        kept.iter().for_each(|name| fs::write(folder.path().join(name), "").unwrap());
+        let path_of = |name: &&str| folder.path().join(name);
+        kept.iter().for_each(|name| fs::write(path_of(name), "").unwrap());
         let (destination, claim) = Destination::claim(&path, true).unwrap();
         assert!(!other.exists(), "nobody holds it");
-        assert!(
-            kept.iter().all(|name| folder.path().join(name).exists()),
-            "none is a temporary file of a.npy"
-        );
+        let all_kept = kept.iter().all(|name| path_of(name).exists());
+        assert!(all_kept, "none is a temporary file of a.npy");
         let check_refused = || {
-            let refused =
-                Claim::take(&folder.path().join("./a.npy"), None).unwrap_err().to_string();
+            let refused = Claim::take(&path_of(&"./a.npy"), None).unwrap_err().to_string();
             assert!(refused.contains("a.npy.") && refused.contains("wait until"), "{refused}");
         };
         check_refused();
@@ -293,37 +280,24 @@ mod tests {
         check_refused();
         drop(claim);
         Claim::take(&path, None).unwrap();
-        assert_eq!(
-            fs::read_dir(folder.path()).unwrap().count(),
-            1 + kept.len(),
-            "the claim's file is gone"
-        );
+        let names = names_in(folder.path()).unwrap();
+        assert_eq!(names.len(), 1 + kept.len(), "the claim's file is gone: {names:?}");
     }
 
     #[test]
     fn ranks_of_two_jobs_are_not_mixed() {
         let folder = tempfile::tempdir().unwrap();
-        let rank =
-            |rank: u64| folder.path().join(format!("model-rank-{rank:05}-of-00004.safetensors"));
-        let _first = Claim::take(&rank(0), Some(7)).unwrap();
+        let rank = |rank: u64, world: u64| folder.path().join(rank_file(rank, world));
+        let _first = Claim::take(&rank(0, 4), Some(7)).unwrap();
         let list = temporary(&folder.path().join("model.slices.json"), None).unwrap();
-        let _second = Claim::take(&rank(1), Some(7)).unwrap();
+        let _second = Claim::take(&rank(1, 4), Some(7)).unwrap();
         assert!(list.path().exists(), "rank 0 writes it");
-        for (path, job) in [(rank(2), 8), (rank(0), 7)] {
+        for (path, job) in [(rank(2, 4), 8), (rank(0, 4), 7), (rank(0, 2), 7)] {
             let refused = Claim::take(&path, Some(job)).unwrap_err().to_string();
-            assert_eq!(
-                refused.contains("of another seed, rules or shapes; wait until"),
-                job == 8,
-                "{refused}"
-            );
+            let of_another = refused.contains("of another seed, rules or shapes; wait until");
+            assert_eq!(of_another, job == 8, "{refused}");
+            assert!(refused.contains("another process writes"), "{refused}");
         }
-        let of_two = folder.path().join("model-rank-00000-of-00002.safetensors");
-        assert!(
-            Claim::take(&of_two, Some(7))
-                .unwrap_err()
-                .to_string()
-                .contains("another process writes")
-        );
     }
 
     #[test]
@@ -337,13 +311,11 @@ mod tests {
         let claim = Claim::take(&path("out"), None).unwrap();
         assert!(clear(&path("out")).is_err(), "a file of that name is written");
         drop(claim);
-        for claimed in ["model-rank-00000-of-00002.safetensors", "model.safetensors"] {
+        for claimed in [&*rank_file(0, 2), "model.safetensors"] {
             let left = path("model.slices.json.aB3xYz.incomplete");
             fs::write(&left, "").unwrap();
-            let other =
-                Claim::take(&path("model-rank-00001-of-00002.safetensors"), Some(1)).unwrap();
+            drop(Claim::take(&path(&rank_file(1, 2)), Some(1)).unwrap());
             assert!(left.exists(), "it may be rank 0's");
-            drop(other);
             Claim::take(&path(claimed), None).unwrap();
             assert!(!left.exists(), "{claimed}");
         }

@@ -161,21 +161,18 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a");
+        let mode_of = |metadata: fs::Metadata| metadata.permissions().mode() & 0o777;
         for (mode, expected) in [(0o600, 0o600), (0o400, 0o600), (0o440, 0o640), (0o000, 0o600)] {
             fs::write(&path, "old").unwrap();
             fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
             let beside =
                 Destination::among_others(&folder.path().join("b"), true).unwrap().replacing(&path);
             for destination in [Destination::check(&path, true).unwrap(), beside] {
-                let temporary = destination.temporary().unwrap();
-                let now = temporary.as_file().metadata().unwrap().permissions().mode() & 0o777;
+                let now = mode_of(destination.temporary().unwrap().as_file().metadata().unwrap());
                 // A umask takes more from it.
                 assert_eq!((now & !expected, now & 0o600), (0, 0o600), "{mode:o} {now:o}");
                 destination.write(b"new").unwrap();
-                assert_eq!(
-                    fs::metadata(destination.path()).unwrap().permissions().mode() & 0o777,
-                    mode
-                );
+                assert_eq!(mode_of(fs::metadata(destination.path()).unwrap()), mode);
             }
             fs::remove_file(&path).unwrap();
         }

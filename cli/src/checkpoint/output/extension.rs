@@ -2,45 +2,26 @@
 
 use std::path::Path;
 
-use anyhow::bail;
+use anyhow::ensure;
 
 /// Extensions that stand for one format each. A file with another one may have any format.
-const KNOWN: [&str; 14] = [
-    "npy",
-    "npz",
-    "safetensors",
-    "bin",
-    "pt",
-    "pth",
-    "ckpt",
-    "gguf",
-    "ggml",
-    "onnx",
-    "h5",
-    "hdf5",
-    "msgpack",
-    "pkl",
-];
+const KNOWN: &str = "npy npz safetensors bin pt pth ckpt gguf ggml onnx h5 hdf5 msgpack pkl";
 
 /// Fails if a file's extension stands for another format than `format`, the only one that `command`
 /// writes.
 pub(crate) fn check(path: &Path, command: &str, format: &str) -> anyhow::Result<()> {
-    let ending = path
-        .extension()
-        .map(|ending| ending.to_string_lossy().to_ascii_lowercase())
-        .unwrap_or_default();
-    if ending != format && KNOWN.contains(&&*ending) {
-        let (shown, instead) = (path.display(), path.with_extension(format));
-        let other = match ending.as_str() {
-            "npy" => ", or `gpu-init fill` for one tensor as .npy",
-            "safetensors" => ", or `gpu-init model` for .safetensors",
-            _ => "",
-        };
-        bail!(
-            "cannot write {shown}: `gpu-init {command}` writes .{format}; pass --out {}{other}",
-            instead.display()
-        );
-    }
+    let ending = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    let other = match ending.as_str() {
+        "npy" => ", or `gpu-init fill` for one tensor as .npy",
+        "safetensors" => ", or `gpu-init model` for .safetensors",
+        _ => "",
+    };
+    ensure!(
+        ending == format || KNOWN.split(' ').all(|known| known != ending),
+        "cannot write {}: `gpu-init {command}` writes .{format}; pass --out {}{other}",
+        path.display(),
+        path.with_extension(format).display()
+    );
     Ok(())
 }
 

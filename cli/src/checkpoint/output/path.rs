@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 
 /// Fails if a path names a folder, existing or not; `remedy` says what to do.
 pub(crate) fn not_a_folder(path: &Path, remedy: &str) -> anyhow::Result<()> {
@@ -28,16 +28,18 @@ pub(crate) fn check_path(path: &Path) -> anyhow::Result<()> {
         Ok(metadata) if !metadata.is_file() => {
             bail!("cannot write {shown}: it is not a regular file; name one")
         }
-        Err(error) if error.kind() == ErrorKind::InvalidFilename => {
-            bail!(
-                "cannot write {shown}: the file system has no names like that ({error}); name another file"
-            )
-        }
+        Err(error) if error.kind() == ErrorKind::InvalidFilename => bail!(
+            "cannot write {shown}: the file system has no names like that ({error}); \
+             name another file"
+        ),
         _ => {}
     }
-    if !folder.is_dir() {
-        bail!("cannot write {shown}: there is no folder {}; make it first", folder.display());
-    }
+    let is_there = folder.is_dir();
+    ensure!(
+        is_there,
+        "cannot write {shown}: there is no folder {}; make it first",
+        folder.display()
+    );
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 
 use crate::checkpoint::format::metadata::LARGEST;
@@ -20,17 +20,14 @@ impl Header {
     /// The offset of a metadata value and the bytes to write there, which must be as many as the
     /// old ones.
     pub(crate) fn patch(&self, key: &str, value: &str) -> anyhow::Result<(u64, Vec<u8>)> {
-        let range = self
-            .values
-            .get(key)
-            .with_context(|| format!("__metadata__ has no {key:?} to fill in"))?;
+        let range = self.values.get(key);
+        let range = range.with_context(|| format!("__metadata__ has no {key:?} to fill in"))?;
         let bytes = quoted(value).into_bytes();
-        if bytes.len() != range.len() {
-            let (has, is) = (range.len(), bytes.len());
-            bail!(
-                "__metadata__ has {has} bytes for {key:?}, and its value is {is}; reserve as many"
-            );
-        }
+        let (has, is) = (range.len(), bytes.len());
+        ensure!(
+            is == has,
+            "__metadata__ has {has} bytes for {key:?}, and its value is {is}; reserve as many"
+        );
         Ok((range.start as u64, bytes))
     }
 }
@@ -59,12 +56,11 @@ pub(crate) fn header(metadata: &BTreeMap<String, String>, shard: &Shard) -> anyh
     let padded = text.len().next_multiple_of(8);
     text += &" ".repeat(padded - text.len());
     let (mut bytes, len) = (text.into_bytes(), padded as u64 - 8);
-    if len > LARGEST {
-        bail!(
-            "the header of {} would have {len} bytes, and safetensors allows {LARGEST}; write smaller shards",
-            shard.destination.path().display()
-        );
-    }
+    ensure!(
+        len <= LARGEST,
+        "the header of {} would have {len} bytes, and safetensors allows {LARGEST}; write smaller shards",
+        shard.destination.path().display()
+    );
     bytes[..8].copy_from_slice(&len.to_le_bytes());
     Ok(Header { bytes, values })
 }

@@ -26,13 +26,18 @@ fn metadata() -> BTreeMap<String, String> {
         .into()
 }
 
-fn write(out: &Path, limit: Option<u64>, plan: &[Planned<'_>]) -> anyhow::Result<()> {
+fn planned<'a>(name: &'a str, shape: &'a [usize]) -> Planned<'a> {
+    Planned { name, dtype: DType::F32, shape }
+}
+
+/// Writes files that do not have their names yet.
+fn write(out: &Path, limit: Option<u64>, plan: &[Planned<'_>]) -> anyhow::Result<Finished> {
     let files = Files::plan(out, limit, plan, false)?;
-    files.write(&metadata(), |tensor, range| fill(&plan[tensor], range), |_| {})?.commit().map(drop)
+    files.write(&metadata(), |tensor, range| fill(&plan[tensor], range), |_| {})
 }
 
 fn entries(folder: &Path) -> usize {
-    fs::read_dir(folder).unwrap().count()
+    names_in(folder).unwrap().len()
 }
 
 /// Every byte of a checkpoint's tensors, by name.
@@ -61,7 +66,7 @@ proptest! {
             .map(|(name, (dtype, shape))| Planned { name, dtype: DType::ALL[*dtype], shape })
             .collect();
         let out = if limit.is_some() { folder.path().to_owned() } else { folder.path().join(SINGLE) };
-        write(&out, limit, &plan).unwrap();
+        write(&out, limit, &plan).unwrap().commit().unwrap();
         let checkpoint = Checkpoint::open(folder.path()).unwrap();
         prop_assert_eq!(entries(folder.path()), checkpoint.shards.len() + usize::from(checkpoint.shards.len() > 1));
         prop_assert_eq!(checkpoint.metadata(), metadata());
@@ -79,13 +84,7 @@ proptest! {
 #[test]
 fn metadata_is_filled_in_afterwards() {
     let folder = tempfile::tempdir().unwrap();
-    let shapes = [[3], [4], [5]];
-    let names = ["a", "b", "c"];
-    let plan: Vec<_> = names
-        .iter()
-        .zip(&shapes)
-        .map(|(name, shape)| Planned { name, dtype: DType::F32, shape })
-        .collect();
+    let plan = [planned("a", &[3]), planned("b", &[4]), planned("c", &[5])];
     let files = Files::plan(folder.path(), Some(12), &plan, false).unwrap();
     let mut progress = 0;
     let finished = files
@@ -110,9 +109,7 @@ fn a_value_of_another_length_does_not_fit() {
         ("fingerprint", "\"\"\"\"\"\"\"\"01234567", "reserve"),
         ("x", "1", "no \"x\""),
     ] {
-        let plan = [Planned { name: "a", dtype: DType::F16, shape: &[3] }];
-        let files = Files::plan(&folder.path().join("m"), None, &plan, false).unwrap();
-        let finished = files.write(&metadata(), |_, range| fill(&plan[0], range), |_| {}).unwrap();
+        let finished = write(&folder.path().join("m"), None, &[planned("a", &[3])]).unwrap();
         let error = finished.patch(key, value).unwrap_err().to_string();
         assert!(error.contains(part), "{error}");
         assert_eq!(entries(folder.path()), 0, "what is not wanted after all is removed");
@@ -122,10 +119,7 @@ fn a_value_of_another_length_does_not_fit() {
 #[test]
 fn what_fails_halfway_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let plan = [
-        Planned { name: "a", dtype: DType::F32, shape: &[1000] },
-        Planned { name: "b", dtype: DType::F32, shape: &[20_000_000] },
-    ];
+    let plan = [planned("a", &[1000]), planned("b", &[20_000_000])];
     type Produce<'a> = &'a dyn Fn(usize, Range<u64>) -> anyhow::Result<HostTensor>;
     let cases: [(Produce<'_>, &str); 4] = [
         (&|_, _| bail!("the device is lost"), "\": the device is lost"),
@@ -138,8 +132,7 @@ fn what_fails_halfway_leaves_nothing() {
     ];
     for (produce, part) in cases {
         for limit in [None, Some(4000)] {
-            let out =
-                if limit.is_some() { folder.path().to_owned() } else { folder.path().join("m") };
+            let out = folder.path().join(if limit.is_some() { "" } else { "m" });
             let files = Files::plan(&out, limit, &plan, false).unwrap();
             let error = format!("{:#}", files.write(&metadata(), produce, |_| {}).unwrap_err());
             assert!(error.contains(part), "{error}");
@@ -152,11 +145,8 @@ fn what_fails_halfway_leaves_nothing() {
 #[test]
 fn a_race_for_the_name_is_lost() {
     let folder = tempfile::tempdir().unwrap();
-    let plan = [("a", [1000]), ("b", [2000])];
-    let plan = plan.each_ref().map(|(name, shape)| Planned { name, dtype: DType::F32, shape });
-    let files = Files::plan(folder.path(), Some(8000), &plan, false).unwrap();
-    let finished =
-        files.write(&metadata(), |tensor, range| fill(&plan[tensor], range), |_| {}).unwrap();
+    let plan = [planned("a", &[1000]), planned("b", &[2000])];
+    let finished = write(folder.path(), Some(8000), &plan).unwrap();
     let second = folder.path().join(shard_file(1, 2, 0));
     fs::write(&second, "somebody else's").unwrap();
     let error = format!("{:#}", finished.commit().unwrap_err());
@@ -176,8 +166,7 @@ fn read_by(folder: &Path, first: &str) -> BTreeMap<String, Vec<u8>> {
 /// A model of two tensors whose values are of `seed`, in one shard or in two.
 fn finished(folder: &Path, seed: u64, shards: usize) -> Finished {
     drop(Claim::take(&folder.join(INDEX), None).unwrap());
-    let plan = [("a", [1000]), ("b", [1100])];
-    let plan = plan.each_ref().map(|(name, shape)| Planned { name, dtype: DType::F32, shape });
+    let plan = [planned("a", &[1000]), planned("b", &[1100])];
     let limit = if shards == 1 { 10_000 } else { 5000 };
     let files = Files::plan(folder, Some(limit), &plan, true).unwrap();
     let fill = |tensor: usize, range| {
@@ -209,25 +198,16 @@ fn a_kill_between_two_steps_leaves_a_model() {
                 let case = format!("{old} to {new} shards, links: {links}, {done} of {all} steps");
                 let [ours, theirs] = [INDEX, SINGLE].map(|first| read_by(folder, first));
                 for tensors in [&ours, &theirs] {
-                    let kept = before
-                        .iter()
-                        .filter(|(name, bytes)| tensors.get(*name) == Some(bytes))
-                        .count();
-                    assert!(
-                        tensors.len() == 2 && kept % 2 == 0,
-                        "{case}: {kept} of 2 tensors are the old ones"
-                    );
+                    let is_kept = |(name, bytes): &(&String, _)| tensors.get(*name) == Some(*bytes);
+                    let kept = before.iter().filter(is_kept).count();
+                    assert!(tensors.len() == 2 && kept % 2 == 0, "{case}: {kept} of 2 are old");
                 }
                 if done >= all {
                     assert!(ours != before && theirs != before, "{case}");
                     assert_eq!(entries(folder), if new == 1 { 1 } else { 3 }, "{case}");
                 }
                 finished(folder, 3, 2).commit().unwrap();
-                let mut names: Vec<_> = fs::read_dir(folder)
-                    .unwrap()
-                    .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-                    .collect();
-                names.sort();
+                let names = names_in(folder).unwrap();
                 assert_eq!(names, [&shard_file(0, 2, 0), &shard_file(1, 2, 0), INDEX], "{case}");
                 if done >= all {
                     break;
@@ -260,11 +240,8 @@ fn what_may_not_survive_a_power_cut_is_kept() {
             assert_eq!(applied.is_err(), failed.get(), "{case}");
             if let Err(error) = applied {
                 let error = format!("{error:#}");
-                assert!(
-                    error.contains("is written, but may not survive a power cut")
-                        && error.contains("no sync"),
-                    "{case}"
-                );
+                let parts = ["is written, but may not survive a power cut", "no sync"];
+                assert!(parts.iter().all(|part| error.contains(part)), "{case}");
             }
             let written = read_by(folder, if new == 1 { SINGLE } else { INDEX });
             let other_folder = tempfile::tempdir().unwrap();
@@ -289,14 +266,10 @@ fn shards_that_replace_private_ones_are_private() {
     let finished = finished(folder, 2, 2);
     let check = |count: usize| {
         assert_eq!(files().count(), count);
-        files().for_each(|path| {
-            assert_eq!(
-                fs::metadata(&path).unwrap().permissions().mode() & 0o777,
-                0o600,
-                "{}",
-                path.display()
-            );
-        });
+        for path in files() {
+            let mode = fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+            assert_eq!(mode, 0o600, "{}", path.display());
+        }
     };
     // Two shards, the index and the one of the shards' usual names.
     check(3 + 4);
@@ -307,13 +280,8 @@ fn shards_that_replace_private_ones_are_private() {
 #[test]
 fn names_come_once() {
     let folder = tempfile::tempdir().unwrap();
-    let plan = [Planned { name: "a", dtype: DType::F32, shape: &[3] }; 2];
-    assert!(
-        Files::plan(&folder.path().join("m"), None, &plan, false)
-            .unwrap_err()
-            .to_string()
-            .contains("comes twice")
-    );
+    let error = write(&folder.path().join("m"), None, &[planned("a", &[3]); 2]).unwrap_err();
+    assert!(error.to_string().contains("comes twice"));
 }
 
 /// A file of metadata is a whole one; no shards are not.
@@ -321,14 +289,9 @@ fn names_come_once() {
 fn no_tensors_are_a_file_of_metadata() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("m");
-    assert!(
-        Files::plan(folder.path(), Some(1000), &[], false)
-            .unwrap_err()
-            .to_string()
-            .contains("no tensors")
-    );
-    let files = Files::plan(&path, None, &[], false).unwrap();
-    files.write(&metadata(), |_, _| bail!("nothing to make"), |_| {}).unwrap().commit().unwrap();
+    let error = write(folder.path(), Some(1000), &[]).unwrap_err();
+    assert!(error.to_string().contains("no tensors"));
+    write(&path, None, &[]).unwrap().commit().unwrap();
     let checkpoint = Checkpoint::open(&path).unwrap();
     assert_eq!((checkpoint.metadata(), checkpoint.shards[0].tensors.len()), (metadata(), 0));
 }
@@ -338,14 +301,10 @@ fn no_tensors_are_a_file_of_metadata() {
 #[ignore = "writes 2.5 GB"]
 #[cfg(target_os = "linux")]
 fn memory() {
-    let folder =
-        tempfile::tempdir_in(std::env::var_os("CARGO_TARGET_DIR").unwrap_or("target".into()))
-            .unwrap();
+    let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or("target".into());
+    let folder = tempfile::tempdir_in(target).unwrap();
     let names: Vec<_> = (0..10).map(|i| format!("layer.{i}")).collect();
-    let plan: Vec<_> = names
-        .iter()
-        .map(|name| Planned { name, dtype: DType::F32, shape: &[7813, 8000] })
-        .collect();
+    let plan: Vec<_> = names.iter().map(|name| planned(name, &[7813, 8000])).collect();
     let start = std::time::Instant::now();
     let mut fingerprint = Fingerprint::default();
     let files = Files::plan(folder.path(), Some(1_000_000_000), &plan, false).unwrap();

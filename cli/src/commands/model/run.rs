@@ -41,9 +41,13 @@ impl Outcome {
             let disagreement = part.disagreement(&entry.fill);
             self.disagreements
                 .extend(disagreement.map(|reason| format!("{}: {reason}", entry.name)));
-            self.stats = Some(self.stats.map_or(part, |stats| stats.join(&part)));
+            self.stats = joined(self.stats, stats);
         }
     }
+}
+
+fn joined(all: Option<Stats>, part: Option<Stats>) -> Option<Stats> {
+    [all, part].into_iter().flatten().reduce(|all, part| all.join(&part))
 }
 
 /// Fills every tensor in memory of its own, where all stay until the end.
@@ -129,18 +133,15 @@ impl Current {
     ) -> anyhow::Result<HostTensor> {
         if let Some(filled) = &self.filled {
             if range.start == 0 {
-                self.fingerprint = filled.fingerprint()?;
-                self.stats = verify.then(|| filled.stats()).transpose()?;
+                (self.fingerprint, self.stats) = backend.examine_one(filled, verify)?;
             }
             return Ok(filled.read(range)?);
         }
         let part = entry.spec.clone().elements(range.clone());
         let filled = backend.fill(&part, &mut |_, _| go_on(), &REMEDIES)?;
-        self.fingerprint += filled.fingerprint()?;
-        if verify {
-            let part = filled.stats()?;
-            self.stats = Some(self.stats.map_or(part, |stats| stats.join(&part)));
-        }
+        let (fingerprint, stats) = backend.examine_one(&filled, verify)?;
+        self.fingerprint += fingerprint;
+        self.stats = joined(self.stats, stats);
         Ok(filled.read(0..range.end - range.start)?)
     }
 }

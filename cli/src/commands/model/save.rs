@@ -86,7 +86,7 @@ impl Output {
         }
         let files = plan_files(&path, work)?;
         if let Some(World { size, .. }) = world.filter(|world| world.rank == 0) {
-            List::new(work, *size)?;
+            List::new(&work.whole, *size)?;
             slices = Some(Destination::among_others(&out.join(SLICES), args.force)?);
         }
         let around = Around { slices, leftovers, _claim: claim, _folder: folder };
@@ -112,9 +112,8 @@ impl Written {
         let _held = signals::hold();
         finished.commit()?;
         let (Some(list), Some(world)) = (slices, &work.world) else { return Ok(()) };
-        list.write_with(|file| {
-            Ok(serde_json::to_writer_pretty(file, &List::new(work, world.size)?)?)
-        })?;
+        let slices = List::new(&work.whole, world.size)?;
+        list.write_with(|file| Ok(serde_json::to_writer_pretty(file, &slices)?))?;
         let folder = path::folder(list.path());
         let names = names_in(folder).unwrap_or_default();
         let others = of_other_worlds(&names, world.size).map(|name| folder.join(name));

@@ -1,58 +1,45 @@
 //! Rank 0's list: for each tensor its shape and the file of each of its slices.
 
-use anyhow::bail;
-use gpu_init::{PlanEntry, Shard};
-use serde::Serialize;
-use serde::ser::{SerializeMap, Serializer};
+use anyhow::ensure;
+use gpu_init::{Plan, PlanEntry, Shard};
+use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use crate::checkpoint::format::file_names::rank_file;
-use crate::commands::model::work::Work;
 
 /// The most slices of a list, which keeps it below the 1 GiB that `verify` reads.
 const MOST: u64 = 6_000_000;
 
 /// The list, written tensor by tensor.
+#[derive(Serialize)]
 pub(super) struct List<'a> {
-    work: &'a Work<'a>,
-    world: u64,
+    world_size: u64,
+    total_size: u64,
+    tensors: Tensors<'a>,
 }
 
 impl<'a> List<'a> {
-    pub(super) fn new(work: &'a Work<'a>, world: u64) -> anyhow::Result<Self> {
-        let slices: u64 = work
-            .whole
-            .entries()
-            .iter()
-            .map(|entry| ranks(entry, world))
-            .fold(0, u64::saturating_add);
-        if slices > MOST {
-            bail!(
-                "{world} processes would have {slices} slices of tensors, and a model's list holds {MOST}; use fewer"
-            );
-        }
-        Ok(List { work, world })
+    pub(super) fn new(whole: &'a Plan, world: u64) -> anyhow::Result<Self> {
+        let entries = whole.entries();
+        let slices = entries.iter().map(|entry| ranks(entry, world)).fold(0, u64::saturating_add);
+        ensure!(
+            slices <= MOST,
+            "{world} processes would have {slices} slices of tensors, and a model's list holds {MOST}; use fewer"
+        );
+        let tensors = Tensors { entries, world };
+        Ok(List { world_size: world, total_size: whole.bytes(), tensors })
     }
 }
 
-impl Serialize for List<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(3))?;
-        map.serialize_entry("world_size", &self.world)?;
-        map.serialize_entry("total_size", &self.work.whole.bytes())?;
-        map.serialize_entry("tensors", &Tensors(self))?;
-        map.end()
-    }
+struct Tensors<'a> {
+    entries: &'a [PlanEntry],
+    world: u64,
 }
-
-struct Tensors<'a>(&'a List<'a>);
 
 impl Serialize for Tensors<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let List { work, world } = *self.0;
-        serializer.collect_map(
-            work.whole.entries().iter().map(|entry| (&entry.name, tensor(entry, world))),
-        )
+        let entries = self.entries.iter();
+        serializer.collect_map(entries.map(|entry| (&entry.name, tensor(entry, self.world))))
     }
 }
 

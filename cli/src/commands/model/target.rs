@@ -5,7 +5,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use gpu_init::stream_of;
 use serde_json::json;
 
@@ -21,10 +21,9 @@ use crate::terminal::signals;
 /// Checks the path of a model in one file.
 pub(super) fn check_file(out: &Path) -> anyhow::Result<()> {
     let file = out.join("model.safetensors");
-    let remedy = format!(
-        "name a file, such as {}, or pass --max-shard-size 5GB for shards in it",
-        file.display()
-    );
+    let file = file.display();
+    let remedy =
+        format!("name a file, such as {file}, or pass --max-shard-size 5GB for shards in it");
     not_a_folder(out, &remedy)?;
     extension::check(out, "model", "safetensors")
 }
@@ -40,11 +39,11 @@ pub(super) fn check_beside_ranks(
     let names = names_in(out)?;
     if !force {
         if let Some(other) = of_other_worlds(&names, world.size).next() {
+            let (other, size) = (out.join(other), world.size);
             bail!(
-                "{} exists, and this is a model of {} processes; name another folder, or pass --force to replace the \
-                 one that is there",
-                out.join(other).display(),
-                world.size
+                "{} exists, and this is a model of {size} processes; name another folder, or pass --force to replace \
+                 the one that is there",
+                other.display()
             );
         }
         check_job(out, &names, world, job)?;
@@ -96,23 +95,23 @@ impl Folder {
     /// without, none is returned if it does not exist.
     pub(super) fn find(path: &Path, make: bool) -> anyhow::Result<Option<Self>> {
         let (shown, parent) = (path.display(), path::folder(path));
+        let found = |made| Ok(Some(Folder { path: path.to_owned(), made }));
         if path.is_dir() {
-            return Ok(Some(Folder { path: path.to_owned(), made: false }));
+            return found(false);
         }
-        if path.symlink_metadata().is_ok() {
-            bail!("cannot write in {shown}: it is not a folder; name one");
-        }
-        if path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("safetensors")) {
-            bail!(
-                "cannot write in {shown}: there is no such folder; make it first, or name one that is not named as a file"
-            );
-        }
-        if !parent.is_dir() {
-            bail!(
-                "cannot make the folder {shown}: there is no folder {}; make it first",
-                parent.display()
-            );
-        }
+        ensure!(
+            path.symlink_metadata().is_err(),
+            "cannot write in {shown}: it is not a folder; name one"
+        );
+        ensure!(
+            path.extension().is_none_or(|ending| !ending.eq_ignore_ascii_case("safetensors")),
+            "cannot write in {shown}: there is no such folder; make it first, or name one that is not named as a file"
+        );
+        ensure!(
+            parent.is_dir(),
+            "cannot make the folder {shown}: there is no folder {}; make it first",
+            parent.display()
+        );
         let context = || format!("cannot make the folder {shown}");
         claim::clear(path).with_context(context)?;
         if !make {
@@ -121,12 +120,9 @@ impl Folder {
             return Ok(None);
         }
         match signals::make(|| fs::create_dir(path), |()| path.to_owned()) {
-            Ok(()) => Ok(Some(Folder { path: path.to_owned(), made: true })),
             // Another process made it.
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                Ok(Some(Folder { path: path.to_owned(), made: false }))
-            }
-            Err(error) => Err(error).with_context(context),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => found(false),
+            made => made.with_context(context).and_then(|()| found(true)),
         }
     }
 }

@@ -56,17 +56,14 @@ impl Compared {
     pub(super) fn differences(&self, name: &str) -> Vec<String> {
         let Some(Verdict { difference, disagreement }) = &self.expected else { return Vec::new() };
         let difference = difference.as_ref().map(|Difference { count, index, is, expected }| {
-            let total = self.stats.count;
-            let ((bits, is), (expected_bits, expected)) = (is, expected);
+            let (total, (bits, is), (expected_bits, expected)) = (self.stats.count, is, expected);
             format!(
                 "{name}: {count} of {total} elements differ from the rules', first {index:?}: {is:e} ({bits}), \
                  expected {expected:e} ({expected_bits})"
             )
         });
-        difference
-            .into_iter()
-            .chain(disagreement.as_ref().map(|reason| format!("{name}: {reason}")))
-            .collect()
+        let disagreement = disagreement.as_ref().map(|reason| format!("{name}: {reason}"));
+        difference.into_iter().chain(disagreement).collect()
     }
 }
 
@@ -83,7 +80,7 @@ pub(super) fn tensor(
     let mut fingerprint = Fingerprint::default();
     let mut stats = Stats::of::<f32>(&[]);
     let mut difference: Option<Difference> = None;
-    let mut made = expected.map(Made::new);
+    let mut made = expected.map(|entry| Made { entry, last: None });
     chunks.for_each(stored, |start, bytes| {
         not_interrupted(REMEDIES.interrupted)?;
         let range = start / dtype.size()..(start + bytes.len() as u64) / dtype.size();
@@ -129,36 +126,31 @@ struct Made<'a> {
     last: Option<HostTensor>,
 }
 
-impl<'a> Made<'a> {
-    fn new(entry: &'a PlanEntry) -> Self {
-        Made { entry, last: None }
-    }
-
+impl Made<'_> {
     fn chunk(&mut self, Range { start, end }: Range<u64>) -> anyhow::Result<&[u8]> {
         let Made { entry, last } = self;
         let whole = part_costs_whole(&entry.fill);
-        let fill = |parameter: TensorSpec| {
-            // After the last element there is nothing left to interrupt here.
-            let listener =
-                &mut |done, total| if done < total { go_on() } else { ControlFlow::Continue(()) };
-            let filled = Cpu::new().fill_all_with(&[parameter], listener);
-            let filled = filled.map_err(|error| REMEDIES.explain(error))?;
-            filled.into_iter().next().context("nothing was filled")
+        let (spec, first) = match whole {
+            true => (entry.spec.clone(), 0),
+            false => (entry.spec.clone().elements(start..end), start),
         };
         // Frees a chunk before the next one is made.
         let kept = last.take().filter(|_| whole);
-        let (tensor, first) = match kept {
-            Some(tensor) => (tensor, 0),
-            None if whole => (fill(entry.spec.clone())?, 0),
-            None => (fill(entry.spec.clone().elements(start..end))?, start),
-        };
+        let tensor = kept.map_or_else(|| fill(spec), Ok)?;
         let size = entry.fill.dtype.size();
         let bytes = ((start - first) * size) as usize..((end - first) * size) as usize;
-        last.insert(tensor)
-            .as_bytes()
-            .get(bytes)
-            .context("fewer elements than wanted; please report this")
+        let bytes = last.insert(tensor).as_bytes().get(bytes);
+        bytes.context("fewer elements than wanted; please report this")
     }
+}
+
+fn fill(spec: TensorSpec) -> anyhow::Result<HostTensor> {
+    // After the last element there is nothing left to interrupt here.
+    let listener =
+        &mut |done, total| if done < total { go_on() } else { ControlFlow::Continue(()) };
+    let filled = Cpu::new().fill_all_with(&[spec], listener);
+    let filled = filled.map_err(|error| REMEDIES.explain(error))?;
+    filled.into_iter().next().context("nothing was filled")
 }
 
 /// The difference of elements, if they differ; `fill` locates them in the whole tensor.
@@ -176,13 +168,11 @@ fn differ(
     let pairs = bytes.chunks_exact(size).zip(expected.chunks_exact(size)).zip(0u64..);
     let mut different = pairs.filter(|((is, expected), _)| is != expected);
     let ((is, expected), n) = different.next()?;
-    let mut rest = fill.index(n);
-    let mut index = Vec::new();
+    let (mut rest, mut index) = (fill.index(n), Vec::new());
     for &dim in slice.shape().dims().iter().rev() {
-        index.push(rest % dim as u64);
+        index.insert(0, rest % dim as u64);
         rest /= dim as u64;
     }
-    index.reverse();
     let shown = |element: &[u8]| {
         let bits: String = element.iter().rev().map(|byte| format!("{byte:02x}")).collect();
         (bits, value(dtype, element))

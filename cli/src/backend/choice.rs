@@ -36,10 +36,7 @@ impl Choice {
     pub(crate) fn check(self) -> anyhow::Result<()> {
         let Choice::Adapter(index) = self else { return Ok(()) };
         let count = pollster::block_on(gpu_init::adapters()).len();
-        if count > 0 && index >= count {
-            return Err(no_such_adapter(index, count));
-        }
-        Ok(())
+        if count > 0 && index >= count { Err(no_such_adapter(index, count)) } else { Ok(()) }
     }
 }
 

@@ -13,16 +13,14 @@ use crate::backend::adapter::{adapter_for, is_software};
 use crate::backend::choice::{Choice, no_such_adapter};
 use crate::backend::memory::{self, part_costs_whole};
 use crate::backend::remedies::Remedies;
-use crate::terminal::signals::Endless;
+use crate::terminal::signals::endless;
 
-/// An open device.
 #[derive(Debug)]
 pub(crate) enum Backend {
     Gpu(Device),
     Cpu(Cpu),
 }
 
-/// A tensor on a device.
 #[derive(Debug)]
 pub(crate) enum Filled {
     Gpu(Tensor),
@@ -93,25 +91,26 @@ impl Backend {
         tensors: &[Filled],
         stats: bool,
     ) -> gpu_init::Result<Vec<(Fingerprint, Option<Stats>)>> {
-        let _endless = Endless::new();
-        let Backend::Gpu(device) = self else {
-            let on_host = tensors.iter().filter_map(|tensor| match tensor {
-                Filled::Gpu(_) => None,
-                Filled::Cpu(tensor) => Some((tensor.fingerprint(), stats.then(|| tensor.stats()))),
-            });
-            return Ok(on_host.collect());
+        let on_host = |tensor: &Filled| match tensor {
+            Filled::Gpu(_) => None,
+            Filled::Cpu(tensor) => Some((tensor.fingerprint(), stats.then(|| tensor.stats()))),
         };
-        let on_device = tensors.iter().filter_map(|tensor| match tensor {
+        let on_device = |tensor| match tensor {
+            &Filled::Cpu(_) => None,
             Filled::Gpu(tensor) => Some(tensor),
-            Filled::Cpu(_) => None,
-        });
-        let tensors: Vec<&Tensor> = on_device.collect();
-        let fingerprints = device.fingerprints(&tensors)?;
-        let stats: Vec<_> = match stats {
-            true => device.stats(&tensors)?.into_iter().map(Some).collect(),
-            false => vec![None; tensors.len()],
         };
-        Ok(fingerprints.into_iter().zip(stats).collect())
+        endless(|| match self {
+            Backend::Cpu(_) => Ok(tensors.iter().filter_map(on_host).collect()),
+            Backend::Gpu(device) => {
+                let tensors: Vec<&Tensor> = tensors.iter().filter_map(on_device).collect();
+                let fingerprints = device.fingerprints(&tensors)?;
+                let stats: Vec<_> = match stats {
+                    true => device.stats(&tensors)?.into_iter().map(Some).collect(),
+                    false => vec![None; tensors.len()],
+                };
+                Ok(fingerprints.into_iter().zip(stats).collect())
+            }
+        })
     }
 
     /// Fingerprint and statistics of one tensor; see [`Backend::examine`].

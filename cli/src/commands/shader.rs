@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Context;
 use clap::ValueEnum;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use gpu_init::{DType, FpGuard, Initializer, Shape, TensorSpec, WideMul, shader, wgpu};
 use serde_json::json;
 
@@ -17,11 +18,11 @@ pub(crate) struct Args {
     #[arg(default_value = "fill")]
     shader: Shader,
     /// How the shader multiplies two words to 64 bits.
-    #[arg(long, value_enum, default_value_t = Wide::Limbs)]
-    wide_mul: Wide,
+    #[arg(long, default_value = "limbs", value_parser = wide_mul())]
+    wide_mul: WideMul,
     /// How the fill shader keeps compilers from fusing and reordering operations.
-    #[arg(long, value_enum, default_value_t = Guard::NoReassociation)]
-    fp_guard: Guard,
+    #[arg(long, default_value = "no-reassociation", value_parser = fp_guard())]
+    fp_guard: FpGuard,
     /// Print as JSON what to dispatch to fill a tensor with this, instead of the WGSL.
     #[arg(long, requires = "shape")]
     init: Option<Initializer>,
@@ -46,43 +47,25 @@ struct Tensor {
     stream: u64,
 }
 
-/// `WideMul` by name.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Wide {
-    /// By 16-bit limbs: any WebGPU device.
-    Limbs,
-    /// By 64-bit integers: wgpu's SHADER_INT64, not in WebGPU.
-    Int64,
+fn wide_mul() -> impl TypedValueParser<Value = WideMul> {
+    let values = PossibleValuesParser::new([
+        PossibleValue::new("limbs").help("By 16-bit limbs: any WebGPU device"),
+        PossibleValue::new("int64").help("By 64-bit integers: wgpu's SHADER_INT64, not in WebGPU"),
+    ]);
+    values.map(|name| if name == "int64" { WideMul::Int64 } else { WideMul::Limbs })
 }
 
-impl From<Wide> for WideMul {
-    fn from(wide: Wide) -> Self {
-        match wide {
-            Wide::Limbs => WideMul::Limbs,
-            Wide::Int64 => WideMul::Int64,
-        }
-    }
-}
-
-/// `FpGuard` by name.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Guard {
-    /// Not at all: for llvmpipe and SwiftShader.
-    None,
-    /// From fusing: for other Vulkan drivers.
-    NoContraction,
-    /// From both: for any driver.
-    NoReassociation,
-}
-
-impl From<Guard> for FpGuard {
-    fn from(guard: Guard) -> Self {
-        match guard {
-            Guard::None => FpGuard::None,
-            Guard::NoContraction => FpGuard::NoContraction,
-            Guard::NoReassociation => FpGuard::NoReassociation,
-        }
-    }
+fn fp_guard() -> impl TypedValueParser<Value = FpGuard> {
+    let values = PossibleValuesParser::new([
+        PossibleValue::new("none").help("Not at all: for llvmpipe and SwiftShader"),
+        PossibleValue::new("no-contraction").help("From fusing: for other Vulkan drivers"),
+        PossibleValue::new("no-reassociation").help("From both: for any driver"),
+    ]);
+    values.map(|name| match name.as_str() {
+        "none" => FpGuard::None,
+        "no-contraction" => FpGuard::NoContraction,
+        _ => FpGuard::NoReassociation,
+    })
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -100,8 +83,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         return print_dispatches(initializer, shape, &args.tensor);
     }
     print(&match args.shader {
-        Shader::Fill => shader::fill(args.wide_mul.into(), args.fp_guard.into()),
-        Shader::Fingerprint => shader::fingerprint(args.wide_mul.into()),
+        Shader::Fill => shader::fill(args.wide_mul, args.fp_guard),
+        Shader::Fingerprint => shader::fingerprint(args.wide_mul),
         Shader::Stats => shader::stats(),
     })
 }

@@ -2,26 +2,27 @@
 
 use std::ops::ControlFlow;
 
-use anyhow::bail;
+use anyhow::ensure;
 use indicatif::{ProgressBar, ProgressStyle};
 
 pub(crate) use crate::terminal::signals::{go_on, listen_to_ctrl_c};
 
 /// [`go_on`] as an error; `left` says what the interruption leaves.
 pub(crate) fn not_interrupted(left: &str) -> anyhow::Result<()> {
-    if go_on().is_break() {
-        bail!("interrupted; {left}");
-    }
+    ensure!(go_on().is_continue(), "interrupted; {left}");
     Ok(())
 }
 
 /// A progress bar over `bytes`.
 pub(crate) fn bar(message: &'static str, bytes: u64) -> ProgressBar {
-    const TEMPLATE: &str =
+    let template =
         "{msg:9} [{bar:40}] {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {eta} left";
-    let style =
-        ProgressStyle::with_template(TEMPLATE).unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::new(bytes).with_style(style).with_message(message)
+    styled(template, bytes).with_message(message)
+}
+
+pub(crate) fn styled(template: &str, len: u64) -> ProgressBar {
+    let style = ProgressStyle::with_template(template);
+    ProgressBar::new(len).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
 /// A fill's progress function, which moves a bar by `bytes` in total from its current position.

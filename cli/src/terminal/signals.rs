@@ -24,39 +24,25 @@ static ENDING: Mutex<()> = Mutex::new(());
 /// Steps under way that cannot be interrupted.
 static ENDLESS: AtomicU32 = AtomicU32::new(0);
 
-/// A step that does not ask [`go_on`]: until this is dropped, a signal ends the process at once on
-/// Unix; elsewhere the second one does, as always.
-pub(crate) struct Endless(());
-
-impl Endless {
-    pub(crate) fn new() -> Self {
-        ENDLESS.fetch_add(1, Ordering::Relaxed);
-        Endless(())
-    }
-}
-
-impl Drop for Endless {
-    fn drop(&mut self) {
-        ENDLESS.fetch_sub(1, Ordering::Relaxed);
-    }
+/// Runs a step that does not ask [`go_on`]: meanwhile a signal ends the process at once on Unix;
+/// elsewhere the second one does, as always.
+pub(crate) fn endless<T>(step: impl FnOnce() -> T) -> T {
+    ENDLESS.fetch_add(1, Ordering::Relaxed);
+    let done = step();
+    ENDLESS.fetch_sub(1, Ordering::Relaxed);
+    done
 }
 
 /// Returns `Break` after a signal.
 pub(crate) fn go_on() -> ControlFlow<()> {
-    if SIGNAL.load(Ordering::Relaxed) == 0 {
-        ControlFlow::Continue(())
-    } else {
-        ControlFlow::Break(())
-    }
+    exit_code().map_or(ControlFlow::Continue(()), |_| ControlFlow::Break(()))
 }
 
 /// The exit code that shells report for a process ended by a signal: 130 for Ctrl-C, 143 for
 /// SIGTERM. None without a signal.
 pub(crate) fn exit_code() -> Option<u8> {
-    match SIGNAL.load(Ordering::Relaxed) {
-        0 => None,
-        signal => Some(128 + signal as u8),
-    }
+    let signal = SIGNAL.load(Ordering::Relaxed);
+    (signal != 0).then_some(128 + signal as u8)
 }
 
 /// Makes a file, or an empty folder, that is removed if a signal ends the process before it is
@@ -84,10 +70,9 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// Removes files, and folders that are then empty.
 fn remove(temporaries: &[PathBuf]) {
     // A folder was made before its files.
-    temporaries
-        .iter()
-        .rev()
-        .for_each(|path| _ = fs::remove_file(path).or_else(|_| fs::remove_dir(path)));
+    for path in temporaries.iter().rev() {
+        let _ = fs::remove_file(path).or_else(|_| fs::remove_dir(path));
+    }
 }
 
 /// Ends the process as if its work had been interrupted between two steps.

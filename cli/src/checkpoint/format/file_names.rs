@@ -21,15 +21,16 @@ pub(crate) fn shard_file(i: usize, count: usize, version: u32) -> String {
 
 /// Whether [`shard_file`] gives this name.
 pub(crate) fn is_shard(name: &str) -> bool {
-    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let Some(numbers) =
-        name.strip_prefix("model-").and_then(|rest| rest.strip_suffix(".safetensors"))
-    else {
-        return false;
+    let is_number = |text: &str, digits: usize| {
+        text.len() >= digits && text.bytes().all(|byte| byte.is_ascii_digit())
     };
-    let Some((i, rest)) = numbers.split_once("-of-") else { return false };
-    let (count, version) = rest.split_once("-v").unwrap_or((rest, "0"));
-    is_number(version) && [i, count].iter().all(|text| text.len() >= 5 && is_number(text))
+    let checked = || {
+        let numbers = name.strip_prefix("model-")?.strip_suffix(".safetensors")?;
+        let (i, rest) = numbers.split_once("-of-")?;
+        let (count, version) = rest.split_once("-v").unwrap_or((rest, "0"));
+        Some(is_number(i, 5) && is_number(count, 5) && is_number(version, 1))
+    };
+    checked() == Some(true)
 }
 
 /// The role of a file in a model.

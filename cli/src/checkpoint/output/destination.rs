@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 use tempfile::{NamedTempFile, TempPath};
 
 use crate::checkpoint::output::claim::{self, Claim};
@@ -56,15 +56,16 @@ impl Destination {
     /// Fails early if the disk has less free space than `bytes`. Where the free space is unknown,
     /// writing fails.
     pub(crate) fn check_room(&self, bytes: u64) -> anyhow::Result<()> {
-        match fs4::available_space(self.folder()) {
-            Ok(free) if free < bytes => bail!(
-                "cannot write {} in {}: {} are free; free some space, or name another folder",
-                binary_bytes(bytes),
-                self.folder().display(),
-                binary_bytes(free)
-            ),
-            _ => Ok(()),
-        }
+        let (folder, free) = (self.folder(), fs4::available_space(self.folder()));
+        let free = free.unwrap_or(u64::MAX);
+        ensure!(
+            free >= bytes,
+            "cannot write {} in {}: {} are free; free some space, or name another folder",
+            binary_bytes(bytes),
+            folder.display(),
+            binary_bytes(free)
+        );
+        Ok(())
     }
 
     /// Whether two destinations are the same file, by whatever paths.

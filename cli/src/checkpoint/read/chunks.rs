@@ -12,7 +12,6 @@ use crate::checkpoint::read::shard::{Shard, Stored};
 /// Bytes read at a time, as words.
 const CHUNK: u64 = 64 << 20;
 
-/// Reads the tensors of one file.
 #[derive(Debug)]
 pub(crate) struct Chunks {
     path: PathBuf,

@@ -21,7 +21,6 @@ pub(crate) struct Source {
     pub(crate) architecture: Option<String>,
 }
 
-/// One tensor.
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) name: String,
@@ -30,7 +29,6 @@ pub(crate) struct Entry {
     pub(crate) shape: Vec<usize>,
 }
 
-/// The list, in the file's order.
 pub(crate) fn read(from: impl Read, asked: Option<DType>) -> anyhow::Result<Source> {
     let hint = "a tensor list is {\"name\": {\"dtype\", \"shape\"}}";
     let text = input::text(from, LARGEST, hint).context("it cannot be read as JSON text")?;

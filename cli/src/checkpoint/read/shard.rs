@@ -21,7 +21,6 @@ pub(crate) struct Shard {
     pub(crate) tensors: Vec<Stored>,
 }
 
-/// A tensor in a file.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Stored {
     pub(crate) name: String,

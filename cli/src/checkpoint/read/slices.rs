@@ -42,7 +42,6 @@ struct Slice {
     end: u64,
 }
 
-/// The list and its folder.
 #[derive(Debug)]
 pub(crate) struct Slices {
     folder: PathBuf,

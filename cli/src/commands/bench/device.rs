@@ -8,10 +8,8 @@ use crate::commands::bench::by::By;
 pub(super) trait Device {
     fn about(&self) -> About;
 
-    /// The contenders on this device.
     fn by(&self) -> &'static [By];
 
-    /// The most bytes to fill.
     fn largest(&self) -> u64;
 
     /// Fills a tensor; returns seconds.

@@ -12,7 +12,6 @@ use crate::commands::bench::device::{About, Device};
 use crate::commands::bench::plain;
 use crate::terminal::output::complain;
 
-/// A device and a buffer to fill.
 pub(super) struct Gpu {
     device: gpu_init::Device,
     /// The same one with the transform that it has built in.

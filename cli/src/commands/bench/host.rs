@@ -29,12 +29,13 @@ impl Host {
     /// Allocates `bytes` to fill.
     pub(super) fn new(bytes: u64) -> anyhow::Result<Self> {
         let words = usize::try_from(bytes.div_ceil(4)).ok();
-        let Some(words) = words.and_then(|words| bytemuck::allocation::try_zeroed_vec(words).ok())
-        else {
-            bail!("bench: no memory for {bytes} bytes on the CPU; lower --max-size or --size");
-        };
-        let one_thread = ThreadPoolBuilder::new().num_threads(1).build();
-        let one_thread = one_thread
+        let words = words.and_then(|words| bytemuck::allocation::try_zeroed_vec(words).ok());
+        let words = words.with_context(|| {
+            format!("bench: no memory for {bytes} bytes on the CPU; lower --max-size or --size")
+        })?;
+        let one_thread = ThreadPoolBuilder::new()
+            .num_threads(1)
+            .build()
             .context("bench: no thread can be started; allow more processes (ulimit -u)")?;
         let (small, philox) = (SmallRng::seed_from_u64(0), Philox4x32::new(0, 0));
         Ok(Host { cpu: Cpu::new(), one_thread, words, small, philox })

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::bail;
+use anyhow::ensure;
 use serde::Serialize;
 
 use crate::terminal::progress::go_on;
@@ -32,9 +32,7 @@ pub(super) fn measure(
     done: &mut dyn FnMut(),
 ) -> anyhow::Result<Vec<Spread>> {
     let mut run = |i| {
-        if go_on().is_break() {
-            bail!("bench was interrupted; nothing is reported");
-        }
+        ensure!(go_on().is_continue(), "bench was interrupted; nothing is reported");
         run(i)
     };
     let mut runs = Vec::with_capacity(count);

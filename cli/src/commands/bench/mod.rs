@@ -17,14 +17,13 @@ mod wanted;
 
 use std::path::Path;
 
-use anyhow::{Context, bail};
-use indicatif::{ProgressBar, ProgressStyle};
+use anyhow::{Context, bail, ensure};
 
 use crate::backend::choice::{Choice, no_such_adapter};
 use crate::checkpoint::output::claim::Claim;
 use crate::checkpoint::output::destination::Destination;
 use crate::terminal::output::{complain, print_report};
-use crate::terminal::progress::listen_to_ctrl_c;
+use crate::terminal::progress::{listen_to_ctrl_c, styled};
 use measure::measure;
 use report::{Measured, Report};
 use target::Target;
@@ -41,13 +40,12 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let mut targets = targets(&args.device, &wanted)?;
     let jobs =
         targets.iter().map(|target| target.jobs(&wanted)).collect::<anyhow::Result<Vec<_>>>()?;
-    if jobs.iter().any(Vec::is_empty) {
-        bail!(
-            "bench: no size that was asked for fits on every device; lower --size, or leave a device out by --device"
-        );
-    }
+    ensure!(
+        !jobs.iter().any(Vec::is_empty),
+        "bench: no size that was asked for fits on every device; lower --size, or leave a device out by --device"
+    );
     let samples: u64 = jobs.iter().map(|jobs| jobs.len() as u64 * u64::from(wanted.samples)).sum();
-    let bar = bar(samples);
+    let bar = styled("measuring [{bar:30}] {pos}/{len} {eta} left, {msg}", samples);
     let mut report = Report { samples: wanted.samples, devices: Vec::new() };
     for (target, jobs) in targets.iter_mut().zip(jobs) {
         let about = target.about();
@@ -116,10 +114,4 @@ fn targets(asked: &[Choice], wanted: &Wanted) -> anyhow::Result<Vec<Target>> {
         Some(index) => Target::gpu(&adapters[index], wanted),
     };
     unique(&indices, &[]).into_iter().map(open).collect()
-}
-
-/// A progress bar over samples.
-fn bar(count: u64) -> ProgressBar {
-    let style = ProgressStyle::with_template("measuring [{bar:30}] {pos}/{len} {eta} left, {msg}");
-    ProgressBar::new(count).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }

@@ -56,7 +56,6 @@ pub(super) struct Write {
     pub(super) seconds: Spread,
 }
 
-/// A fill.
 #[derive(Debug)]
 pub(super) struct Row {
     pub(super) by: By,

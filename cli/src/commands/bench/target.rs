@@ -15,7 +15,6 @@ pub(super) struct Target {
     most: u32,
 }
 
-/// One measurement.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Job {
     /// Writes one value to `bytes`.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::bail;
+use anyhow::ensure;
 use clap::value_parser;
 use gpu_init::{DType, Distribution, Initializer, TensorSpec};
 
@@ -88,12 +88,14 @@ impl Wanted {
         };
         for initializer in &wanted.initializers {
             let distribution = TensorSpec::new([2, 2], *initializer).resolve(0, 0)?.distribution;
-            if matches!(distribution, Distribution::Orthogonal { .. } | Distribution::Sparse { .. })
-            {
-                bail!(
-                    "bench: the work of {initializer} is not proportional to its elements; time it with `gpu-init fill --init`"
-                );
-            }
+            let is_scattered = matches!(
+                distribution,
+                Distribution::Orthogonal { .. } | Distribution::Sparse { .. }
+            );
+            ensure!(
+                !is_scattered,
+                "bench: the work of {initializer} is not proportional to its elements; time it with `gpu-init fill --init`"
+            );
         }
         Ok(wanted)
     }

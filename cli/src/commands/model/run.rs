@@ -21,7 +21,6 @@ const REMEDIES: Remedies = Remedies {
 /// Tensors examined together, between two steps of the progress bar.
 const TOGETHER: usize = 64;
 
-/// The result of a plan.
 #[derive(Debug, Default)]
 pub(super) struct Outcome {
     pub(super) fingerprint: Fingerprint,
@@ -106,7 +105,6 @@ pub(super) fn saved(work: &Work, backend: &Backend, output: Output) -> anyhow::R
     Ok(outcome)
 }
 
-/// The tensor being written.
 struct Current {
     tensor: usize,
     /// The whole tensor, unless it is made chunk by chunk.

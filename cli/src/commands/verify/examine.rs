@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::Display;
 
 use anyhow::Context;
-use gpu_init::{Fingerprint, STREAM_VERSION, stream_of};
+use gpu_init::{Fingerprint, Initializer, STREAM_VERSION, TensorSpec, stream_of};
 use indicatif::ProgressBar;
 
 use crate::checkpoint::format::metadata::SHAPES;
@@ -17,7 +17,7 @@ use crate::commands::rules::Sourced;
 use crate::commands::verify::compare;
 use crate::commands::verify::examination::{Examination, Examined};
 use crate::commands::verify::expected::{Expected, Ties};
-use crate::commands::verify::part::{self, Part};
+use crate::commands::verify::part::Part;
 use crate::commands::verify::rules::Given;
 use crate::commands::verify::work::Budget;
 
@@ -114,7 +114,10 @@ impl<'a> Claims<'a> {
         for shard in &checkpoint.shards {
             let mut chunks = Chunks::open(shard)?;
             for stored in &shard.tensors {
-                let offsets = part::locate(part.as_ref(), stored)?;
+                let offsets = match part {
+                    Some(part) => part.locate(stored)?,
+                    None => TensorSpec::new(&stored.shape[..], Initializer::zeros()),
+                };
                 let entry = expected.as_ref().and_then(|expected| expected.of(stored));
                 let compared = compare::tensor(&mut chunks, stored, &offsets, entry, progress)?;
                 let matches = compared.as_ref().zip(expected.as_ref()).map(|(compared, _)| {

@@ -19,7 +19,7 @@ use crate::checkpoint::read::shards::Checkpoint;
 use crate::checkpoint::read::slices::Slices;
 use crate::terminal::output::print_report;
 use crate::terminal::progress::{bar, listen_to_ctrl_c, not_interrupted};
-use anyhow::bail;
+use anyhow::anyhow;
 use compare::REMEDIES;
 use examine::examine;
 use report::Report;
@@ -79,8 +79,6 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         seconds: start.elapsed().as_secs_f64(),
     };
     print_report(args.json, || report.json(), || report.text())?;
-    match report.examination.complaint(given.is_specified(), args.allow_unchecked) {
-        Some(complaint) => bail!("{complaint}"),
-        None => Ok(()),
-    }
+    let complaint = report.examination.complaint(given.is_specified(), args.allow_unchecked);
+    complaint.map_or(Ok(()), |complaint| Err(anyhow!(complaint)))
 }

@@ -66,7 +66,8 @@ impl Part {
         self.whole.iter().map(|(name, Whole { dtype, shape })| (name.as_str(), *dtype, &shape[..]))
     }
 
-    fn locate(&self, stored: &Stored) -> anyhow::Result<TensorSpec> {
+    /// Locates the elements of a file's tensor in the whole tensor.
+    pub(super) fn locate(&self, stored: &Stored) -> anyhow::Result<TensorSpec> {
         let Stored { name, shape, .. } = stored;
         let (rank, world) = (self.rank, self.world);
         let whole = self.whole.get(name).with_context(|| {
@@ -95,13 +96,5 @@ impl Part {
             "tensor {name:?}: {shape:?} is not what rank {rank} of {world} has of {:?}; write the model again",
             whole.shape
         )
-    }
-}
-
-/// Locates the elements of a file's tensor in the whole tensor.
-pub(super) fn locate(part: Option<&Part>, stored: &Stored) -> anyhow::Result<TensorSpec> {
-    match part {
-        Some(part) => part.locate(stored),
-        None => Ok(TensorSpec::new(&stored.shape[..], Initializer::zeros())),
     }
 }

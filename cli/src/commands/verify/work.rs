@@ -1,7 +1,7 @@
 //! Bounds the work that a small file can cause: recomputing a slice of an orthogonal or sparse
 //! tensor takes the whole tensor, of which the file only has to name the shape.
 
-use anyhow::bail;
+use anyhow::Context;
 use gpu_init::{Distribution, PlanEntry};
 
 /// Multiplications, roughly, allowed for any file: two seconds of two cores, and 128 MiB.
@@ -32,17 +32,14 @@ impl Budget {
             _ => return Ok(()),
         };
         let len = u128::from(entry.fill.len);
-        match left
-            .checked_sub(all.saturating_sub((all / elements.max(1)).saturating_mul(len * TIMES)))
-        {
-            Some(rest) => *left = rest,
-            None => bail!(
+        let justified = (all / elements.max(1)).saturating_mul(len * TIMES);
+        *left = left.checked_sub(all.saturating_sub(justified)).with_context(|| {
+            format!(
                 "tensor {:?}: the file has {len} elements of {elements}, and recomputing them takes all of the {} \
                  tensor, much more work than the file justifies; pass --allow-costly to do it anyway",
-                entry.name,
-                entry.fill.operation
-            ),
-        }
+                entry.name, entry.fill.operation
+            )
+        })?;
         Ok(())
     }
 }

@@ -33,22 +33,18 @@ impl Backend {
     pub(crate) fn open(choice: Choice, seed: u64, local_rank: Option<u64>) -> anyhow::Result<Self> {
         let adapter = match (choice, local_rank) {
             (Choice::Cpu, _) => return Ok(Backend::Cpu(Cpu::with_seed(seed))),
-            (Choice::Adapter(index), _) => Some(index),
-            (Choice::Auto | Choice::Gpu, None) => None,
+            (Choice::Adapter(index), _) => AdapterChoice::Number(index),
+            (Choice::Auto, None) => AdapterChoice::BestGpu,
+            (Choice::Gpu, None) => AdapterChoice::Best,
             (Choice::Auto | Choice::Gpu, Some(local_rank)) => {
                 let adapters = pollster::block_on(gpu_init::adapters());
                 let infos: Vec<_> = adapters.iter().map(|adapter| adapter.get_info()).collect();
-                let best = match choice {
-                    Choice::Auto => gpu_init::best_gpu(&adapters),
-                    _ => gpu_init::best_adapter(&adapters),
+                let (best, default) = match choice {
+                    Choice::Auto => (gpu_init::best_gpu(&adapters), AdapterChoice::BestGpu),
+                    _ => (gpu_init::best_adapter(&adapters), AdapterChoice::Best),
                 };
-                adapter_for(local_rank, best, &infos)
+                adapter_for(local_rank, best, &infos).map_or(default, AdapterChoice::Number)
             }
-        };
-        let adapter = match adapter {
-            Some(index) => AdapterChoice::Number(index),
-            None if choice == Choice::Auto => AdapterChoice::BestGpu,
-            None => AdapterChoice::Best,
         };
         let options = DeviceOptions::new().adapter(adapter).seed(seed);
         Device::open(&options).map(Backend::Gpu).or_else(|error| match *error.kind() {

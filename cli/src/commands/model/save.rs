@@ -57,21 +57,19 @@ impl Output {
     pub(super) fn plan(out: &Path, work: &Work) -> anyhow::Result<Option<Self>> {
         check_ties(out, work)?;
         let args = work.args;
-        let world = work.world.as_ref().filter(|_| work.is_shared());
+        let world = work.shared();
         if let (Some(_), Some(World { size, launcher, .. })) = (args.max_shard_size, world) {
             bail!(
                 "--max-shard-size is for one process, and {launcher} says {size}, which write a file each; leave it out"
             );
         }
-        let mut folder = None;
-        if world.is_some() || args.max_shard_size.is_some() {
-            folder = Folder::find(out, !args.dry_run)?;
-            if folder.is_none() {
-                return Ok(None);
-            }
-        } else {
-            check_file(out)?;
-        }
+        let folder = match world.is_some() || args.max_shard_size.is_some() {
+            true => match Folder::find(out, !args.dry_run)? {
+                None => return Ok(None),
+                folder => folder,
+            },
+            false => check_file(out).map(|()| None)?,
+        };
         let path = match world {
             Some(world) => out.join(rank_file(world.rank, world.size)),
             None => out.to_owned(),
@@ -80,15 +78,18 @@ impl Output {
         let origin = origin(work);
         let job = world.and_then(|_| job_of(&origin));
         let claim = (!args.dry_run).then(|| Claim::take(claimed, job)).transpose()?;
-        let (mut leftovers, mut slices) = (Vec::new(), None);
-        if let Some(world) = world {
-            leftovers = check_beside_ranks(out, world, job, args.force)?;
-        }
+        let leftovers = match world {
+            Some(world) => check_beside_ranks(out, world, job, args.force)?,
+            None => Vec::new(),
+        };
         let files = plan_files(&path, work)?;
-        if let Some(World { size, .. }) = world.filter(|world| world.rank == 0) {
-            List::new(&work.whole, *size)?;
-            slices = Some(Destination::among_others(&out.join(SLICES), args.force)?);
-        }
+        let slices = match world {
+            Some(World { rank: 0, size, .. }) => {
+                List::new(&work.whole, *size)?;
+                Some(Destination::among_others(&out.join(SLICES), args.force)?)
+            }
+            _ => None,
+        };
         let around = Around { slices, leftovers, _claim: claim, _folder: folder };
         Ok(Some(Output { files, origin, around }))
     }
@@ -179,7 +180,7 @@ fn metadata(
     for entry in work.whole.entries() {
         entry.aliases.iter().for_each(|alias| insert(alias, entry.name.clone()));
     }
-    if let Some(World { rank, size, .. }) = work.world.as_ref().filter(|_| work.is_shared()) {
+    if let Some(World { rank, size, .. }) = work.shared() {
         insert("rank", rank.to_string());
         insert("world_size", size.to_string());
         // Shapes of the whole tensors, of which the file has slices.

@@ -102,9 +102,9 @@ impl<'a> Work<'a> {
         self.world.as_ref().map_or(0, |world| world.rank)
     }
 
-    /// Whether other processes have slices of the tensors.
-    pub(super) fn is_shared(&self) -> bool {
-        self.world.as_ref().is_some_and(|world| world.size > 1)
+    /// All processes, if others have slices of the tensors too.
+    pub(super) fn shared(&self) -> Option<&World> {
+        self.world.as_ref().filter(|world| world.size > 1)
     }
 
     pub(super) fn title(&self) -> String {

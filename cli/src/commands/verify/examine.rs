@@ -8,18 +8,80 @@ use anyhow::Context;
 use gpu_init::{Fingerprint, Initializer, STREAM_VERSION, TensorSpec, stream_of};
 use indicatif::ProgressBar;
 
-use crate::checkpoint::format::metadata::SHAPES;
+use crate::checkpoint::format::metadata::{SHAPES, source_ties, ties};
 use crate::checkpoint::format::shapes::shapes_fingerprint;
 use crate::checkpoint::read::chunks::Chunks;
 use crate::checkpoint::read::shard::Stored;
 use crate::checkpoint::read::shards::Checkpoint;
 use crate::commands::rules::Sourced;
-use crate::commands::verify::compare;
-use crate::commands::verify::examination::{Examination, Examined};
-use crate::commands::verify::expected::{Expected, Ties};
+use crate::commands::verify::compare::{self, Compared};
+use crate::commands::verify::expected::Expected;
 use crate::commands::verify::part::Part;
 use crate::commands::verify::rules::Given;
 use crate::commands::verify::work::Budget;
+
+/// A tensor and the findings about its elements; none if its type cannot be filled.
+pub(super) struct Examined {
+    pub(super) stored: Stored,
+    /// Whether the elements are what the rules give; none if unknown.
+    pub(super) matches: Option<bool>,
+    pub(super) compared: Option<Compared>,
+}
+
+/// The findings about a model, or about the slices of one rank.
+pub(super) struct Examination {
+    pub(super) files: usize,
+    pub(super) tensors: Vec<Examined>,
+    pub(super) fingerprint: Fingerprint,
+    /// The fingerprint in the metadata.
+    pub(super) recorded: Option<String>,
+    /// The fingerprint of all names, types and shapes of the whole model.
+    pub(super) shapes: Fingerprint,
+    /// The seed and the source of the rules; none if there are no rules.
+    pub(super) rules: Option<(u64, String)>,
+    /// Whether all elements are what the rules give; none if unknown.
+    pub(super) matches: Option<bool>,
+    /// All problems, each with the tensor's name.
+    pub(super) problems: Vec<String>,
+    /// All that was compared with nothing.
+    pub(super) unchecked: Vec<String>,
+    pub(super) metadata: BTreeMap<String, String>,
+}
+
+impl Examination {
+    /// Whether all agrees; none if there is no problem, but not all was compared.
+    pub(super) fn agrees(&self) -> Option<bool> {
+        match (&self.problems[..], &self.unchecked[..]) {
+            ([], []) => Some(true),
+            ([], _) => None,
+            _ => Some(false),
+        }
+    }
+
+    /// One line on the problems, if there are any, and the remedy.
+    pub(super) fn complaint(&self, specified: bool, allow_unchecked: bool) -> Option<String> {
+        let (what, remedy) = match self.agrees() {
+            Some(true) => return None,
+            None if allow_unchecked => return None,
+            None => (&self.unchecked, "or --allow-unchecked if that is as it should be"),
+            Some(false) if specified && self.matches == Some(false) => {
+                (&self.problems, "pass the seed and rules that made it, or write the model again")
+            }
+            Some(false) => (&self.problems, "write the model again"),
+        };
+        Some(format!("{}; {remedy}", first(what)))
+    }
+}
+
+/// The first problems and the number of the others: another seed changes every tensor.
+fn first(all: &[String]) -> String {
+    const MOST: usize = 5;
+    let mut text = all.iter().take(MOST).map(String::as_str).collect::<Vec<_>>().join("; ");
+    if all.len() > MOST {
+        text += &format!("; and {} more, which --json lists", all.len() - MOST);
+    }
+    text
+}
 
 /// What a checkpoint records, and what is expected of it.
 struct Claims<'a> {
@@ -93,17 +155,22 @@ impl<'a> Claims<'a> {
             Some(part) => part.described().map(|(name, ..)| name).collect(),
             None => checkpoint.tensors().map(|stored| stored.name.as_str()).collect(),
         };
-        let ties = Ties::of(&metadata, |name| names.contains(name))?;
-        let tied = ties.all.iter().copied();
+        let ties: Vec<_> = ties(&metadata, |name| names.contains(name)).collect();
+        let of_source = source_ties(&metadata, &ties)?.into_iter();
+        let of_source = of_source.map(|(alias, owner)| (owner, alias));
+        let tied = ties.iter().copied();
         let shapes = match &part {
             Some(part) => shapes_fingerprint(part.described(), tied),
             None => shapes_fingerprint(checkpoint.tensors().map(described), tied),
         };
-        let rules_apply = rules.as_ref().filter(|_| is_of_this_stream(&metadata));
-        let expected = rules_apply
-            .map(|rules| Expected::new(checkpoint.tensors(), part.as_ref(), &ties, rules))
-            .transpose()?;
-        let given = given.has_rules();
+        let expected = match &rules {
+            Some(Sourced { rules, .. }) if is_of_this_stream(&metadata) => {
+                let rules = rules.clone().with_tied(of_source);
+                Some(Expected::new(checkpoint.tensors(), part.as_ref(), &ties, &rules)?)
+            }
+            _ => None,
+        };
+        let given = given.rules.is_some();
         Ok(Claims { checkpoint, metadata, part, rules, given, expected, shapes })
     }
 

@@ -2,31 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use gpu_init::{DType, Plan, PlanEntry};
+use gpu_init::{DType, Plan, PlanEntry, Rules};
 
 use crate::checkpoint::format::dtypes::fillable;
-use crate::checkpoint::format::metadata::{source_ties, ties};
 use crate::checkpoint::read::shard::Stored;
-use crate::commands::rules::Sourced;
 use crate::commands::verify::part::Part;
-
-/// Pairs `(alias, owner)` of names that share a tensor.
-pub(super) struct Ties<'a> {
-    pub(super) all: Vec<(&'a str, &'a str)>,
-    /// The pairs that the rules do not imply.
-    of_source: Vec<(&'a str, &'a str)>,
-}
-
-impl<'a> Ties<'a> {
-    pub(super) fn of(
-        metadata: &'a BTreeMap<String, String>,
-        is_tensor: impl Fn(&str) -> bool,
-    ) -> anyhow::Result<Self> {
-        let all: Vec<_> = ties(metadata, is_tensor).collect();
-        let of_source = source_ties(metadata, &all)?;
-        Ok(Ties { all, of_source })
-    }
-}
 
 /// The plan of a file's tensors, by their names and aliases.
 pub(super) struct Expected {
@@ -35,11 +15,13 @@ pub(super) struct Expected {
 }
 
 impl Expected {
+    /// Of the stored tensors, or of the whole model whose slices they are, with the pairs `(alias,
+    /// owner)` of names that share a tensor.
     pub(super) fn new<'a>(
         stored: impl Iterator<Item = &'a Stored>,
         part: Option<&Part>,
-        ties: &Ties<'_>,
-        Sourced { rules, .. }: &Sourced,
+        ties: &[(&str, &str)],
+        rules: &Rules,
     ) -> anyhow::Result<Self> {
         let mut listed: Vec<(String, Vec<usize>, Option<DType>)> = match part {
             Some(part) => part
@@ -60,11 +42,9 @@ impl Expected {
             let (_, shape, dtype) = &listed[*by_name.get(owner)?];
             Some((alias.to_owned(), shape.clone(), *dtype))
         };
-        let mut tied = ties.all.iter().filter_map(of).collect();
+        let mut tied = ties.iter().filter_map(of).collect();
         listed.append(&mut tied);
-        let rules =
-            rules.clone().with_tied(ties.of_source.iter().map(|&(alias, owner)| (owner, alias)));
-        let mut plan = Plan::new(listed, &rules)?;
+        let mut plan = Plan::new(listed, rules)?;
         if let Some(Part { rank, world, .. }) = part {
             plan = plan.shard(*rank, *world)?;
         }

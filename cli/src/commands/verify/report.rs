@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::checkpoint::format::metadata::SHAPES;
 use crate::commands::verify::compare::{Compared, Verdict};
-use crate::commands::verify::examination::{Examination, Examined};
+use crate::commands::verify::examine::{Examination, Examined};
 use crate::terminal::output::{
     add_stats, exact_bytes, gb_per_s, grouped, printable, row, shortened, speed,
 };

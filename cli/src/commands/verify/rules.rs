@@ -23,8 +23,8 @@ pub(super) struct Args {
 
 /// Seed and rules on the command line.
 pub(super) struct Given {
-    rules: Option<Sourced>,
-    seed: Option<u64>,
+    pub(super) rules: Option<Sourced>,
+    pub(super) seed: Option<u64>,
 }
 
 impl Given {
@@ -34,16 +34,6 @@ impl Given {
             None => args.recipe.map(Sourced::recipe),
         };
         Ok(Given { rules, seed: args.seed })
-    }
-
-    /// Whether rules are given.
-    pub(super) fn has_rules(&self) -> bool {
-        self.rules.is_some()
-    }
-
-    /// Whether anything is given.
-    pub(super) fn is_specified(&self) -> bool {
-        self.rules.is_some() || self.seed.is_some()
     }
 
     /// Seed and rules, completed by a file's metadata; none if neither has rules.

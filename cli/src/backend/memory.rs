@@ -31,10 +31,11 @@ fn fits(operation: &str, needed: u64, available: u64, remedy: &str) -> anyhow::R
 /// Fails if a plan does not fit in host memory: all its tensors, or the largest if they are made
 /// one by one.
 pub(crate) fn check_plan(plan: &Plan, one_by_one: bool) -> anyhow::Result<()> {
-    let remedy = if one_by_one {
-        "use a smaller dtype, several processes, or rules that make no such tensor"
-    } else {
-        "pass --out, which streams tensor by tensor, or use a smaller dtype or several processes"
+    let remedy = match one_by_one {
+        true => "use a smaller dtype, several processes, or rules that make no such tensor",
+        false => {
+            "pass --out, which streams tensor by tensor, or use a smaller dtype or several processes"
+        }
     };
     check("model", plan_needs(plan, one_by_one), remedy)
 }

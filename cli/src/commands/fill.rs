@@ -78,15 +78,11 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn parse_shape(text: &str) -> Result<Shape, String> {
-    let dims = text
-        .split(['x', 'X', ','])
-        .map(|dim| {
-            dim.trim()
-                .parse::<usize>()
-                .map_err(|error| format!("dimension {dim:?}: {error}; write it as 4096x11008"))
-        })
-        .collect::<Result<Vec<_>, _>>()?;
-    Ok(dims.into())
+    let dim = |dim: &str| {
+        let parsed = dim.trim().parse::<usize>();
+        parsed.map_err(|error| format!("dimension {dim:?}: {error}; write it as 4096x11008"))
+    };
+    text.split(['x', 'X', ',']).map(dim).collect::<Result<Vec<_>, _>>().map(Into::into)
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
@@ -125,7 +121,6 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Claims the destination and checks that the disk has space for it.
 fn destination(path: &Path, force: bool, bytes: u64) -> anyhow::Result<(Destination, Claim)> {
     not_a_folder(path, &format!("name a file, such as {}", path.join("weights.npy").display()))?;
     extension::check(path, "fill", "npy")?;

@@ -14,12 +14,9 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    let line = |recipe: Recipe| format!("{:<8} {}\n", recipe.name(), recipe.summary());
     match args.name {
         Some(recipe) => print(recipe.text()),
-        None => {
-            let lines =
-                Recipe::ALL.map(|recipe| format!("{:<8} {}\n", recipe.name(), recipe.summary()));
-            print(&lines.concat())
-        }
+        None => print(&Recipe::ALL.map(line).concat()),
     }
 }

@@ -67,7 +67,6 @@ impl Args {
     }
 }
 
-/// Finds a recipe by its name.
 pub(crate) fn recipe(name: &str) -> Result<Recipe, String> {
     Recipe::named(name).ok_or_else(|| {
         let names: Vec<_> = Recipe::ALL.iter().map(Recipe::name).collect();

@@ -7,7 +7,6 @@ use anyhow::Context;
 use gpu_init::Stats;
 use serde_json::Value;
 
-/// Writes to standard output.
 pub(crate) fn print(text: &str) -> anyhow::Result<()> {
     let mut stdout = io::stdout().lock();
     stdout
@@ -63,7 +62,6 @@ const CELL: usize = 120;
 /// Characters of an error: names and options in it may be of any length.
 const LINE: usize = 4000;
 
-/// Shortens a table's cell.
 pub(crate) fn shortened(text: &str) -> String {
     shortened_to(CELL, text)
 }
@@ -94,7 +92,6 @@ pub(crate) fn binary_bytes(bytes: u64) -> String {
     indicatif::BinaryBytes(bytes).to_string()
 }
 
-/// A number of bytes, exact and in binary units.
 pub(crate) fn exact_bytes(bytes: u64) -> String {
     format!("{} ({})", grouped(bytes), binary_bytes(bytes))
 }
@@ -109,7 +106,6 @@ pub(crate) fn add_stats(report: &mut Value, stats: Option<&Stats>) {
     report["infinite"] = stats.map(|stats| stats.infinite).into();
 }
 
-/// Seconds, and the speed that comes of them.
 pub(crate) fn speed(bytes: u64, seconds: f64, what: &str) -> String {
     format!("{seconds:.3} s{what} ({:.2} GB/s)", gb_per_s(bytes, seconds))
 }

@@ -45,11 +45,8 @@ pub(crate) fn summary(plan: &Plan, rules: &Rules) -> String {
     let defaults = plan.entries().iter().find(|entry| entry.rule.is_none());
     let mut rows = Vec::new();
     for (index, rule) in rules.rules().iter().enumerate() {
-        rows.push((
-            Some(index),
-            shortened(&rule.init()),
-            format!("{}. {}", index + 1, printable(&rule.to_string())),
-        ));
+        let name = format!("{}. {}", index + 1, printable(&rule.to_string()));
+        rows.push((Some(index), shortened(&rule.init()), name));
     }
     rows.extend(defaults.map(|entry| {
         (None, shortened(&entry.spec.initializer().to_string()), "default".to_owned())
@@ -60,10 +57,8 @@ pub(crate) fn summary(plan: &Plan, rules: &Rules) -> String {
         let same: Vec<_> = plan.entries().iter().filter(|entry| entry.rule == index).collect();
         if !same.is_empty() {
             let elements = same.iter().map(|entry| entry.fill.len).sum();
-            text += &row(
-                "",
-                format!("{:>5} {init:width$} {:>14}  {rule}", same.len(), grouped(elements)),
-            );
+            let (count, elements) = (same.len(), grouped(elements));
+            text += &row("", format!("{count:>5} {init:width$} {elements:>14}  {rule}"));
         }
     }
     text += &row("parameters", grouped(plan.elements()));

@@ -16,15 +16,10 @@ const UNITS: [(&str, u64); 9] = [
 /// Parses "5GB", "500 MB", "1GiB" or "4096" as bytes.
 pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
     let upper = text.trim().to_ascii_uppercase();
-    let (number, unit) = UNITS
-        .iter()
-        .find_map(|&(suffix, unit)| {
-            upper.strip_suffix(suffix).map(|number| (number.trim_end(), unit))
-        })
-        .unwrap_or((&upper, 1));
-    let number: u64 = number
-        .parse()
-        .map_err(|_| "write a whole number with a unit: 5GB, 500MB or 1GiB".to_owned())?;
+    let of_unit = |&(suffix, unit)| Some((upper.strip_suffix(suffix)?.trim_end(), unit));
+    let (number, unit) = UNITS.iter().find_map(of_unit).unwrap_or((&upper, 1));
+    let number: u64 =
+        number.parse().map_err(|_| "write a whole number with a unit: 5GB, 500MB or 1GiB")?;
     match number.checked_mul(unit) {
         Some(0) => Err("a shard of 0 bytes holds nothing; write a size such as 5GB".to_owned()),
         Some(bytes) => Ok(bytes),

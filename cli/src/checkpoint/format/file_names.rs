@@ -33,7 +33,6 @@ pub(crate) fn is_shard(name: &str) -> bool {
     checked() == Some(true)
 }
 
-/// The role of a file in a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
     /// A whole model, a shard of one, or its index.

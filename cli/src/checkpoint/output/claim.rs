@@ -143,10 +143,9 @@ fn left(path: &Path, ours: &str) -> anyhow::Result<Vec<PathBuf>> {
         let other = folder.join(&name);
         match is_held(&other) {
             Ok(Some(true)) => {
-                let whose = if of_two_jobs(ours, theirs) {
-                    ", a rank of a model of another seed, rules or shapes"
-                } else {
-                    ""
+                let whose = match of_two_jobs(ours, theirs) {
+                    true => ", a rank of a model of another seed, rules or shapes",
+                    false => "",
                 };
                 bail!(
                     "cannot write {}: another process writes {} there{whose}; wait until it has ended, or name another \

@@ -16,14 +16,8 @@ fn compare(file: &[u8]) -> Result<(), TestCaseError> {
     match (read(file), SafeTensors::deserialize(file)) {
         (Ok((metadata, tensors)), Ok(theirs)) => {
             let (_, header) = SafeTensors::read_metadata(file).unwrap();
-            prop_assert!(
-                metadata.into_iter().eq(header
-                    .metadata()
-                    .clone()
-                    .unwrap_or_default()
-                    .into_iter()
-                    .collect::<BTreeMap<_, _>>())
-            );
+            let expected = header.metadata().clone().unwrap_or_default();
+            prop_assert_eq!(metadata, expected.into_iter().collect::<BTreeMap<_, _>>());
             prop_assert_eq!(tensors.len(), theirs.len());
             for Stored { name, dtype, shape, bytes } in tensors {
                 let view = theirs.tensor(&name).unwrap();

@@ -53,24 +53,26 @@ impl Checkpoint {
 fn indexed(path: &Path) -> anyhow::Result<Checkpoint> {
     let index = index::read(path)?;
     let folder = path.parent().unwrap_or(Path::new(""));
-    let mut shards = Vec::new();
-    for file in index.values().collect::<BTreeSet<_>>() {
+    let files: BTreeSet<&String> = index.values().collect();
+    let open = |file: &&String| {
         let shard = Shard::open(&folder.join(file));
-        shards.push((
-            file.as_str(),
-            shard.with_context(|| format!("{} names {file:?}", path.display()))?,
-        ));
-    }
-    agree(&index, &shards).with_context(|| format!("cannot read {}", path.display()))?;
-    Ok(Checkpoint { shards: shards.into_iter().map(|(_, shard)| shard).collect() })
+        shard.with_context(|| format!("{} names {file:?}", path.display()))
+    };
+    let shards = files.iter().map(open).collect::<anyhow::Result<Vec<_>>>()?;
+    agree(&index, files.into_iter().zip(&shards))
+        .with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(Checkpoint { shards })
 }
 
 /// Checks that index and shards, each with its file's name, have the same tensors, each once.
-fn agree(index: &BTreeMap<String, String>, shards: &[(&str, Shard)]) -> anyhow::Result<()> {
+fn agree<'a>(
+    index: &BTreeMap<String, String>,
+    shards: impl Iterator<Item = (&'a String, &'a Shard)>,
+) -> anyhow::Result<()> {
     let mut homes = HashMap::new();
     for (file, shard) in shards {
         for Stored { name, .. } in &shard.tensors {
-            if let Some(other) = homes.insert(name, *file) {
+            if let Some(other) = homes.insert(name, file) {
                 bail!("tensor {name:?} is in {other} and in {file}; leave one of them");
             }
             ensure!(
@@ -81,7 +83,7 @@ fn agree(index: &BTreeMap<String, String>, shards: &[(&str, Shard)]) -> anyhow::
     }
     for (tensor, file) in index {
         ensure!(
-            homes.get(tensor) == Some(&file.as_str()),
+            homes.get(tensor) == Some(&file),
             "tensor {tensor:?} is not in {file}; get the shard again, or write the index again"
         );
     }

@@ -25,7 +25,7 @@ pub(crate) struct Finished {
 
 #[derive(Debug)]
 pub(super) struct Written {
-    pub(super) destination: Destination,
+    pub(super) shard: Shard,
     pub(super) header: Header,
     pub(super) temporary: TempPath,
 }
@@ -42,7 +42,7 @@ pub(crate) struct Index {
 impl Finished {
     /// Replaces a placeholder of the same length in every shard's metadata.
     pub(crate) fn patch(self, key: &str, value: &str) -> anyhow::Result<Self> {
-        for Written { destination, header, temporary } in &self.shards {
+        for Written { shard, header, temporary } in &self.shards {
             let (start, bytes) = header.patch(key, value)?;
             let write = || -> std::io::Result<()> {
                 let mut file = File::options().write(true).open(temporary)?;
@@ -50,7 +50,8 @@ impl Finished {
                 file.write_all(&bytes)?;
                 file.sync_all()
             };
-            write().with_context(|| format!("cannot write {}", destination.path().display()))?;
+            let path = shard.destination.path();
+            write().with_context(|| format!("cannot write {}", path.display()))?;
         }
         Ok(self)
     }
@@ -63,7 +64,8 @@ impl Finished {
 
     pub(crate) fn steps(self) -> Steps {
         let Finished { shards, index, leftovers } = self;
-        let moves = shards.into_iter().map(|shard| (shard.destination, shard.temporary));
+        let moves =
+            shards.into_iter().map(|written| (written.shard.destination, written.temporary));
         let mut publish: Vec<_> = moves.collect();
         let (mut rename, mut other_names, mut usual_names) = (vec![], vec![], vec![]);
         if let Some(Index { destination, temporary, usual }) = index {

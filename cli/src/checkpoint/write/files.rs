@@ -122,11 +122,8 @@ impl Files {
             index.map(|destination| Index::new(destination, &shards, &usual)).transpose()?;
         let temporaries = stream::stream(&shards, &headers, produce, progress)?;
         let written = shards.into_iter().zip(headers).zip(temporaries);
-        let written = written.map(|((shard, header), temporary)| Written {
-            destination: shard.destination,
-            header,
-            temporary,
-        });
+        let written =
+            written.map(|((shard, header), temporary)| Written { shard, header, temporary });
         Ok(Finished { shards: written.collect(), index, leftovers })
     }
 }
@@ -158,13 +155,13 @@ pub(crate) fn find_leftovers(
     let others = names.iter().filter(|name| role(name).is_some() && is_other(name));
     let mut found: Vec<_> = others.map(|name| folder.join(name)).collect();
     found.sort_by_key(|path| !path.ends_with(INDEX));
-    match found.first().filter(|_| !force) {
-        Some(path) => bail!(
-            "{} exists; name another folder, or pass --force to replace the model that is there",
-            path.display()
-        ),
-        None => Ok(found),
+    if let (Some(path), false) = (found.first(), force) {
+        let path = path.display();
+        bail!(
+            "{path} exists; name another folder, or pass --force to replace the model that is there"
+        );
     }
+    Ok(found)
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ pub(crate) enum Step {
 }
 
 /// The steps for one model.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Steps {
     /// Moves every file to its destination, the index last: until then readers find the old model,
     /// from then on the new one.

@@ -1,6 +1,7 @@
 //! What a device has to offer to be measured.
 
 use gpu_init::TensorSpec;
+use serde::Serialize;
 
 use crate::commands::bench::by::By;
 
@@ -19,7 +20,7 @@ pub(super) trait Device {
     fn write(&mut self, bytes: u64) -> anyhow::Result<f64>;
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
 pub(super) struct About {
     pub(super) name: String,
     pub(super) details: String,
@@ -27,5 +28,6 @@ pub(super) struct About {
     /// How the write bandwidth is measured.
     pub(super) write: &'static str,
     /// The most bytes that one dispatch fills, if there is such a limit.
+    #[serde(rename = "window_bytes")]
     pub(super) window: Option<u64>,
 }

@@ -71,7 +71,8 @@ impl Gpu {
         record(&mut encoder)?;
         if let Some(stamps) = &self.stamps {
             stamps.write(&mut encoder, 1);
-            stamps.resolve(&mut encoder);
+            encoder.resolve_query_set(&stamps.queries, 0..2, &stamps.resolved, 0);
+            encoder.copy_buffer_to_buffer(&stamps.resolved, 0, &stamps.staging, 0, STAMPS);
         }
         self.device.wgpu_queue().submit([encoder.finish()]);
         self.device.wait()?;
@@ -245,11 +246,6 @@ impl Stamps {
                 end_of_pass_write_index: Some(index),
             }),
         });
-    }
-
-    fn resolve(&self, encoder: &mut wgpu::CommandEncoder) {
-        encoder.resolve_query_set(&self.queries, 0..2, &self.resolved, 0);
-        encoder.copy_buffer_to_buffer(&self.resolved, 0, &self.staging, 0, STAMPS);
     }
 
     /// The seconds between the two, once the work is done.

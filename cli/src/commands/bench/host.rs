@@ -16,7 +16,6 @@ use crate::commands::bench::by::By;
 use crate::commands::bench::device::{About, Device};
 use crate::commands::bench::plain;
 
-/// The CPU, and memory to fill.
 pub(super) struct Host {
     cpu: Cpu,
     one_thread: ThreadPool,
@@ -26,7 +25,6 @@ pub(super) struct Host {
 }
 
 impl Host {
-    /// Allocates `bytes` to fill.
     pub(super) fn new(bytes: u64) -> anyhow::Result<Self> {
         let words = usize::try_from(bytes.div_ceil(4)).ok();
         let words = words.and_then(|words| bytemuck::allocation::try_zeroed_vec(words).ok());
@@ -85,7 +83,12 @@ impl Device for Host {
             By::RandDistrPhilox => {
                 draw(&mut self.philox, distribution, &mut cast_slice_mut(words)[..len])?
             }
-            By::PlainPhilox => draw_plain(distribution, &mut cast_slice_mut(words)[..len])?,
+            By::PlainPhilox => {
+                let Distribution::Normal { mean, std, .. } = distribution else {
+                    bail!("bench: the plain Philox does not draw {distribution:?}")
+                };
+                plain::fill(mean, std, black_box(&mut cast_slice_mut(words)[..len]));
+            }
         }
         Ok(start.elapsed().as_secs_f64())
     }
@@ -109,13 +112,5 @@ fn draw(rng: &mut impl Rng, distribution: Distribution, out: &mut [f32]) -> anyh
         }
         _ => bail!("bench: rand_distr does not draw {distribution:?}"),
     }
-    Ok(())
-}
-
-fn draw_plain(distribution: Distribution, out: &mut [f32]) -> anyhow::Result<()> {
-    let Distribution::Normal { mean, std, .. } = distribution else {
-        bail!("bench: the plain Philox does not draw {distribution:?}")
-    };
-    plain::fill(mean, std, black_box(out));
     Ok(())
 }

@@ -15,7 +15,6 @@ pub(super) struct Report {
     pub(super) devices: Vec<Measured>,
 }
 
-/// A device with its measurements.
 #[derive(Debug)]
 pub(super) struct Measured {
     pub(super) about: About,
@@ -87,7 +86,6 @@ impl Row {
         gb_per_s(self.bytes(), self.write_seconds)
     }
 
-    /// The share of the write bandwidth.
     pub(super) fn share(&self) -> f64 {
         self.gb_per_s() / self.write_gb_per_s()
     }
@@ -110,15 +108,10 @@ impl Report {
             })
         };
         let device = |device: &Measured| {
-            json!({
-                "name": device.about.name,
-                "details": device.about.details,
-                "timing": device.about.timing,
-                "write": device.about.write,
-                "window_bytes": device.about.window,
-                "writes": device.writes.iter().map(write).collect::<Vec<_>>(),
-                "rows": device.rows.iter().map(row).collect::<Vec<_>>(),
-            })
+            let mut report = json!(device.about);
+            report["writes"] = device.writes.iter().map(write).collect();
+            report["rows"] = device.rows.iter().map(row).collect();
+            report
         };
         json!({
             "version": env!("CARGO_PKG_VERSION"),

@@ -41,9 +41,8 @@ pub(super) fn lines(device: &Measured) -> Vec<String> {
         let Some(window) = device.about.window.filter(|&window| row.bytes() > window) else {
             continue;
         };
-        let one = ours()
-            .filter(|row| row.bytes() <= window && row.size >= LINEAR)
-            .max_by_key(|row| row.size);
+        let of_one = |other: &&Row| other.bytes() <= window && other.size >= LINEAR;
+        let one = ours().filter(of_one).max_by_key(|row| row.size);
         if let Some(one) = one.filter(|_| is_normal) {
             lines.push(format!(
                 "{title}: {} dispatches of {} take {:+.1}% per element compared with the one of 2^{}",

@@ -2,6 +2,7 @@
 
 use gpu_init::{DType, Initializer, TensorSpec, wgpu};
 
+use crate::backend::adapter::is_software;
 use crate::commands::bench::by::By;
 use crate::commands::bench::device::{About, Device};
 use crate::commands::bench::gpu::Gpu;
@@ -25,8 +26,7 @@ pub(super) enum Job {
 
 impl Target {
     pub(super) fn gpu(adapter: &wgpu::Adapter, wanted: &Wanted) -> anyhow::Result<Self> {
-        let is_cpu = adapter.get_info().device_type == wgpu::DeviceType::Cpu;
-        let most = wanted.most(if is_cpu { CPU_MOST } else { MOST });
+        let most = wanted.most(if is_software(&adapter.get_info()) { CPU_MOST } else { MOST });
         Ok(Target { device: Box::new(Gpu::open(adapter, wanted.bytes(most))?), most })
     }
 

@@ -62,7 +62,6 @@ pub(crate) struct Args {
     pub(super) force: bool,
 }
 
-/// What to measure on every device.
 #[derive(Debug)]
 pub(super) struct Wanted {
     pub(super) dtypes: Vec<DType>,
@@ -105,11 +104,8 @@ impl Wanted {
         if !self.sizes.is_empty() {
             return self.sizes.iter().copied().filter(|&size| size <= largest).collect();
         }
-        let mut sizes: Vec<u32> = (LEAST..=largest).step_by(2).collect();
-        if largest > LEAST && sizes.last() != Some(&largest) {
-            sizes.push(largest);
-        }
-        sizes
+        let last = (largest >= LEAST).then_some(largest);
+        (LEAST..largest).step_by(2).chain(last).collect()
     }
 
     /// The binary logarithm of the largest size.

@@ -20,12 +20,9 @@ use crate::terminal::progress::listen_to_ctrl_c;
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let work = Work::read(args)?;
-    for warning in work.whole.warnings().iter().filter(|_| work.rank() == 0) {
-        complain(&format!("warning: {warning}"));
-    }
-    if let Some(warning) =
-        World::warning(|name| std::env::var(name).ok()).filter(|_| work.world.is_none())
-    {
+    let of_plan = work.whole.warnings().iter().filter(|_| work.rank() == 0);
+    let of_world = World::warning(|name| std::env::var(name).ok()).filter(|_| work.world.is_none());
+    for warning in of_plan.map(ToString::to_string).chain(of_world) {
         complain(&format!("warning: {warning}"));
     }
     // Before there are files that a signal has to remove. A dry run has no steps to interrupt.

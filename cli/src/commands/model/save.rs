@@ -122,7 +122,6 @@ impl Written {
     }
 }
 
-/// The file of each tensor that this process has.
 fn plan_files(path: &Path, work: &Work) -> anyhow::Result<Files> {
     let entries = work.plan.entries();
     let shapes = entries.iter().map(|entry| entry.spec.local_shape());
@@ -188,9 +187,8 @@ fn metadata(
             let shape = entry.spec.shape().dims();
             (entry.name.clone(), json!({ "dtype": entry.fill.dtype.to_string(), "shape": shape }))
         };
-        let whole: serde_json::Map<String, Value> =
-            work.whole.entries().iter().map(whole).collect();
-        insert("whole", Value::from(whole).to_string());
+        let whole: Value = work.whole.entries().iter().map(whole).collect();
+        insert("whole", whole.to_string());
     }
     Ok(metadata)
 }

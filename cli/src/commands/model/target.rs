@@ -18,7 +18,6 @@ use crate::checkpoint::read::shard::Shard;
 use crate::checkpoint::write::files::find_leftovers;
 use crate::terminal::signals;
 
-/// Checks the path of a model in one file.
 pub(super) fn check_file(out: &Path) -> anyhow::Result<()> {
     let file = out.join("model.safetensors");
     let file = file.display();
@@ -59,14 +58,15 @@ fn check_job(out: &Path, names: &[String], world: &World, job: Option<u64>) -> a
     // does speaks for all.
     let mut jobs =
         others.filter_map(|path| Some((job_of(&Shard::open(&path).ok()?.metadata)?, path)));
-    match jobs.next() {
-        Some((other, path)) if Some(other) != job => bail!(
+    if let Some((other, path)) = jobs.next() {
+        ensure!(
+            Some(other) == job,
             "{} exists, by another seed or other rules or of another model; name another folder, or pass --force to \
              replace rank after rank",
             path.display()
-        ),
-        _ => Ok(()),
+        );
     }
+    Ok(())
 }
 
 /// The files that another number of processes wrote.

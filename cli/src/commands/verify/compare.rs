@@ -25,12 +25,7 @@ pub(super) const REMEDIES: Remedies = Remedies {
 pub(super) struct Compared {
     pub(super) fingerprint: Fingerprint,
     pub(super) stats: Stats,
-    /// The comparison with what the rules give; none if there are no rules.
-    pub(super) expected: Option<Verdict>,
-}
-
-#[derive(Debug, Default)]
-pub(super) struct Verdict {
+    /// From what the rules give, if there are any.
     pub(super) difference: Option<Difference>,
     /// How the statistics disagree with the distribution.
     pub(super) disagreement: Option<String>,
@@ -54,15 +49,14 @@ impl Compared {
     }
 
     pub(super) fn differences(&self, name: &str) -> Vec<String> {
-        let Some(Verdict { difference, disagreement }) = &self.expected else { return Vec::new() };
-        let difference = difference.as_ref().map(|Difference { count, index, is, expected }| {
+        let difference = self.difference.as_ref().map(|Difference { count, index, is, expected }| {
             let (total, (bits, is), (expected_bits, expected)) = (self.stats.count, is, expected);
             format!(
                 "{name}: {count} of {total} elements differ from the rules', first {index:?}: {is:e} ({bits}), \
                  expected {expected:e} ({expected_bits})"
             )
         });
-        let disagreement = disagreement.as_ref().map(|reason| format!("{name}: {reason}"));
+        let disagreement = self.disagreement.as_ref().map(|reason| format!("{name}: {reason}"));
         difference.into_iter().chain(disagreement).collect()
     }
 }
@@ -101,11 +95,9 @@ pub(super) fn tensor(
         Ok(())
     })?;
     let finite = (stats.nan, stats.infinite) == (0, 0);
-    let verdict = |entry: &PlanEntry| Verdict {
-        difference,
-        disagreement: stats.disagreement(&entry.fill).filter(|_| finite),
-    };
-    Ok(Some(Compared { fingerprint, stats, expected: expected.map(verdict) }))
+    let disagreement = expected.and_then(|entry| stats.disagreement(&entry.fill));
+    let disagreement = disagreement.filter(|_| finite);
+    Ok(Some(Compared { fingerprint, stats, difference, disagreement }))
 }
 
 fn measure(fill: &Fill, dtype: DType, bytes: &[u8]) -> (Fingerprint, Stats) {
@@ -185,7 +177,6 @@ fn differ(
     })
 }
 
-/// The value of an element's bytes.
 fn value(dtype: DType, element: &[u8]) -> f32 {
     match (dtype, element) {
         (DType::F32, &[a, b, c, d]) => f32::from_le_bytes([a, b, c, d]),

@@ -97,7 +97,6 @@ struct Claims<'a> {
     shapes: Fingerprint,
 }
 
-/// Examines every tensor of a checkpoint, which is a model or one rank's slices.
 pub(super) fn examine(
     checkpoint: &Checkpoint,
     given: &Given,
@@ -174,7 +173,6 @@ impl<'a> Claims<'a> {
         Ok(Claims { checkpoint, metadata, part, rules, given, expected, shapes })
     }
 
-    /// Reads every element.
     fn read(&self, progress: &ProgressBar) -> anyhow::Result<Vec<Examined>> {
         let Claims { checkpoint, part, expected, .. } = self;
         let mut tensors = Vec::new();
@@ -233,7 +231,7 @@ impl<'a> Claims<'a> {
     /// All that was compared with nothing.
     fn unchecked(&self, tensors: &[Examined]) -> Vec<String> {
         let mut unchecked = Vec::new();
-        if self.part.as_ref().map_or(tensors.is_empty(), |part| part.whole.is_empty()) {
+        if self.part.as_ref().map_or(tensors.is_empty(), |part| part.described().len() == 0) {
             unchecked
                 .push("there are no tensors to compare; name a model that has some".to_owned());
         }

@@ -8,7 +8,6 @@ use crate::checkpoint::format::dtypes::fillable;
 use crate::checkpoint::read::shard::Stored;
 use crate::commands::verify::part::Part;
 
-/// The plan of a file's tensors, by their names and aliases.
 pub(super) struct Expected {
     plan: Plan,
     by_name: HashMap<String, usize>,

@@ -6,7 +6,7 @@ use anyhow::{Context, bail, ensure};
 use gpu_init::{DType, Initializer, Shard, TensorSpec};
 
 use crate::checkpoint::format::dtypes::fillable;
-use crate::checkpoint::read::list::read as read_list;
+use crate::checkpoint::read::list::{self, Entry};
 use crate::checkpoint::read::shard::Stored;
 
 #[derive(Debug)]
@@ -14,15 +14,8 @@ pub(super) struct Part {
     /// Below `world`.
     pub(super) rank: u64,
     pub(super) world: u64,
-    /// The tensors of the whole model.
-    pub(super) whole: BTreeMap<String, Whole>,
-}
-
-/// A tensor of the whole model.
-#[derive(Debug)]
-pub(super) struct Whole {
-    pub(super) dtype: DType,
-    pub(super) shape: Vec<usize>,
+    /// Type and shape of each tensor of the whole model.
+    whole: BTreeMap<String, (DType, Vec<usize>)>,
 }
 
 impl Part {
@@ -49,42 +42,41 @@ impl Part {
             "it records rank {rank} of {world}, and ranks count from 0; write the model again"
         );
         let listed =
-            read_list(whole.as_bytes(), None).context("the whole model that it records")?.tensors;
+            list::read(whole.as_bytes(), None).context("the whole model that it records")?.tensors;
         let mut whole = BTreeMap::new();
-        for entry in listed {
-            let name = entry.name;
-            let dtype = entry.dtype.with_context(|| {
+        for Entry { name, dtype, shape } in listed {
+            let dtype = dtype.with_context(|| {
                 format!("tensor {name:?} of the whole model that it records has no dtype; write the model again")
             })?;
-            whole.insert(name, Whole { dtype, shape: entry.shape });
+            whole.insert(name, (dtype, shape));
         }
         Ok(Some(Part { rank, world, whole }))
     }
 
     /// Name, type and shape of each tensor of the whole model.
     pub(super) fn described(&self) -> impl ExactSizeIterator<Item = (&str, DType, &[usize])> {
-        self.whole.iter().map(|(name, Whole { dtype, shape })| (name.as_str(), *dtype, &shape[..]))
+        self.whole.iter().map(|(name, (dtype, shape))| (name.as_str(), *dtype, &shape[..]))
     }
 
     /// Locates the elements of a file's tensor in the whole tensor.
     pub(super) fn locate(&self, stored: &Stored) -> anyhow::Result<TensorSpec> {
         let Stored { name, shape, .. } = stored;
         let (rank, world) = (self.rank, self.world);
-        let whole = self.whole.get(name).with_context(|| {
+        let (recorded, whole) = self.whole.get(name).with_context(|| {
             format!("tensor {name:?} is not in the whole model that it records")
         })?;
-        let (is, recorded) = (stored.dtype, whole.dtype);
+        let is = stored.dtype;
         ensure!(
-            fillable(is) == Some(recorded),
+            fillable(is) == Some(*recorded),
             "tensor {name:?}: it is {is}, and {recorded} in the whole model that it records; write the model again"
         );
-        let parameter = TensorSpec::new(&whole.shape[..], Initializer::zeros());
-        if shape.len() == whole.shape.len() {
-            let differ = |&dim: &usize| whole.shape[dim] != shape[dim];
+        let parameter = TensorSpec::new(&whole[..], Initializer::zeros());
+        if shape.len() == whole.len() {
+            let differ = |&dim: &usize| whole[dim] != shape[dim];
             match (0..shape.len()).filter(differ).collect::<Vec<_>>()[..] {
                 [] => return Ok(parameter),
                 [dim] => {
-                    let range = Shard { dim, rank, world }.range(whole.shape[dim] as u64);
+                    let range = Shard { dim, rank, world }.range(whole[dim] as u64);
                     if range.end - range.start == shape[dim] as u64 {
                         return Ok(parameter.slice(dim, range));
                     }
@@ -93,8 +85,7 @@ impl Part {
             }
         }
         bail!(
-            "tensor {name:?}: {shape:?} is not what rank {rank} of {world} has of {:?}; write the model again",
-            whole.shape
+            "tensor {name:?}: {shape:?} is not what rank {rank} of {world} has of {whole:?}; write the model again"
         )
     }
 }

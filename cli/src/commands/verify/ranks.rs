@@ -63,10 +63,10 @@ pub(super) fn examine_all(
 impl Examination {
     /// Adds the findings about another rank's file, `shown`.
     fn join(mut self, mut other: Examination, shown: &str) -> Self {
-        for key in
-            COMMON.into_iter().filter(|&key| self.metadata.get(key) != other.metadata.get(key))
-        {
-            self.problems.push(format!("{shown}: its {key} is not rank 0's"));
+        for key in COMMON {
+            if self.metadata.get(key) != other.metadata.get(key) {
+                self.problems.push(format!("{shown}: its {key} is not rank 0's"));
+            }
         }
         self.problems.append(&mut other.problems);
         self.unchecked.append(&mut other.unchecked);

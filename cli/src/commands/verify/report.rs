@@ -7,7 +7,7 @@ use gpu_init::{Fingerprint, Stats};
 use serde_json::{Value, json};
 
 use crate::checkpoint::format::metadata::SHAPES;
-use crate::commands::verify::compare::{Compared, Verdict};
+use crate::commands::verify::compare::Compared;
 use crate::commands::verify::examine::{Examination, Examined};
 use crate::terminal::output::{
     add_stats, exact_bytes, gb_per_s, grouped, printable, row, shortened, speed,
@@ -91,7 +91,6 @@ impl Report<'_> {
         text
     }
 
-    /// The result of the comparison with the rules.
     fn rules(&self) -> String {
         let Examination { rules, recorded, matches, .. } = &self.examination;
         let Some((seed, source)) = rules else {
@@ -128,7 +127,6 @@ impl Report<'_> {
     }
 }
 
-/// A fingerprint beside the recorded one.
 fn beside(is: &Fingerprint, recorded: Option<&String>, none: &str) -> String {
     match recorded {
         Some(recorded) if *recorded == is.to_string() => format!("{is}, as recorded"),
@@ -140,8 +138,7 @@ fn beside(is: &Fingerprint, recorded: Option<&String>, none: &str) -> String {
 impl Examined {
     fn json(&self) -> Value {
         let Examined { stored, matches, compared } = self;
-        let verdict = compared.as_ref().and_then(|compared| compared.expected.as_ref());
-        let difference = verdict.and_then(|verdict| verdict.difference.as_ref());
+        let difference = compared.as_ref().and_then(|compared| compared.difference.as_ref());
         let mut report = json!({
             "name": stored.name,
             "dtype": stored.dtype.to_string(),
@@ -164,15 +161,12 @@ impl Examined {
     fn line(&self) -> String {
         let Examined { stored, compared, .. } = self;
         let measured = match compared {
-            Some(Compared { fingerprint, stats: Stats { mean, std, min, max, .. }, expected }) => {
-                let verdict = match expected {
-                    Some(Verdict { difference: Some(difference), .. }) => {
-                        format!("  {} differ", difference.count)
-                    }
-                    Some(Verdict { disagreement: Some(_), .. }) => {
-                        "  not its distribution".to_owned()
-                    }
-                    _ => String::new(),
+            Some(Compared { fingerprint, stats, difference, disagreement }) => {
+                let Stats { mean, std, min, max, .. } = stats;
+                let verdict = match (difference, disagreement) {
+                    (Some(difference), _) => format!("  {} differ", difference.count),
+                    (None, Some(_)) => "  not its distribution".to_owned(),
+                    (None, None) => String::new(),
                 };
                 format!(
                     "{fingerprint}  mean {mean:>13.6e}  std {std:.6e}  {min:e} to {max:e}{verdict}"

@@ -21,7 +21,6 @@ pub(super) struct Args {
     seed: Option<u64>,
 }
 
-/// Seed and rules on the command line.
 pub(super) struct Given {
     pub(super) rules: Option<Sourced>,
     pub(super) seed: Option<u64>,

@@ -17,10 +17,17 @@ struct Params {
 const LANES: u32 = 256u;
 const CHUNK: u32 = 16384u;
 
-// The bits of element `i` of those from `begin` on, zero-extended.
+// The bits of element `i` of those from `begin` on, zero-extended; of an F64 those of its F32.
+// Expects f32_bits.
 fn element_bits(begin: u32, i: u32) -> u32 {
     if DTYPE == F32 {
         return input[begin + i];
+    }
+    if DTYPE == F64 {
+        return f32_bits(vec2<u32>(input[begin + 2u * i], input[begin + 2u * i + 1u]));
+    }
+    if DTYPE == F8_E4M3 || DTYPE == F8_E5M2 {
+        return byte_of_word(input[begin + i / 4u], i);
     }
     return half_of_word(input[begin + i / 2u], i);
 }

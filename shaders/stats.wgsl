@@ -21,14 +21,19 @@ var<workgroup> lane_sums: array<vec2<f32>, LANES>;    // sum, square
 
 // The f32 bits of an element of these bits, exactly.
 fn widened(bits: u32) -> u32 {
-    if DTYPE == F32 {
+    if DTYPE == F32 || DTYPE == F64 {
         return bits;
     }
     if DTYPE == BF16 {
         return bits << 16u;
     }
-    let sign = (bits & 0x8000u) << 16u;
-    let magnitude = bits & 0x7fffu;
+    if DTYPE == F8_E4M3 {
+        return widened_e4m3((bits & 0x80u) << 24u, bits & 0x7fu);
+    }
+    // E5M2 is the upper byte of an F16.
+    let half = select(bits, bits << 8u, DTYPE == F8_E5M2);
+    let sign = (half & 0x8000u) << 16u;
+    let magnitude = half & 0x7fffu;
     if magnitude >= 0x7c00u {
         return sign | 0x7f800000u | ((magnitude & 0x3ffu) << 13u);
     }
@@ -37,6 +42,17 @@ fn widened(bits: u32) -> u32 {
         return sign | bitcast<u32>(f32(magnitude) * 0x1p-24f);
     }
     return sign | ((magnitude << 13u) + 0x38000000u);
+}
+
+fn widened_e4m3(sign: u32, magnitude: u32) -> u32 {
+    if magnitude == 0x7fu {
+        return sign | 0x7fc00000u;
+    }
+    if magnitude < 8u {
+        // A subnormal is an integer below 8 times 2^-9.
+        return sign | bitcast<u32>(f32(magnitude) * 0x1p-9f);
+    }
+    return sign | ((magnitude << 20u) + 0x3c000000u);
 }
 
 // An unsigned integer for each float, in the same order, -0 before +0.

@@ -1,6 +1,6 @@
 //! The one error of the crate: the call or initializer that failed, and what went wrong there.
 
-use crate::{DType, Layout, Shape};
+use crate::{DType, Layout, Number, Shape};
 
 /// An operation that failed, and why: the values that were wrong and the remedy.
 ///
@@ -169,9 +169,9 @@ pub enum ErrorKind {
     /// The scale is so small that values would be subnormal in `dtype`: devices flush those to
     /// zero.
     #[error(
-        "{option} = {value:e} would give subnormal values in {dtype}, which devices may flush to zero; \
-         its magnitude must be at least {least:e}: use a larger one{}",
-        if *dtype == DType::F16 { ", or F32 instead of F16" } else { "" }
+        "{option} = {value:e} would give {}; its magnitude must be at least {least:e}: use a larger one{}",
+        vanishing(*dtype),
+        wider(*dtype)
     )]
     Subnormal {
         /// `std`, `bound` or `mean`; `std within the bounds` of a truncated distribution.
@@ -183,10 +183,35 @@ pub enum ErrorKind {
         /// The element type.
         dtype: DType,
     },
+    /// The type has integers only, and the initializer gives others.
+    #[error(
+        "{dtype} holds integers; use zeros, ones, constant or arange, or a floating-point dtype"
+    )]
+    IntegersOnly {
+        /// The element type.
+        dtype: DType,
+    },
+    /// A number of an initializer is not one of a type of integers.
+    #[error("{option} = {value} is no {dtype}; it must be a whole number from {least} to {most}")]
+    NotInteger {
+        /// The option: `val`, `start`..., or `the last value`.
+        option: &'static str,
+        /// Its value.
+        value: Number,
+        /// The least that the type holds.
+        least: i128,
+        /// The largest that the type holds.
+        most: i128,
+        /// The element type.
+        dtype: DType,
+    },
     /// Values would overflow to infinity in `dtype`.
     #[error(
         "values up to {largest:e} do not fit in {dtype}, whose largest is {limit:e}; use smaller ones{}",
-        if *dtype == DType::F16 { ", or F32 or BF16 instead of F16" } else { "" }
+        match dtype {
+            DType::F16 | DType::F8E4M3 | DType::F8E5M2 => format!(", or F32 or BF16 instead of {dtype}"),
+            _ => String::new(),
+        }
     )]
     Overflow {
         /// The largest magnitude that the distribution can give.
@@ -383,6 +408,22 @@ pub enum ErrorKind {
         /// wgpu's words.
         message: String,
     },
+}
+
+/// What becomes of values that are too small.
+fn vanishing(dtype: DType) -> String {
+    match dtype {
+        DType::F8E4M3 | DType::F8E5M2 => format!("few values other than zero in {dtype}"),
+        _ => format!("subnormal values in {dtype}, which devices may flush to zero"),
+    }
+}
+
+/// The remedy for a type of few digits and exponents.
+fn wider(dtype: DType) -> String {
+    match dtype {
+        DType::F16 | DType::F8E4M3 | DType::F8E5M2 => format!(", or F32 instead of {dtype}"),
+        _ => String::new(),
+    }
 }
 
 /// `Result` with the crate's [`Error`].

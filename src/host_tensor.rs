@@ -4,9 +4,10 @@ use std::ops::Range;
 
 use half::{bf16, f16};
 
+use crate::element::by_dtype;
 use crate::error::During;
 use crate::memory::zeroed;
-use crate::{DType, Element, ErrorKind, Fill, Fingerprint, Result, Stats};
+use crate::{Bool, DType, Element, ErrorKind, F8E4M3, F8E5M2, Fill, Fingerprint, Result, Stats};
 
 /// A tensor, or a range of one, in host memory: filled by [`Cpu::fill`](crate::Cpu::fill) or read
 /// back from a GPU.
@@ -37,11 +38,38 @@ impl PartialEq for HostTensor {
     }
 }
 
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Data {
-    F32(Vec<f32>),
-    F16(Vec<f16>),
-    BF16(Vec<bf16>),
+/// Defines the vectors of all element types.
+macro_rules! data {
+    ($($dtype:ident $type:ty,)*) => {
+        #[derive(Debug, Clone, PartialEq)]
+        pub(crate) enum Data {
+            $($dtype(Vec<$type>),)*
+        }
+
+        $(impl From<Vec<$type>> for Data {
+            fn from(values: Vec<$type>) -> Self {
+                Data::$dtype(values)
+            }
+        })*
+    };
+}
+
+data! {
+    F32 f32,
+    F16 f16,
+    BF16 bf16,
+    F64 f64,
+    F8E4M3 F8E4M3,
+    F8E5M2 F8E5M2,
+    I8 i8,
+    U8 u8,
+    I16 i16,
+    U16 u16,
+    I32 i32,
+    U32 u32,
+    I64 i64,
+    U64 u64,
+    Bool Bool,
 }
 
 /// Runs `$body` with `$values` as the vector, whatever its type.
@@ -51,6 +79,18 @@ macro_rules! with_values {
             $crate::host_tensor::Data::F32($values) => $body,
             $crate::host_tensor::Data::F16($values) => $body,
             $crate::host_tensor::Data::BF16($values) => $body,
+            $crate::host_tensor::Data::F64($values) => $body,
+            $crate::host_tensor::Data::F8E4M3($values) => $body,
+            $crate::host_tensor::Data::F8E5M2($values) => $body,
+            $crate::host_tensor::Data::I8($values) => $body,
+            $crate::host_tensor::Data::U8($values) => $body,
+            $crate::host_tensor::Data::I16($values) => $body,
+            $crate::host_tensor::Data::U16($values) => $body,
+            $crate::host_tensor::Data::I32($values) => $body,
+            $crate::host_tensor::Data::U32($values) => $body,
+            $crate::host_tensor::Data::I64($values) => $body,
+            $crate::host_tensor::Data::U64($values) => $body,
+            $crate::host_tensor::Data::Bool($values) => $body,
         }
     };
 }
@@ -59,11 +99,7 @@ pub(crate) use with_values;
 impl HostTensor {
     /// Allocates memory for the elements of a fill.
     pub(crate) fn zeroed(fill: &Fill) -> Result<Self, ErrorKind> {
-        let data = match fill.dtype {
-            DType::F32 => Data::F32(zeroed(fill.len)?),
-            DType::F16 => Data::F16(zeroed(fill.len)?),
-            DType::BF16 => Data::BF16(zeroed(fill.len)?),
-        };
+        let data = by_dtype!(fill.dtype, T => zeroed::<T>(fill.len)?.into());
         Ok(HostTensor { data, fill: *fill })
     }
 
@@ -127,7 +163,7 @@ impl HostTensor {
         with_values!(&mut self.data, values => bytemuck::cast_slice_mut(values))
     }
 
-    /// The elements as f32, exactly.
+    /// The elements as f32: exactly, but for F64 and integers of 32 and 64 bits, which are rounded.
     pub fn to_f32(&self) -> Vec<f32> {
         with_values!(&self.data, values => values.iter().map(|value| value.widen()).collect())
     }

@@ -9,7 +9,9 @@ extern crate self as gpu_init;
 mod cpu;
 mod distribution;
 mod dtype;
+mod element;
 mod error;
+mod float8;
 #[cfg(feature = "gpu")]
 mod gpu;
 mod host_tensor;
@@ -20,6 +22,7 @@ mod layout;
 mod memory;
 #[cfg(feature = "rules")]
 mod model;
+mod number;
 mod progress;
 mod reduce;
 mod shape;
@@ -29,8 +32,10 @@ mod stream;
 
 pub use cpu::Cpu;
 pub use distribution::{Diagonal, Distribution, Orthogonal, Sparse};
-pub use dtype::{DType, Element, ParseDTypeError};
+pub use dtype::{DType, ParseDTypeError};
+pub use element::{Bool, Element};
 pub use error::{Error, ErrorKind, Result};
+pub use float8::{F8E4M3, F8E5M2};
 #[cfg(feature = "gpu")]
 pub use gpu::{
     AdapterChoice, Device, DeviceOptions, FillOptions, FpGuard, Target, Tensor, WideMul, adapters,
@@ -47,6 +52,7 @@ pub use layout::{Layout, ParseLayoutError};
 pub use model::{
     ParseRulesError, Plan, PlanEntry, PlanError, PlanWarning, Recipe, Rule, RuleError, Rules,
 };
+pub use number::Number;
 pub use reduce::{Fingerprint, Stats};
 pub use shape::Shape;
 pub use spec::{Fill, Shard, TensorSpec, stream_of};

@@ -374,7 +374,7 @@ fn values_out_of_the_types_range() {
 /// Only errors that another type avoids recommend one.
 #[test]
 fn widest_type_is_not_recommended_for_itself() {
-    for dtype in DType::ALL {
+    for dtype in DType::SAMPLED {
         for (std, remedy) in
             [(1e-26, ", or F32 instead of F16"), (6e37, ", or F32 or BF16 instead of F16")]
         {

@@ -64,7 +64,7 @@ fn every_length_around_a_boundary() {
             (1..40).chain(boundaries.into_iter().flat_map(|n| [n - 3, n - 1, n, n + 1, n + 2]));
         for len in lengths {
             for (dtype, initializer) in
-                DType::ALL.into_iter().zip(initializers().into_iter().cycle().skip(len % 4))
+                DType::FLOATS.into_iter().zip(initializers().into_iter().cycle().skip(len % 4))
             {
                 assert_same(
                     &device,
@@ -78,7 +78,7 @@ fn every_length_around_a_boundary() {
 #[test]
 fn every_initializer_type_and_layout() {
     for device in devices() {
-        for dtype in DType::ALL {
+        for dtype in DType::FLOATS {
             for initializer in initializers() {
                 for layout in [Layout::OutInKernel, Layout::KernelInOut] {
                     let spec = TensorSpec::new([13, 7, 3, 5], initializer)
@@ -104,7 +104,7 @@ fn ranges_past_2_to_the_32_34_and_40() {
                 start..start + 1,
                 start + 2..start + 259,
             ] {
-                for dtype in DType::ALL {
+                for dtype in DType::SAMPLED {
                     let shape = [1 << 21, (1 << 21) + 1];
                     let spec =
                         TensorSpec::new(shape, Initializer::xavier_uniform().gain(1000.0).unwrap())
@@ -126,7 +126,7 @@ fn ranges_past_2_to_the_32_34_and_40() {
 #[test]
 fn ranges_agree_with_the_whole() {
     for device in devices() {
-        for dtype in DType::ALL {
+        for dtype in DType::SAMPLED {
             let whole =
                 TensorSpec::new([40, 50], Initializer::xavier_normal()).dtype(dtype).name("parts");
             let all = device.fill(&whole).unwrap().read().unwrap();
@@ -156,7 +156,7 @@ fn only_the_tensors_bytes_are_written() {
         let background: Vec<u8> = (0..size).map(|i| (i * 7 + 13) as u8).collect();
         for offset in [0, 4, 8, 12, 16, 252, 256, 260, 1024] {
             for len in [1, 2, 3, 8, 9, 97, 100] {
-                for dtype in DType::ALL {
+                for dtype in DType::FLOATS {
                     let memory = buffer(&device, size as u64);
                     device.wgpu_queue().write_buffer(&memory, 0, &background);
                     let spec = TensorSpec::new([len], Initializer::uniform(1.0, 2.0))
@@ -208,7 +208,7 @@ fn tiles_of_a_small_binding_limit() {
         return;
     };
     assert_eq!(device.wgpu_device().limits().max_storage_buffer_binding_size, 1 << 20);
-    for dtype in DType::ALL {
+    for dtype in DType::SAMPLED {
         let spec = TensorSpec::new([1111, 1237], Initializer::xavier_normal())
             .dtype(dtype)
             .name("windows");
@@ -231,7 +231,7 @@ fn workgroups_in_two_dimensions() {
     else {
         return;
     };
-    for dtype in DType::ALL {
+    for dtype in DType::SAMPLED {
         // The size is no multiple of the 28,672 bytes of 7 workgroups with 256 entries.
         let spec = TensorSpec::new([200, 250], Initializer::xavier_normal())
             .dtype(dtype)
@@ -306,7 +306,7 @@ fn truncated_normals_of_many_distributions_in_one_submission() {
             [(-2.0, 2.0), (5.0, 6.0), (-2.0, 2.0), (0.0, f64::INFINITY), (-31.0, -30.0)];
         let mut specs: Vec<TensorSpec> = distributions
             .into_iter()
-            .zip(DType::ALL.into_iter().cycle())
+            .zip(DType::SAMPLED.into_iter().cycle())
             .map(|((a, b), dtype)| {
                 TensorSpec::new([77, 31], Initializer::truncated_normal(0.0, 1.0, a, b))
                     .dtype(dtype)
@@ -328,7 +328,7 @@ fn truncated_normals_at_any_range_and_offset() {
     for device in devices() {
         let memory = buffer(&device, 8192);
         let initializer = Initializer::truncated_normal(0.1, 0.2, -0.3, 0.25);
-        for dtype in DType::ALL {
+        for dtype in DType::SAMPLED {
             for start in [0u64, 1, 2, 3, (1 << 32) - 130, (1 << 34) - 3, (1 << 40) + 1] {
                 for len in [1, 2, 261, 1024] {
                     let spec =

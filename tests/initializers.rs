@@ -299,7 +299,7 @@ fn vectors_have_fans_in_keras_alone() {
 fn every_scheme_has_its_distribution() {
     for initializer in schemes::every().chain(changed()) {
         let shape = schemes::shape_for(initializer, &[256, 144], &[256, 16, 3, 3]);
-        for dtype in DType::ALL {
+        for dtype in DType::SAMPLED {
             let initializer = match initializer {
                 Initializer::XavierUniform { gain, .. } if gain > 1e9 => {
                     initializer.gain(100.0).unwrap()
@@ -331,7 +331,7 @@ fn nothing_underflows_to_zeros() {
         "uniform(a=0, b=5e-324)",
         "variance_scaling(scale=5e-324)",
     ] {
-        for dtype in DType::ALL {
+        for dtype in DType::SAMPLED {
             let error = of(initializer).dtype(dtype).resolve(0, 0).unwrap_err();
             assert!(
                 matches!(error.kind(), ErrorKind::Subnormal { .. }),

@@ -44,6 +44,7 @@ fn counted_fill() {
         DType::F32 => fill::<f32>(initializer, len),
         DType::F16 => fill::<f16>(initializer, len),
         DType::BF16 => fill::<bf16>(initializer, len),
+        other => panic!("{other}"),
     }
 }
 
@@ -82,7 +83,7 @@ fn of_the_cpu_path() {
     }
     let mut counted = Vec::new();
     for (distribution, _) in INITIALIZERS {
-        for dtype in DType::ALL {
+        for dtype in DType::SAMPLED {
             let [short, long] = LENGTHS.map(|len| callgrind(distribution, dtype, len));
             let per_element = (long - short) / (LENGTHS[1] - LENGTHS[0]) as f64;
             counted.push(Counted { name: format!("cpu {distribution} {dtype}"), per_element });
@@ -96,7 +97,7 @@ fn of_the_shader() {
     let mut counted = Vec::new();
     for (wide_mul, wgsl) in compiled::sources() {
         for (name, distribution) in compiled::DISTRIBUTIONS {
-            for dtype in DType::ALL {
+            for dtype in DType::SAMPLED {
                 let Count { instructions, stores } =
                     spirv_count::count(&compiled::spirv(&wgsl, distribution, dtype));
                 // A store writes 16 bytes.

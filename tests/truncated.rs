@@ -110,6 +110,7 @@ fn beside<T: Element>(value: f64, up: bool) -> f64 {
             |bits| bf16::from_bits(bits).to_f64(),
             bf16::from_f64(value).to_bits(),
         ),
+        other => panic!("{other}"),
     }
 }
 
@@ -166,7 +167,7 @@ fn values_stay_within_bounds_and_do_not_pile_up_there() {
 /// Bounds between two values of the type, which rounding alone would exceed.
 #[test]
 fn half_types_respect_bounds_that_they_cannot_represent() {
-    for dtype in DType::ALL {
+    for dtype in DType::SAMPLED {
         for (a, b) in [(0.1, 0.9), (-0.3, 0.7), (1.0 + 1e-6, 1.1), (-1.003, -1e-4), (-1e-9, 1.0)] {
             let tensor = Cpu::new()
                 .fill(&TensorSpec::new([1 << 20], truncated(0.0, 1.0, a, b)).dtype(dtype))
@@ -211,7 +212,7 @@ fn half_types_are_rounded_from_f32() {
 /// A range has the elements of the whole tensor, wherever in a block it starts.
 #[test]
 fn ranges_agree_with_the_whole() {
-    for dtype in DType::ALL {
+    for dtype in DType::SAMPLED {
         let whole = TensorSpec::new([40, 50], truncated(0.0, 0.02, -0.03, 0.05))
             .dtype(dtype)
             .name("slices");
@@ -230,7 +231,7 @@ fn ranges_agree_with_the_whole() {
 fn statistics_agree_with_the_distribution() {
     for [mean, std, a, b] in DISTRIBUTIONS {
         let initializer = truncated(mean, std, a, b);
-        for dtype in DType::ALL {
+        for dtype in DType::SAMPLED {
             let spec = TensorSpec::new([1 << 20], initializer).dtype(dtype).name("stats");
             let Ok(fill) = spec.resolve(0, 0) else { continue };
             let stats = Cpu::new().fill(&spec).unwrap().stats();

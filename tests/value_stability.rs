@@ -80,6 +80,12 @@ delta_orthogonal(gain=0.7) BF16 0000 3bd3 0000 0000 0000 3e1c 0000 0000 9afc452c
 sparse(sparsity=0.3) F32 3a17519c 00000000 00000000 00000000 00000000 3bd8cfe5 00000000 bca460c8 4169214169675b23
 sparse(sparsity=0.3) F16 10bb 0000 0000 0000 0000 1ec6 0000 a523 13cedd311a5586bd
 sparse(sparsity=0.3) BF16 3a17 0000 0000 0000 0000 3bd9 0000 bca4 3b9815670197f49a
+arange(start=-3, step=0.1) F32 c0400000 c039999a c0333333 c02ccccd c0266666 c0200000 c019999a c0133333 7e03af2300b80eaa
+arange(start=-3, step=0.1) F16 c200 c1cd c19a c166 c133 c100 c0cd c09a 426d58a811d6e3a2
+arange(start=-3, step=0.1) BF16 c040 c03a c033 c02d c026 c020 c01a c013 3af4112f3601db7a
+log_arange F32 00000000 3f317218 3f8c9f54 3fb17218 3fce0210 3fe55860 3ff91395 40051592 88f4caf18180ddf4
+log_arange F16 0000 398c 3c65 3d8c 3e70 3f2b 3fc9 4029 765843776ffefe5b
+log_arange BF16 0000 3f31 3f8d 3fb1 3fce 3fe5 3ff9 4005 f62e9088ad8f7ca5
 ";
 
 #[test]
@@ -111,6 +117,8 @@ fn pinned_values() {
         "orthogonal",
         "delta_orthogonal(gain=0.7)",
         "sparse(sparsity=0.3)",
+        "arange(start=-3, step=0.1)",
+        "log_arange",
     ];
     for scheme in Initializer::ALL {
         let pinned =
@@ -118,7 +126,7 @@ fn pinned_values() {
         assert!(pinned, "{} has no pinned values", scheme.name());
     }
     for text in texts {
-        for dtype in DType::ALL {
+        for dtype in DType::SAMPLED {
             let initializer: Initializer = text.parse().unwrap();
             let shape: &[usize] = match initializer {
                 Initializer::Dirac { .. } | Initializer::DeltaOrthogonal { .. } => &[48, 25, 4],

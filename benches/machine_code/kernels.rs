@@ -33,7 +33,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             if *name == BUILT_INS && label != "normal" {
                 continue;
             }
-            for dtype in DType::ALL {
+            for dtype in DType::SAMPLED {
                 let words = compiled::spirv(wgsl, distribution, dtype);
                 // Elements per invocation, which stores 16 bytes at a time.
                 let elements = spirv_count::count(&words).stores * 16 / dtype.size();

@@ -19,8 +19,8 @@ const CORPUS: [(&str, &str); 60] = [
     ("data-cut-off.safetensors", "tensor \"w\": its data at 0..8 is not in the file, which has 7"),
     ("dtype-ends-within-byte.safetensors", "shape [1] of F4 ends within a byte"),
     (
-        "dtype-integers.safetensors",
-        "tensor \"bn1.num_batches_tracked\" in tests/corpus/dtype-integers.safetensors: I64",
+        "dtype-complex.safetensors",
+        "tensor \"bn1.num_batches_tracked\" in tests/corpus/dtype-complex.safetensors: C64",
     ),
     ("dtype-lower-case.safetensors", "tensor \"w\": unknown dtype \"f32\"; use F32"),
     ("dtype-unknown.safetensors", "tensor \"w\": unknown dtype \"Q7\"; use F32"),
@@ -58,7 +58,7 @@ const CORPUS: [(&str, &str); 60] = [
     ),
     (
         "list-dtype-integers.json",
-        "tensor \"position_ids\": I64 cannot be filled; leave the tensor out, or pass --dtype",
+        "tensor \"position_ids\", rule 1 (two or more dimensions): xavier_normal: I64 holds integers; use zeros, ones",
     ),
     ("list-dtype-unknown.json", "tensor \"w\": unknown dtype \"Q7\""),
     ("list-duplicate-name.json", "the name \"w\" comes twice"),
@@ -140,7 +140,7 @@ fn every_tricky_file_is_refused_for_what_is_wrong() {
         complains(&["model", &path, "--device", "cpu"], &[part]);
         // What only `model` has to refuse: types that it cannot fill, and having nothing to do.
         let readable = name.ends_with(".json")
-            || matches!(name, "dtype-integers.safetensors" | "no-tensors.safetensors");
+            || matches!(name, "dtype-complex.safetensors" | "no-tensors.safetensors");
         if !readable && name != "index-empty" {
             assert!(complaint(&["verify", &path]).contains(part), "{name}");
         }
@@ -372,7 +372,7 @@ fn verify_names_what_is_wrong() {
 
     // A model of somebody else has no fingerprint to compare with, and may have types that are not
     // ours.
-    let text = succeed(&["verify", "tests/corpus/dtype-integers.safetensors", "--allow-unchecked"]);
+    let text = succeed(&["verify", "tests/corpus/dtype-complex.safetensors", "--allow-unchecked"]);
     assert!(
         text.contains("1 of other types not checked") && text.contains("none recorded"),
         "{text}"
@@ -480,7 +480,7 @@ for path in sys.argv[1:]:
         metadata = file.metadata()
         assert set(file.keys()) == set(tensors), path
         for name, tensor in tensors.items():
-            if tensor["dtype"] != "BF16":
+            if tensor["dtype"] not in ("BF16", "F8_E4M3", "F8_E5M2"):
                 array = file.get_tensor(name)
                 assert list(array.shape) == tensor["shape"] and array.tobytes() == bytes(tensor["data"]), name
     for name, tensor in tensors.items():
@@ -488,18 +488,13 @@ for path in sys.argv[1:]:
 print(json.dumps(report))
 "#;
 
-#[test]
-fn python_reads_it() {
+/// What Python reads in files; none if the test is to be skipped.
+fn read_by_python(shards: impl Iterator<Item = String>) -> Option<Value> {
     if std::env::var("GPU_INIT_SKIP_PYTHON_SAFETENSORS").is_ok_and(|value| value == "1") {
         eprintln!("skipped because GPU_INIT_SKIP_PYTHON_SAFETENSORS=1");
-        return;
+        return None;
     }
-    use sha2::Digest;
-    let (_folder, list, out) = setup();
-    succeed(&["model", &list, "--device", "cpu", "--out", &out, "--max-shard-size", "3400"]);
-    let report = json(&["verify", &out, "--json"]);
     let python = std::env::var("GPU_INIT_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    let shards = (1..=3).map(|i| format!("{out}/model-{i:05}-of-00003.safetensors"));
     let output = std::process::Command::new(&python).args(["-c", PYTHON]).args(shards).output();
     let output = output
         .unwrap_or_else(|error| panic!("{python}: {error}; name a Python in GPU_INIT_PYTHON"));
@@ -509,7 +504,17 @@ fn python_reads_it() {
         "{python} needs numpy and safetensors; GPU_INIT_PYTHON names another, \
          GPU_INIT_SKIP_PYTHON_SAFETENSORS=1 skips this: {errors}"
     );
-    let read: Value = serde_json::from_slice(&output.stdout).unwrap();
+    Some(serde_json::from_slice(&output.stdout).unwrap())
+}
+
+#[test]
+fn python_reads_it() {
+    use sha2::Digest;
+    let (_folder, list, out) = setup();
+    succeed(&["model", &list, "--device", "cpu", "--out", &out, "--max-shard-size", "3400"]);
+    let report = json(&["verify", &out, "--json"]);
+    let shards = (1..=3).map(|i| format!("{out}/model-{i:05}-of-00003.safetensors"));
+    let Some(read) = read_by_python(shards) else { return };
     let expected = expected(0);
     assert_eq!(read.as_object().unwrap().len(), expected.len());
     for (name, bytes) in expected {
@@ -518,4 +523,51 @@ fn python_reads_it() {
         let dtype = &model()[&name]["dtype"];
         assert_eq!(read[&name], object!([report["fingerprint"], dtype, digest]), "{name}");
     }
+}
+
+/// A tensor of each element type: written, verified against the rules, read by Python, and its
+/// difference found.
+#[test]
+fn every_type_is_written_verified_and_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).into_os_string().into_string().unwrap();
+    let (list, rules, file) = (path("list.json"), path("rules.toml"), path("model.safetensors"));
+    let mut model = serde_json::Map::new();
+    for dtype in DType::ALL {
+        let columns = if dtype == DType::Bool { 2 } else { 5 };
+        model.insert(
+            format!("{dtype}.range"),
+            object!({ "dtype": dtype.to_string(), "shape": [3, columns] }),
+        );
+    }
+    for dtype in DType::FLOATS {
+        model.insert(
+            format!("{dtype}.weight"),
+            object!({ "dtype": dtype.to_string(), "shape": [7, 33] }),
+        );
+    }
+    fs::write(&list, Value::Object(model.clone()).to_string()).unwrap();
+    let text = "rules = [{ match = '*.range', init = 'arange' }, { match = '*', init = 'normal' }]";
+    fs::write(&rules, text).unwrap();
+    for device in ["cpu", "auto"] {
+        let save = ["model", &list, "--rules", &rules, "--device", device, "--json", "--out"];
+        let report = json(&[&save[..], &[&file, "--verify", "--force"]].concat());
+        let verified = json(&["verify", &file, "--json"]);
+        assert_eq!(
+            (&verified["agrees"], &verified["fingerprint"]),
+            (&Value::Bool(true), &report["fingerprint"]),
+            "{verified}"
+        );
+        if let Some(read) = read_by_python([file.clone()].into_iter()) {
+            for (name, tensor) in &model {
+                assert_eq!(read[name][1], tensor["dtype"], "{name}");
+            }
+        }
+    }
+    // The last byte of the first tensor, which the order by size makes one of F64.
+    let mut bytes = fs::read(&file).unwrap();
+    let header = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    bytes[8 + header] ^= 1;
+    fs::write(&file, bytes).unwrap();
+    complains(&["verify", &file], &["1 of", "differ from the rules'"]);
 }

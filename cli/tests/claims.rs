@@ -224,16 +224,29 @@ fn nothing_compared_is_not_success() {
         (setup.path("model.safetensors.index.json"), setup.path("none.safetensors"));
     fs::write(&index, r#"{"weight_map": {}}"#).unwrap();
     fs::write(&no_tensors, [&10u64.to_le_bytes()[..], b"{}        "].concat()).unwrap();
-    let integers = "tests/corpus/dtype-integers.safetensors";
+    let complex = "tests/corpus/dtype-complex.safetensors";
+    let integers = setup.path("integers.safetensors");
+    // The recipe's rule for matrices has no integers.
+    let ids = r#"{"ids":{"dtype":"I64","shape":[2,2],"data_offsets":[0,32]}}"#;
+    fs::write(
+        &integers,
+        [&(ids.len() as u64).to_le_bytes()[..], ids.as_bytes(), &[0; 32]].concat(),
+    )
+    .unwrap();
     for (model, args, part) in [
         (&*file, &[][..], "neither rules nor a fingerprint are recorded"),
         (&index, &[], "there are no tensors to compare"),
         (&no_tensors, &[], "there are no tensors to compare"),
         (&no_tensors, &["--recipe", "xavier"], "there are no tensors to compare"),
         (
-            integers,
+            complex,
             &["--recipe", "xavier"],
-            "1 of 1 tensors, \"bn1.num_batches_tracked\" of I64 first, are of types",
+            "1 of 1 tensors, \"bn1.num_batches_tracked\" of C64 first, are of types",
+        ),
+        (
+            &integers,
+            &["--recipe", "xavier"],
+            "1 of 1 tensors, \"ids\" of I64 first, are of types that no rules fill",
         ),
     ] {
         let args = [&[model], args].concat();

@@ -103,7 +103,7 @@ fn what_cannot_be_written_is_refused_before_anything_is_computed() {
     let long = format!("--out {}.safetensors", "n".repeat(250));
     let (code, text) = model(path, &long);
     assert!(code == Some(1) && text.contains("no names like that"), "{text}");
-    let list = format!(r#"{{"{}": {{"dtype": "I64", "shape": [1]}}}}"#, "n".repeat(100_000));
+    let list = format!(r#"{{"{}": {{"dtype": "C64", "shape": [1]}}}}"#, "n".repeat(100_000));
     std::fs::write(path.join("long.json"), list).unwrap();
     let output = command(&["model", "long.json", "--dry-run"]).current_dir(path).output().unwrap();
     assert!(

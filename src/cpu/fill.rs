@@ -1,10 +1,13 @@
 //! Fills a tensor on the host: the background element by element, then what is scattered over it.
 
+use bytemuck::cast_slice_mut;
+use half::{bf16, f16};
+
 use crate::cpu::elements::elements;
-use crate::cpu::{orthogonal, scatter};
+use crate::cpu::{convert, indexed, orthogonal, scatter};
 use crate::host_tensor::{HostTensor, with_values};
 use crate::progress::Progress;
-use crate::{Distribution, Element, ErrorKind, Fill, Result};
+use crate::{DType, Distribution, Element, ErrorKind, Fill, Result};
 
 /// A tensor of host memory with `fill`'s elements.
 pub(crate) fn fill_tensor(fill: &Fill, progress: &mut Progress) -> Result<HostTensor, ErrorKind> {
@@ -24,7 +27,14 @@ pub(crate) fn fill<T: Element>(
     progress: &mut Progress,
 ) -> Result<(), ErrorKind> {
     debug_assert_eq!(fill.len, out.len() as u64);
-    values(fill, out, progress)?;
+    match (fill.distribution, T::DTYPE) {
+        (Distribution::Indexed { indexed }, _) => indexed::put(&indexed, fill, out, progress)?,
+        // Only these types are worth loops of their own; the casts are from `T` to itself.
+        (_, DType::F32) => values::<f32>(fill, cast_slice_mut(out), progress)?,
+        (_, DType::F16) => values::<f16>(fill, cast_slice_mut(out), progress)?,
+        (_, DType::BF16) => values::<bf16>(fill, cast_slice_mut(out), progress)?,
+        _ => convert::put(fill, out, progress, values)?,
+    }
     if let Some([low, high]) = fill.zeros {
         fill.elements().for_each_run(out, |first, run| {
             let at = |index: u64| index.saturating_sub(first).min(run.len() as u64) as usize;

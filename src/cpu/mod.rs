@@ -1,8 +1,10 @@
 //! The CPU path: the same calls and the same bits as on a GPU, on all cores, with no adapter.
 
 mod blocks;
+mod convert;
 mod elements;
 pub(crate) mod fill;
+mod indexed;
 pub(crate) mod orthogonal;
 mod scatter;
 mod transform;

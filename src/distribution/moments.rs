@@ -16,8 +16,8 @@ pub(crate) struct Moments {
 }
 
 impl Distribution {
-    /// The name: `normal`, `uniform`, `truncated_normal`, `constant`, `diagonal`, `sparse` or
-    /// `orthogonal`.
+    /// The name: `normal`, `uniform`, `truncated_normal`, `constant`, `diagonal`, `sparse`,
+    /// `orthogonal` or `indexed`.
     pub fn name(&self) -> &'static str {
         self.into()
     }
@@ -62,6 +62,10 @@ impl Distribution {
                 cache::moments(Truncated { mean, std, low, high }).into()
             }
             Distribution::Constant { value } => (value.into(), 0.0, 0.0),
+            Distribution::Indexed { indexed } => {
+                let (mean, std) = indexed.moments();
+                (mean, std, 1.8)
+            }
             Distribution::Diagonal { value, .. } => {
                 let value = f64::from(value);
                 (value * part, value.abs() * (part * (1.0 - part)).sqrt(), 0.0)
@@ -93,6 +97,7 @@ impl Distribution {
                 return (clamped(lowest), clamped(highest));
             }
             Distribution::Constant { .. } => 0.0,
+            Distribution::Indexed { indexed } => return indexed.bounds(),
             Distribution::Diagonal { value, .. } => {
                 let value = f64::from(value);
                 return (value.min(0.0), value.max(0.0));

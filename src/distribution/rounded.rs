@@ -3,7 +3,9 @@
 
 use crate::distribution::cache;
 use crate::distribution::diagonal::Diagonal;
+use crate::distribution::indexed::Indexed;
 use crate::distribution::orthogonal::Orthogonal;
+use crate::distribution::range::{at_least, checked_mean, holds, in_range, least_from};
 use crate::distribution::sparse::Sparse;
 use crate::distribution::unrounded::Unrounded;
 use crate::stream::quantile::Truncated;
@@ -17,16 +19,12 @@ pub(super) const LARGEST_NORMAL: f64 = 6.660_44;
 // limits keep them, and all that is computed on the way, above 2^-126.
 const LEAST_STD: f64 = f64::from_bits((1023 - 86) << 52); // 2^-86
 const LEAST_BOUND: f64 = f64::from_bits((1023 - 102) << 52); // 2^-102
-/// value + mean cancels to no less than the last digit of the mean.
-const LEAST_MEAN: f64 = f64::from_bits((1023 - 100) << 52); // 2^-100
 /// The table of a truncated normal holds nothing below 2^-80.
 const LEAST_TRUNCATED: f64 = f64::from_bits((1023 - 55) << 52); // 2^-55
 /// Entries of an orthogonal matrix are sums of terms no smaller than 2^-60, times the gain.
 const LEAST_ORTHOGONAL: f64 = f64::from_bits((1023 - 60) << 52); // 2^-60
 /// The largest magnitude of an entry of an orthogonal matrix, with a margin for rounding.
 pub(super) const LARGEST_ORTHOGONAL: f64 = 1.000_01;
-/// In f16 a spread below its smallest normal number would leave few values, or only zero.
-const LEAST_F16: f64 = f64::from_bits((1023 - 14) << 52); // 2^-14
 
 /// A probability distribution for the elements of a tensor, its numbers as the shaders use them.
 ///
@@ -108,16 +106,25 @@ pub enum Distribution {
         /// The matrices' shape and indices.
         orthogonal: Orthogonal,
     },
+    /// Values that depend on the index alone, computed by the host.
+    #[non_exhaustive]
+    Indexed {
+        /// The values.
+        indexed: Indexed,
+    },
 }
 
 impl Distribution {
     /// Rounds and checks the numbers of a distribution that a valid initializer resolved to.
     pub(crate) fn new(distribution: Unrounded, dtype: DType) -> Result<Self, ErrorKind> {
+        if dtype.integers().is_some() {
+            return Ok(Distribution::Indexed { indexed: Indexed::integers(distribution, dtype)? });
+        }
         match distribution {
             Unrounded::Normal { mean, std } => Self::normal(mean, std, dtype),
             Unrounded::Uniform { mean, bound } => Self::uniform(mean, bound, dtype),
             Unrounded::Truncated(truncated) => Self::truncated_normal(truncated, dtype),
-            Unrounded::Constant { value } => Self::constant(value, dtype),
+            Unrounded::Constant { value } => Self::constant(value.to_f64(), dtype),
             Unrounded::Diagonal { value, diagonal } => match Self::constant(value, dtype)? {
                 Distribution::Constant { value } if value != 0.0 => {
                     Ok(Distribution::Diagonal { value, diagonal })
@@ -131,6 +138,14 @@ impl Distribution {
                 _ => Self::constant(0.0, dtype),
             },
             Unrounded::Orthogonal { gain, orthogonal } => Self::orthogonal(gain, orthogonal, dtype),
+            Unrounded::Arange { start, step, columns } => {
+                let (start, step) = (start.to_f64(), step.to_f64());
+                Ok(Distribution::Indexed { indexed: Indexed::arange(start, step, columns, dtype)? })
+            }
+            Unrounded::LogArange { start, step, factor, columns } => {
+                let indexed = Indexed::log_arange([start, step, factor], columns, dtype)?;
+                Ok(Distribution::Indexed { indexed })
+            }
         }
     }
 
@@ -175,12 +190,7 @@ impl Distribution {
     }
 
     pub(crate) fn constant(value: f64, dtype: DType) -> Result<Self, ErrorKind> {
-        // f16 holds subnormal constants as well as it can, but not what would become zero.
-        let least = if dtype == DType::F16 { 2f64.powi(-24) } else { f32::MIN_POSITIVE.into() };
-        if value != 0.0 && value.abs() < least {
-            return Err(ErrorKind::Subnormal { option: "val", value, least, dtype });
-        }
-        in_range(value.abs(), dtype)?;
+        holds("val", value, dtype)?;
         Ok(Distribution::Constant { value: value as f32 })
     }
 
@@ -224,44 +234,4 @@ impl Distribution {
             _ => [0.0, 0.0],
         }
     }
-}
-
-/// Rounded to f32; -0 becomes +0, so that a constant is one zero everywhere.
-fn checked_mean(mean: f64, dtype: DType) -> Result<f32, ErrorKind> {
-    if mean != 0.0 && mean.abs() < LEAST_MEAN {
-        return Err(ErrorKind::Subnormal { option: "mean", value: mean, least: LEAST_MEAN, dtype });
-    }
-    in_range(mean.abs(), dtype)?;
-    Ok(mean as f32 + 0.0)
-}
-
-fn at_least(option: &'static str, value: f64, least: f64, dtype: DType) -> Result<(), ErrorKind> {
-    let least = if dtype == DType::F16 { LEAST_F16 } else { least };
-    if value < least { Err(ErrorKind::Subnormal { option, value, least, dtype }) } else { Ok(()) }
-}
-
-fn in_range(largest: f64, dtype: DType) -> Result<(), ErrorKind> {
-    let limit = dtype.max();
-    if largest <= limit { Ok(()) } else { Err(ErrorKind::Overflow { largest, limit, dtype }) }
-}
-
-/// The least value of the element type that is not below `bound`; no subnormal f32.
-fn least_from(bound: f64, dtype: DType) -> f32 {
-    let least = if dtype == DType::F16 { LEAST_F16 } else { f32::MIN_POSITIVE.into() };
-    let bound = bound.max(-dtype.max());
-    // The step of the type at the bound: the power of two not above it, or that of the subnormal
-    // numbers.
-    let octave = f64::from_bits(bound.abs().max(least).to_bits() & 0x7ff << 52);
-    let step = octave * (2.0 * dtype.rounding());
-    let value = (bound / step).ceil() * step;
-    let subnormal = dtype != DType::F16 && value.abs() < least;
-    // Adding 0 makes a zero positive.
-    (if !subnormal {
-        value
-    } else if value > 0.0 {
-        least
-    } else {
-        0.0
-    }) as f32
-        + 0.0
 }

@@ -1,21 +1,27 @@
 //! A distribution in f64, as an initializer and a shape resolve to it, before it has an element
 //! type.
 
+use crate::Number;
 use crate::distribution::diagonal::Diagonal;
 use crate::distribution::orthogonal::Orthogonal;
 use crate::distribution::sparse::Sparse;
+use crate::number::product;
 use crate::stream::quantile::Truncated;
 
-/// A distribution with its numbers in f64; see [`Distribution`](crate::Distribution).
+/// A distribution with its numbers in f64; see [`Distribution`](crate::Distribution). The values of
+/// `Arange` and `LogArange` are start + step i and factor ln(start + step i) at index i of the last
+/// axis.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Unrounded {
     Normal { mean: f64, std: f64 },
     Uniform { mean: f64, bound: f64 },
     Truncated(Truncated),
-    Constant { value: f64 },
+    Constant { value: Number },
     Diagonal { value: f64, diagonal: Diagonal },
     Sparse { std: f64, sparse: Sparse },
     Orthogonal { gain: f64, orthogonal: Orthogonal },
+    Arange { start: Number, step: Number, columns: u64 },
+    LogArange { start: f64, step: f64, factor: f64, columns: u64 },
 }
 
 impl Unrounded {
@@ -30,23 +36,16 @@ impl Unrounded {
             Unrounded::Truncated(Truncated { mean, std, low, high }) => {
                 [mean, std, low, high].into_iter().for_each(|number| *number *= scale);
             }
-            Unrounded::Constant { value }
-            | Unrounded::Diagonal { value, .. }
+            Unrounded::Constant { value } => *value = value.scaled(scale),
+            Unrounded::Arange { start, step, .. } => {
+                *start = start.scaled(scale);
+                *step = step.scaled(scale);
+            }
+            Unrounded::Diagonal { value, .. }
             | Unrounded::Sparse { std: value, .. }
+            | Unrounded::LogArange { factor: value, .. }
             | Unrounded::Orthogonal { gain: value, .. } => *value = product(scale, *value),
         }
         self
-    }
-}
-
-/// A product that is zero only if a factor is. One that underflows becomes the least number
-/// instead, which no element type holds: an error where the distribution is made, not a tensor of
-/// zeros.
-pub(crate) fn product(a: f64, b: f64) -> f64 {
-    let product = a * b;
-    if product == 0.0 && a != 0.0 && b != 0.0 {
-        product.signum() * f64::from_bits(1)
-    } else {
-        product
     }
 }

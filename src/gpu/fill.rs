@@ -73,7 +73,8 @@ impl Device {
     ///
     /// Tensors of at most 1 MiB share buffers of at most 16 MiB, each at an offset where it can be
     /// bound by itself ([`Tensor::binding`]); not those that are slices, have zero rows, start
-    /// inside a block, cross a multiple of 2^34 elements or are orthogonal, sparse, eye or dirac.
+    /// inside a block, cross a multiple of 2^34 elements or are orthogonal, sparse, eye, dirac,
+    /// arange, integers, F64 or of 8 bits.
     /// Each seed takes dispatches of its own. To wgpu a shared buffer is one buffer: it lives as
     /// long as one of its tensors, it cannot be copied to itself, nor be written and read by other
     /// bindings of the same dispatch. For a tensor that needs that, call [`fill`](Self::fill),

@@ -71,7 +71,7 @@ async fn reduced<T>(
     let mut results = Vec::with_capacity(tensors.len());
     for own in tensors.chunk_by(|a, b| Arc::ptr_eq(&a.device.inner, &b.device.inner)) {
         let (device, views) = (&own[0].device, own.iter().map(|tensor| &tensor.view));
-        let groups = views.clone().map(|view| Group::Reduce(view.fill.dtype));
+        let groups = views.clone().flat_map(|view| Group::of_reductions(view.fill.dtype));
         device.verify(groups).await.during(operation)?;
         let views: Vec<_> = views.collect();
         results.extend(reduce(&device.inner.engine, &views).await.during(operation)?);

@@ -6,7 +6,7 @@ use crate::gpu::engine::plan::dispatch::{Binding, Slot};
 use crate::gpu::engine::plan::limits::Limits;
 use crate::gpu::engine::plan::tiles::{Target, background};
 use crate::stream::quantile::Truncated;
-use crate::{Distribution, Fill};
+use crate::{DType, Distribution, Fill};
 
 pub use crate::gpu::engine::params::{FillParams, SliceParams};
 pub use crate::gpu::wgsl::{fill, fingerprint, stats};
@@ -30,7 +30,8 @@ pub struct FillDispatch {
 }
 
 /// Plans the dispatches that fill a range of a buffer from byte `offset` on, within a device's
-/// limits. `None` for distributions that other kernels write values over, and for zeroed rows.
+/// limits. `None` for what other kernels write too: scattered and indexed values, zeroed rows, and types
+/// that are converted.
 ///
 /// Binding 2 is the table of a truncated normal (see [`table`]); for others the shader does not
 /// read it, but WebGPU wants a buffer there, of at least 16 bytes.
@@ -45,7 +46,9 @@ pub struct FillDispatch {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn dispatches(fill: &Fill, offset: u64, limits: &wgpu::Limits) -> Option<Vec<FillDispatch>> {
-    if fill.distribution.base() != fill.distribution || fill.zeros.is_some() {
+    let is_indexed = matches!(fill.distribution, Distribution::Indexed { .. });
+    let is_sampled = DType::SAMPLED.contains(&fill.dtype) && !is_indexed;
+    if !is_sampled || fill.distribution.base() != fill.distribution || fill.zeros.is_some() {
         return None;
     }
     // The table is the caller's, and so is the bound on a dispatch's work.

@@ -4,11 +4,8 @@ use std::ops::Range;
 
 use crate::error::During;
 use crate::gpu::device::Device;
-use crate::gpu::engine::context::check_usage;
 use crate::gpu::engine::encode::binding;
-use crate::gpu::engine::readback;
 use crate::gpu::engine::view::View;
-use crate::memory::zeroed;
 use crate::{DType, Element, ErrorKind, Fill, HostTensor, Result, Shape};
 
 /// A tensor, or a range of one, in a buffer of GPU memory.
@@ -145,21 +142,7 @@ impl Tensor {
             let (shape, elements) = (self.shape.clone(), self.len());
             return Err(ErrorKind::Range { start, end, shape, elements });
         }
-        let View { fill, buffer, offset } = &self.view;
-        check_usage(buffer, wgpu::BufferUsages::COPY_SRC)?;
-        let part = fill.of(fill.elements().part(start, end - start));
-        let mut tensor = HostTensor::zeroed(&part)?;
-        let (from, size) = (offset + start * self.dtype().size(), part.bytes());
-        let (before, context) = (from % 4, &self.device.inner.engine.context);
-        if before == 0 && size.is_multiple_of(4) {
-            readback::read(context, buffer, from, tensor.as_bytes_mut()).await?;
-        } else {
-            // Copies are of whole words.
-            let mut words: Vec<u8> = zeroed((before + size).next_multiple_of(4))?;
-            readback::read(context, buffer, from - before, &mut words).await?;
-            tensor.as_bytes_mut().copy_from_slice(&words[before as usize..][..size as usize]);
-        }
-        Ok(tensor)
+        self.view.read_part(&self.device.inner.engine.context, start, end - start).await
     }
 
     /// Reads all elements back as a vector of their own type.

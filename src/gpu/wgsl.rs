@@ -13,6 +13,8 @@ const PHILOX: Part = Text(include_str!("../../shaders/lib/philox.wgsl"));
 const SAMPLE: Part = Text(include_str!("../../shaders/lib/sample.wgsl"));
 const DTYPE: Part = Text(include_str!("../../shaders/lib/dtype.wgsl"));
 const HALF: Part = Text(include_str!("../../shaders/lib/half.wgsl"));
+const FLOAT8: Part = Text(include_str!("../../shaders/lib/float8.wgsl"));
+const FLOAT64: Part = Text(include_str!("../../shaders/lib/float64.wgsl"));
 const TRUNCATED: Part = Text(include_str!("../../shaders/lib/truncated.wgsl"));
 const SLICE: Part = Text(include_str!("../../shaders/lib/slice.wgsl"));
 const GRID: Part = Text(include_str!("../../shaders/lib/grid.wgsl"));
@@ -86,19 +88,24 @@ pub(crate) static FILL: Module = Module {
 };
 pub(crate) static FINGERPRINT: Module = Module {
     name: "fingerprint",
-    library: &[WideMultiply, PHILOX, DTYPE, SLICE, GRID],
+    library: &[WideMultiply, PHILOX, DTYPE, SLICE, GRID, FLOAT64],
     own: &[REDUCE, include_str!("../../shaders/fingerprint.wgsl")],
 };
 pub(crate) static STATS: Module = Module {
     name: "stats",
     // `SLICE`, for the parameters of `REDUCE`, multiplies.
-    library: &[Text(MUL_WIDE_LIMBS), SumGuard, DTYPE, SLICE, GRID],
+    library: &[Text(MUL_WIDE_LIMBS), SumGuard, DTYPE, SLICE, GRID, FLOAT64],
     own: &[REDUCE, include_str!("../../shaders/stats.wgsl")],
 };
 pub(crate) static GATHER: Module = Module {
     name: "gather",
     library: &[WideMultiply, DTYPE, SLICE, GRID, SCATTER],
     own: &[include_str!("../../shaders/gather.wgsl")],
+};
+pub(crate) static CONVERT: Module = Module {
+    name: "convert",
+    library: &[DTYPE, GRID, FLOAT8, FLOAT64],
+    own: &[include_str!("../../shaders/convert.wgsl")],
 };
 pub(crate) static CLEAR: Module = Module {
     name: "clear",

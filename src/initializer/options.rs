@@ -6,11 +6,13 @@ use std::fmt::Display;
 use crate::error::During;
 use crate::initializer::gain::Nonlinearity;
 use crate::initializer::scheme::{FanMode, Initializer, VarianceDistribution};
-use crate::{ErrorKind, Result};
+use crate::{ErrorKind, Number, Result};
 
 /// An option's value, to be read or replaced.
 pub(super) enum Slot<'a> {
     Number(&'a mut f64, Domain),
+    /// Any finite number, exactly.
+    Exact(&'a mut Number),
     Count(&'a mut u32),
     Mode(&'a mut FanMode),
     Distribution(&'a mut VarianceDistribution),
@@ -26,6 +28,7 @@ impl Slot<'_> {
     pub(super) fn value(&mut self) -> &mut dyn Value {
         match self {
             Slot::Number(value, _) => *value,
+            Slot::Exact(value) => *value,
             Slot::Count(value) => *value,
             Slot::Mode(value) => *value,
             Slot::Distribution(value) => *value,
@@ -106,10 +109,16 @@ impl Initializer {
             Initializer::TruncatedNormalSigma { mean, std, lower, upper } => {
                 bounded(mean, std, ("lower", lower), ("upper", upper))
             }
-            Initializer::Constant { val } => vec![("val", number(val, Finite))],
+            Initializer::Constant { val } => vec![("val", Slot::Exact(val))],
+            Initializer::Arange { start, step } => {
+                vec![("start", Slot::Exact(start)), ("step", Slot::Exact(step))]
+            }
             Initializer::Eye { gain } => vec![("gain", number(gain, Finite))],
             Initializer::Orthogonal { gain } | Initializer::DeltaOrthogonal { gain } => {
                 vec![("gain", number(gain, Gain))]
+            }
+            Initializer::LogArange { start, step } => {
+                vec![("start", number(start, Positive)), ("step", number(step, Finite))]
             }
             Initializer::Dirac { groups } => vec![("groups", Slot::Count(groups))],
             Initializer::Sparse { sparsity, std } => {
@@ -129,6 +138,7 @@ impl Initializer {
         for (option, slot) in self.options_mut() {
             let (value, (valid, expected)) = match slot {
                 Slot::Number(number, domain) => (*number, domain.check(*number)),
+                Slot::Exact(number) => (number.to_f64(), Domain::Finite.check(number.to_f64())),
                 Slot::Count(count) => (f64::from(*count), (*count > 0, "at least 1")),
                 Slot::Mode(_) | Slot::Distribution(_) | Slot::Nonlinearity(_) => continue,
             };
@@ -144,6 +154,7 @@ impl Initializer {
         let mut options = self.options_mut().into_iter();
         options.find_map(|(name, slot)| match slot {
             Slot::Number(number, _) if number.is_nan() => Some(name),
+            Slot::Exact(number) if number.to_f64().is_nan() => Some(name),
             _ => None,
         })
     }

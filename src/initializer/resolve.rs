@@ -4,10 +4,11 @@ use crate::distribution::convolution::layout_error;
 use crate::distribution::diagonal::Diagonal;
 use crate::distribution::orthogonal::Orthogonal;
 use crate::distribution::sparse::Sparse;
-use crate::distribution::unrounded::{Unrounded, product};
+use crate::distribution::unrounded::Unrounded;
 use crate::error::During;
 use crate::initializer::gain::calculate_gain;
 use crate::initializer::scheme::{FanMode, Initializer, VarianceDistribution};
+use crate::number::product;
 use crate::stream::quantile::Truncated;
 use crate::{DType, Distribution, ErrorKind, Layout, Result, Shape};
 
@@ -23,7 +24,8 @@ impl Initializer {
     /// [`ErrorKind::ZeroSized`], [`ErrorKind::SizeOverflow`], [`ErrorKind::InvalidOption`] for an
     /// option that is not finite or out of its range, [`ErrorKind::Subnormal`] and
     /// [`ErrorKind::Overflow`] if `dtype` cannot hold the values, [`ErrorKind::NoValueBetween`] if
-    /// it has none within the bounds.
+    /// it has none within the bounds, [`ErrorKind::IntegersOnly`] and [`ErrorKind::NotInteger`] if
+    /// it has only integers.
     pub fn distribution(
         &self,
         shape: &Shape,
@@ -84,11 +86,30 @@ impl Initializer {
             Initializer::DeltaOrthogonal { gain } => {
                 Ok(Unrounded::Orthogonal { gain, orthogonal: Orthogonal::delta(shape, layout)? })
             }
+            Initializer::Arange { start, step } => {
+                Ok(Unrounded::Arange { start, step, columns: columns(shape) })
+            }
+            Initializer::LogArange { start, step } => log_arange(start, step, columns(shape)),
             Initializer::Sparse { sparsity, std } => {
                 Ok(Unrounded::Sparse { std, sparse: Sparse::new(shape, sparsity)? })
             }
         }
     }
+}
+
+/// Elements of the last axis.
+fn columns(shape: &Shape) -> u64 {
+    shape.dims().last().map_or(1, |&dim| dim as u64)
+}
+
+/// ln(start + step i), which must have a value to the end of the last axis.
+fn log_arange(start: f64, step: f64, columns: u64) -> Result<Unrounded, ErrorKind> {
+    let last = start + step * (columns - 1) as f64;
+    if last.is_normal() && last > 0.0 && start.is_normal() {
+        return Ok(Unrounded::LogArange { start, step, factor: 1.0, columns });
+    }
+    let expected = "one that keeps start + step i above 0, and finite, along the last axis";
+    Err(ErrorKind::InvalidOption { option: "step", value: step, expected })
 }
 
 /// Variance gain^2 / fan about `mean`: the primitive of the schemes by fans.

@@ -1,5 +1,6 @@
 //! The initializers, their options and defaults.
 
+use crate::Number;
 use crate::initializer::gain::Nonlinearity;
 
 /// Which fan a scheme divides the variance by.
@@ -185,7 +186,25 @@ pub enum Initializer {
     #[non_exhaustive]
     Constant {
         /// The value.
-        val: f64,
+        val: Number,
+    },
+    /// start + step i at index i of the last axis, every row the same: `torch.arange`,
+    /// `jax.numpy.arange`. Exact for types of integers; for others it is computed in f64.
+    #[non_exhaustive]
+    Arange {
+        /// The first value of a row.
+        start: Number,
+        /// The difference of neighbours.
+        step: Number,
+    },
+    /// ln(start + step i) at index i of the last axis, every row the same: the `A_log` of Mamba's
+    /// state spaces (Gu and Dao 2023).
+    #[non_exhaustive]
+    LogArange {
+        /// The number whose logarithm is a row's first value: finite, above 0.
+        start: f64,
+        /// The difference of neighbours before the logarithm.
+        step: f64,
     },
     /// `gain` on the diagonal of a matrix, zero elsewhere: `torch.nn.init.eye_`,
     /// `keras.initializers.Identity`.
@@ -232,7 +251,7 @@ pub enum Initializer {
 impl Initializer {
     /// Every scheme with its default options. `constant` and `sparse` have no default for value and
     /// sparsity, which are NaN here.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 23] = [
         Self::variance_scaling(1.0, FanMode::FanIn, VarianceDistribution::TruncatedNormal),
         Self::xavier_normal(),
         Self::xavier_uniform(),
@@ -249,6 +268,8 @@ impl Initializer {
         Self::truncated_normal(0.0, 1.0, -2.0, 2.0),
         Self::truncated_normal_sigma(0.0, 1.0, -2.0, 2.0),
         Self::constant(f64::NAN),
+        Initializer::Arange { start: Number::float(0.0), step: Number::float(1.0) },
+        Self::log_arange(1.0, 1.0),
         Self::eye(),
         Self::dirac(),
         Self::orthogonal(),
@@ -343,7 +364,40 @@ impl Initializer {
 
     /// [`Constant`](Self::Constant): one value.
     pub const fn constant(val: f64) -> Self {
-        Initializer::Constant { val }
+        Initializer::Constant { val: Number::float(val) }
+    }
+
+    /// [`Constant`](Self::Constant) of any number, such as an integer that f64 would round.
+    ///
+    /// ```
+    /// use gpu_init::{Cpu, Initializer, TensorSpec};
+    ///
+    /// let mut ids = [0u64; 2];
+    /// Cpu::new().fill_into(&TensorSpec::new([2], Initializer::constant_of(u64::MAX)), &mut ids)?;
+    /// assert_eq!(ids, [u64::MAX; 2]);
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    pub fn constant_of(val: impl Into<Number>) -> Self {
+        Initializer::Constant { val: val.into() }
+    }
+
+    /// [`Arange`](Self::Arange): start, start + step... along the last axis.
+    ///
+    /// ```
+    /// use gpu_init::{Cpu, Initializer, TensorSpec};
+    ///
+    /// let mut ids = [0i64; 6];
+    /// Cpu::new().fill_into(&TensorSpec::new([2, 3], Initializer::arange(5, 2)), &mut ids)?;
+    /// assert_eq!(ids, [5, 7, 9, 5, 7, 9]);
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    pub fn arange(start: impl Into<Number>, step: impl Into<Number>) -> Self {
+        Initializer::Arange { start: start.into(), step: step.into() }
+    }
+
+    /// [`LogArange`](Self::LogArange): ln(start), ln(start + step)... along the last axis.
+    pub const fn log_arange(start: f64, step: f64) -> Self {
+        Initializer::LogArange { start, step }
     }
 
     /// Zero everywhere.

@@ -15,6 +15,7 @@ impl Slot<'_> {
         let name = snake_case(text);
         match self {
             Slot::Number(slot, _) => set(*slot, text, "a number"),
+            Slot::Exact(slot) => set(*slot, text, "a number"),
             Slot::Count(slot) => set(*slot, text, "a whole number"),
             Slot::Mode(slot) => set(*slot, &name, &FanMode::VARIANTS.join(", ")),
             Slot::Distribution(slot) => {

@@ -229,7 +229,7 @@ mod tests {
             ("seed = -1", "line 1: invalid value"),
             ("seed = 1\nseed = 2", "line 2: duplicate key"),
             ("layers = 0", "line 1: invalid value: integer `0`, expected a nonzero"),
-            ("dtype = 'f64'", "line 1: unknown dtype \"f64\""),
+            ("dtype = 'c64'", "line 1: unknown dtype \"c64\""),
             ("default = 'zero'", "line 1: cannot read initializer \"zero\""),
             ("[[rules]]\ninit = 'zeros'", "line 1: a rule needs match"),
             ("[[rules]]\nmatch = '*'", "line 1: missing field `init`"),

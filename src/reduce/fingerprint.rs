@@ -14,6 +14,7 @@ use crate::{Element, Fill};
 /// The sum mod 2^64 of Philox2x32-10 over the elements, counter (bits, index low), key index high.
 ///
 /// `bits` are the element's own, zero-extended to 32; `index` counts in the whole row-major tensor.
+/// An element of 64 bits counts as two of 32, the low word first, at twice its index.
 /// A sum has no order, so the fingerprints of parts add up to that of the whole, and GPU, CPU and
 /// another machine print the same 16 hex digits.
 ///
@@ -100,7 +101,13 @@ fn element_hash(bits: u32, index: u64) -> u64 {
 
 fn run_sum<T: Element>(first: u64, run: &[T]) -> u64 {
     run.iter().zip(0u64..).fold(0, |sum, (element, i)| {
-        sum.wrapping_add(element_hash(element.bits(), first.wrapping_add(i)))
+        let (bits, index) = (element.bits(), first.wrapping_add(i));
+        if size_of::<T>() <= 4 {
+            return sum.wrapping_add(element_hash(bits as u32, index));
+        }
+        let ([low, high], index) = (words(bits), index.wrapping_mul(2));
+        sum.wrapping_add(element_hash(low, index))
+            .wrapping_add(element_hash(high, index.wrapping_add(1)))
     })
 }
 

@@ -113,6 +113,7 @@ impl Stats {
             Distribution::Constant { .. } | Distribution::Diagonal { .. } => {
                 self.count_disagreement(fill)
             }
+            Distribution::Indexed { .. } => self.range_disagreement(fill),
             _ => self.sampling_disagreement(fill),
         }
     }
@@ -139,11 +140,18 @@ impl Stats {
         })
     }
 
+    fn range_disagreement(&self, fill: &Fill) -> Option<String> {
+        let (low, high) = bounds(fill);
+        let half_step = |value| half_step(fill.dtype, value);
+        let inside = self.min >= low - half_step(low) && self.max <= high + half_step(high);
+        (!inside)
+            .then(|| format!("values {}..{}, expected within {low}..{high}", self.min, self.max))
+    }
+
     fn sampling_disagreement(&self, fill: &Fill) -> Option<String> {
         let Moments { mean, std, kurtosis } = fill.moments();
         let (dtype, n, (low, high)) = (fill.dtype, fill.len as f64, bounds(fill));
         let half_step = |value| half_step(dtype, value);
-        let inside = self.min >= low - half_step(low) && self.max <= high + half_step(high);
         // All values of a tensor may be rounded the same way where the mean is large beside the
         // deviation.
         let mut rounding = half_step(mean) + f64::from(f32::EPSILON) * (std + mean.abs());
@@ -154,11 +162,13 @@ impl Stats {
             rounding += step * (step / std).min(1.0);
         }
         let mean_error = SIGMAS * std / n.sqrt() + rounding;
-        let spread =
-            SIGMAS * ((kurtosis - 1.0) / (4.0 * n)).sqrt() + 2.0 / n + dtype.rounding().powi(2);
+        let spread = SIGMAS * ((kurtosis - 1.0) / (4.0 * n)).sqrt()
+            + 2.0 / n
+            + dtype.computed().rounding().powi(2);
         let std_error = std * spread + rounding;
-        if !inside {
-            Some(format!("values {}..{}, expected within {low}..{high}", self.min, self.max))
+        let outside = self.range_disagreement(fill);
+        if outside.is_some() {
+            outside
         } else if !close(self.mean, mean, mean_error) {
             Some(format!("mean {}, expected {mean} within {mean_error:.2e}", self.mean))
         } else if n >= FEWEST && !close(self.std, std, std_error) {
@@ -191,8 +201,10 @@ impl Stats {
 }
 
 /// Half a step of the element type at a value; near zero it is that of the smallest subnormal.
+/// Integers are exact, but for the rounding to f32 that statistics are taken of.
 fn half_step(dtype: DType, value: f64) -> f64 {
-    dtype.rounding() * value.abs() + if dtype == DType::F16 { 2f64.powi(-25) } else { 0.0 }
+    let dtype = if dtype.integers().is_some() { DType::F32 } else { dtype.computed() };
+    dtype.rounding() * value.abs() + dtype.least_subnormal().unwrap_or(0.0) / 2.0
 }
 
 /// Whether two values differ by at most `error`; NaN is close to nothing.

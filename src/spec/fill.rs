@@ -59,6 +59,20 @@ impl Fill {
         Fill { first, len, runs, ..*self }
     }
 
+    /// How many elements are computed in F32 before they are converted to another type: all where a
+    /// part costs as much as the whole.
+    pub(crate) fn converted_at_a_time(&self) -> u64 {
+        let scattered = self.distribution.base() != self.distribution;
+        let most = match self.distribution {
+            Distribution::Orthogonal { .. } => self.len,
+            // A slice is gathered from a larger range; of zeros in columns, the rows before count.
+            _ if scattered && self.runs.is_some() => self.len,
+            Distribution::Sparse { .. } => 1 << 28,
+            _ => 1 << 24,
+        };
+        most.min(self.len)
+    }
+
     /// Counts elements that are not in rows that are zero; `before` counts those of the whole
     /// tensor before an index.
     fn count(&self, before: impl Fn(u64) -> u64) -> u64 {

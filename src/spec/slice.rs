@@ -87,8 +87,12 @@ pub(crate) struct Runs {
 const MOST: u64 = 1 << 31;
 
 impl Runs {
-    /// The elements of a box, and their number.
-    pub(crate) fn of_box(shape: &Shape, ranges: &[Range<u64>]) -> Result<(Self, u64), ErrorKind> {
+    /// The elements of a box, and their number; each is `words` words, or less than one.
+    pub(crate) fn of_box(
+        shape: &Shape,
+        ranges: &[Range<u64>],
+        words: u64,
+    ) -> Result<(Self, u64), ErrorKind> {
         let (mut origin, mut stride) = (0, 1);
         // From the innermost dimension on; a dimension that continues the one before joins it.
         let mut levels = vec![Steps { count: 1, stride: 1 }];
@@ -106,7 +110,7 @@ impl Runs {
         levels.resize(3, Steps { count: 1, stride: 0 });
         let (run, inner, outer) = (levels[0].count, levels[1], levels[2]);
         if scattered
-            || (inner.count > 1 && run >= MOST)
+            || (inner.count > 1 && run >= MOST / words)
             || inner.count >= MOST
             || outer.count >= MOST
         {
@@ -160,10 +164,31 @@ impl Elements {
 
     /// `len` elements from number `start` on.
     pub(crate) fn part(&self, start: u64, len: u64) -> Self {
-        let runs = self.runs.map(|runs| Runs { skip: runs.skip + start, ..runs });
+        let part = self.part_as_runs(start, len);
         // One run, or a part of one.
-        let runs = runs.filter(|runs| runs.skip % runs.run + len > runs.run);
+        let runs = part.runs.filter(|runs| runs.skip % runs.run + len > runs.run);
+        Elements { runs, ..part }
+    }
+
+    /// The same, as runs also where it is a part of one.
+    pub(crate) fn part_as_runs(&self, start: u64, len: u64) -> Self {
+        let runs = self.runs.map(|runs| Runs { skip: runs.skip + start, ..runs });
         Elements { first: self.index(start), len, runs }
+    }
+
+    /// The halves of these elements, as elements of a tensor of them.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn halves(&self) -> Self {
+        let steps =
+            |Steps { count, stride }: Steps| Steps { count, stride: stride.wrapping_mul(2) };
+        let runs = self.runs.map(|Runs { origin, run, inner, outer, skip }| Runs {
+            origin: origin.wrapping_mul(2),
+            run: 2 * run,
+            inner: steps(inner),
+            outer: steps(outer),
+            skip: 2 * skip,
+        });
+        Elements { first: self.first.wrapping_mul(2), len: 2 * self.len, runs }
     }
 
     /// Counts the elements from number `start` to the end of its run.

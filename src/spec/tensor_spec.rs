@@ -233,7 +233,7 @@ impl TensorSpec {
         let unrounded = self.initializer.unrounded(&self.shape, &self.layout)?;
         let distribution = Distribution::new(unrounded.scaled(self.scale), dtype)?;
         let ranges = cut(&self.shape, &self.cuts)?;
-        let (runs, elements) = Runs::of_box(&self.shape, &ranges)?;
+        let (runs, elements) = Runs::of_box(&self.shape, &ranges, dtype.size().div_ceil(4))?;
         let Range { start, end } = self.elements.clone().unwrap_or(0..elements);
         if start >= end || end > elements {
             let shape = self.shape.clone();

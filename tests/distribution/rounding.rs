@@ -85,6 +85,7 @@ fn element_types_share_the_stream() {
                     DType::F32 => value,
                     DType::F16 => f16::from_f32(value).to_f32(),
                     DType::BF16 => bf16::from_f32(value).to_f32(),
+                    other => panic!("{other}"),
                 },
             );
             assert!(tensor.to_f32().into_iter().eq(rounded), "{dtype} on stream {stream}");

@@ -14,9 +14,20 @@ const IDENTITIES: [(&str, f32); 4] =
 const DIRACS: [(&str, usize); 4] =
     [("dirac", 1), ("dirac(groups=2)", 2), ("dirac(groups=3)", 3), ("dirac(groups=12)", 12)];
 
+/// Texts with start and step.
+const RANGES: [(&str, f64, f64); 3] = [
+    ("arange", 0.0, 1.0),
+    ("arange(start=-3.5, step=0.1)", -3.5, 0.1),
+    ("arange(start=7, step=-0.25)", 7.0, -0.25),
+];
+
+const LOGARITHMS: [(&str, f64, f64); 2] =
+    [("log_arange", 1.0, 1.0), ("log_arange(start=100, step=-0.25)", 100.0, -0.25)];
+
 pub fn texts() -> Vec<&'static str> {
     let options = CONSTANTS.iter().chain(&IDENTITIES).map(|(text, _)| *text);
-    options.chain(DIRACS.iter().map(|(text, _)| *text)).collect()
+    let ranges = RANGES.iter().chain(&LOGARITHMS).map(|(text, ..)| *text);
+    options.chain(DIRACS.iter().map(|(text, _)| *text)).chain(ranges).collect()
 }
 
 /// Compares bit by bit, in every type: no zero is negative.
@@ -28,7 +39,7 @@ fn assert_filled(
     expected: &[f32],
     unstored: impl Fn(&[f32]) -> Vec<f32>,
 ) {
-    for dtype in DType::ALL {
+    for dtype in DType::SAMPLED {
         let actual = unstored(
             &fill(&TensorSpec::new(shape, read(text)).layout(layout.clone()).dtype(dtype)).to_f32(),
         );
@@ -47,6 +58,23 @@ fn constants_have_one_value() {
         for shape in [&[][..], &[7], &[300, 200], &[64, 8, 3, 3], &[3, 5, 7, 4, 2]] {
             let expected = vec![value; shape.iter().product()];
             for layout in [Layout::OutInKernel, Layout::Keras, Layout::KernelInOut] {
+                assert_filled(text, shape, layout, &expected, <[f32]>::to_vec);
+            }
+        }
+    }
+}
+
+/// Every row is the same, whatever the order of the axes.
+#[test]
+fn ranges_count_along_the_last_axis() {
+    let ranges = RANGES.map(|row| (row, (|x| x) as fn(f64) -> f64));
+    let logarithms = LOGARITHMS.map(|row| (row, f64::ln as fn(f64) -> f64));
+    for ((text, start, step), of) in ranges.into_iter().chain(logarithms) {
+        for shape in [&[7][..], &[300, 200], &[3, 5, 7, 4]] {
+            let columns = shape[shape.len() - 1];
+            let value = |i: usize| of(start + step * (i % columns) as f64) as f32;
+            let expected: Vec<f32> = (0..shape.iter().product()).map(value).collect();
+            for layout in [Layout::OutInKernel, Layout::Keras] {
                 assert_filled(text, shape, layout, &expected, <[f32]>::to_vec);
             }
         }

@@ -12,6 +12,7 @@ pub fn nearest_within(exact: f32, (low, high): (f64, f64), dtype: DType) -> f32 
         DType::F32 => return exact,
         DType::F16 => (f16::from_f32(exact).to_bits(), |bits| f16::from_bits(bits).to_f32()),
         DType::BF16 => (bf16::from_f32(exact).to_bits(), |bits| bf16::from_bits(bits).to_f32()),
+        other => panic!("{other}"),
     };
     let value = f64::from(widen(nearest));
     // Bits grow with the magnitude.

@@ -40,7 +40,8 @@ pub(crate) struct Args {
     /// Dimensions, outermost first: 4096x11008.
     #[arg(long, value_parser = parse_shape)]
     shape: Shape,
-    /// The element type: f32, f16 or bf16.
+    /// The element type: f32, f16, bf16, f64, f8_e4m3, f8_e5m2; i8 to i64, u8 to u64 and bool for
+    /// zeros, ones, constant and arange.
     #[arg(long, default_value = "f32")]
     dtype: DType,
     /// The seed.
@@ -66,7 +67,8 @@ pub(crate) struct Args {
     /// adapter's number in `gpu-init devices`.
     #[arg(long, default_value = "auto")]
     device: Choice,
-    /// Save the tensor as .npy (bf16 as uint16 words, since .npy has no bf16).
+    /// Save the tensor as .npy (bf16 as uint16 words and 8-bit floats as uint8, since .npy has
+    /// neither).
     #[arg(long, value_name = "FILE.npy")]
     out: Option<PathBuf>,
     /// Replace the file if it exists.
@@ -227,9 +229,10 @@ impl Report<'_> {
         }
         text += &row("fingerprint", self.fingerprint);
         if let Some(path) = &args.out {
-            let words =
-                if fill.dtype == DType::BF16 { " (uint16 words: .npy has no bf16)" } else { "" };
-            text += &row("saved", format!("{}{words}", path.display()));
+            let words = npy::substitute(fill.dtype).map(|words| {
+                format!(" ({words}: .npy has no {})", fill.dtype.to_string().to_lowercase())
+            });
+            text += &row("saved", format!("{}{}", path.display(), words.unwrap_or_default()));
         }
         Ok(text)
     }

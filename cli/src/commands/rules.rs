@@ -20,7 +20,7 @@ pub(crate) struct Args {
     /// Built-in rules: xavier, gpt2, llama, bert, resnet or vit.
     #[arg(long, value_name = "NAME", default_value = "xavier", value_parser = recipe)]
     recipe: Recipe,
-    /// The element type of all tensors, instead of the rules' and the file's: f32, f16 or bf16.
+    /// The element type of all tensors, instead of the rules' and the file's: f32, bf16, f8_e4m3...
     #[arg(long)]
     pub(crate) dtype: Option<DType>,
     /// The seed, instead of the rules' (0 unless they have one).

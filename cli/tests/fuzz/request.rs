@@ -39,7 +39,7 @@ impl Request {
         let shape = shape(draw);
         let mut request = Request {
             init: words::initializer(draw),
-            dtype: draw.pick(&["F32", "F16", "BF16"]).to_owned(),
+            dtype: draw.pick(&DTYPES).to_owned(),
             layout: if draw.percent(60) { "pytorch".to_owned() } else { words::layout(draw) },
             seed: if draw.percent(50) { draw.word() } else { draw.below(3) as u64 },
             stream: if draw.percent(50) { draw.word() } else { draw.below(3) as u64 },
@@ -49,6 +49,14 @@ impl Request {
             zero_rows: None,
             shape,
         };
+        if draw.percent(10) {
+            let types = ["I8", "U8", "I16", "U16", "I32", "U32", "I64", "U64", "BOOL"];
+            let of_integers =
+                ["zeros", "ones", "constant(val=1)", "arange", "arange(start=9, step=-1)"];
+            request.dtype = draw.pick(&types).to_owned();
+            request.init = draw.pick(&of_integers).to_owned();
+            request.scale = None;
+        }
         for _ in 0..[0, 0, 0, 1, 1, 2, 3][draw.below(7)] {
             request.cuts.push(cut(draw, &request.shape));
         }
@@ -146,6 +154,9 @@ impl Request {
         self.zero_rows.as_ref().is_some_and(|rows| rows.contains(&(index / row)))
     }
 }
+
+/// The sampled types several times, since others differ in how they are stored.
+const DTYPES: [&str; 9] = ["F32", "F16", "BF16", "F32", "F16", "BF16", "F64", "F8_E4M3", "F8_E5M2"];
 
 /// What a text says; a complaint is one line.
 fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(text: &str) -> Option<T> {

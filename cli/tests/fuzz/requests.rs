@@ -2,7 +2,7 @@
 //! can give, and a GPU has the CPU's bits.
 
 use gpu_init::half::{bf16, f16};
-use gpu_init::{Cpu, DType, Distribution, Fill, HostTensor, TensorSpec};
+use gpu_init::{Cpu, DType, Distribution, F8E4M3, F8E5M2, Fill, HostTensor, TensorSpec};
 
 use crate::campaign::campaign;
 use crate::gpu;
@@ -119,6 +119,11 @@ fn check_values(request: &Request, fill: &Fill, tensor: &HostTensor, indices: &[
         DType::F32 => value as f32,
         DType::F16 => f16::from_f32(value as f32).to_f32(),
         DType::BF16 => bf16::from_f32(value as f32).to_f32(),
+        DType::F64 => value as f32,
+        DType::F8E4M3 => F8E4M3::from_f32(value as f32).to_f32(),
+        DType::F8E5M2 => F8E5M2::from_f32(value as f32).to_f32(),
+        // Bounds of integers.
+        _ => value as f32,
     };
     let (low, high) = fill.distribution.bounds();
     let (low, high) = (round(low), round(high));

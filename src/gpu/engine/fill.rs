@@ -11,8 +11,9 @@ use crate::gpu::engine::plan::tiles::Target;
 use crate::gpu::engine::plan::types::Bindings;
 use crate::gpu::engine::recorder::{Recorder, Report};
 use crate::gpu::engine::tables::Tables;
+use crate::gpu::engine::upload;
 use crate::gpu::engine::view::View;
-use crate::{ErrorKind, Result};
+use crate::{Distribution, ErrorKind, Result};
 
 /// Records the fills of tensors, one after the other.
 pub(crate) async fn record<P: Report>(
@@ -24,7 +25,12 @@ pub(crate) async fn record<P: Report>(
         return Ok(());
     }
     let tables = Tables::new(engine, views.iter().map(|view| &view.fill)).await?;
-    for View { fill, buffer, offset } in views {
+    for view in views {
+        let View { fill, buffer, offset } = view;
+        if let Distribution::Indexed { .. } = fill.distribution {
+            upload::record(engine, view, recorder).await?;
+            continue;
+        }
         let bindings = Bindings {
             target: Target { slot: Slot::TENSOR, offset: *offset },
             table: tables.binding(&fill.distribution),

@@ -3,8 +3,8 @@
 
 use crate::distribution::orthogonal::TILE;
 use crate::gpu::engine::params::{
-    ClearParams, DiagonalParams, FillParams, GatherParams, OrthogonalParams, ReduceParams,
-    SparseParams,
+    ClearParams, ConvertParams, DiagonalParams, FillParams, GatherParams, OrthogonalParams,
+    ReduceParams, SparseParams,
 };
 use crate::gpu::wgsl::{self, Module};
 use crate::reduce::lanes::{CHUNK, LANES};
@@ -36,6 +36,8 @@ pub(crate) enum Entry {
     Fingerprint,
     Stats,
     Gather,
+    /// F32 values to F64 or 8-bit types, and words as they are.
+    Convert,
     Clear,
     Diagonal,
     Sparse,
@@ -101,6 +103,7 @@ impl Entry {
             }
             Self::Stats => row::<ReduceParams>(&wgsl::STATS, &[Read, Write]).loops(reduce),
             Self::Gather => row::<GatherParams>(&wgsl::GATHER, &[Write, Read]),
+            Self::Convert => row::<ConvertParams>(&wgsl::CONVERT, &[Write, Read]),
             Self::Clear => row::<ClearParams>(&wgsl::CLEAR, &[Write]),
             Self::Diagonal => row::<DiagonalParams>(&wgsl::DIAGONAL, &[Write]),
             Self::Sparse => row::<SparseParams>(&wgsl::SPARSE, &[Write, Write]).loops(SPARSE_ROWS),
@@ -184,7 +187,9 @@ impl From<Distribution> for Transform {
             Distribution::Uniform { .. } => Transform::Uniform,
             Distribution::Constant { .. }
             | Distribution::Diagonal { .. }
-            | Distribution::Orthogonal { .. } => Transform::Constant,
+            | Distribution::Orthogonal { .. }
+            // No shader computes these.
+            | Distribution::Indexed { .. } => Transform::Constant,
             Distribution::Truncated { .. } => Transform::Truncated,
         }
     }

@@ -14,6 +14,7 @@ pub(crate) mod readback;
 pub(crate) mod recorder;
 pub(crate) mod reduce;
 pub(crate) mod tables;
+pub(crate) mod upload;
 pub(crate) mod view;
 pub(crate) mod vulkan;
 

@@ -158,6 +158,15 @@ pub(crate) struct GatherParams {
     pub(crate) begin: u32,
 }
 
+/// `Params` in `convert.wgsl`.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable)]
+pub(crate) struct ConvertParams {
+    pub(crate) words: u32,
+    pub(crate) last: u32,
+    pub(crate) begin: u32,
+}
+
 /// `Params` in `clear.wgsl`.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable)]

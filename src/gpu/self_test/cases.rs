@@ -1,5 +1,6 @@
 //! The fills by which kernels are verified.
 
+use crate::distribution::indexed::Indexed;
 use crate::distribution::orthogonal::TILE;
 use crate::gpu::engine::kernel::Transform;
 use crate::stream::quantile::Truncated;
@@ -96,9 +97,47 @@ fn spreads(
         DType::F32 => &[],
         DType::F16 => &[1.0 + 0.5 / 1024.0, 1.0 + 1.5 / 1024.0, 1.5 / 16777216.0, 2.5 / 16777216.0],
         DType::BF16 => &[1.0 + 0.5 / 128.0, 1.0 + 1.5 / 128.0],
+        // Their kernels have cases of their own.
+        _ => &[],
     };
     std::iter::once(distribution(mean, SPREAD))
         .chain(ties.iter().map(|&tie| distribution(tie, 1e-20)))
+        .collect()
+}
+
+/// Values that the host computes, of which a converting kernel rounds each in its own way: the
+/// middles between two subnormal numbers of the type and between two normal ones, of either sign,
+/// and numbers beyond the largest.
+pub(super) fn converted(dtype: DType) -> Vec<Fill> {
+    /// No multiple of 4, so that the last word is written in part.
+    const LEN: u64 = 1027;
+    let (least, digits, largest) = match dtype {
+        DType::F8E4M3 => (-9, 3, 7),
+        DType::F8E5M2 => (-16, 2, 14),
+        _ => (-40, 3, 40),
+    };
+    let around_zero = [(-33.0, least - 1), (-33.5, least - 2)];
+    let binades = [least + digits + 2, 0, largest, largest + 1]
+        .into_iter()
+        .flat_map(|binade| [(-2f64.powi(digits + 2), binade - digits - 1), (0.3, binade - 4)]);
+    around_zero
+        .into_iter()
+        .chain(binades)
+        .map(|(start, exponent)| {
+            let step = 2f64.powi(exponent);
+            let indexed = Indexed::unchecked(start * step, step, LEN);
+            Fill {
+                operation: "self-test",
+                distribution: Distribution::Indexed { indexed },
+                dtype,
+                seed: 0,
+                stream: 0,
+                first: 0,
+                len: LEN,
+                runs: None,
+                zeros: None,
+            }
+        })
         .collect()
 }
 

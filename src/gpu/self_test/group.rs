@@ -5,6 +5,7 @@ use strum::VariantArray;
 
 use crate::distribution::orthogonal::TILE;
 use crate::gpu::engine::kernel::Transform;
+use crate::gpu::engine::plan::convert::{kernel_type, source_type};
 use crate::{DType, Distribution, Fill};
 
 /// Kernels that are compiled and verified together: few, since compilation takes most of the time.
@@ -18,6 +19,8 @@ pub(crate) enum Group {
     Slice(DType, Transform),
     /// Fingerprint and statistics.
     Reduce(DType),
+    /// Conversion to F64 or 8-bit types; for F32, the copy of values that the host computes.
+    Convert(DType),
     /// Zeroed rows.
     Clear(DType),
     /// Slices of distributions that are not sampled element by element.
@@ -38,19 +41,24 @@ impl Group {
     #[cfg(test)]
     pub(crate) fn all() -> Vec<Group> {
         let kinds = || {
-            DType::ALL.into_iter().flat_map(|dtype| {
+            DType::SAMPLED.into_iter().flat_map(|dtype| {
                 Transform::VARIANTS.iter().map(move |&transform| (dtype, transform))
             })
         };
         let fills = kinds().flat_map(|(dtype, transform)| {
             [Group::Fill(dtype, transform), Group::Many(dtype, transform)]
         });
-        fills.chain(DType::ALL.map(Group::Reduce)).collect()
+        let converts = [DType::F32, DType::F64, DType::F8E4M3, DType::F8E5M2].map(Group::Convert);
+        fills.chain(converts).chain(DType::FLOATS.map(Group::Reduce)).collect()
     }
 
     /// The groups that fill a tensor, in a buffer that it shares or not.
     pub(crate) fn of_fill(fill: &Fill, is_shared: bool) -> impl Iterator<Item = Group> + use<> {
-        let Fill { dtype, distribution, runs, zeros, .. } = *fill;
+        let Fill { distribution, runs, zeros, .. } = *fill;
+        let dtype = source_type(fill.dtype);
+        let uploaded = matches!(distribution, Distribution::Indexed { .. });
+        let convert =
+            (uploaded || dtype != fill.dtype).then_some(Group::Convert(kernel_type(fill.dtype)));
         let (base, is_slice) = (distribution.base(), runs.is_some());
         let group = match is_slice && base == distribution {
             true => Group::Slice,
@@ -72,6 +80,19 @@ impl Group {
         };
         let clear = zeros.map(|_| Group::Clear(dtype));
         let background = Some(group(dtype, base.into()));
-        [background, gathered, gather, over, clear].into_iter().flatten()
+        let computed = [background, gathered, gather, over, clear].into_iter().flatten();
+        computed.filter(move |_| !uploaded).chain(convert)
+    }
+
+    /// The groups that reduce tensors of a type.
+    pub(crate) fn of_reductions(dtype: DType) -> impl Iterator<Item = Group> {
+        let words = match dtype.size() {
+            _ if DType::SAMPLED.contains(&dtype) => None,
+            1 => Some(DType::F8E4M3),
+            2 => Some(DType::F16),
+            _ => Some(DType::F32),
+        };
+        let own = dtype.integers().is_none().then_some(dtype);
+        words.into_iter().chain(own).map(Group::Reduce)
     }
 }

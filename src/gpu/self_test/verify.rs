@@ -79,12 +79,14 @@ async fn test(engine: &Engine, groups: &[Group]) -> Result<(), ErrorKind> {
 fn cases_of(group: Group) -> Result<Vec<Fill>, ErrorKind> {
     match group {
         // The reductions' input has to be right, too.
+        Group::Reduce(dtype) if dtype.is_converted() => Ok(cases::converted(dtype)[..1].to_vec()),
         Group::Reduce(dtype) => {
             cases::blocks(dtype, Transform::Normal).map(|blocks| blocks[..1].to_vec())
         }
         Group::Fill(dtype, transform) => cases::blocks(dtype, transform),
         Group::Slice(dtype, transform) => cases::slices(dtype, transform),
         Group::Many(dtype, transform) => cases::many(dtype, transform),
+        Group::Convert(dtype) => Ok(cases::converted(dtype)),
         Group::Clear(dtype) => cases::cleared(dtype),
         Group::Gather(dtype) => cases::gathered(dtype),
         Group::Diagonal(dtype) => cases::parts(dtype, DIRAC),
@@ -181,6 +183,7 @@ fn compare(engine: &Engine, fill: &Fill, expected: &[u8], actual: &[u8]) -> Resu
         Distribution::Diagonal { .. } => "diagonal",
         Distribution::Sparse { .. } => "sparse",
         Distribution::Orthogonal { .. } => "orthogonal",
+        Distribution::Indexed { .. } => "indexed",
     };
     let what = || format!("{name} {}, element {index}", fill.dtype);
     check(engine, what, bits(expected), bits(actual))

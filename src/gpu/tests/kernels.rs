@@ -124,7 +124,7 @@ fn constants(module: &naga::Module) -> HashMap<String, f64> {
 /// Every constant of the shaders is the one of the same name in Rust.
 #[test]
 fn shaders_and_rust_share_their_constants() {
-    use crate::DType::{BF16, F16, F32};
+    use crate::DType::{BF16, F8E4M3, F8E5M2, F16, F32, F64};
     /// Names of constants by where they are, each with its value, which f64 holds whatever its type.
     macro_rules! named {
         ($($at:ident: $($name:ident)*;)*) => { [$($((stringify!($name), $at::$name as f64),)*)*] };
@@ -145,6 +145,9 @@ fn shaders_and_rust_share_their_constants() {
         ("F32", F32 as u32),
         ("F16", F16 as u32),
         ("BF16", BF16 as u32),
+        ("F64", F64 as u32),
+        ("F8_E4M3", F8E4M3 as u32),
+        ("F8_E5M2", F8E5M2 as u32),
         ("NORMAL", Transform::Normal as u32),
         ("UNIFORM", Transform::Uniform as u32),
         ("CONSTANT", Transform::Constant as u32),
@@ -190,6 +193,7 @@ fn shaders_and_rust_share_their_struct_layouts() {
         end_panel matrix block blocks at first count transposed tile width origin stride step here
         begin scale shift one zero);
     check!(GATHER Params = GatherParams: slice first available source_begin count begin);
+    check!(CONVERT Params = ConvertParams: words last begin);
     check!(CLEAR Params = ClearParams: slice first low high count begin);
     check!(DIAGONAL Params = DiagonalParams: origin inner_first inner_count inner_stride outer_stride
         count bits);

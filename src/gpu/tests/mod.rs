@@ -3,6 +3,7 @@
 mod answers;
 mod batch;
 mod drivers;
+mod dtypes;
 mod kernels;
 mod orthogonal;
 mod plans;

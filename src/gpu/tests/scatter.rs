@@ -13,7 +13,7 @@ fn compare_all(device: &Device, cases: &[(Initializer, &[usize], Layout)]) {
     for (initializer, shape, layout) in cases {
         let parameter = TensorSpec::new(*shape, *initializer).layout(layout.clone());
         let len = parameter.resolve(0, 0).unwrap().len;
-        for (dtype, offset) in DType::ALL.into_iter().zip([0, 4, 260]) {
+        for (dtype, offset) in DType::SAMPLED.into_iter().zip([0, 4, 260]) {
             compare(device, &parameter, dtype, offset);
             for (start, end) in [(0, 1), (len - 1, len), (len / 3, len / 2 + 1), (1, len)] {
                 if start < end {
@@ -95,7 +95,7 @@ fn parts_far_inside_have_the_bits_of_the_cpu() {
         let whole = TensorSpec::new(shape, initializer);
         let (len, rows) = (whole.resolve(0, 0).unwrap().len, shape[0] as u64);
         let columns = len / rows;
-        for dtype in DType::ALL {
+        for dtype in DType::SAMPLED {
             compare(&device, &whole.clone().elements(len - 5001..len), dtype, 4);
             let (last, end) = (rows - 1..rows, shape[1] as u64);
             let slice = whole.clone().slice(0, last.clone()).slice(1, end - 3..end);

@@ -27,7 +27,7 @@ fn shards_add_up_to_the_whole() {
     let Some(device) = device() else { return };
     for shape in [&[37, 30][..], &[9, 5, 7]] {
         for initializer in initializers(shape.len()) {
-            for dtype in DType::ALL {
+            for dtype in DType::FLOATS {
                 let whole = TensorSpec::new(shape, initializer).dtype(dtype).name("w");
                 let expected = Cpu::new().fill(&whole).unwrap().fingerprint();
                 for dim in 0..shape.len() {
@@ -88,7 +88,7 @@ fn slices_have_the_bits_of_the_cpu() {
             let slice =
                 cuts.iter().cloned().fold(whole, |slice, (dim, range)| slice.slice(dim, range));
             let len = slice.resolve(0, 0).unwrap().len;
-            for (dtype, offset) in DType::ALL.into_iter().zip([0, 12, 260]) {
+            for (dtype, offset) in DType::SAMPLED.into_iter().zip([0, 12, 260]) {
                 compare(&device, &slice, dtype, offset);
                 compare(&device, &slice.clone().elements(1..len / 2), dtype, offset);
                 compare(&device, &slice.clone().elements(len - 2..len), dtype, offset);

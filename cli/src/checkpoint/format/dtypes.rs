@@ -15,17 +15,12 @@ pub(crate) fn known(text: &str) -> anyhow::Result<Dtype> {
     let deserializer: serde::de::value::StrDeserializer<'_, Error> = text.into_deserializer();
     Dtype::deserialize(deserializer)
         .ok()
-        .with_context(|| format!("unknown dtype {text:?}; use F32, F16 or BF16"))
+        .with_context(|| format!("unknown dtype {text:?}; use F32, F16, BF16, F64, F8_E4M3, F8_E5M2, I8 to I64, U8 to U64 or BOOL"))
 }
 
 /// The type to fill with, if it can be filled.
 pub(crate) fn fillable(dtype: Dtype) -> Option<DType> {
-    match dtype {
-        Dtype::F32 => Some(DType::F32),
-        Dtype::F16 => Some(DType::F16),
-        Dtype::BF16 => Some(DType::BF16),
-        _ => None,
-    }
+    DType::ALL.into_iter().find(|&own| stored(own) == dtype)
 }
 
 /// The type as a file names it.
@@ -34,14 +29,56 @@ pub(crate) fn stored(dtype: DType) -> Dtype {
         DType::F32 => Dtype::F32,
         DType::F16 => Dtype::F16,
         DType::BF16 => Dtype::BF16,
+        DType::F64 => Dtype::F64,
+        DType::F8E4M3 => Dtype::F8_E4M3,
+        DType::F8E5M2 => Dtype::F8_E5M2,
+        DType::I8 => Dtype::I8,
+        DType::U8 => Dtype::U8,
+        DType::I16 => Dtype::I16,
+        DType::U16 => Dtype::U16,
+        DType::I32 => Dtype::I32,
+        DType::U32 => Dtype::U32,
+        DType::I64 => Dtype::I64,
+        DType::U64 => Dtype::U64,
+        DType::Bool => Dtype::BOOL,
     }
 }
+
+/// Evaluates `$body` with `$type` as the host type of an element type.
+macro_rules! by_dtype {
+    ($dtype:expr, $type:ident => $body:expr) => {{
+        use gpu_init::half::{bf16, f16};
+        use gpu_init::{Bool, DType, F8E4M3, F8E5M2};
+        match $dtype {
+            DType::F32 => by_dtype!(@ f32, $type => $body),
+            DType::F16 => by_dtype!(@ f16, $type => $body),
+            DType::BF16 => by_dtype!(@ bf16, $type => $body),
+            DType::F64 => by_dtype!(@ f64, $type => $body),
+            DType::F8E4M3 => by_dtype!(@ F8E4M3, $type => $body),
+            DType::F8E5M2 => by_dtype!(@ F8E5M2, $type => $body),
+            DType::I8 => by_dtype!(@ i8, $type => $body),
+            DType::U8 => by_dtype!(@ u8, $type => $body),
+            DType::I16 => by_dtype!(@ i16, $type => $body),
+            DType::U16 => by_dtype!(@ u16, $type => $body),
+            DType::I32 => by_dtype!(@ i32, $type => $body),
+            DType::U32 => by_dtype!(@ u32, $type => $body),
+            DType::I64 => by_dtype!(@ i64, $type => $body),
+            DType::U64 => by_dtype!(@ u64, $type => $body),
+            DType::Bool => by_dtype!(@ Bool, $type => $body),
+        }
+    }};
+    (@ $host:ty, $type:ident => $body:expr) => {{
+        type $type = $host;
+        $body
+    }};
+}
+pub(crate) use by_dtype;
 
 /// The type to fill a tensor with: the one requested, or else the file's own.
 pub(crate) fn to_fill(dtype: Dtype, asked: Option<DType>) -> anyhow::Result<DType> {
     asked.or_else(|| fillable(dtype)).with_context(|| {
         format!(
-            "{dtype} cannot be filled; leave the tensor out, or pass --dtype f32, f16 or bf16 for all tensors"
+            "{dtype} cannot be filled; leave the tensor out, or pass --dtype f32 or another for all tensors"
         )
     })
 }

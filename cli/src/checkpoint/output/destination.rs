@@ -110,7 +110,8 @@ impl Destination {
     ) -> anyhow::Result<TempPath> {
         let temporary = self.temporary()?;
         let written = || -> anyhow::Result<()> {
-            let mut file = BufWriter::with_capacity(1 << 20, temporary.as_file());
+            // Small, since a process without memory for it would be aborted.
+            let mut file = BufWriter::with_capacity(1 << 16, temporary.as_file());
             write(&mut file)?;
             file.flush()?;
             Ok(temporary.as_file().sync_all()?)

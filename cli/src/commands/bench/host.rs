@@ -66,7 +66,7 @@ impl Device for Host {
         let mut fill = || match dtype {
             DType::F32 => cpu.fill_into(parameter, &mut cast_slice_mut::<_, f32>(words)[..len]),
             DType::F16 => cpu.fill_into(parameter, &mut cast_slice_mut::<_, f16>(words)[..len]),
-            DType::BF16 => cpu.fill_into(parameter, &mut cast_slice_mut::<_, bf16>(words)[..len]),
+            _ => cpu.fill_into(parameter, &mut cast_slice_mut::<_, bf16>(words)[..len]),
         };
         let start = Instant::now();
         match by {

@@ -77,7 +77,7 @@ impl Wanted {
         let normal = Initializer::normal(0.0, 0.02);
         let uniform = Initializer::uniform(-0.05, 0.05);
         let truncated = Initializer::truncated_normal(0.0, 0.02, -0.04, 0.04);
-        let dtypes: &[DType] = if args.quick { &[DType::F32] } else { &DType::ALL };
+        let dtypes: &[DType] = if args.quick { &[DType::F32] } else { &DType::SAMPLED };
         let wanted = Wanted {
             dtypes: unique(&args.dtype, dtypes),
             initializers: unique(&args.init, &[normal, uniform, truncated]),
@@ -85,6 +85,12 @@ impl Wanted {
             most: args.max_size.or(args.quick.then_some(22)),
             samples: args.repeat.unwrap_or(if args.quick { 3 } else { 7 }),
         };
+        for dtype in &wanted.dtypes {
+            ensure!(
+                DType::SAMPLED.contains(dtype),
+                "bench: {dtype} is converted from F32 or made by the host; measure f32, f16 or bf16"
+            );
+        }
         for initializer in &wanted.initializers {
             let distribution = TensorSpec::new([2, 2], *initializer).resolve(0, 0)?.distribution;
             let is_scattered = matches!(

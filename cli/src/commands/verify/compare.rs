@@ -3,13 +3,12 @@
 use std::ops::{ControlFlow, Range};
 
 use anyhow::Context;
-use gpu_init::half::{bf16, f16};
 use gpu_init::{Cpu, DType, Element, Fill, Fingerprint, HostTensor, PlanEntry, Stats, TensorSpec};
 use indicatif::ProgressBar;
 
 use crate::backend::memory::part_costs_whole;
 use crate::backend::remedies::Remedies;
-use crate::checkpoint::format::dtypes::fillable;
+use crate::checkpoint::format::dtypes::{by_dtype, fillable};
 use crate::checkpoint::read::chunks::Chunks;
 use crate::checkpoint::read::shard::Stored;
 use crate::terminal::progress::{go_on, not_interrupted};
@@ -105,11 +104,7 @@ fn measure(fill: &Fill, dtype: DType, bytes: &[u8]) -> (Fingerprint, Stats) {
         let elements: &[T] = bytemuck::cast_slice(bytes);
         (Fingerprint::of_fill(fill, elements), Stats::of(elements))
     }
-    match dtype {
-        DType::F32 => of::<f32>(fill, bytes),
-        DType::F16 => of::<f16>(fill, bytes),
-        DType::BF16 => of::<bf16>(fill, bytes),
-    }
+    by_dtype!(dtype, T => of::<T>(fill, bytes))
 }
 
 /// The elements that the rules give: all at once where a slice costs as much, else chunk by chunk.
@@ -178,10 +173,5 @@ fn differ(
 }
 
 fn value(dtype: DType, element: &[u8]) -> f32 {
-    match (dtype, element) {
-        (DType::F32, &[a, b, c, d]) => f32::from_le_bytes([a, b, c, d]),
-        (DType::F16, &[a, b]) => f16::from_le_bytes([a, b]).to_f32(),
-        (DType::BF16, &[a, b]) => bf16::from_le_bytes([a, b]).to_f32(),
-        _ => f32::NAN,
-    }
+    by_dtype!(dtype, T => bytemuck::pod_read_unaligned::<T>(element).widen())
 }

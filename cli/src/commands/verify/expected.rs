@@ -11,6 +11,8 @@ use crate::commands::verify::part::Part;
 pub(super) struct Expected {
     plan: Plan,
     by_name: HashMap<String, usize>,
+    /// Tensors of integers for which the rules have none.
+    unruled: HashSet<String>,
 }
 
 impl Expected {
@@ -33,6 +35,12 @@ impl Expected {
                 })
                 .collect(),
         };
+        let unruled: HashSet<_> = listed
+            .iter()
+            .filter(|tensor| has_no_integers(rules, tensor))
+            .map(|(name, ..)| name.clone())
+            .collect();
+        listed.retain(|(name, ..)| !unruled.contains(name));
         // Tied names were listed when the model was made; they count as layers and as a bias'
         // weight.
         let by_name: HashMap<&str, usize> =
@@ -52,7 +60,7 @@ impl Expected {
             let names = [&entry.name].into_iter().chain(&entry.aliases);
             by_name.extend(names.map(|name| (name.clone(), i)));
         }
-        Ok(Expected { plan, by_name })
+        Ok(Expected { plan, by_name, unruled })
     }
 
     /// The plan's entry of a stored tensor, if their types and shapes agree.
@@ -71,7 +79,7 @@ impl Expected {
             there.insert(stored.name.as_str());
             match self.entry(&stored.name) {
                 Some(entry) => problems.extend(mismatch(entry, stored)),
-                None if fillable(stored.dtype).is_none() => {}
+                None if fillable(stored.dtype).is_none() || self.is_unruled(&stored.name) => {}
                 None => problems
                     .push(format!("{}: by the rules this file has no slice of it", stored.name)),
             }
@@ -90,9 +98,21 @@ impl Expected {
         problems
     }
 
+    /// Whether the tensor is one of integers for which the rules have none.
+    pub(super) fn is_unruled(&self, name: &str) -> bool {
+        self.unruled.contains(name)
+    }
+
     fn entry(&self, name: &str) -> Option<&PlanEntry> {
         self.by_name.get(name).map(|&i| &self.plan.entries()[i])
     }
+}
+
+/// Whether the rules fill a tensor of integers with real numbers: they were made for the weights
+/// beside it.
+fn has_no_integers(rules: &Rules, tensor: &(String, Vec<usize>, Option<DType>)) -> bool {
+    let is_integer = tensor.2.is_some_and(|dtype| dtype.integers().is_some());
+    is_integer && Plan::new([tensor.clone()], rules).is_err()
 }
 
 fn mismatch(entry: &PlanEntry, stored: &Stored) -> Option<String> {

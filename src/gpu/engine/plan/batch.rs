@@ -8,7 +8,7 @@ use crate::gpu::engine::plan::dispatch::{Binding, CHEAP, Dispatch, Params, Slot}
 use crate::gpu::engine::plan::limits::{ENTRY, Limits};
 use crate::gpu::engine::plan::tiles::{BLOCKS, SAME_HIGH};
 use crate::stream::philox::{round_keys, words};
-use crate::{DType, Fill};
+use crate::{DType, Distribution, Fill};
 
 /// A larger tensor has a buffer of its own: what that costs is little beside filling it.
 const SMALL: u64 = 1 << 20;
@@ -32,6 +32,8 @@ pub(crate) struct Allocation {
 /// Whether a fill is one that `fill_many` can do, and small.
 fn is_small(fill: &Fill) -> bool {
     let plain = fill.distribution.base() == fill.distribution
+        && !matches!(fill.distribution, Distribution::Indexed { .. })
+        && !fill.dtype.is_converted()
         && fill.runs.is_none()
         && fill.zeros.is_none();
     let same_high = fill.first % SAME_HIGH + fill.len <= SAME_HIGH;

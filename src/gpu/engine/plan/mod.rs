@@ -3,6 +3,8 @@
 
 pub(crate) mod batch;
 mod contiguous;
+pub(crate) mod convert;
+mod direct;
 pub(crate) mod dispatch;
 mod gather;
 pub(crate) mod limits;
@@ -21,9 +23,9 @@ use types::{Bindings, Plan};
 /// # Errors
 /// [`TooLarge`] if something that is bound as a whole is more than a binding may have.
 pub(crate) fn plan(fill: &Fill, bindings: Bindings, limits: &Limits) -> Result<Plan, TooLarge> {
-    if fill.runs.is_some() && fill.distribution.base() != fill.distribution {
-        gather::plan(fill, bindings, limits)
+    if fill.dtype.is_converted() {
+        convert::plan(fill, bindings, limits)
     } else {
-        contiguous::plan(fill, bindings, limits)
+        direct::plan(fill, bindings, limits)
     }
 }

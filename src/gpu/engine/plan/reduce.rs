@@ -1,15 +1,29 @@
 //! Plans for reductions: tiles of whole chunks, one small result for each chunk.
 
-use crate::Fill;
 use crate::gpu::engine::kernel::{Entry, Kernel};
 use crate::gpu::engine::params::{ReduceParams, SliceParams};
 use crate::gpu::engine::plan::dispatch::{Binding, CHEAP, Dispatch, Params, Slot};
 use crate::gpu::engine::plan::limits::Limits;
 use crate::reduce::lanes::CHUNK;
 use crate::stream::philox::words;
+use crate::{DType, Fill};
 
 /// Bytes of results that are read back at a time.
 const RESULTS: u64 = 16 << 20;
+
+/// The fill whose elements the fingerprint's kernel reads: words, for types that have no kernel of
+/// their own; the halves of elements of two words.
+pub(crate) fn as_words(fill: &Fill) -> Fill {
+    let dtype = match fill.dtype.size() {
+        1 => DType::F8E4M3,
+        2 if fill.dtype != DType::BF16 => DType::F16,
+        2 => DType::BF16,
+        _ => DType::F32,
+    };
+    let elements = fill.elements();
+    let elements = if fill.dtype.size() == 8 { elements.halves() } else { elements };
+    Fill { dtype, ..fill.of(elements) }
+}
 
 /// Reductions that write to one buffer of results, scratch buffer 0.
 #[derive(Debug, Clone, Default, PartialEq)]

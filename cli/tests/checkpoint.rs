@@ -1,5 +1,7 @@
 //! Whole models in files, as the program's users save, read and verify them.
 
+#[path = "../../tests/common/gpu.rs"]
+mod gpu;
 #[path = "common/program.rs"]
 mod program;
 
@@ -549,7 +551,7 @@ fn every_type_is_written_verified_and_read() {
     fs::write(&list, Value::Object(model.clone()).to_string()).unwrap();
     let text = "rules = [{ match = '*.range', init = 'arange' }, { match = '*', init = 'normal' }]";
     fs::write(&rules, text).unwrap();
-    for device in ["cpu", "auto"] {
+    for device in ["cpu"].into_iter().chain(gpu::device().map(|_| "gpu")) {
         let save = ["model", &list, "--rules", &rules, "--device", device, "--json", "--out"];
         let report = json(&[&save[..], &[&file, "--verify", "--force"]].concat());
         let verified = json(&["verify", &file, "--json"]);

@@ -24,6 +24,7 @@ use crate::Shape;
 /// // JAX's in_axis, out_axis and batch_axis: 8 experts, each 16 -> 4 x 32.
 /// let axes = Layout::Axes { input: vec![1], output: vec![-2, -1], batch: vec![0] };
 /// assert_eq!(axes.fans(&Shape::from([8, 16, 4, 32])), Some((16, 128)));
+/// assert_eq!(Layout::Depthwise.fans(&Shape::from([1536, 1, 4])), Some((4, 4)));
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
@@ -33,6 +34,9 @@ pub enum Layout {
     /// convolutions, stored as (in, out / groups, kernel...), in this order too.
     #[default]
     OutInKernel,
+    /// (channels, 1, kernel...): a depthwise convolution, one kernel for each channel. Both fans
+    /// are the kernel's size. (By PyTorch's rule, `OutInKernel`, all channels count as outputs.)
+    Depthwise,
     /// A grouped convolution (out, in / groups, kernel...) by burn's rule: only the outputs of one
     /// group count.
     Grouped {
@@ -58,13 +62,24 @@ pub enum Layout {
         /// JAX's `batch_axis`: counted in neither fan.
         batch: Vec<isize>,
     },
+    /// Fans that are given, whatever the shape: those of a bias' weight, or of a matrix that is
+    /// stored in parts. No axis has a role, so orthogonal matrices and the like refuse it.
+    Fans {
+        /// The inputs of each output.
+        fan_in: u64,
+        /// The outputs of each input.
+        fan_out: u64,
+    },
 }
 
 impl Layout {
     /// Returns (fan_in, fan_out), or `None` where the shape has fewer than two dimensions (except
-    /// in Keras' layout), lacks a named axis or is not divided by the groups, or an axis is named
-    /// twice.
+    /// in Keras' layout and of given fans), lacks a named axis or is not divided by the groups, an
+    /// axis is named twice, or a depthwise kernel has more than one input channel.
     pub fn fans(&self, shape: &Shape) -> Option<(u64, u64)> {
+        if let Layout::Fans { fan_in, fan_out } = *self {
+            return Some((fan_in, fan_out));
+        }
         if let (Layout::Keras, [] | [_]) = (self, shape.dims()) {
             let fan = shape.dims().first().map_or(1, |&dim| dim as u64);
             return Some((fan, fan));
@@ -84,6 +99,7 @@ impl Layout {
                 let divided = groups > 0 && shape.dims()[0].is_multiple_of(groups);
                 divided.then(|| (fan_in, fan_out / groups as u64))
             }
+            Layout::Depthwise => (shape.dims()[1] == 1).then_some((fan_in, fan_in)),
             _ => Some((fan_in, fan_out)),
         }
     }
@@ -95,7 +111,10 @@ impl Layout {
             return None;
         }
         let (input, output, batch) = match self {
-            Layout::OutInKernel | Layout::Grouped { .. } => (vec![1], vec![0], vec![]),
+            Layout::OutInKernel | Layout::Grouped { .. } | Layout::Depthwise => {
+                (vec![1], vec![0], vec![])
+            }
+            Layout::Fans { .. } => return None,
             Layout::InOutKernel => (vec![0], vec![1], vec![]),
             Layout::KernelInOut | Layout::Keras => (vec![rank - 2], vec![rank - 1], vec![]),
             Layout::Axes { input, output, batch } => {
@@ -130,6 +149,8 @@ impl fmt::Display for Layout {
         match self {
             Layout::OutInKernel => f.write_str("out_in_kernel"),
             Layout::Grouped { groups } => write!(f, "grouped(groups={groups})"),
+            Layout::Depthwise => f.write_str("depthwise"),
+            Layout::Fans { fan_in, fan_out } => write!(f, "fans(in={fan_in}, out={fan_out})"),
             Layout::KernelInOut => f.write_str("kernel_in_out"),
             Layout::Keras => f.write_str("keras"),
             Layout::InOutKernel => f.write_str("in_out_kernel"),
@@ -148,13 +169,15 @@ impl fmt::Display for Layout {
 /// assert_eq!(
 ///     error.to_string(),
 ///     "cannot read layout \"chw\": use out_in_kernel (pytorch), kernel_in_out (jax), keras, in_out_kernel \
-///      (transposed), grouped(groups=4) or axes(input=1, output=[-2, -1], batch=0)"
+///      (transposed), depthwise, grouped(groups=4), axes(input=1, output=[-2, -1], batch=0) or \
+///      fans(in=4096, out=11008)"
 /// );
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "cannot read layout {0:?}: use out_in_kernel (pytorch), kernel_in_out (jax), keras, in_out_kernel (transposed), \
-     grouped(groups=4) or axes(input=1, output=[-2, -1], batch=0)"
+    "cannot read layout {0:?}: use out_in_kernel (pytorch), kernel_in_out (jax), keras, in_out_kernel \
+     (transposed), depthwise, grouped(groups=4), axes(input=1, output=[-2, -1], batch=0) or \
+     fans(in=4096, out=11008)"
 )]
 pub struct ParseLayoutError(String);
 
@@ -183,6 +206,7 @@ fn parse(text: &str) -> Option<Layout> {
         "kernel_in_out" | "jax" => return Some(Layout::KernelInOut),
         "keras" => return Some(Layout::Keras),
         "in_out_kernel" | "transposed" => return Some(Layout::InOutKernel),
+        "depthwise" => return Some(Layout::Depthwise),
         _ => {}
     }
     // Signs are read from the text itself, whose hyphens are whole.
@@ -193,6 +217,13 @@ fn parse(text: &str) -> Option<Layout> {
     match (name.trim().to_ascii_lowercase().as_str(), &options[..]) {
         ("grouped", [("groups", groups)]) => match groups[..] {
             [groups] if groups > 0 => Some(Layout::Grouped { groups: groups.unsigned_abs() }),
+            _ => None,
+        },
+        ("fans", [("in", fan_in), ("out", fan_out)]) => match (&fan_in[..], &fan_out[..]) {
+            (&[fan_in], &[fan_out]) if fan_in > 0 && fan_out > 0 => Some(Layout::Fans {
+                fan_in: fan_in.unsigned_abs() as u64,
+                fan_out: fan_out.unsigned_abs() as u64,
+            }),
             _ => None,
         },
         ("axes", [batch @ .., ("input", input), ("output", output)])
@@ -247,6 +278,8 @@ mod tests {
             Layout::Keras,
             Layout::InOutKernel,
             Layout::Grouped { groups: 32 },
+            Layout::Depthwise,
+            Layout::Fans { fan_in: 4096, fan_out: 11008 },
             axes(vec![1], vec![-2, -1], vec![0]),
             axes(vec![0], vec![1], vec![]),
         ] {
@@ -276,6 +309,10 @@ mod tests {
             "axes(input=[1]output=0)",
             "axes(input=99999999999999999999, output=0)",
             "pytorch(input=1)",
+            "fans(in=4096)",
+            "fans(in=0, out=1)",
+            "fans(in=[1, 2], out=1)",
+            "fans(in=1, out=1, batch=1)",
         ] {
             assert!(text.parse::<Layout>().is_err(), "{text}");
         }

@@ -50,7 +50,8 @@ pub use initializer::{
 pub use layout::{Layout, ParseLayoutError};
 #[cfg(feature = "rules")]
 pub use model::{
-    ParseRulesError, Plan, PlanEntry, PlanError, PlanWarning, Recipe, Rule, RuleError, Rules,
+    KeptTensor, ParseRulesError, Plan, PlanEntry, PlanError, PlanWarning, Recipe, Rule, RuleError,
+    Rules,
 };
 pub use number::Number;
 pub use reduce::{Fingerprint, Stats};

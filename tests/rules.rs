@@ -553,6 +553,111 @@ fn unused_rules_are_warned_about() {
     assert_eq!((plan.entries(), plan.elements(), plan.bytes()), (&[][..], 0, 0));
 }
 
+/// The fans that a plan by the xavier recipe gives a tensor, and whether it warns of them.
+fn fans(name: &str, shape: &[usize]) -> (Option<(u64, u64)>, bool) {
+    let plan = Plan::new([(name, shape, None)], &Recipe::XAVIER.rules()).unwrap();
+    (plan.entries()[0].spec.fan_in_and_out(), !plan.warnings().is_empty())
+}
+
+#[test]
+fn xavier_recipe_knows_how_to_read_the_usual_names() {
+    for (name, shape, expected) in [
+        ("model.layers.0.mlp.experts.gate_up_proj", &[8, 28672, 4096][..], (4096, 28672)),
+        ("model.layers.0.mlp.experts.down_proj", &[8, 4096, 14336], (14336, 4096)),
+        ("layers.0.block_sparse_moe.input_linear.weight", &[32, 1024, 1536], (1536, 1024)),
+        ("conv1.weight", &[64, 3, 7, 7], (147, 3136)),
+        ("features.0.weight", &[64, 3, 3, 3], (27, 576)),
+        ("layer2.0.downsample.0.weight", &[128, 64, 1, 1], (64, 128)),
+        ("patch_embed.proj.weight", &[768, 3, 16, 16], (768, 768 * 256)),
+        ("stages.0.blocks.0.conv_dw.weight", &[96, 1, 7, 7], (49, 49)),
+        ("backbone.layers.0.mixer.conv1d.weight", &[1536, 1, 4], (4, 4)),
+        ("params/Conv_0/kernel", &[3, 3, 16, 32], (144, 288)),
+        ("vit.embeddings.position_embeddings", &[1, 197, 768], (197, 768)),
+    ] {
+        assert_eq!(fans(name, shape), (Some(expected), false), "{name}");
+    }
+    assert_eq!(fans("w", &[8, 28672, 4096]), (Some((28672 * 4096, 8 * 4096)), true));
+    assert_eq!(fans("w", &[28672, 4096]), (Some((4096, 28672)), false));
+    assert!(!fans("experts.down_proj_bias", &[32, 2880]).1);
+}
+
+#[test]
+fn fans_are_given_or_those_of_another_tensor() {
+    let rules = "[[rules]]
+        match = '*.weight'
+        init = 'xavier_normal'
+        layout = 'kernel_in_out'
+        [[rules]]
+        match = '*.bias'
+        init = 'xavier_uniform'
+        fans = { of = 'weight' }
+        [[rules]]
+        match = 'part'
+        init = 'xavier_normal'
+        fans = { in = 4096, out = 11008 }
+        scale = 'sqrt(256 / fan_in) * dim0 / 8'
+        [[rules]]
+        match = 'out'
+        init = 'kaiming_normal'
+        fans = { of = 'a.weight' }";
+    let tensors: [(&str, &[usize]); 4] =
+        [("a.weight", &[12, 48]), ("a.bias", &[48]), ("part", &[8, 16]), ("out", &[])];
+    let plan = plan(&tensors, rules).unwrap();
+    let fans = plan.entries().iter().map(|entry| entry.spec.fan_in_and_out().unwrap());
+    assert_eq!(fans.collect::<Vec<_>>(), [(12, 48), (12, 48), (4096, 11008), (12, 48)]);
+    let std = |index: usize| plan.entries()[index].fill.distribution.std() as f32;
+    assert_eq!(std(1), (2.0f64 / 60.0).sqrt() as f32);
+    assert_eq!(std(2), (0.25 * (2.0f64 / 15104.0).sqrt()) as f32);
+    assert_eq!(plan.entries()[2].scale, 0.25);
+    assert!(plan.warnings().is_empty());
+}
+
+#[test]
+fn an_unclear_layout_is_warned_about_once_for_a_rule() {
+    let rules = "default = 'xavier_normal'\n[[rules]]\nmatch = 'o*'\ninit = 'orthogonal'";
+    let tensors: [(&str, &[usize]); 4] =
+        [("a", &[4, 3, 2]), ("b", &[4, 3]), ("c", &[5, 4, 3]), ("o", &[4, 3, 2])];
+    let plan = plan(&tensors, rules).unwrap();
+    let warnings: Vec<_> = plan.warnings().iter().map(ToString::to_string).collect();
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    let start = "the default takes \"a\" [4, 3, 2] (1 of 2 such tensors) for a convolution (out, in, \
+                 kernel...), fan_in 6 and fan_out 8: give a rule for it a layout, such as \"out";
+    assert!(warnings[0].starts_with(start), "{warnings:?}");
+    assert!(warnings[1].contains("\"o\""), "{warnings:?}");
+}
+
+#[test]
+fn tensors_are_kept_by_their_rule_or_by_only() {
+    let rules = "only = ['head.*']
+        [[rules]]
+        match = '*.mask'
+        init = 'keep'
+        [[rules]]
+        match = '*'
+        init = 'xavier_normal'";
+    let tensors: [(&str, &[usize]); 3] =
+        [("head.weight", &[3, 4]), ("head.mask", &[3]), ("body.weight", &[5, 6])];
+    let planned = plan(&tensors, rules).unwrap();
+    let kept: Vec<_> = planned.kept().iter().map(|kept| (&*kept.name, kept.rule)).collect();
+    assert_eq!(kept, [("head.mask", Some(0)), ("body.weight", None)]);
+    assert_eq!((planned.entries().len(), planned.elements()), (1, 12));
+    // Tied tensors are initialized by any of their names.
+    let tied = format!("tied = [['body.weight', 'head.weight']]\n{rules}");
+    let tensors: [(&str, &[usize]); 2] = [("head.weight", &[5, 6]), ("body.weight", &[5, 6])];
+    assert_eq!(&*plan(&tensors, &tied).unwrap().entries()[0].name, "body.weight");
+    let kept = plan(&tensors, &tied.replace("'head.*'", "'other'")).unwrap();
+    assert_eq!(kept.kept()[0].aliases, ["head.weight"]);
+}
+
+#[test]
+fn recipes_fit_the_models_they_are_made_for() {
+    for (recipe, name, ..) in MODELS {
+        let names: Vec<_> = model(name).into_iter().map(|(name, ..)| name).collect();
+        assert_eq!(Recipe::fitting(&names), [recipe], "{name}");
+    }
+    assert!(Recipe::fitting(&["w"]).is_empty());
+}
+
 /// PyTorch's default for Linear, and for Conv1d, whose fan_in counts the receptive field.
 #[test]
 fn pytorch_biases_take_the_fan_in_of_their_weight() {

@@ -119,6 +119,10 @@ fn pinned_values() {
         "sparse(sparsity=0.3)",
         "arange(start=-3, step=0.1)",
         "log_arange",
+        "log_uniform",
+        "inverse_softplus_log_uniform",
+        "sinusoidal",
+        "sinusoidal_2d(base=100)",
     ];
     for scheme in Initializer::ALL {
         let pinned =
@@ -130,6 +134,7 @@ fn pinned_values() {
             let initializer: Initializer = text.parse().unwrap();
             let shape: &[usize] = match initializer {
                 Initializer::Dirac { .. } | Initializer::DeltaOrthogonal { .. } => &[48, 25, 4],
+                Initializer::Sinusoidal2d { .. } => &[2, 49, 48],
                 _ => &[96, 50],
             };
             let tensor = Cpu::with_seed(42)

@@ -527,6 +527,83 @@ fn python_reads_it() {
     }
 }
 
+/// A checkpoint initialized anew in part: all other bytes stay, and verify knows them.
+#[test]
+fn only_some_tensors_of_a_checkpoint_are_initialized() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let list = r#"{"body.w": {"dtype": "F32", "shape": [300, 7]}, "body.h": {"dtype": "BF16", "shape": [33]},
+                   "head.weight": {"dtype": "F32", "shape": [4, 7]}, "head.bias": {"dtype": "F32", "shape": [4]}}"#;
+    fs::write(path("list.json"), list).unwrap();
+    let model = ["--device", "cpu", "--json"];
+    let run = |args: &[&str]| json(&[&["model"], args, &model[..]].concat());
+    run(&[&path("list.json"), "--seed", "1", "--out", &path("a.safetensors")]);
+    let report = run(&[
+        &path("a.safetensors"),
+        "--only",
+        "head.*",
+        "--seed",
+        "2",
+        "--out",
+        &path("b.safetensors"),
+    ]);
+    assert_eq!((&report["tensors"], &report["kept"]), (&object!(2), &object!(2)));
+    let [a, b] = ["a.safetensors", "b.safetensors"].map(|name| fs::read(path(name)).unwrap());
+    let [a, b] = [&a, &b].map(|file| SafeTensors::deserialize(file).unwrap());
+    for (name, same) in [("body.w", true), ("body.h", true), ("head.weight", false)] {
+        assert_eq!(
+            a.tensor(name).unwrap().data() == b.tensor(name).unwrap().data(),
+            same,
+            "{name}"
+        );
+    }
+    let verified = json(&["verify", &path("b.safetensors"), "--json"]);
+    assert_eq!(
+        (&verified["agrees"], &verified["fingerprint"]),
+        (&object!(true), &report["fingerprint"])
+    );
+    // In its own place, and by the same fingerprint without a file.
+    let args = ["--only", "head.*", "--seed", "2"];
+    assert_eq!(
+        run(&[&[&*path("a.safetensors")], &args[..]].concat())["fingerprint"],
+        report["fingerprint"]
+    );
+    let there = path("a.safetensors");
+    run(&[&[&*there], &args[..], &["--out", &there, "--force"]].concat());
+    assert_eq!(fs::read(&there).unwrap(), fs::read(path("b.safetensors")).unwrap());
+    // A kept byte that changes is found.
+    let mut bytes = fs::read(&there).unwrap();
+    let end = bytes.len();
+    bytes[end - 70] ^= 1;
+    fs::write(&there, bytes).unwrap();
+    complains(&["verify", &there], &["the fingerprint recorded is"]);
+    complains(
+        &["model", &path("list.json"), "--only", "head.*", "--device", "cpu"],
+        &["\"body.w\" is to be kept, and a tensor list has no bytes"],
+    );
+}
+
+#[test]
+fn recipes_are_found_for_a_model() {
+    let text = succeed(&["recipe", "--for", "../tests/models/gpt2.json"]);
+    assert!(text.starts_with("gpt2 ") && text.lines().count() == 1, "{text}");
+    let folder = tempfile::tempdir().unwrap();
+    let list = folder.path().join("list.json").display().to_string();
+    fs::write(&list, r#"{"w": {"dtype": "F32", "shape": [3, 4]}}"#).unwrap();
+    complains(&["recipe", "--for", &list], &["no recipe is made for the names in"]);
+    let report = json(&["model", &list, "--dry-run", "--json"]);
+    assert_eq!((&report["fitting_recipes"], &report["warnings"]), (&object!([]), &object!([])));
+    assert_eq!(
+        (&report["plan"][0]["fan_in"], &report["plan"][0]["fan_out"]),
+        (&object!(4), &object!(3))
+    );
+    let report = json(&["model", "../tests/models/gpt2.json", "--dry-run", "--json"]);
+    assert_eq!(report["fitting_recipes"], object!(["gpt2"]));
+    let args =
+        ["model", "../tests/models/llama-3.2-1b.json", "--recipe", "xavier", "--dry-run", "--json"];
+    assert_eq!(json(&args)["fitting_recipes"], Value::Null);
+}
+
 /// A tensor of each element type: written, verified against the rules, read by Python, and its
 /// difference found.
 #[test]

@@ -7,6 +7,7 @@ use crate::cpu::elements::elements;
 use crate::cpu::{convert, indexed, orthogonal, scatter};
 use crate::host_tensor::{HostTensor, with_values};
 use crate::progress::Progress;
+use crate::stream::philox::Philox4x32;
 use crate::{DType, Distribution, Element, ErrorKind, Fill, Result};
 
 /// A tensor of host memory with `fill`'s elements.
@@ -28,7 +29,16 @@ pub(crate) fn fill<T: Element>(
 ) -> Result<(), ErrorKind> {
     debug_assert_eq!(fill.len, out.len() as u64);
     match (fill.distribution, T::DTYPE) {
-        (Distribution::Indexed { indexed }, _) => indexed::put(&indexed, fill, out, progress)?,
+        (Distribution::Indexed { indexed }, _) => {
+            indexed::put(fill, out, progress, |index| indexed.element(index))?
+        }
+        (Distribution::LogUniform { log_uniform }, _) => {
+            let words = Philox4x32::new(fill.seed, fill.stream);
+            let word = |index: u64| words.block(index / 4)[(index % 4) as usize];
+            indexed::put(fill, out, progress, |index| {
+                T::round(log_uniform.of_word(word(index)) as f32)
+            })?
+        }
         // Only these types are worth loops of their own; the casts are from `T` to itself.
         (_, DType::F32) => values::<f32>(fill, cast_slice_mut(out), progress)?,
         (_, DType::F16) => values::<f16>(fill, cast_slice_mut(out), progress)?,

@@ -2,6 +2,7 @@
 //! for a GPU too, so they may be any function of the index.
 
 use crate::distribution::range::{holds, in_range};
+use crate::distribution::sinusoidal::Sinusoidal;
 use crate::distribution::unrounded::Unrounded;
 use crate::element::sealed::Sealed;
 use crate::stream::log::ln;
@@ -11,18 +12,29 @@ use crate::{DType, Element, ErrorKind, Number, Result};
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Indexed {
     sequence: Sequence,
-    /// Elements of the last axis, after which the values come again.
-    columns: u64,
+    /// Elements after which the values come again: those of the last axis, or of all positions.
+    period: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Sequence {
     /// start + step i, exactly.
-    Integers { start: i128, step: i128 },
+    Integers {
+        start: i128,
+        step: i128,
+    },
     /// start + step i in f64.
-    Arange { start: f64, step: f64 },
+    Arange {
+        start: f64,
+        step: f64,
+    },
     /// factor ln(start + step i) in f64.
-    LogArange { start: f64, step: f64, factor: f64 },
+    LogArange {
+        start: f64,
+        step: f64,
+        factor: f64,
+    },
+    Sinusoidal(Sinusoidal),
 }
 
 impl Indexed {
@@ -48,7 +60,7 @@ impl Indexed {
         };
         let distance = step.checked_mul(i128::from(columns - 1)).unwrap_or(i128::MAX);
         within("the last value", start.saturating_add(distance))?;
-        Ok(Indexed { sequence: Sequence::Integers { start, step }, columns })
+        Ok(Indexed { sequence: Sequence::Integers { start, step }, period: columns })
     }
 
     /// A range of real numbers.
@@ -60,7 +72,7 @@ impl Indexed {
     ) -> Result<Self, ErrorKind> {
         holds("start", start, dtype)?;
         holds("step", step, dtype)?;
-        Indexed { sequence: Sequence::Arange { start, step }, columns }.fitting(dtype)
+        Indexed { sequence: Sequence::Arange { start, step }, period: columns }.fitting(dtype)
     }
 
     /// The logarithms of a range of real numbers, times a factor.
@@ -70,7 +82,13 @@ impl Indexed {
         dtype: DType,
     ) -> Result<Self, ErrorKind> {
         let sequence = Sequence::LogArange { start, step, factor };
-        Indexed { sequence, columns }.fitting(dtype)
+        Indexed { sequence, period: columns }.fitting(dtype)
+    }
+
+    /// Positions.
+    pub(super) fn sinusoidal(sinusoidal: Sinusoidal, dtype: DType) -> Result<Self, ErrorKind> {
+        let period = sinusoidal.period();
+        Indexed { sequence: Sequence::Sinusoidal(sinusoidal), period }.fitting(dtype)
     }
 
     /// Checks that the largest value is not too large.
@@ -83,56 +101,59 @@ impl Indexed {
     /// A range of real numbers that the type need not hold.
     #[cfg(feature = "gpu")]
     pub(crate) fn unchecked(start: f64, step: f64, columns: u64) -> Self {
-        Indexed { sequence: Sequence::Arange { start, step }, columns }
+        Indexed { sequence: Sequence::Arange { start, step }, period: columns }
     }
 
     /// The element with index `index` in the whole tensor.
     pub(crate) fn element<T: Element>(&self, index: u64) -> T {
-        let column = index % self.columns;
+        let index = index % self.period;
         match self.sequence {
             Sequence::Integers { start, step } => {
-                <T as Sealed>::of_integer(start + step * i128::from(column))
+                <T as Sealed>::of_integer(start + step * i128::from(index))
             }
-            _ => T::round(rounded(self.value(column))),
+            _ => T::round(rounded(self.value(index))),
         }
     }
 
-    /// The value in a column, rounded to f64.
-    fn value(&self, column: u64) -> f64 {
+    /// The value at an index below the period, rounded to f64.
+    fn value(&self, index: u64) -> f64 {
         match self.sequence {
-            Sequence::Integers { start, step } => (start + step * i128::from(column)) as f64,
-            Sequence::Arange { start, step } => start + step * column as f64,
-            Sequence::LogArange { start, step, factor } => {
-                factor * ln(start + step * column as f64)
-            }
+            Sequence::Integers { start, step } => (start + step * i128::from(index)) as f64,
+            Sequence::Arange { start, step } => start + step * index as f64,
+            Sequence::LogArange { start, step, factor } => factor * ln(start + step * index as f64),
+            Sequence::Sinusoidal(sinusoidal) => sinusoidal.value(index),
         }
     }
 
-    /// The least and the largest value: all sequences rise or fall.
+    /// The least and the largest value: sequences other than sines rise or fall.
     pub(super) fn bounds(&self) -> (f64, f64) {
-        let (first, last) = (self.value(0), self.value(self.columns - 1));
+        if let Sequence::Sinusoidal(Sinusoidal { factor, .. }) = self.sequence {
+            return (-factor.abs(), factor.abs());
+        }
+        let (first, last) = (self.value(0), self.value(self.period - 1));
         (first.min(last), first.max(last))
     }
 
     /// Mean and standard deviation of the whole tensor's values.
     pub(super) fn moments(&self) -> (f64, f64) {
-        if let Sequence::LogArange { .. } = self.sequence {
+        if let Sequence::LogArange { .. } | Sequence::Sinusoidal(_) = self.sequence {
             return self.sampled_moments();
         }
         let (low, high) = self.bounds();
-        let steps = (self.columns - 1) as f64;
+        let steps = (self.period - 1) as f64;
         // Of n values a step apart the variance is (n^2 - 1) / 12 steps^2.
         let spread =
             if steps > 0.0 { (high - low) * ((steps + 2.0) / steps / 12.0).sqrt() } else { 0.0 };
         (low + (high - low) / 2.0, spread)
     }
 
-    /// The same of some of the columns, at equal distances; of all if they are few.
+    /// The same of some of the values, at about equal distances; of all if they are few.
     fn sampled_moments(&self) -> (f64, f64) {
-        const MOST: u64 = 1 << 12;
-        let count = self.columns.min(MOST);
-        let column = |i: u64| (u128::from(i) * u128::from(self.columns) / u128::from(count)) as u64;
-        let values = || (0..count).map(|i| self.value(column(i)));
+        // A prime, so that samples of a matrix do not stay in a few columns.
+        const MOST: u64 = 16_381;
+        let count = self.period.min(MOST);
+        let index = |i: u64| (u128::from(i) * u128::from(self.period) / u128::from(count)) as u64;
+        let values = || (0..count).map(|i| self.value(index(i)));
         let mean = values().sum::<f64>() / count as f64;
         let square = values().map(|value| (value - mean) * (value - mean)).sum::<f64>();
         (mean, (square / count as f64).sqrt())

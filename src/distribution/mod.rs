@@ -5,10 +5,12 @@ pub(crate) mod cache;
 pub(crate) mod convolution;
 pub(crate) mod diagonal;
 pub(crate) mod indexed;
+pub(crate) mod log_uniform;
 pub(crate) mod moments;
 pub(crate) mod orthogonal;
 mod range;
 mod rounded;
+pub(crate) mod sinusoidal;
 pub(crate) mod sparse;
 pub(crate) mod unrounded;
 

@@ -17,7 +17,7 @@ pub(crate) struct Moments {
 
 impl Distribution {
     /// The name: `normal`, `uniform`, `truncated_normal`, `constant`, `diagonal`, `sparse`,
-    /// `orthogonal` or `indexed`.
+    /// `orthogonal`, `log_uniform` or `indexed`.
     pub fn name(&self) -> &'static str {
         self.into()
     }
@@ -62,6 +62,7 @@ impl Distribution {
                 cache::moments(Truncated { mean, std, low, high }).into()
             }
             Distribution::Constant { value } => (value.into(), 0.0, 0.0),
+            Distribution::LogUniform { log_uniform } => log_uniform.moments().into(),
             Distribution::Indexed { indexed } => {
                 let (mean, std) = indexed.moments();
                 (mean, std, 1.8)
@@ -97,6 +98,7 @@ impl Distribution {
                 return (clamped(lowest), clamped(highest));
             }
             Distribution::Constant { .. } => 0.0,
+            Distribution::LogUniform { log_uniform } => return log_uniform.bounds(),
             Distribution::Indexed { indexed } => return indexed.bounds(),
             Distribution::Diagonal { value, .. } => {
                 let value = f64::from(value);

@@ -4,6 +4,7 @@
 use crate::distribution::cache;
 use crate::distribution::diagonal::Diagonal;
 use crate::distribution::indexed::Indexed;
+use crate::distribution::log_uniform::LogUniform;
 use crate::distribution::orthogonal::Orthogonal;
 use crate::distribution::range::{at_least, checked_mean, holds, in_range, least_from};
 use crate::distribution::sparse::Sparse;
@@ -106,6 +107,12 @@ pub enum Distribution {
         /// The matrices' shape and indices.
         orthogonal: Orthogonal,
     },
+    /// A number whose logarithm is uniform, or that number's inverse softplus; computed by the host.
+    #[non_exhaustive]
+    LogUniform {
+        /// The numbers.
+        log_uniform: LogUniform,
+    },
     /// Values that depend on the index alone, computed by the host.
     #[non_exhaustive]
     Indexed {
@@ -141,6 +148,12 @@ impl Distribution {
             Unrounded::Arange { start, step, columns } => {
                 let (start, step) = (start.to_f64(), step.to_f64());
                 Ok(Distribution::Indexed { indexed: Indexed::arange(start, step, columns, dtype)? })
+            }
+            Unrounded::LogUniform(log_uniform) => {
+                Ok(Distribution::LogUniform { log_uniform: log_uniform.fitting(dtype)? })
+            }
+            Unrounded::Sinusoidal(sinusoidal) => {
+                Ok(Distribution::Indexed { indexed: Indexed::sinusoidal(sinusoidal, dtype)? })
             }
             Unrounded::LogArange { start, step, factor, columns } => {
                 let indexed = Indexed::log_arange([start, step, factor], columns, dtype)?;
@@ -213,6 +226,12 @@ impl Distribution {
             Distribution::Sparse { std, .. } => Distribution::Normal { mean: 0.0, std },
             all => all,
         }
+    }
+
+    /// Whether no shader has it: the host computes its values, and uploads them to a GPU.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn is_uploaded(&self) -> bool {
+        matches!(self, Distribution::Indexed { .. } | Distribution::LogUniform { .. })
     }
 
     /// The factor and the summand of the shader. A truncated normal has both in its table, and

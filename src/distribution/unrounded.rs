@@ -3,7 +3,9 @@
 
 use crate::Number;
 use crate::distribution::diagonal::Diagonal;
+use crate::distribution::log_uniform::LogUniform;
 use crate::distribution::orthogonal::Orthogonal;
+use crate::distribution::sinusoidal::Sinusoidal;
 use crate::distribution::sparse::Sparse;
 use crate::number::product;
 use crate::stream::quantile::Truncated;
@@ -22,6 +24,8 @@ pub(crate) enum Unrounded {
     Orthogonal { gain: f64, orthogonal: Orthogonal },
     Arange { start: Number, step: Number, columns: u64 },
     LogArange { start: f64, step: f64, factor: f64, columns: u64 },
+    LogUniform(LogUniform),
+    Sinusoidal(Sinusoidal),
 }
 
 impl Unrounded {
@@ -41,9 +45,11 @@ impl Unrounded {
                 *start = start.scaled(scale);
                 *step = step.scaled(scale);
             }
+            Unrounded::LogUniform(log_uniform) => *log_uniform = log_uniform.scaled(scale),
             Unrounded::Diagonal { value, .. }
             | Unrounded::Sparse { std: value, .. }
             | Unrounded::LogArange { factor: value, .. }
+            | Unrounded::Sinusoidal(Sinusoidal { factor: value, .. })
             | Unrounded::Orthogonal { gain: value, .. } => *value = product(scale, *value),
         }
         self

@@ -46,8 +46,7 @@ pub struct FillDispatch {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn dispatches(fill: &Fill, offset: u64, limits: &wgpu::Limits) -> Option<Vec<FillDispatch>> {
-    let is_indexed = matches!(fill.distribution, Distribution::Indexed { .. });
-    let is_sampled = DType::SAMPLED.contains(&fill.dtype) && !is_indexed;
+    let is_sampled = DType::SAMPLED.contains(&fill.dtype) && !fill.distribution.is_uploaded();
     if !is_sampled || fill.distribution.base() != fill.distribution || fill.zeros.is_some() {
         return None;
     }

@@ -109,27 +109,47 @@ impl Initializer {
             Initializer::TruncatedNormalSigma { mean, std, lower, upper } => {
                 bounded(mean, std, ("lower", lower), ("upper", upper))
             }
-            Initializer::Constant { val } => vec![("val", Slot::Exact(val))],
-            Initializer::Arange { start, step } => {
-                vec![("start", Slot::Exact(start)), ("step", Slot::Exact(step))]
-            }
             Initializer::Eye { gain } => vec![("gain", number(gain, Finite))],
             Initializer::Orthogonal { gain } | Initializer::DeltaOrthogonal { gain } => {
                 vec![("gain", number(gain, Gain))]
-            }
-            Initializer::LogArange { start, step } => {
-                vec![("start", number(start, Positive)), ("step", number(step, Finite))]
             }
             Initializer::Dirac { groups } => vec![("groups", Slot::Count(groups))],
             Initializer::Sparse { sparsity, std } => {
                 vec![("sparsity", number(sparsity, Fraction)), ("std", number(std, NotNegative))]
             }
-            Initializer::GlorotNormal
-            | Initializer::GlorotUniform
-            | Initializer::HeNormal
-            | Initializer::HeUniform
-            | Initializer::LecunNormal
-            | Initializer::LecunUniform => Vec::new(),
+            _ => self.formula_options_mut(),
+        }
+    }
+
+    /// Those of initializers without a variance to choose.
+    fn formula_options_mut(&mut self) -> Vec<(&'static str, Slot<'_>)> {
+        use Domain::*;
+        let number = Slot::Number;
+        match self {
+            Initializer::Constant { val } => vec![("val", Slot::Exact(val))],
+            Initializer::Arange { start, step } => {
+                vec![("start", Slot::Exact(start)), ("step", Slot::Exact(step))]
+            }
+            Initializer::LogArange { start, step } => {
+                vec![("start", number(start, Positive)), ("step", number(step, Finite))]
+            }
+            Initializer::LogUniform { low, high } => {
+                let above = NotBelow(*low);
+                vec![("low", number(low, Positive)), ("high", number(high, above))]
+            }
+            Initializer::InverseSoftplusLogUniform { low, high, floor } => {
+                let above = NotBelow(*low);
+                vec![
+                    ("low", number(low, Positive)),
+                    ("high", number(high, above)),
+                    ("floor", number(floor, Positive)),
+                ]
+            }
+            Initializer::Sinusoidal { base } | Initializer::Sinusoidal2d { base } => {
+                vec![("base", number(base, NotBelow(1.0)))]
+            }
+            // Glorot's, He's and LeCun's have none.
+            _ => Vec::new(),
         }
     }
 

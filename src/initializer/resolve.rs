@@ -2,7 +2,9 @@
 
 use crate::distribution::convolution::layout_error;
 use crate::distribution::diagonal::Diagonal;
+use crate::distribution::log_uniform::LogUniform;
 use crate::distribution::orthogonal::Orthogonal;
+use crate::distribution::sinusoidal::Sinusoidal;
 use crate::distribution::sparse::Sparse;
 use crate::distribution::unrounded::Unrounded;
 use crate::error::During;
@@ -43,58 +45,73 @@ impl Initializer {
         let scaled =
             |gain, mode, distribution, mean| by_fan(shape, layout, gain, mode, distribution, mean);
         use {FanMode::*, VarianceDistribution::*};
-        match *self {
+        Ok(match *self {
             Initializer::VarianceScaling { scale, mode, distribution } => {
-                scaled(scale.sqrt(), mode, distribution, 0.0)
+                scaled(scale.sqrt(), mode, distribution, 0.0)?
             }
-            Initializer::XavierNormal { gain, mean } => scaled(gain, FanAvg, Normal, mean),
-            Initializer::XavierUniform { gain, mean } => scaled(gain, FanAvg, Uniform, mean),
+            Initializer::XavierNormal { gain, mean } => scaled(gain, FanAvg, Normal, mean)?,
+            Initializer::XavierUniform { gain, mean } => scaled(gain, FanAvg, Uniform, mean)?,
             Initializer::KaimingNormal { a, mode, nonlinearity } => {
-                scaled(calculate_gain(nonlinearity, Some(a)), mode, Normal, 0.0)
+                scaled(calculate_gain(nonlinearity, Some(a)), mode, Normal, 0.0)?
             }
             Initializer::KaimingUniform { a, mode, nonlinearity } => {
-                scaled(calculate_gain(nonlinearity, Some(a)), mode, Uniform, 0.0)
+                scaled(calculate_gain(nonlinearity, Some(a)), mode, Uniform, 0.0)?
             }
-            Initializer::GlorotNormal => scaled(1.0, FanAvg, TruncatedNormal, 0.0),
-            Initializer::GlorotUniform => scaled(1.0, FanAvg, Uniform, 0.0),
-            Initializer::HeNormal => scaled(2f64.sqrt(), FanIn, TruncatedNormal, 0.0),
-            Initializer::HeUniform => scaled(2f64.sqrt(), FanIn, Uniform, 0.0),
-            Initializer::LecunNormal => scaled(1.0, FanIn, TruncatedNormal, 0.0),
-            Initializer::LecunUniform => scaled(1.0, FanIn, Uniform, 0.0),
-            Initializer::Normal { mean, std } => Ok(Unrounded::Normal { mean, std }),
-            Initializer::Uniform { a, b } => {
-                let (a, b) = (product(a, 0.5), product(b, 0.5));
-                Ok(Unrounded::Uniform { mean: a + b, bound: b - a })
-            }
+            Initializer::GlorotNormal => scaled(1.0, FanAvg, TruncatedNormal, 0.0)?,
+            Initializer::GlorotUniform => scaled(1.0, FanAvg, Uniform, 0.0)?,
+            Initializer::HeNormal => scaled(2f64.sqrt(), FanIn, TruncatedNormal, 0.0)?,
+            Initializer::HeUniform => scaled(2f64.sqrt(), FanIn, Uniform, 0.0)?,
+            Initializer::LecunNormal => scaled(1.0, FanIn, TruncatedNormal, 0.0)?,
+            Initializer::LecunUniform => scaled(1.0, FanIn, Uniform, 0.0)?,
+            Initializer::Normal { mean, std } => Unrounded::Normal { mean, std },
+            Initializer::Uniform { a, b } => uniform(a, b),
             Initializer::TruncatedNormal { mean, std, a, b } => {
-                Ok(Unrounded::Truncated(Truncated { mean, std, low: a, high: b }))
+                Unrounded::Truncated(Truncated { mean, std, low: a, high: b })
             }
             Initializer::TruncatedNormalSigma { mean, std, lower, upper } => {
-                Ok(sigma(mean, std, lower, upper))
+                sigma(mean, std, lower, upper)
             }
-            Initializer::Constant { val } => Ok(Unrounded::Constant { value: val }),
-            Initializer::Eye { gain } => {
-                Ok(Unrounded::Diagonal { value: gain, diagonal: Diagonal::eye(shape)? })
+            Initializer::Constant { val } => Unrounded::Constant { value: val },
+            Initializer::Arange { start, step } => {
+                Unrounded::Arange { start, step, columns: columns(shape) }
             }
-            Initializer::Dirac { groups } => Ok(Unrounded::Diagonal {
-                value: 1.0,
-                diagonal: Diagonal::dirac(shape, layout, groups)?,
-            }),
+            Initializer::LogArange { start, step } => log_arange(start, step, columns(shape))?,
+            Initializer::LogUniform { low, high } => log_uniform(low, high, None),
+            Initializer::InverseSoftplusLogUniform { low, high, floor } => {
+                log_uniform(low, high, Some(floor))
+            }
+            Initializer::Sinusoidal { base } => {
+                Unrounded::Sinusoidal(Sinusoidal::new(shape, base)?)
+            }
+            Initializer::Sinusoidal2d { base } => {
+                Unrounded::Sinusoidal(Sinusoidal::grid(shape, base)?)
+            }
+            Initializer::Eye { gain } => diagonal(gain, Diagonal::eye(shape)?),
+            Initializer::Dirac { groups } => diagonal(1.0, Diagonal::dirac(shape, layout, groups)?),
             Initializer::Orthogonal { gain } => {
-                Ok(Unrounded::Orthogonal { gain, orthogonal: Orthogonal::matrices(shape, layout)? })
+                Unrounded::Orthogonal { gain, orthogonal: Orthogonal::matrices(shape, layout)? }
             }
             Initializer::DeltaOrthogonal { gain } => {
-                Ok(Unrounded::Orthogonal { gain, orthogonal: Orthogonal::delta(shape, layout)? })
+                Unrounded::Orthogonal { gain, orthogonal: Orthogonal::delta(shape, layout)? }
             }
-            Initializer::Arange { start, step } => {
-                Ok(Unrounded::Arange { start, step, columns: columns(shape) })
-            }
-            Initializer::LogArange { start, step } => log_arange(start, step, columns(shape)),
             Initializer::Sparse { sparsity, std } => {
-                Ok(Unrounded::Sparse { std, sparse: Sparse::new(shape, sparsity)? })
+                Unrounded::Sparse { std, sparse: Sparse::new(shape, sparsity)? }
             }
-        }
+        })
     }
+}
+
+fn uniform(a: f64, b: f64) -> Unrounded {
+    let (a, b) = (product(a, 0.5), product(b, 0.5));
+    Unrounded::Uniform { mean: a + b, bound: b - a }
+}
+
+fn diagonal(value: f64, diagonal: Diagonal) -> Unrounded {
+    Unrounded::Diagonal { value, diagonal }
+}
+
+fn log_uniform(low: f64, high: f64, floor: Option<f64>) -> Unrounded {
+    Unrounded::LogUniform(LogUniform::new(low, high, floor))
 }
 
 /// Elements of the last axis.
@@ -136,12 +153,15 @@ fn sigma(mean: f64, std: f64, lower: f64, upper: f64) -> Unrounded {
 
 /// The fan that a mode divides by.
 fn fan(shape: &Shape, layout: &Layout, mode: FanMode) -> Result<f64, ErrorKind> {
-    if shape.dims().len() < 2 && *layout != Layout::Keras {
+    if shape.dims().len() < 2 && !matches!(layout, Layout::Keras | Layout::Fans { .. }) {
         return Err(ErrorKind::TooFewDims { shape: shape.clone() });
     }
     let remedy = "name axes that it has, each once, or groups that divide its first dimension";
     let (fan_in, fan_out) =
         layout.fans(shape).ok_or_else(|| layout_error(shape, layout, remedy))?;
+    if fan_in == 0 || fan_out == 0 {
+        return Err(layout_error(shape, layout, "give fans above 0"));
+    }
     let (fan_in, fan_out) = (fan_in as f64, fan_out as f64);
     Ok(match mode {
         FanMode::FanIn => fan_in,

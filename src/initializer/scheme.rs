@@ -206,6 +206,43 @@ pub enum Initializer {
         /// The difference of neighbours before the logarithm.
         step: f64,
     },
+    /// A number whose logarithm is uniform between those of `low` and `high`.
+    #[non_exhaustive]
+    LogUniform {
+        /// The least number: finite, above 0.
+        low: f64,
+        /// The largest number: not below `low`.
+        high: f64,
+    },
+    /// y so that softplus(y) is log-uniform between `low` and `high`, but not below `floor`: the
+    /// bias of Mamba's time steps (Gu and Dao 2023).
+    #[non_exhaustive]
+    InverseSoftplusLogUniform {
+        /// The least number before clamping: finite, above 0.
+        low: f64,
+        /// The largest number: not below `low`.
+        high: f64,
+        /// What smaller numbers become: above 0.
+        floor: f64,
+    },
+    /// Sines and cosines of the position p, which counts along the last axis but one: of C columns
+    /// the first half has sin(p / base^(i / (C / 2 - 1))), the second half the cosines. The
+    /// positions of Whisper's encoder (Radford et al. 2022), after Vaswani et al. 2017.
+    #[non_exhaustive]
+    Sinusoidal {
+        /// The ratio of the largest and the smallest frequency: above 1.
+        base: f64,
+    },
+    /// Sines and cosines of the places of a square grid, row by row along the last axis but one:
+    /// the first half of the columns tells the place in a row, x, the second half the row, y; each
+    /// half has sin(x / base^(i / q)), then cos(x / base^(i / q)), for i below q, a quarter of the
+    /// columns. As MAE (He et al. 2021) and DiT (Peebles and Xie 2022) have it.
+    #[non_exhaustive]
+    #[strum(serialize = "sinusoidal_2d")]
+    Sinusoidal2d {
+        /// The ratio of the frequencies: above 1.
+        base: f64,
+    },
     /// `gain` on the diagonal of a matrix, zero elsewhere: `torch.nn.init.eye_`,
     /// `keras.initializers.Identity`.
     #[non_exhaustive]
@@ -251,7 +288,7 @@ pub enum Initializer {
 impl Initializer {
     /// Every scheme with its default options. `constant` and `sparse` have no default for value and
     /// sparsity, which are NaN here.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 27] = [
         Self::variance_scaling(1.0, FanMode::FanIn, VarianceDistribution::TruncatedNormal),
         Self::xavier_normal(),
         Self::xavier_uniform(),
@@ -270,6 +307,10 @@ impl Initializer {
         Self::constant(f64::NAN),
         Initializer::Arange { start: Number::float(0.0), step: Number::float(1.0) },
         Self::log_arange(1.0, 1.0),
+        Self::log_uniform(0.001, 0.1),
+        Self::inverse_softplus_log_uniform(0.001, 0.1, 0.0001),
+        Self::sinusoidal(10_000.0),
+        Self::sinusoidal_2d(10_000.0),
         Self::eye(),
         Self::dirac(),
         Self::orthogonal(),
@@ -395,6 +436,36 @@ impl Initializer {
         Initializer::Arange { start: start.into(), step: step.into() }
     }
 
+    /// [`LogUniform`](Self::LogUniform).
+    pub const fn log_uniform(low: f64, high: f64) -> Self {
+        Initializer::LogUniform { low, high }
+    }
+
+    /// [`InverseSoftplusLogUniform`](Self::InverseSoftplusLogUniform).
+    pub const fn inverse_softplus_log_uniform(low: f64, high: f64, floor: f64) -> Self {
+        Initializer::InverseSoftplusLogUniform { low, high, floor }
+    }
+
+    /// [`Sinusoidal`](Self::Sinusoidal), usually with a base of 10,000.
+    ///
+    /// ```
+    /// use gpu_init::{Cpu, Initializer, TensorSpec};
+    ///
+    /// let positions = TensorSpec::new([3, 4], Initializer::sinusoidal(10_000.0));
+    /// let values = Cpu::new().fill(&positions)?.to_f32();
+    /// assert_eq!(values[..4], [0.0, 0.0, 1.0, 1.0]);
+    /// assert_eq!(values[4..6], [1f32.sin(), 1e-4]);
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    pub const fn sinusoidal(base: f64) -> Self {
+        Initializer::Sinusoidal { base }
+    }
+
+    /// [`Sinusoidal2d`](Self::Sinusoidal2d), usually with a base of 10,000.
+    pub const fn sinusoidal_2d(base: f64) -> Self {
+        Initializer::Sinusoidal2d { base }
+    }
+
     /// [`LogArange`](Self::LogArange): ln(start), ln(start + step)... along the last axis.
     pub const fn log_arange(start: f64, step: f64) -> Self {
         Initializer::LogArange { start, step }
@@ -442,5 +513,33 @@ impl Initializer {
     /// ```
     pub fn name(&self) -> &'static str {
         self.into()
+    }
+
+    /// Whether the values depend on which axes are inputs and outputs, so that a tensor of three
+    /// or more dimensions needs the right [`Layout`](crate::Layout).
+    ///
+    /// ```
+    /// use gpu_init::Initializer;
+    ///
+    /// assert!(Initializer::xavier_normal().uses_layout());
+    /// assert!(!Initializer::normal(0.0, 0.02).uses_layout());
+    /// ```
+    pub fn uses_layout(&self) -> bool {
+        !matches!(
+            self,
+            Initializer::Normal { .. }
+                | Initializer::Uniform { .. }
+                | Initializer::TruncatedNormal { .. }
+                | Initializer::TruncatedNormalSigma { .. }
+                | Initializer::Constant { .. }
+                | Initializer::Arange { .. }
+                | Initializer::LogArange { .. }
+                | Initializer::LogUniform { .. }
+                | Initializer::InverseSoftplusLogUniform { .. }
+                | Initializer::Sinusoidal { .. }
+                | Initializer::Sinusoidal2d { .. }
+                | Initializer::Eye { .. }
+                | Initializer::Sparse { .. }
+        )
     }
 }

@@ -148,6 +148,15 @@ pub enum RuleError {
         /// The tensor's shape.
         shape: Shape,
     },
+    /// `fans` of a tensor that has none.
+    #[error(
+        "there are no fans of {name:?}: list it with a shape that has them, or give numbers, \
+         fans = {{ in = 4096, out = 11008 }}"
+    )]
+    Fans {
+        /// The name in the rule.
+        name: String,
+    },
     /// `pytorch_bias` for a tensor without a weight beside it.
     #[error(
         "pytorch_bias needs the fan_in of {weight:?}, which is not there with two or more \

@@ -28,6 +28,14 @@ struct File {
     layers: Option<NonZeroU64>,
     default: Option<Text<Init>>,
     tied: Option<Vec<Spanned<Vec<String>>>>,
+    /// Globs for the tensors to initialize: all others are kept.
+    only: Option<Vec<Spanned<String>>>,
+    /// Globs that every model of these rules has a name for.
+    #[serde(default)]
+    fits: Vec<Spanned<String>>,
+    /// Globs for names that no model of these rules has.
+    #[serde(default)]
+    unlike: Vec<Spanned<String>>,
     #[serde(default)]
     rules: Vec<Spanned<Table>>,
 }
@@ -43,12 +51,22 @@ struct Table {
     init: Text<Init>,
     dtype: Option<Text<DType>>,
     layout: Option<Text<Layout>>,
+    fans: Option<Fans>,
     scale: Option<Scale>,
     shard: Option<Shard>,
     zero_row: Option<u64>,
+    integers: Option<bool>,
     name: Option<String>,
     #[serde(default)]
     optional: bool,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Fans {
+    r#in: Option<NonZeroU64>,
+    out: Option<NonZeroU64>,
+    of: Option<String>,
 }
 
 #[derive(serde::Deserialize)]
@@ -83,6 +101,9 @@ impl FromStr for Rules {
             layers: file.layers.map(NonZeroU64::get),
             default: file.default.map(|init| init.0),
             tied: checked_ties(file.tied.unwrap_or_default()).map_err(at)?,
+            only: file.only.map(globs).transpose().map_err(at)?,
+            fits: globs(file.fits).map_err(at)?,
+            unlike: globs(file.unlike).map_err(at)?,
             rules: checked_rules(file.rules).map_err(at)?,
         })
     }
@@ -90,6 +111,13 @@ impl FromStr for Rules {
 
 /// The byte where the wrong table or array starts, and the reason.
 type Mistake = (usize, String);
+
+fn globs(texts: Vec<Spanned<String>>) -> Result<Vec<Pattern>, Mistake> {
+    let glob = |text: Spanned<String>| {
+        Pattern::glob(text.get_ref(), Rank::Any).map_err(|reason| (text.span().start, reason))
+    };
+    texts.into_iter().map(glob).collect()
+}
 
 fn checked_ties(tied: Vec<Spanned<Vec<String>>>) -> Result<Vec<Vec<String>>, Mistake> {
     let mut seen = HashSet::new();
@@ -141,15 +169,33 @@ impl Table {
                 return Err("a rule needs match (\"*\" for every name) or regex".to_owned());
             }
         };
+        let layout = self.layout.map(|layout| layout.0);
+        let (layout, fans_of) = match self.fans {
+            Some(_) if layout.is_some() => {
+                return Err("a rule has layout or fans, not both".to_owned());
+            }
+            Some(Fans { r#in: Some(fan_in), out: Some(fan_out), of: None }) => {
+                (Some(Layout::Fans { fan_in: fan_in.get(), fan_out: fan_out.get() }), None)
+            }
+            Some(Fans { r#in: None, out: None, of: Some(of) }) => (None, Some(of)),
+            Some(_) => {
+                return Err("fans needs in and out, or of: { in = 4096, out = 11008 }, \
+                            { of = \"weight\" }"
+                    .to_owned());
+            }
+            None => (layout, None),
+        };
         Ok(Rule {
             pattern,
             name: self.name,
             init: self.init.0,
             dtype: self.dtype.map(|dtype| dtype.0),
-            layout: self.layout.map_or_else(Layout::default, |layout| layout.0),
+            layout,
+            fans_of,
             scale: self.scale.map(|scale| scale.0),
             shard_dim: self.shard.map(|shard| shard.dim),
             zero_row: self.zero_row,
+            integers: self.integers,
             optional: self.optional,
         })
     }
@@ -231,6 +277,7 @@ mod tests {
             ("layers = 0", "line 1: invalid value: integer `0`, expected a nonzero"),
             ("dtype = 'c64'", "line 1: unknown dtype \"c64\""),
             ("default = 'zero'", "line 1: cannot read initializer \"zero\""),
+            ("fits = [\n'[']\ndefault = 'zeros'", "line 2: cannot read match = \"[\": unclosed"),
             ("[[rules]]\ninit = 'zeros'", "line 1: a rule needs match"),
             ("[[rules]]\nmatch = '*'", "line 1: missing field `init`"),
             (
@@ -282,6 +329,13 @@ mod tests {
                 "scale = nan",
                 "line 5: invalid value: floating point `NaN`, expected a finite number",
             ),
+            ("fans = { in = 3 }", "line 2: fans needs in and out, or of"),
+            ("fans = { of = 'weight', in = 3 }", "line 2: fans needs in and out, or of"),
+            (
+                "fans = { in = 0, out = 3 }",
+                "line 5: invalid value: integer `0`, expected a nonzero",
+            ),
+            ("fans = { of = 'w' }\nlayout = 'jax'", "line 2: a rule has layout or fans, not both"),
             ("shard = 0", "line 5: invalid type"),
             ("shard = { axis = 0 }", "line 5: unknown field `axis`"),
         ] {

@@ -1,4 +1,5 @@
-//! The formulas of `scale`: numbers, `layers`, `layer`, `+ - * / ( )` and `sqrt`.
+//! The formulas of `scale`: numbers, `layer`, `layers`, `fan_in`, `fan_out`, `dim0`, `dim1`...,
+//! `+ - * / ( )` and `sqrt`.
 //!
 //! IEEE 754 rounds each of these in one way only, so a formula has the same bits on every machine.
 //! No expression library is used for that reason: their powers and sines are the platform's.
@@ -17,11 +18,13 @@ const NO_LAYER: &str = "the tensor's name has no layer: a segment of digits, as 
 const NO_LAYERS: &str = "the number of layers is not known from the tensor's name; set layers = ... \
      in the rules";
 
+const NO_FANS: &str = "the tensor has no fans: give its rule a layout that its shape fits, or fans";
+
 fn known(variable: Option<u64>, missing: &str) -> Result<f64, String> {
     variable.map(|value| value as f64).ok_or_else(|| missing.to_owned())
 }
 
-/// The variables of a formula.
+/// The layer of a tensor, as far as its name tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Depth {
     /// The layer's index from 0, if the tensor is in one.
@@ -30,10 +33,22 @@ pub(super) struct Depth {
     pub(super) layers: Option<u64>,
 }
 
+/// The variables of a formula.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Variables<'a> {
+    pub(super) depth: Depth,
+    /// (fan_in, fan_out), if the layout gives the shape fans.
+    pub(super) fans: Option<(u64, u64)>,
+    pub(super) dims: &'a [usize],
+}
+
+/// As many dimensions as a formula may name, so that one is checked when it is read.
+const MOST_DIMS: usize = 16;
+
 impl Formula {
     /// The value, which is finite; or the reason why there is none.
-    pub(super) fn evaluate(&self, depth: Depth) -> Result<f64, String> {
-        let value = evaluate(&self.0, depth)?;
+    pub(super) fn evaluate(&self, variables: Variables<'_>) -> Result<f64, String> {
+        let value = evaluate(&self.0, variables)?;
         if value.is_finite() {
             Ok(value)
         } else {
@@ -56,14 +71,15 @@ impl FromStr for Formula {
             return Err(format!("the scale has {} bytes; {LONGEST} are the most", text.len()));
         }
         // A text is a formula whatever the values of its variables are.
-        evaluate(text, Depth { layer: Some(0), layers: Some(1) })
+        let depth = Depth { layer: Some(0), layers: Some(1) };
+        evaluate(text, Variables { depth, fans: Some((1, 1)), dims: &[1; MOST_DIMS] })
             .map_err(|reason| format!("cannot read scale {text:?}: {reason}"))?;
         Ok(Formula(text.trim().to_owned()))
     }
 }
 
-fn evaluate(text: &str, depth: Depth) -> Result<f64, String> {
-    let mut parser = Parser { rest: text.trim(), depth };
+fn evaluate(text: &str, variables: Variables<'_>) -> Result<f64, String> {
+    let mut parser = Parser { rest: text.trim(), variables };
     let value = parser.sum()?;
     if parser.rest.is_empty() {
         Ok(value)
@@ -75,7 +91,7 @@ fn evaluate(text: &str, depth: Depth) -> Result<f64, String> {
 /// Computes while it reads; `rest`, the unread text, starts with no space.
 struct Parser<'a> {
     rest: &'a str,
-    depth: Depth,
+    variables: Variables<'a>,
 }
 
 impl<'a> Parser<'a> {
@@ -129,15 +145,29 @@ impl<'a> Parser<'a> {
         let end =
             self.rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(self.rest.len());
         match self.advance(end) {
-            "layer" => known(self.depth.layer, NO_LAYER),
-            "layers" => known(self.depth.layers, NO_LAYERS),
+            "layer" => known(self.variables.depth.layer, NO_LAYER),
+            "layers" => known(self.variables.depth.layers, NO_LAYERS),
+            "fan_in" => known(self.variables.fans.map(|(fan_in, _)| fan_in), NO_FANS),
+            "fan_out" => known(self.variables.fans.map(|(_, fan_out)| fan_out), NO_FANS),
             "sqrt" if self.take(&['(']).is_some() => {
                 let value = self.sum()?.sqrt();
                 self.close(value)
             }
             "sqrt" => Err("sqrt must have parentheses: sqrt(2)".to_owned()),
-            name => Err(format!("there is no {name:?}; use layers, layer or sqrt(...)")),
+            name => match name.strip_prefix("dim").map(str::parse::<usize>) {
+                Some(Ok(dim)) => self.dim(dim),
+                _ => Err(format!(
+                    "there is no {name:?}; use layer, layers, fan_in, fan_out, dim0, dim1... or \
+                     sqrt(...)"
+                )),
+            },
         }
+    }
+
+    fn dim(&self, dim: usize) -> Result<f64, String> {
+        let dims = self.variables.dims;
+        let missing = || format!("the tensor has no dim{dim}: it has {} dimensions", dims.len());
+        dims.get(dim).map(|&len| len as f64).ok_or_else(missing)
     }
 
     fn close(&mut self, value: f64) -> Result<f64, String> {
@@ -164,9 +194,13 @@ impl<'a> Parser<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Depth, Formula, LONGEST};
+    use super::{Depth, Formula, LONGEST, Variables};
 
-    const DEPTH: Depth = Depth { layer: Some(3), layers: Some(12) };
+    const VARIABLES: Variables<'static> = Variables {
+        depth: Depth { layer: Some(3), layers: Some(12) },
+        fans: Some((27, 576)),
+        dims: &[64, 3, 3, 3],
+    };
 
     #[test]
     fn formulas_have_their_values() {
@@ -183,9 +217,11 @@ mod tests {
             ("--layer", 3.0),
             ("2 * -3", -6.0),
             (" sqrt ( 9 ) ", 3.0),
+            ("fan_out / fan_in", 576.0 / 27.0),
+            ("sqrt(dim0) - dim3", 5.0),
         ] {
             let formula: Formula = text.parse().unwrap();
-            assert_eq!(formula.evaluate(DEPTH), Ok(expected), "{text}");
+            assert_eq!(formula.evaluate(VARIABLES), Ok(expected), "{text}");
         }
     }
 
@@ -203,6 +239,8 @@ mod tests {
             ("1e", "\"1e\" is not a number"),
             ("2 ^ 3", "\"^ 3\" cannot follow"),
             ("depth", "there is no \"depth\""),
+            ("dimension", "there is no \"dimension\""),
+            ("dim99", "no dim99"),
             ("é", "there is no \"é\""),
             ("*2", "'*'"),
         ] {
@@ -218,17 +256,19 @@ mod tests {
 
     #[test]
     fn formulas_without_a_finite_value_are_refused() {
-        let first = Depth { layer: Some(0), layers: None };
-        let unknown = Depth { layer: None, layers: None };
+        let none = Depth { layer: None, layers: None };
+        let first = Depth { layer: Some(0), ..none };
         for (text, depth, expected) in [
             ("1/layer", first, "inf"),
             ("0/layer", first, "NaN"),
             ("sqrt(layer - 1)", first, "NaN"),
-            ("layer", unknown, "no layer"),
-            ("layers", unknown, "layers = ..."),
+            ("layer", none, "no layer"),
+            ("layers", none, "layers = ..."),
+            ("fan_in", none, "no fans"),
+            ("dim1", none, "no dim1: it has 1 dimensions"),
         ] {
             let formula: Formula = text.parse().unwrap();
-            let error = formula.evaluate(depth).unwrap_err();
+            let error = formula.evaluate(Variables { depth, fans: None, dims: &[8] }).unwrap_err();
             assert!(error.contains(expected), "{error}");
         }
     }

@@ -7,11 +7,12 @@ mod formula;
 mod layers;
 mod pattern;
 mod plan;
+mod planner;
 mod recipe;
 mod rules;
 mod run;
 
 pub use error::{ParseRulesError, PlanError, RuleError};
-pub use plan::{Plan, PlanEntry, PlanWarning};
+pub use plan::{KeptTensor, Plan, PlanEntry, PlanWarning};
 pub use recipe::Recipe;
 pub use rules::{Rule, Rules};

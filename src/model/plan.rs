@@ -1,12 +1,8 @@
 //! The plan of a model: every tensor with its rule applied and its spec resolved, before any memory
 //! is allocated.
 
-use std::collections::{HashMap, HashSet};
-
-use crate::model::error::{PlanError, RuleError, described};
-use crate::model::layers::Layers;
-use crate::model::rules::{Init, Rule, Rules};
-use crate::{DType, Fill, Initializer, Layout, Shape, Shard, TensorSpec};
+use crate::model::error::PlanError;
+use crate::{DType, Fill, Shape, Shard, TensorSpec};
 
 /// The tensors of a model, each with its spec and the fill that it resolves to.
 ///
@@ -33,10 +29,11 @@ use crate::{DType, Fill, Initializer, Layout, Shape, Shard, TensorSpec};
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
-    entries: Vec<PlanEntry>,
-    warnings: Vec<PlanWarning>,
-    elements: u64,
-    bytes: u64,
+    pub(super) entries: Vec<PlanEntry>,
+    pub(super) kept: Vec<KeptTensor>,
+    pub(super) warnings: Vec<PlanWarning>,
+    pub(super) elements: u64,
+    pub(super) bytes: u64,
 }
 
 /// One tensor of a [`Plan`].
@@ -57,6 +54,34 @@ pub struct PlanEntry {
     pub spec: TensorSpec,
     /// The fill that the spec resolves to.
     pub fill: Fill,
+}
+
+/// A tensor of a [`Plan`] that is not filled, by `init = "keep"` or because `only` does not name it:
+/// whoever has the source's bytes copies them.
+///
+/// ```
+/// use gpu_init::{DType, Plan, Rules};
+///
+/// let rules: Rules = "only = ['classifier.*']\ndefault = 'xavier_normal'".parse()?;
+/// let tensors = [("bert.weight", [4, 4], Some(DType::F16)), ("classifier.weight", [2, 4], None)];
+/// let plan = Plan::new(tensors, &rules)?;
+/// assert_eq!((plan.entries().len(), &*plan.kept()[0].name), (1, "bert.weight"));
+/// assert_eq!(plan.kept()[0].dtype, Some(DType::F16));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct KeptTensor {
+    /// The tensor's name.
+    pub name: String,
+    /// The names of tied tensors that share its memory, in the order of the rules.
+    pub aliases: Vec<String>,
+    /// Its shape.
+    pub shape: Shape,
+    /// The element type, if the list has it.
+    pub dtype: Option<DType>,
+    /// The index of its rule in [`Rules::rules`]; `None` for the default and for `only`.
+    pub rule: Option<usize>,
 }
 
 /// A suspicious rule, which is no error.
@@ -81,31 +106,31 @@ pub enum PlanWarning {
         to_string = "{0} is never used: rules before it match all its tensors; move it up or remove it"
     )]
     Shadowed(String),
+    /// Tensors of three or more dimensions whose rule does not say which axes are inputs and
+    /// outputs, so that they were read as convolutions.
+    #[strum(
+        to_string = "{rule} takes {tensor:?} {shape} (1 of {tensors} such tensors) for a convolution (out, in, \
+                     kernel...), fan_in {fan_in} and fan_out {fan_out}: give a rule for it a layout, such as \
+                     \"out_in_kernel\" for a convolution, \"axes(input=2, output=1, batch=0)\" for experts, or fans"
+    )]
+    #[non_exhaustive]
+    Layout {
+        /// The rule, by its text, or `the default`.
+        rule: String,
+        /// The first of the tensors.
+        tensor: String,
+        /// Its shape.
+        shape: Shape,
+        /// Its fan_in.
+        fan_in: u64,
+        /// Its fan_out.
+        fan_out: u64,
+        /// The number of such tensors of the rule.
+        tensors: usize,
+    },
 }
 
 impl Plan {
-    /// Applies rules to the tensors of a model: names, shapes and, where the list has them, dtypes.
-    ///
-    /// Among tied tensors the first name that the list has owns the memory, and determines rule and
-    /// stream; a tie with fewer than two names in the list does nothing.
-    ///
-    /// # Errors
-    /// A [`PlanError`] that names the tensor and its rule.
-    pub fn new<N, S>(
-        tensors: impl IntoIterator<Item = (N, S, Option<DType>)>,
-        rules: &Rules,
-    ) -> Result<Self, PlanError>
-    where
-        N: Into<String>,
-        S: Into<Shape>,
-    {
-        let tensors: Vec<_> = tensors
-            .into_iter()
-            .map(|(name, shape, dtype)| Listed { name: name.into(), shape: shape.into(), dtype })
-            .collect();
-        Model::new(&tensors, rules)?.plan()
-    }
-
     /// One rank's shard of every tensor, along the dimension that its rule names, or the first one.
     /// Tensors with an empty shard are left out; scalars belong to rank 0.
     ///
@@ -177,7 +202,13 @@ impl Plan {
         &self.entries
     }
 
-    /// Warnings about rules that apply to no tensor.
+    /// The tensors that are not filled, in the list's order.
+    pub fn kept(&self) -> &[KeptTensor] {
+        &self.kept
+    }
+
+    /// Warnings about rules that apply to no tensor, and about tensors that were read as
+    /// convolutions for want of a layout.
     pub fn warnings(&self) -> &[PlanWarning] {
         &self.warnings
     }
@@ -191,185 +222,4 @@ impl Plan {
     pub fn bytes(&self) -> u64 {
         self.bytes
     }
-}
-
-/// A tensor of the model's list.
-struct Listed {
-    name: String,
-    shape: Shape,
-    dtype: Option<DType>,
-}
-
-/// A tensor with the rule that it matches first, or the default.
-struct Ruled<'a> {
-    tensor: &'a Listed,
-    /// The rule's index, and the rule; `None` for the default.
-    rule: Option<(usize, &'a Rule)>,
-    init: &'a Init,
-}
-
-/// The list and the rules, indexed.
-struct Model<'a> {
-    tensors: &'a [Listed],
-    rules: &'a Rules,
-    by_name: HashMap<&'a str, &'a Listed>,
-    layers: Layers<'a>,
-    /// The tied tensors that share an owner's memory, by the owner's name.
-    aliases: HashMap<&'a str, Vec<&'a Listed>>,
-}
-
-impl<'a> Model<'a> {
-    fn new(tensors: &'a [Listed], rules: &'a Rules) -> Result<Self, PlanError> {
-        let mut by_name = HashMap::with_capacity(tensors.len());
-        for tensor in tensors {
-            if by_name.insert(tensor.name.as_str(), tensor).is_some() {
-                return Err(PlanError::Duplicate { tensor: tensor.name.clone() });
-            }
-        }
-        let mut aliases = HashMap::new();
-        for names in &rules.tied {
-            let mut present = names.iter().filter_map(|name| by_name.get(name.as_str()).copied());
-            let Some(owner) = present.next() else { continue };
-            let others: Vec<_> = present.collect();
-            for other in &others {
-                let dtypes = [owner.dtype, other.dtype];
-                let differ = rules.forced_dtype.is_none()
-                    && dtypes[0] != dtypes[1]
-                    && !dtypes.contains(&None);
-                if owner.shape != other.shape || differ {
-                    return Err(PlanError::Tied {
-                        owner: owner.name.clone(),
-                        alias: other.name.clone(),
-                        owner_type: described(&owner.shape, owner.dtype),
-                        alias_type: described(&other.shape, other.dtype),
-                    });
-                }
-            }
-            aliases.insert(owner.name.as_str(), others);
-        }
-        let layers = Layers::new(tensors.iter().map(|tensor| tensor.name.as_str()), rules.layers);
-        Ok(Model { tensors, rules, by_name, layers, aliases })
-    }
-
-    fn plan(&self) -> Result<Plan, PlanError> {
-        let aliases = self.aliases.values().flatten().map(|alias| alias.name.as_str());
-        let aliases: HashSet<_> = aliases.collect();
-        let (mut ruled, mut unmatched) = (Vec::new(), Vec::new());
-        for tensor in self.tensors.iter().filter(|tensor| !aliases.contains(&*tensor.name)) {
-            match self.ruled(tensor) {
-                Some(tensor) => ruled.push(tensor),
-                None => unmatched.push(tensor.name.clone()),
-            }
-        }
-        if !unmatched.is_empty() {
-            return Err(PlanError::Unmatched { tensors: unmatched });
-        }
-        let entry = |ruled: &Ruled<'_>| {
-            self.entry(ruled).map_err(|reason| PlanError::Rule {
-                tensor: ruled.tensor.name.clone(),
-                rule: self.text(ruled.rule),
-                reason,
-            })
-        };
-        let entries = ruled.iter().map(entry).collect::<Result<Vec<_>, _>>()?;
-        let total = |of: fn(&Fill) -> u64| {
-            entries.iter().try_fold(0u64, |sum, entry| sum.checked_add(of(&entry.fill)))
-        };
-        let (Some(elements), Some(bytes)) = (total(|fill| fill.len), total(Fill::bytes)) else {
-            return Err(PlanError::Overflow { tensors: entries.len() });
-        };
-        let warnings = self.warnings(&entries);
-        Ok(Plan { entries, warnings, elements, bytes })
-    }
-
-    /// The first rule that matches, or the default; `None` without either.
-    fn ruled(&self, tensor: &'a Listed) -> Option<Ruled<'a>> {
-        let mut rules = self.rules.rules.iter().enumerate();
-        let rule = rules.find(|(_, rule)| matches(rule, tensor));
-        let init = rule.map(|(_, rule)| &rule.init).or(self.rules.default.as_ref())?;
-        Some(Ruled { tensor, rule, init })
-    }
-
-    fn entry(&self, ruled: &Ruled<'_>) -> Result<PlanEntry, RuleError> {
-        let tensor = ruled.tensor;
-        let rule = ruled.rule.map(|(_, rule)| rule);
-        let aliases = self.aliases.get(&*tensor.name).map(Vec::as_slice).unwrap_or_default();
-        let layout = rule.map_or_else(Layout::default, |rule| rule.layout.clone());
-        let mut spec = TensorSpec::new(&tensor.shape, self.initializer(ruled, &layout)?)
-            .name(&tensor.name)
-            .seed(self.rules.seed)
-            .dtype(self.dtype(tensor, aliases, rule))
-            .layout(layout);
-
-        let mut scale = 1.0;
-        if let Some(formula) = rule.and_then(|rule| rule.scale.as_ref()) {
-            let value = self.layers.depth(&tensor.name).and_then(|depth| formula.evaluate(depth));
-            let error = |reason| RuleError::Scale { scale: formula.to_string(), reason };
-            scale = value.map_err(error)?;
-            spec = spec.scale(scale);
-        }
-        if let Some(row) = rule.and_then(|rule| rule.zero_row) {
-            spec = spec.zero_rows(row..row.saturating_add(1));
-        }
-        let shard_dim = rule.and_then(|rule| rule.shard_dim);
-        if let Some(dim) = shard_dim.filter(|&dim| dim >= tensor.shape.dims().len()) {
-            return Err(RuleError::Shard { dim, shape: tensor.shape.clone() });
-        }
-        Ok(PlanEntry {
-            name: tensor.name.clone(),
-            aliases: aliases.iter().map(|alias| alias.name.clone()).collect(),
-            rule: ruled.rule.map(|(index, _)| index),
-            scale,
-            shard_dim,
-            fill: spec.resolve(self.rules.seed, 0)?,
-            spec,
-        })
-    }
-
-    /// The element type, by the precedence that [`Rules::with_dtype`] documents.
-    fn dtype(&self, tensor: &Listed, aliases: &[&Listed], rule: Option<&Rule>) -> DType {
-        let Rules { forced_dtype, listed_dtypes, dtype, .. } = *self.rules;
-        let listed = aliases.iter().fold(tensor.dtype, |dtype, alias| dtype.or(alias.dtype));
-        let of_rule = rule.and_then(|rule| rule.dtype);
-        let own = if listed_dtypes { listed.or(of_rule) } else { of_rule.or(listed) };
-        forced_dtype.or(own).or(dtype).unwrap_or_default()
-    }
-
-    /// The rule's initializer; PyTorch's bias by the weight beside it: `fc.weight` for `fc.bias`.
-    fn initializer(&self, ruled: &Ruled<'_>, layout: &Layout) -> Result<Initializer, RuleError> {
-        let Init::Scheme(initializer) = ruled.init else {
-            let name = &ruled.tensor.name;
-            let weight = format!("{}weight", name.strip_suffix("bias").unwrap_or(name));
-            let listed = self.by_name.get(weight.as_str());
-            return match listed.and_then(|weight| layout.fans(&weight.shape)) {
-                Some((fan_in, _)) if fan_in > 0 => Ok(Initializer::pytorch_bias(fan_in)),
-                _ => Err(RuleError::Bias { weight }),
-            };
-        };
-        Ok(*initializer)
-    }
-
-    fn warnings(&self, entries: &[PlanEntry]) -> Vec<PlanWarning> {
-        let used: HashSet<_> = entries.iter().filter_map(|entry| entry.rule).collect();
-        let rules = self.rules.rules.iter().enumerate();
-        let unused = rules.filter(|(index, rule)| !rule.optional && !used.contains(index));
-        let warning = |(index, rule)| {
-            let shadowed = self.tensors.iter().any(|tensor| matches(rule, tensor));
-            let kind = if shadowed { PlanWarning::Shadowed } else { PlanWarning::Unused };
-            kind(self.text(Some((index, rule))))
-        };
-        unused.map(warning).collect()
-    }
-
-    /// A rule as errors and warnings name it: its number, from 1, and its text.
-    fn text(&self, rule: Option<(usize, &Rule)>) -> String {
-        match rule {
-            Some((index, rule)) => format!("rule {} ({rule})", index + 1),
-            None => "the default".to_owned(),
-        }
-    }
-}
-
-fn matches(rule: &Rule, tensor: &Listed) -> bool {
-    rule.pattern.matches(&tensor.name, tensor.shape.dims().len())
 }

@@ -29,23 +29,87 @@ macro_rules! recipe {
 impl Recipe {
     /// Xavier normal for matrices and kernels, one for norm weights, zero for other vectors.
     pub const XAVIER: Self = recipe!("xavier");
+    /// What Hugging Face gives most models: N(0, 0.02).
+    pub const HUGGINGFACE: Self = recipe!("huggingface");
     /// GPT-2.
     pub const GPT2: Self = recipe!("gpt2");
     /// Llama and similar models.
     pub const LLAMA: Self = recipe!("llama");
+    /// Mixtral.
+    pub const MIXTRAL: Self = recipe!("mixtral");
+    /// Qwen3, with or without experts.
+    pub const QWEN3: Self = recipe!("qwen3");
+    /// DeepSeek-V3.
+    pub const DEEPSEEK_V3: Self = recipe!("deepseek-v3");
+    /// Gemma 3, whose norm weights are zero.
+    pub const GEMMA3: Self = recipe!("gemma3");
+    /// GPT-NeoX and Pythia.
+    pub const GPT_NEOX: Self = recipe!("gpt-neox");
+    /// OPT.
+    pub const OPT: Self = recipe!("opt");
+    /// T5.
+    pub const T5: Self = recipe!("t5");
     /// BERT.
     pub const BERT: Self = recipe!("bert");
-    /// ResNet.
-    pub const RESNET: Self = recipe!("resnet");
+    /// Mamba.
+    pub const MAMBA: Self = recipe!("mamba");
+    /// Mamba 2.
+    pub const MAMBA2: Self = recipe!("mamba2");
     /// Vision transformers.
     pub const VIT: Self = recipe!("vit");
+    /// Swin.
+    pub const SWIN: Self = recipe!("swin");
+    /// CLIP.
+    pub const CLIP: Self = recipe!("clip");
+    /// Diffusion transformers.
+    pub const DIT: Self = recipe!("dit");
+    /// ResNet.
+    pub const RESNET: Self = recipe!("resnet");
+    /// Whisper.
+    pub const WHISPER: Self = recipe!("whisper");
+    /// wav2vec 2.0.
+    pub const WAV2VEC2: Self = recipe!("wav2vec2");
     /// All recipes.
-    pub const ALL: [Self; 6] =
-        [Self::XAVIER, Self::GPT2, Self::LLAMA, Self::BERT, Self::RESNET, Self::VIT];
+    pub const ALL: [Self; 21] = [
+        Self::XAVIER,
+        Self::HUGGINGFACE,
+        Self::GPT2,
+        Self::LLAMA,
+        Self::MIXTRAL,
+        Self::QWEN3,
+        Self::DEEPSEEK_V3,
+        Self::GEMMA3,
+        Self::GPT_NEOX,
+        Self::OPT,
+        Self::T5,
+        Self::BERT,
+        Self::MAMBA,
+        Self::MAMBA2,
+        Self::VIT,
+        Self::SWIN,
+        Self::CLIP,
+        Self::DIT,
+        Self::RESNET,
+        Self::WHISPER,
+        Self::WAV2VEC2,
+    ];
 
     /// The recipe with this name.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|recipe| recipe.name == name)
+    }
+
+    /// The recipes that are made for a model with these tensors.
+    ///
+    /// ```
+    /// use gpu_init::Recipe;
+    ///
+    /// let names = ["h.0.attn.c_attn.weight", "h.0.attn.c_proj.weight", "wte.weight", "wpe.weight"];
+    /// assert_eq!(Recipe::fitting(&names), [Recipe::GPT2]);
+    /// ```
+    pub fn fitting(names: &[impl AsRef<str>]) -> Vec<Self> {
+        let fits = |recipe: &Self| recipe.rules().fit(names.iter().map(AsRef::as_ref));
+        Self::ALL.into_iter().filter(|recipe| fits(recipe) == Some(true)).collect()
     }
 
     /// The name.

@@ -21,11 +21,16 @@ use crate::{DType, Initializer, Layout, ParseInitializerError};
 ///     layers = 12                               # for `scale`; default: counted from the names
 ///     default = "zeros"                         # where no rule matches; else that is an error
 ///     tied = [["wte.weight", "lm_head.weight"]] # one tensor, with the first name's rule and stream
+///     only = ["h.*", "wte.*"]                   # all other tensors are kept as the source has them
+///     fits = ["*.c_proj.weight"]                # names that every model of these rules has
+///     unlike = ["*.experts.*"]                  # names that none of them has
 ///
 ///     [[rules]]
 ///     match = "*.c_proj.weight"                 # glob of the whole name: * (dots too) ? [ab] {a,b}
-///     init = "normal(std=0.02)"                 # or pytorch_bias, by the fan_in of the weight
-///     scale = "1 / sqrt(2 * layers)"            # layers, layer (from 0), numbers, + - * / ( ) sqrt
+///     init = "normal(std=0.02)"                 # or pytorch_bias, by the fan_in of the weight, or
+///                                               # keep: the bytes that the source has
+///     scale = "1 / sqrt(2 * layers)"            # numbers, + - * / ( ) sqrt, layer (from 0), layers,
+///                                               # fan_in, fan_out, dim0, dim1...
 ///
 ///     [[rules]]
 ///     regex = '(^|\.)ln_\w+\.weight$'           # instead of match: found anywhere unless anchored
@@ -38,11 +43,17 @@ use crate::{DType, Initializer, Layout, ParseInitializerError};
 ///     match = "*.weight"
 ///     init = "kaiming_normal(mode=fan_in)"
 ///     dtype = "f32"                             # instead of the list's
-///     layout = "keras"
+///     layout = "keras"                          # which axes are inputs and outputs
 ///     shard = { dim = 0 }                       # the dimension that processes divide; default: 0
 ///     zero_row = 0                              # a row set to zero: an embedding's padding token
+///     integers = false                          # no tensors of integers or booleans; true: only those
+///
+///     [[rules]]
+///     match = "*.bias"
+///     init = "xavier_uniform"
+///     fans = { of = "weight" }                  # of the tensor beside it; or { in = 64, out = 256 }
 /// "#.parse()?;
-/// assert_eq!((rules.seed(), rules.dtype(), rules.rules().len()), (42, Some(DType::BF16), 3));
+/// assert_eq!((rules.seed(), rules.dtype(), rules.rules().len()), (42, Some(DType::BF16), 4));
 /// assert_eq!(rules.rules()[0].init(), "normal(std=0.02)");
 /// assert_eq!(rules.rules()[0].to_string(), r#"match = "*.c_proj.weight""#);
 /// assert_eq!(rules.rules()[1].to_string(), "norm weights");
@@ -62,6 +73,9 @@ pub struct Rules {
     pub(super) layers: Option<u64>,
     pub(super) default: Option<Init>,
     pub(super) tied: Vec<Vec<String>>,
+    pub(super) only: Option<Vec<Pattern>>,
+    pub(super) fits: Vec<Pattern>,
+    pub(super) unlike: Vec<Pattern>,
     pub(super) rules: Vec<Rule>,
 }
 
@@ -72,21 +86,28 @@ pub struct Rule {
     pub(super) name: Option<String>,
     pub(super) init: Init,
     pub(super) dtype: Option<DType>,
-    pub(super) layout: Layout,
+    /// `None` where the rule leaves it to the shape.
+    pub(super) layout: Option<Layout>,
+    /// The tensor whose fans count, by the last segment of its name or all of it.
+    pub(super) fans_of: Option<String>,
     pub(super) scale: Option<Formula>,
     pub(super) shard_dim: Option<usize>,
     pub(super) zero_row: Option<u64>,
+    /// Whether the list's type must be, or must not be, of integers or booleans.
+    pub(super) integers: Option<bool>,
     pub(super) optional: bool,
 }
 
-/// The `init` of a rule: an initializer, or PyTorch's default for a bias, which only a plan can
-/// resolve because it depends on the weight beside the bias.
+/// The `init` of a rule: an initializer; PyTorch's default for a bias, which only a plan can
+/// resolve because it depends on the weight beside the bias; or `keep`, which fills nothing.
 #[derive(Debug, Clone)]
 pub(super) enum Init {
     /// An initializer, the same for every tensor of the rule.
     Scheme(Initializer),
     /// [`Initializer::pytorch_bias`] with the fan_in of the weight of the same layer.
     PytorchBias,
+    /// The bytes that the source has.
+    Keep,
 }
 
 impl fmt::Display for Init {
@@ -94,6 +115,7 @@ impl fmt::Display for Init {
         match self {
             Init::Scheme(initializer) => initializer.fmt(f),
             Init::PytorchBias => f.write_str("pytorch_bias"),
+            Init::Keep => f.write_str("keep"),
         }
     }
 }
@@ -104,6 +126,7 @@ impl FromStr for Init {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.trim().to_ascii_lowercase().replace('-', "_").as_str() {
             "pytorch_bias" => Ok(Init::PytorchBias),
+            "keep" => Ok(Init::Keep),
             _ => text.parse().map(Init::Scheme),
         }
     }
@@ -113,6 +136,24 @@ impl Rules {
     /// The rules, in order.
     pub fn rules(&self) -> &[Rule] {
         &self.rules
+    }
+
+    /// Whether a model with these tensors is one that the rules are made for: each glob of `fits`
+    /// matches a name, and none of `unlike` does. `None` if the rules have no `fits`.
+    ///
+    /// ```
+    /// use gpu_init::Recipe;
+    ///
+    /// let names = ["h.0.attn.c_attn.weight", "h.0.attn.c_proj.weight", "wte.weight", "wpe.weight"];
+    /// assert_eq!(Recipe::GPT2.rules().fit(names), Some(true));
+    /// assert_eq!(Recipe::LLAMA.rules().fit(names), Some(false));
+    /// assert_eq!(Recipe::XAVIER.rules().fit(names), None);
+    /// ```
+    pub fn fit<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Option<bool> {
+        let names: Vec<_> = names.into_iter().collect();
+        let matches = |glob: &Pattern| names.iter().any(|name| glob.matches(name, 0));
+        let fit = self.fits.iter().all(matches) && !self.unlike.iter().any(matches);
+        (!self.fits.is_empty()).then_some(fit)
     }
 
     /// The seed of every tensor.
@@ -130,7 +171,7 @@ impl Rules {
         self.dtype
     }
 
-    /// Sets the element type of every tensor. Without it a tensor has its rule's, else its own in
+    /// Sets the element type of every tensor that the list gives no type of integers. Without it a tensor has its rule's, else its own in
     /// the list, else the `dtype` of the rules, else F32.
     ///
     /// ```

@@ -80,6 +80,21 @@ impl TensorSpec {
         TensorSpec { layout, ..self }
     }
 
+    /// Sets both fans, instead of the shape's: those of a bias' weight, or of a matrix of which
+    /// the tensor is a part. Short for [`layout`](Self::layout) with [`Layout::Fans`].
+    ///
+    /// ```
+    /// use gpu_init::{Initializer, TensorSpec};
+    ///
+    /// let bias = TensorSpec::new([11008], Initializer::xavier_normal()).fans(4096, 11008);
+    /// let std = bias.resolve(0, 0)?.distribution.std();
+    /// assert_eq!(std as f32, (2.0f64 / (4096.0 + 11008.0)).sqrt() as f32);
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    pub fn fans(self, fan_in: u64, fan_out: u64) -> Self {
+        self.layout(Layout::Fans { fan_in, fan_out })
+    }
+
     /// Sets the seed, instead of the device's.
     pub fn seed(self, seed: u64) -> Self {
         TensorSpec { seed: Some(seed), ..self }
@@ -202,6 +217,18 @@ impl TensorSpec {
     /// The initializer with its options.
     pub fn initializer(&self) -> Initializer {
         self.initializer
+    }
+
+    /// (fan_in, fan_out) by shape and layout, as [`Layout::fans`] counts them.
+    ///
+    /// ```
+    /// use gpu_init::{Initializer, TensorSpec};
+    ///
+    /// let conv = TensorSpec::new([64, 3, 7, 7], Initializer::xavier_normal());
+    /// assert_eq!(conv.fan_in_and_out(), Some((147, 3136)));
+    /// ```
+    pub fn fan_in_and_out(&self) -> Option<(u64, u64)> {
+        self.layout.fans(&self.shape)
     }
 
     /// Resolves the request: the distribution with its numbers, the seed, the stream and the

@@ -2,8 +2,8 @@
 //! host runs it.
 
 /// ln 2 in two parts: multiples of 2^-42 below 2048 times the first are exact.
-const LN2_HIGH: f64 = f64::from_bits(0x3fe62e42fefa3800);
-const LN2_LOW: f64 = f64::from_bits(0x3d2ef35793c76730);
+pub(crate) const LN2_HIGH: f64 = f64::from_bits(0x3fe62e42fefa3800);
+pub(crate) const LN2_LOW: f64 = f64::from_bits(0x3d2ef35793c76730);
 
 /// The natural logarithm of a normal positive number, within a few units of its last place: rounded
 /// to f32 it is the nearest but for some in 10^8, where two are as near.

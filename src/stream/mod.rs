@@ -4,6 +4,7 @@
 //! Each file but `quantile`, which only the host runs, is mirrored by `shaders/lib`: same stem, same
 //! functions, same order (`guards` by `mul_add` and `opaque`).
 
+pub(crate) mod exp;
 pub(crate) mod float64;
 pub(crate) mod float8;
 pub(crate) mod guards;
@@ -12,4 +13,5 @@ pub(crate) mod log;
 pub(crate) mod philox;
 pub(crate) mod quantile;
 pub(crate) mod sample;
+pub(crate) mod sin_cos;
 pub(crate) mod truncated;

@@ -23,7 +23,11 @@ pub fn shape_for<'a>(
     convolution: &'a [usize],
 ) -> &'a [usize] {
     match scheme {
-        Initializer::Eye { .. } | Initializer::Sparse { .. } => matrix,
+        Initializer::Eye { .. } | Initializer::Sparse { .. } | Initializer::Sinusoidal { .. } => {
+            matrix
+        }
+        // A square of positions, of 12 values each.
+        Initializer::Sinusoidal2d { .. } => &[25, 12],
         _ => convolution,
     }
 }

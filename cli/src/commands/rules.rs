@@ -17,9 +17,14 @@ pub(crate) struct Args {
     /// from.
     #[arg(long, value_name = "FILE", conflicts_with = "recipe")]
     rules: Option<PathBuf>,
-    /// Built-in rules: xavier, gpt2, llama, bert, resnet or vit.
-    #[arg(long, value_name = "NAME", default_value = "xavier", value_parser = recipe)]
-    recipe: Recipe,
+    /// Built-in rules; `gpu-init recipe` lists them, and `gpu-init recipe --for SOURCE` those that
+    /// are made for a model's names. Without rules, xavier.
+    #[arg(long, value_name = "NAME", value_parser = recipe)]
+    recipe: Option<Recipe>,
+    /// Initialize only the tensors whose names match this glob, and keep all others' bytes; may be
+    /// repeated.
+    #[arg(long, value_name = "GLOB")]
+    only: Vec<String>,
     /// The element type of all tensors, instead of the rules' and the file's: f32, bf16, f8_e4m3...
     #[arg(long)]
     pub(crate) dtype: Option<DType>,
@@ -55,8 +60,13 @@ impl Args {
     pub(crate) fn read(&self) -> anyhow::Result<Sourced> {
         let mut sourced = match &self.rules {
             Some(path) => Sourced::file(path)?,
-            None => Sourced::recipe(self.recipe),
+            None => Sourced::recipe(self.recipe.unwrap_or(Recipe::XAVIER)),
         };
+        if !self.only.is_empty() {
+            let text = format!("only = {}\n{}", serde_json::to_string(&self.only)?, sourced.text);
+            let rules = text.parse().with_context(|| format!("--only, in {}", sourced.source))?;
+            sourced = Sourced { rules, text, ..sourced };
+        }
         if let Some(seed) = self.seed {
             sourced.rules = sourced.rules.with_seed(seed);
         }
@@ -65,8 +75,30 @@ impl Args {
         }
         Ok(sourced)
     }
+
+    /// Whether rules were named, rather than left to the default.
+    pub(crate) fn are_named(&self) -> bool {
+        self.rules.is_some() || self.recipe.is_some()
+    }
 }
 
+/// What to say of rules that are not made for a model with these names; nothing of rules that do
+/// not tell.
+pub(crate) fn doubt(rules: &Rules, source: &str, names: &[&str]) -> Option<String> {
+    let fit = rules.fit(names.iter().copied())?;
+    let remedy = match &recipes_for(names)[..] {
+        [] => "no recipe is made for these, so check the plan with --dry-run".to_owned(),
+        recipes => format!("for these there is --recipe {}", recipes.join(" or ")),
+    };
+    (!fit).then(|| format!("{source} is made for other names; {remedy}"))
+}
+
+/// The names of the recipes that are made for a model with these names.
+pub(crate) fn recipes_for(names: &[&str]) -> Vec<&'static str> {
+    Recipe::fitting(names).iter().map(Recipe::name).collect()
+}
+
+/// Finds a recipe by its name.
 pub(crate) fn recipe(name: &str) -> Result<Recipe, String> {
     Recipe::named(name).ok_or_else(|| {
         let names: Vec<_> = Recipe::ALL.iter().map(Recipe::name).collect();

@@ -1,41 +1,55 @@
 //! A plan as text and JSON: a table of its tensors, and a summary by rules.
 
-use gpu_init::{Plan, PlanEntry, Rules};
+use gpu_init::{KeptTensor, Plan, PlanEntry, Rules};
 use serde_json::{Value, json};
 
 use crate::terminal::output::{exact_bytes, grouped, printable, row, shortened};
 
-/// One row per tensor: its rule's number, its distribution, the standard deviation, and its size.
+const HEAD: [&str; 9] =
+    ["tensor", "shape", "dtype", "rule", "distribution", "fan_in", "fan_out", "std", "bytes"];
+
+/// One row per tensor: its rule's number, its distribution, fans and standard deviation, its size.
 pub(crate) fn table(plan: &Plan) -> String {
-    let head =
-        ["tensor", "shape", "dtype", "rule", "distribution", "std", "bytes"].map(str::to_owned);
-    let mut rows = vec![head];
+    let mut rows = vec![HEAD.map(str::to_owned)];
     for entry in plan.entries() {
         let name = printable(&entry.name);
+        let fans = entry.spec.fan_in_and_out();
+        let fan = |fan: Option<u64>| fan.map_or_else(|| "-".to_owned(), |fan| fan.to_string());
         rows.push([
             name.clone(),
             entry.spec.shape().to_string(),
             entry.fill.dtype.to_string(),
             number(entry).map_or_else(|| "-".to_owned(), |number| number.to_string()),
             distribution(entry),
+            fan(fans.map(|(fan_in, _)| fan_in)),
+            fan(fans.map(|(_, fan_out)| fan_out)),
             (entry.fill.distribution.std() as f32).to_string(),
             grouped(entry.fill.bytes()),
         ]);
         for alias in &entry.aliases {
-            let mut cells = [const { String::new() }; 7];
+            let mut cells = [const { String::new() }; HEAD.len()];
             (cells[0], cells[4]) = (printable(alias), format!("tied to {name}"));
             rows.push(cells);
         }
     }
+    for kept in plan.kept() {
+        let mut cells = [const { String::new() }; HEAD.len()];
+        (cells[0], cells[1]) = (printable(&kept.name), kept.shape.to_string());
+        cells[2] = kept.dtype.map_or_else(String::new, |dtype| dtype.to_string());
+        cells[3] = kept.rule.map_or_else(|| "-".to_owned(), |index| (index + 1).to_string());
+        cells[4] = "keep".to_owned();
+        rows.push(cells);
+    }
     rows.iter_mut().flatten().for_each(|cell| *cell = shortened(cell));
     let width =
         |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let [a, b, c, d, e, f, g] = std::array::from_fn(width);
-    let line = |[tensor, shape, dtype, rule, distribution, std, bytes]: &[String; 7]| {
-        let line = format!(
-            "{tensor:a$}  {shape:b$}  {dtype:c$}  {rule:>d$}  {distribution:e$}  {std:f$}  {bytes:>g$}"
-        );
-        line.trim_end().to_owned() + "\n"
+    let widths: [usize; HEAD.len()] = std::array::from_fn(width);
+    let line = |cells: &[String; HEAD.len()]| {
+        let cells = HEAD.iter().zip(cells).zip(widths).map(|((head, cell), width)| match *head {
+            "rule" | "fan_in" | "fan_out" | "bytes" => format!("{cell:>width$}"),
+            _ => format!("{cell:width$}"),
+        });
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned() + "\n"
     };
     rows.iter().map(line).collect()
 }
@@ -61,6 +75,10 @@ pub(crate) fn summary(plan: &Plan, rules: &Rules) -> String {
             text += &row("", format!("{count:>5} {init:width$} {elements:>14}  {rule}"));
         }
     }
+    if !plan.kept().is_empty() {
+        text +=
+            &row("kept", format!("{} other tensors, as the source has them", plan.kept().len()));
+    }
     text += &row("parameters", grouped(plan.elements()));
     text += &row("bytes", exact_bytes(plan.bytes()));
     text
@@ -69,7 +87,7 @@ pub(crate) fn summary(plan: &Plan, rules: &Rules) -> String {
 /// The entries as JSON; rules count from 1, as in the table.
 pub(crate) fn entries(plan: &Plan) -> Value {
     let entry = |entry: &PlanEntry| {
-        let distribution = &entry.fill.distribution;
+        let (distribution, fans) = (&entry.fill.distribution, entry.spec.fan_in_and_out());
         json!({
             "name": entry.name,
             "aliases": entry.aliases,
@@ -77,6 +95,8 @@ pub(crate) fn entries(plan: &Plan) -> Value {
             "dtype": entry.fill.dtype.to_string(),
             "rule": number(entry),
             "init": entry.spec.initializer().to_string(),
+            "fan_in": fans.map(|(fan_in, _)| fan_in),
+            "fan_out": fans.map(|(_, fan_out)| fan_out),
             "scale": entry.scale,
             "mean": distribution.mean(),
             "std": distribution.std(),
@@ -88,6 +108,20 @@ pub(crate) fn entries(plan: &Plan) -> Value {
         })
     };
     plan.entries().iter().map(entry).collect()
+}
+
+/// The tensors that are kept, as JSON.
+pub(crate) fn kept(plan: &Plan) -> Value {
+    let kept = |kept: &KeptTensor| {
+        json!({
+            "name": kept.name,
+            "aliases": kept.aliases,
+            "shape": kept.shape.dims(),
+            "dtype": kept.dtype.map(|dtype| dtype.to_string()),
+            "rule": kept.rule.map(|index| index + 1),
+        })
+    };
+    plan.kept().iter().map(kept).collect()
 }
 
 /// The number of an entry's rule, from 1; none for the default.

@@ -13,7 +13,7 @@ use crate::gpu::engine::recorder::{Recorder, Report};
 use crate::gpu::engine::tables::Tables;
 use crate::gpu::engine::upload;
 use crate::gpu::engine::view::View;
-use crate::{Distribution, ErrorKind, Result};
+use crate::{ErrorKind, Result};
 
 /// Records the fills of tensors, one after the other.
 pub(crate) async fn record<P: Report>(
@@ -27,7 +27,7 @@ pub(crate) async fn record<P: Report>(
     let tables = Tables::new(engine, views.iter().map(|view| &view.fill)).await?;
     for view in views {
         let View { fill, buffer, offset } = view;
-        if let Distribution::Indexed { .. } = fill.distribution {
+        if fill.distribution.is_uploaded() {
             upload::record(engine, view, recorder).await?;
             continue;
         }

@@ -189,6 +189,7 @@ impl From<Distribution> for Transform {
             | Distribution::Diagonal { .. }
             | Distribution::Orthogonal { .. }
             // No shader computes these.
+            | Distribution::LogUniform { .. }
             | Distribution::Indexed { .. } => Transform::Constant,
             Distribution::Truncated { .. } => Transform::Truncated,
         }

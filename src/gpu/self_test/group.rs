@@ -56,7 +56,7 @@ impl Group {
     pub(crate) fn of_fill(fill: &Fill, is_shared: bool) -> impl Iterator<Item = Group> + use<> {
         let Fill { distribution, runs, zeros, .. } = *fill;
         let dtype = source_type(fill.dtype);
-        let uploaded = matches!(distribution, Distribution::Indexed { .. });
+        let uploaded = distribution.is_uploaded();
         let convert =
             (uploaded || dtype != fill.dtype).then_some(Group::Convert(kernel_type(fill.dtype)));
         let (base, is_slice) = (distribution.base(), runs.is_some());

@@ -183,6 +183,7 @@ fn compare(engine: &Engine, fill: &Fill, expected: &[u8], actual: &[u8]) -> Resu
         Distribution::Diagonal { .. } => "diagonal",
         Distribution::Sparse { .. } => "sparse",
         Distribution::Orthogonal { .. } => "orthogonal",
+        Distribution::LogUniform { .. } => "log_uniform",
         Distribution::Indexed { .. } => "indexed",
     };
     let what = || format!("{name} {}, element {index}", fill.dtype);

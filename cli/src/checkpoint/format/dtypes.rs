@@ -74,13 +74,9 @@ macro_rules! by_dtype {
 }
 pub(crate) use by_dtype;
 
-/// The type to fill a tensor with: the one requested, or else the file's own.
-pub(crate) fn to_fill(dtype: Dtype, asked: Option<DType>) -> anyhow::Result<DType> {
-    asked.or_else(|| fillable(dtype)).with_context(|| {
-        format!(
-            "{dtype} cannot be filled; leave the tensor out, or pass --dtype f32 or another for all tensors"
-        )
-    })
+/// Bytes of an element, or 1 if several elements share a byte.
+pub(crate) fn element_bytes(dtype: Dtype) -> u64 {
+    (dtype.bitsize() as u64 / 8).max(1)
 }
 
 /// Bytes of a tensor, unless they overflow or end within a byte.

@@ -10,11 +10,12 @@ use gpu_init::DType;
 use crate::checkpoint::format::{dtypes, metadata};
 use crate::checkpoint::read::input;
 use crate::checkpoint::read::list::{self, Entry, Source};
+use crate::checkpoint::read::shard::Stored;
 use crate::checkpoint::read::shards::{self, Checkpoint};
 use crate::checkpoint::read::slices::Slices;
 
 /// Reads a tensor list, the header of a .safetensors file, or the headers of a folder's shards.
-/// `asked` replaces the source's element types, so that types that cannot be filled are no error.
+/// `asked` replaces the source's element types.
 pub(crate) fn read(path: &Path, asked: Option<DType>) -> anyhow::Result<Source> {
     let shown = path.display();
     ensure!(
@@ -22,14 +23,14 @@ pub(crate) fn read(path: &Path, asked: Option<DType>) -> anyhow::Result<Source> 
         "{shown} has the files of several processes, which cannot be a SOURCE; name a model in one file or in shards"
     );
     let source = if path.is_dir() || shards::is_index(path) {
-        of_checkpoint(Checkpoint::open(path)?, asked)?
+        of_checkpoint(Checkpoint::open(path)?, asked)
     } else {
         let mut file = input::open(path).with_context(|| format!("cannot open {shown}"))?;
         let mut start = Vec::new();
         let read = file.by_ref().take(8).read_to_end(&mut start);
         read.with_context(|| format!("cannot read {shown}"))?;
         if is_safetensors(&start, path) {
-            of_checkpoint(Checkpoint::open(path)?, asked)?
+            of_checkpoint(Checkpoint::open(path)?, asked)
         } else {
             list::read(start.chain(file), asked).with_context(|| format!("cannot read {shown}"))?
         }
@@ -47,18 +48,17 @@ fn is_safetensors(start: &[u8], path: &Path) -> bool {
     length || !json && is_named()
 }
 
-fn of_checkpoint(checkpoint: Checkpoint, asked: Option<DType>) -> anyhow::Result<Source> {
+fn of_checkpoint(checkpoint: Checkpoint, asked: Option<DType>) -> Source {
     let metadata = checkpoint.metadata();
     let mut tensors = Vec::new();
-    for shard in checkpoint.shards {
-        for stored in shard.tensors {
-            let dtype = dtypes::to_fill(stored.dtype, asked)
-                .with_context(|| format!("tensor {:?} in {}", stored.name, shard.path.display()))?;
-            tensors.push(Entry { name: stored.name, dtype: Some(dtype), shape: stored.shape });
-        }
+    for Stored { name, dtype, shape, .. } in checkpoint.tensors().cloned() {
+        let fillable = dtypes::fillable(dtype);
+        let other = fillable.is_none().then_some(dtype);
+        tensors.push(Entry { name, dtype: fillable.or(asked), other, shape });
     }
     let ties = add_tied(&mut tensors, &metadata);
-    Ok(Source { tensors, ties, architecture: metadata.get("architecture").cloned() })
+    let architecture = metadata.get("architecture").cloned();
+    Source { tensors, ties, architecture, checkpoint: Some(checkpoint) }
 }
 
 /// Adds the names that the metadata ties, as they were listed when the model was made.
@@ -70,8 +70,9 @@ fn add_tied(
         tensors.iter().map(|entry| (entry.name.as_str(), entry)).collect();
     let (mut aliases, mut ties) = (Vec::new(), Vec::new());
     for (alias, owner) in metadata::ties(metadata, |name| by_name.contains_key(name)) {
-        let Entry { dtype, shape, .. } = by_name[owner];
-        aliases.push(Entry { name: alias.to_owned(), dtype: *dtype, shape: shape.clone() });
+        let Entry { dtype, other, shape, .. } = by_name[owner];
+        let (name, shape) = (alias.to_owned(), shape.clone());
+        aliases.push(Entry { name, dtype: *dtype, other: *other, shape });
         ties.push((owner.to_owned(), alias.to_owned()));
     }
     tensors.append(&mut aliases);

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use gpu_init::{DType, HostTensor};
+use safetensors::Dtype;
 
 use crate::checkpoint::format::dtypes;
 use crate::checkpoint::format::file_names::{INDEX, SINGLE, role, shard_file};
@@ -13,13 +13,14 @@ use crate::checkpoint::output::destination::Destination;
 use crate::checkpoint::output::path::{folder, names_in};
 use crate::checkpoint::write::commit::{Finished, Index, Written};
 use crate::checkpoint::write::shard::{Member, Shard};
+use crate::checkpoint::write::stream::Chunk;
 use crate::checkpoint::write::{encode, split, stream};
 
 /// A tensor to be written.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Planned<'a> {
     pub(crate) name: &'a str,
-    pub(crate) dtype: DType,
+    pub(crate) dtype: Dtype,
     pub(crate) shape: &'a [usize],
 }
 
@@ -102,14 +103,14 @@ impl Files {
     }
 
     /// Writes everything under temporary names, chunk by chunk: `produce` is called with a tensor's
-    /// number in the plan and a range of its elements, shard by shard. `metadata` is written to
+    /// number among `tensors` and a range of its elements, shard by shard. `metadata` is written to
     /// every shard's `__metadata__`; a value that is known only afterwards has a placeholder of the
     /// same length, which [`Finished::patch`] replaces. Names that share another's data are left
     /// out of the plan and listed there, `{alias: name}`, as Hugging Face does.
     pub(crate) fn write(
         self,
         metadata: &BTreeMap<String, String>,
-        produce: impl FnMut(usize, Range<u64>) -> anyhow::Result<HostTensor>,
+        produce: impl FnMut(usize, Range<u64>) -> anyhow::Result<Chunk>,
         progress: impl FnMut(u64),
     ) -> anyhow::Result<Finished> {
         let Files { shards, index, usual, leftovers } = self;
@@ -133,8 +134,7 @@ fn members(out: &Path, tensors: &[Planned<'_>]) -> anyhow::Result<Vec<Member>> {
     let mut names = HashSet::new();
     let mut members = Vec::with_capacity(tensors.len());
     for (tensor, &Planned { name, dtype, shape }) in tensors.iter().enumerate() {
-        let bytes = dtypes::bytes(dtypes::stored(dtype), shape)
-            .with_context(|| format!("tensor {name:?}"))?;
+        let bytes = dtypes::bytes(dtype, shape).with_context(|| format!("tensor {name:?}"))?;
         if !names.insert(name) {
             bail!("cannot write {}: the name {name:?} comes twice; rename one", out.display());
         }

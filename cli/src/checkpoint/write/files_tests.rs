@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use anyhow::bail;
-use gpu_init::{Cpu, DType, Fingerprint, HostTensor, Initializer, TensorSpec};
+use gpu_init::{Cpu, DType, Fingerprint, Initializer, TensorSpec};
 use proptest::prelude::*;
 
 use crate::checkpoint::output::claim::Claim;
@@ -13,11 +13,11 @@ use crate::checkpoint::write::steps::Step;
 fn parameter(planned: &Planned<'_>) -> TensorSpec {
     TensorSpec::new(planned.shape, Initializer::uniform(-1.0, 1.0))
         .name(planned.name)
-        .dtype(planned.dtype)
+        .dtype(dtypes::fillable(planned.dtype).unwrap())
 }
 
-fn fill(planned: &Planned<'_>, range: Range<u64>) -> anyhow::Result<HostTensor> {
-    Ok(Cpu::new().fill(&parameter(planned).elements(range))?)
+fn fill(planned: &Planned<'_>, range: Range<u64>) -> anyhow::Result<Chunk> {
+    Ok(Chunk::Filled(Cpu::new().fill(&parameter(planned).elements(range))?))
 }
 
 fn metadata() -> BTreeMap<String, String> {
@@ -27,7 +27,7 @@ fn metadata() -> BTreeMap<String, String> {
 }
 
 fn planned<'a>(name: &'a str, shape: &'a [usize]) -> Planned<'a> {
-    Planned { name, dtype: DType::F32, shape }
+    Planned { name, dtype: Dtype::F32, shape }
 }
 
 /// Writes files that do not have their names yet.
@@ -63,7 +63,7 @@ proptest! {
         let folder = tempfile::tempdir().unwrap();
         let plan: Vec<_> = shapes
             .iter()
-            .map(|(name, (dtype, shape))| Planned { name, dtype: DType::SAMPLED[*dtype], shape })
+            .map(|(name, (dtype, shape))| Planned { name, dtype: dtypes::stored(DType::SAMPLED[*dtype]), shape })
             .collect();
         let out = if limit.is_some() { folder.path().to_owned() } else { folder.path().join(SINGLE) };
         write(&out, limit, &plan).unwrap().commit().unwrap();
@@ -120,15 +120,15 @@ fn a_value_of_another_length_does_not_fit() {
 fn what_fails_halfway_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let plan = [planned("a", &[1000]), planned("b", &[20_000_000])];
-    type Produce<'a> = &'a dyn Fn(usize, Range<u64>) -> anyhow::Result<HostTensor>;
+    type Produce<'a> = &'a dyn Fn(usize, Range<u64>) -> anyhow::Result<Chunk>;
     let cases: [(Produce<'_>, &str); 4] = [
         (&|_, _| bail!("the device is lost"), "\": the device is lost"),
         (
             &|i, range| if range.start > 0 { bail!("lost") } else { fill(&plan[i], range) },
             "tensor \"b\": lost",
         ),
-        (&|_, range| fill(&Planned { dtype: DType::F16, ..plan[1] }, range), "F16"),
-        (&|_, _| fill(&plan[1], 0..7), "7 elements of F32 are not 0.."),
+        (&|_, range| fill(&Planned { dtype: Dtype::F16, ..plan[1] }, range), "F32"),
+        (&|_, _| fill(&plan[1], 0..7), "28 bytes are not 0.."),
     ];
     for (produce, part) in cases {
         for limit in [None, Some(4000)] {
@@ -170,7 +170,8 @@ fn finished(folder: &Path, seed: u64, shards: usize) -> Finished {
     let limit = if shards == 1 { 10_000 } else { 5000 };
     let files = Files::plan(folder, Some(limit), &plan, true).unwrap();
     let fill = |tensor: usize, range| {
-        Ok(Cpu::with_seed(seed).fill(&parameter(&plan[tensor]).elements(range))?)
+        let filled = Cpu::with_seed(seed).fill(&parameter(&plan[tensor]).elements(range))?;
+        Ok(Chunk::Filled(filled))
     };
     files.write(&metadata(), fill, |_| {}).unwrap()
 }
@@ -309,9 +310,9 @@ fn memory() {
     let mut fingerprint = Fingerprint::default();
     let files = Files::plan(folder.path(), Some(1_000_000_000), &plan, false).unwrap();
     let produce = |tensor: usize, range| {
-        let chunk = fill(&plan[tensor], range)?;
-        fingerprint += chunk.fingerprint();
-        Ok(chunk)
+        let filled = Cpu::new().fill(&parameter(&plan[tensor]).elements(range))?;
+        fingerprint += filled.fingerprint();
+        Ok(Chunk::Filled(filled))
     };
     let finished = files.write(&metadata(), produce, |_| {}).unwrap();
     finished.patch("fingerprint", &fingerprint.to_string()).unwrap().commit().unwrap();

@@ -1,6 +1,6 @@
 //! A file to be written, and its tensors.
 
-use gpu_init::DType;
+use safetensors::Dtype;
 
 use crate::checkpoint::output::destination::Destination;
 
@@ -15,10 +15,10 @@ pub(crate) struct Shard {
 /// A tensor in a shard.
 #[derive(Debug)]
 pub(crate) struct Member {
-    /// Its number in the plan.
+    /// Its number among all tensors to be written.
     pub(crate) tensor: usize,
     pub(crate) name: String,
-    pub(crate) dtype: DType,
+    pub(crate) dtype: Dtype,
     pub(crate) shape: Vec<usize>,
     pub(crate) bytes: u64,
 }
@@ -27,7 +27,7 @@ impl Shard {
     pub(crate) fn new(destination: Destination, mut tensors: Vec<Member>) -> Self {
         // The widest types first, so that every tensor is aligned, as in files that the crate
         // safetensors writes.
-        tensors.sort_by_key(|member| std::cmp::Reverse(member.dtype.size()));
+        tensors.sort_by_key(|member| std::cmp::Reverse(member.dtype.bitsize()));
         Shard { destination, tensors }
     }
 

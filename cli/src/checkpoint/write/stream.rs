@@ -9,6 +9,8 @@ use anyhow::{Context, anyhow, ensure};
 use gpu_init::HostTensor;
 use tempfile::TempPath;
 
+use crate::checkpoint::format::dtypes;
+use crate::checkpoint::read::bytes::Bytes;
 use crate::checkpoint::write::encode::Header;
 use crate::checkpoint::write::shard::{Member, Shard};
 
@@ -16,11 +18,28 @@ use crate::checkpoint::write::shard::{Member, Shard};
 const CHUNK: u64 = 32 << 20;
 const WAITING: usize = 1;
 
+/// Elements to be written.
+#[expect(clippy::large_enum_variant, reason = "there are three at a time")]
+pub(crate) enum Chunk {
+    Filled(HostTensor),
+    /// Bytes of the source.
+    Kept(Bytes),
+}
+
+impl Chunk {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Chunk::Filled(tensor) => tensor.as_bytes(),
+            Chunk::Kept(bytes) => bytes.as_slice(),
+        }
+    }
+}
+
 /// Writes and syncs every shard under a temporary name.
 pub(crate) fn stream(
     shards: &[Shard],
     headers: &[Header],
-    produce: impl FnMut(usize, Range<u64>) -> anyhow::Result<HostTensor>,
+    produce: impl FnMut(usize, Range<u64>) -> anyhow::Result<Chunk>,
     progress: impl FnMut(u64),
 ) -> anyhow::Result<Vec<TempPath>> {
     let (sender, receiver) = sync_channel(WAITING);
@@ -45,23 +64,27 @@ pub(crate) fn stream(
 /// Makes all chunks in order. A writer that takes no more has failed and will say why.
 fn send(
     shards: &[Shard],
-    sender: &SyncSender<HostTensor>,
-    mut produce: impl FnMut(usize, Range<u64>) -> anyhow::Result<HostTensor>,
+    sender: &SyncSender<Chunk>,
+    mut produce: impl FnMut(usize, Range<u64>) -> anyhow::Result<Chunk>,
     mut progress: impl FnMut(u64),
 ) -> anyhow::Result<()> {
     for member in shards.iter().flat_map(|shard| &shard.tensors) {
         let Member { tensor, name, dtype, bytes, .. } = member;
-        let (elements, step) = (bytes / dtype.size(), CHUNK / dtype.size());
+        let size = dtypes::element_bytes(*dtype);
+        let (elements, step) = (bytes / size, CHUNK / size);
         for start in (0..elements).step_by(step as usize) {
             let range = start..elements.min(start + step);
             let chunk =
                 produce(*tensor, range.clone()).with_context(|| format!("tensor {name:?}"))?;
-            let (has, type_) = (chunk.len(), chunk.dtype());
+            let len = chunk.bytes().len() as u64;
+            let is_of_type = match &chunk {
+                Chunk::Filled(tensor) => dtypes::stored(tensor.dtype()) == *dtype,
+                Chunk::Kept(_) => true,
+            };
             ensure!(
-                (has, type_) == (range.end - start, *dtype),
-                "tensor {name:?}: {has} elements of {type_} are not {range:?} of {dtype}; please report this"
+                is_of_type && len == (range.end - start) * size,
+                "tensor {name:?}: {len} bytes are not {range:?} of {dtype}; please report this"
             );
-            let len = chunk.as_bytes().len() as u64;
             if sender.send(chunk).is_err() {
                 return Ok(());
             }
@@ -71,19 +94,15 @@ fn send(
     Ok(())
 }
 
-fn write(
-    shard: &Shard,
-    header: &Header,
-    chunks: &Receiver<HostTensor>,
-) -> anyhow::Result<TempPath> {
+fn write(shard: &Shard, header: &Header, chunks: &Receiver<Chunk>) -> anyhow::Result<TempPath> {
     // Hundreds of shards must not be hundreds of open files.
     shard.destination.write_beside(|file| {
         file.write_all(&header.bytes)?;
         let mut left = shard.bytes();
         while left > 0 {
             let chunk = chunks.recv().context("there are no more tensors")?;
-            file.write_all(chunk.as_bytes())?;
-            left = left.saturating_sub(chunk.as_bytes().len() as u64);
+            file.write_all(chunk.bytes())?;
+            left = left.saturating_sub(chunk.bytes().len() as u64);
         }
         Ok(())
     })

@@ -1,6 +1,7 @@
 //! `gpu-init model`: every tensor of a model initialized in device memory by rules, fingerprinted,
 //! checked and saved.
 
+mod kept;
 mod report;
 mod run;
 mod save;
@@ -20,9 +21,9 @@ use crate::terminal::progress::listen_to_ctrl_c;
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let work = Work::read(args)?;
-    let of_plan = work.whole.warnings().iter().filter(|_| work.rank() == 0);
+    let of_plan = work.warnings().filter(|_| work.rank() == 0);
     let of_world = World::warning(|name| std::env::var(name).ok()).filter(|_| work.world.is_none());
-    for warning in of_plan.map(ToString::to_string).chain(of_world) {
+    for warning in of_plan.chain(of_world) {
         complain(&format!("warning: {warning}"));
     }
     // Before there are files that a signal has to remove. A dry run has no steps to interrupt.

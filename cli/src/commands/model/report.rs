@@ -29,6 +29,7 @@ impl Report<'_> {
             "elements": plan.elements(),
             "parameters": plan.elements(),
             "bytes": plan.bytes(),
+            "kept": work.kept.len(),
             "seconds": outcome.fill_seconds,
             "gb_per_s": gb_per_s(plan.bytes(), outcome.fill_seconds),
             "check_seconds": outcome.check_seconds,

@@ -7,6 +7,7 @@ use gpu_init::{Fingerprint, HostTensor, PlanEntry, Stats, stream_of};
 
 use crate::backend::device::{Backend, Filled};
 use crate::backend::remedies::Remedies;
+use crate::checkpoint::write::stream::Chunk;
 use crate::commands::model::save::Output;
 use crate::commands::model::work::Work;
 use crate::terminal::progress::{bar, go_on, listener, not_interrupted};
@@ -71,6 +72,10 @@ pub(super) fn in_memory(work: &Work, backend: &Backend) -> anyhow::Result<Outcom
             progress.inc(entry.fill.bytes());
         }
     }
+    for kept in &work.kept {
+        not_interrupted(REMEDIES.interrupted)?;
+        outcome.fingerprint += kept.whole_fingerprint()?;
+    }
     outcome.check_seconds = start.elapsed().as_secs_f64();
     progress.finish_and_clear();
     Ok(outcome)
@@ -80,12 +85,18 @@ pub(super) fn in_memory(work: &Work, backend: &Backend) -> anyhow::Result<Outcom
 /// rule, no file gets its final name.
 pub(super) fn saved(work: &Work, backend: &Backend, output: Output) -> anyhow::Result<Outcome> {
     let mut outcome = Outcome::default();
-    let progress = bar("saving", work.plan.bytes());
+    let entries = work.plan.entries();
+    let progress = bar("saving", work.bytes());
     let start = Instant::now();
     let mut current: Option<Current> = None;
-    let produce = |tensor: usize, range: Range<u64>| -> anyhow::Result<HostTensor> {
+    let produce = |tensor: usize, range: Range<u64>| -> anyhow::Result<Chunk> {
         not_interrupted(REMEDIES.interrupted)?;
-        let entry = &work.plan.entries()[tensor];
+        let Some(entry) = entries.get(tensor) else {
+            let kept = &work.kept[tensor - entries.len()];
+            let bytes = kept.read(range.clone())?;
+            outcome.fingerprint += kept.fingerprint(range, &bytes)?;
+            return Ok(Chunk::Kept(bytes));
+        };
         let whole = current.take().filter(|current| current.tensor == tensor);
         let mut whole = whole.map_or_else(|| Current::new(tensor, entry, backend), Ok)?;
         let chunk = whole.chunk(entry, backend, range.clone(), work.args.verify)?;
@@ -94,7 +105,7 @@ pub(super) fn saved(work: &Work, backend: &Backend, output: Output) -> anyhow::R
         } else {
             current = Some(whole);
         }
-        Ok(chunk)
+        Ok(Chunk::Filled(chunk))
     };
     let written = output.write(work, produce, |bytes| progress.inc(bytes))?;
     progress.finish_and_clear();

@@ -5,10 +5,11 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
-use gpu_init::{Fingerprint, HostTensor, PlanEntry, STREAM_VERSION};
+use gpu_init::{Fingerprint, PlanEntry, STREAM_VERSION};
 use serde_json::{Value, json};
 
 use crate::backend::launcher::World;
+use crate::checkpoint::format::dtypes::stored;
 use crate::checkpoint::format::file_names::{INDEX, SLICES, rank_file};
 use crate::checkpoint::format::metadata::{RESERVED, SHAPES, SOURCE_TIES};
 use crate::checkpoint::format::shapes::shapes_fingerprint;
@@ -17,6 +18,8 @@ use crate::checkpoint::output::destination::Destination;
 use crate::checkpoint::output::path::{self, names_in};
 use crate::checkpoint::write::commit::Finished;
 use crate::checkpoint::write::files::{Files, Planned};
+use crate::checkpoint::write::stream::Chunk;
+use crate::commands::model::kept::Kept;
 use crate::commands::model::slices::List;
 use crate::commands::model::target::{
     Folder, check_beside_ranks, check_file, job_of, of_other_worlds,
@@ -97,7 +100,7 @@ impl Output {
     pub(super) fn write(
         self,
         work: &Work,
-        produce: impl FnMut(usize, Range<u64>) -> anyhow::Result<HostTensor>,
+        produce: impl FnMut(usize, Range<u64>) -> anyhow::Result<Chunk>,
         progress: impl FnMut(u64),
     ) -> anyhow::Result<Written> {
         let finished = self.files.write(&metadata(work, self.origin)?, produce, progress)?;
@@ -122,31 +125,35 @@ impl Written {
     }
 }
 
+/// The file of each tensor that this process has: those to be filled, then those to be kept.
 fn plan_files(path: &Path, work: &Work) -> anyhow::Result<Files> {
     let entries = work.plan.entries();
     let shapes = entries.iter().map(|entry| entry.spec.local_shape());
     let shapes = shapes.collect::<gpu_init::Result<Vec<_>>>()?;
     let tensors = entries.iter().zip(&shapes).map(|(entry, shape)| Planned {
         name: &entry.name,
-        dtype: entry.fill.dtype,
+        dtype: stored(entry.fill.dtype),
         shape: shape.dims(),
     });
-    let tensors: Vec<_> = tensors.collect();
+    let kept = work.kept.iter().map(|Kept { stored, .. }| Planned {
+        name: &stored.name,
+        dtype: stored.dtype,
+        shape: &stored.shape,
+    });
+    let tensors: Vec<_> = tensors.chain(kept).collect();
     Files::plan(path, work.args.max_shard_size, &tensors, work.args.force)
 }
 
 /// Tied names are written as keys of the metadata, beside this program's own.
 fn check_ties(out: &Path, work: &Work) -> anyhow::Result<()> {
-    for entry in work.whole.entries() {
-        if let Some(alias) = entry.aliases.iter().find(|alias| RESERVED.contains(&alias.as_str())) {
-            let (shown, owner) = (out.display(), &entry.name);
-            bail!(
-                "cannot write {shown}: {alias:?} is tied to {owner:?}, and the file's metadata has a key {alias:?} of its \
-                 own; name {alias:?} first in `tied`, or rename it"
-            );
-        }
+    match work.ties().find(|(alias, _)| RESERVED.contains(alias)) {
+        Some((alias, owner)) => bail!(
+            "cannot write {}: {alias:?} is tied to {owner:?}, and the file's metadata has a key {alias:?} of its own; name \
+             {alias:?} first in `tied`, or rename it",
+            out.display()
+        ),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// What makes the weights again: all that the processes of one model have in common.
@@ -176,9 +183,7 @@ fn metadata(
     }
     // A layer's number or a bias' fan_in may depend on an alias of a tensor of which this process
     // has nothing.
-    for entry in work.whole.entries() {
-        entry.aliases.iter().for_each(|alias| insert(alias, entry.name.clone()));
-    }
+    work.ties().for_each(|(alias, owner)| insert(alias, owner.to_owned()));
     if let Some(World { rank, size, .. }) = work.shared() {
         insert("rank", rank.to_string());
         insert("world_size", size.to_string());
@@ -195,10 +200,13 @@ fn metadata(
 
 /// The fingerprint of all names, types and shapes, which is the same in every file of the model.
 fn shapes(work: &Work) -> Fingerprint {
-    let entries = || work.whole.entries().iter();
-    let tensors =
-        entries().map(|entry| (entry.name.as_str(), entry.fill.dtype, entry.spec.shape().dims()));
-    let ties = entries()
-        .flat_map(|entry| entry.aliases.iter().map(|alias| (alias.as_str(), entry.name.as_str())));
-    shapes_fingerprint(tensors, ties)
+    let filled =
+        work.whole.entries().iter().map(|entry| {
+            (entry.name.as_str(), stored(entry.fill.dtype), entry.spec.shape().dims())
+        });
+    let kept = work
+        .kept
+        .iter()
+        .map(|Kept { stored, .. }| (stored.name.as_str(), stored.dtype, &stored.shape[..]));
+    shapes_fingerprint(filled.chain(kept), work.ties())
 }

@@ -2,14 +2,16 @@
 
 use std::path::PathBuf;
 
+use anyhow::bail;
 use gpu_init::{Plan, Rules};
 use serde_json::json;
 
 use crate::backend::choice::Choice;
 use crate::backend::launcher::{World, WorldArgs};
 use crate::checkpoint::read::source;
+use crate::commands::model::kept::{Kept, check_types};
 use crate::commands::rules::{self, Sourced};
-use crate::terminal::output::{complain, print_report, printable};
+use crate::terminal::output::{complain, print_report, printable, row};
 use crate::terminal::plan_table;
 use crate::terminal::size::parse_size;
 
@@ -68,17 +70,28 @@ pub(super) struct Work<'a> {
     pub(super) whole: Plan,
     /// The plan of this process.
     pub(super) plan: Plan,
+    /// The tensors that are not filled, with their bytes.
+    pub(super) kept: Vec<Kept>,
     pub(super) world: Option<World>,
+    /// A warning if the rules are made for other models.
+    pub(super) doubt: Option<String>,
+    /// The recipes that are made for the model, where the user named no rules.
+    pub(super) fitting: Option<Vec<&'static str>>,
 }
 
 impl<'a> Work<'a> {
     pub(super) fn read(args: &'a Args) -> anyhow::Result<Self> {
-        let Sourced { mut rules, text, source: rules_source } = args.rules.read()?;
+        let sourced = args.rules.read()?;
         let world = World::find(&args.world, |name| std::env::var(name).ok())?;
         let source = source::read(&args.file, args.rules.dtype)?;
+        let speaks = world.as_ref().is_none_or(|world| world.rank == 0);
+        let names: Vec<_> = source.tensors.iter().map(|entry| &entry.name[..]).collect();
+        let doubt = rules::doubt(&sourced.rules, &sourced.source, &names);
+        let fitting = (!args.rules.are_named()).then(|| rules::recipes_for(&names));
+        let Sourced { mut rules, text, source: rules_source } = sourced;
         let architecture = printable(&source.architecture.unwrap_or_else(|| "model".to_owned()));
         let all_typed = source.tensors.iter().all(|entry| entry.dtype.is_some());
-        let speaks = world.as_ref().is_none_or(|world| world.rank == 0);
+        let asked = args.rules.dtype;
         if let (Some(dtype), None, true) = (rules.dtype(), args.rules.dtype, all_typed && speaks) {
             complain(&format!(
                 "warning: the rules' dtype, {dtype}, is for tensors that have none, and all of {} have one; \
@@ -88,14 +101,42 @@ impl<'a> Work<'a> {
         }
         let source_ties = source.ties.iter().map(|(_, alias)| alias.clone()).collect();
         rules = rules.with_tied(source.ties);
-        let tensors =
-            source.tensors.into_iter().map(|entry| (entry.name, entry.shape, entry.dtype));
+        let listed = source.tensors.iter();
+        let tensors = listed.map(|entry| (&entry.name[..], &entry.shape[..], entry.dtype));
         let whole = Plan::new(tensors, &rules)?;
+        if asked.is_none() {
+            check_types(&whole, &source.tensors)?;
+        }
+        let kept = Kept::all(&whole, source.checkpoint.as_ref())?;
         let plan = match &world {
             Some(World { rank, size, .. }) => whole.shard(*rank, *size)?,
             None => whole.clone(),
         };
-        Ok(Work { args, architecture, rules, text, rules_source, source_ties, whole, plan, world })
+        if let (Some(World { size: 2.., .. }), [first, ..]) = (&world, &kept[..]) {
+            bail!(
+                "{:?} is to be kept, which one process can do alone; run it without a launcher",
+                first.stored.name
+            );
+        }
+        Ok(Work {
+            args,
+            architecture,
+            rules,
+            text,
+            rules_source,
+            source_ties,
+            whole,
+            plan,
+            kept,
+            world,
+            doubt,
+            fitting,
+        })
+    }
+
+    /// What may be wrong with the rules.
+    pub(super) fn warnings(&self) -> impl Iterator<Item = String> {
+        self.doubt.iter().cloned().chain(self.whole.warnings().iter().map(ToString::to_string))
     }
 
     pub(super) fn rank(&self) -> u64 {
@@ -107,10 +148,30 @@ impl<'a> Work<'a> {
         self.world.as_ref().filter(|world| world.size > 1)
     }
 
+    /// Bytes of this process' tensors, filled and kept.
+    pub(super) fn bytes(&self) -> u64 {
+        let kept = self.kept.iter().map(|kept| kept.stored.size());
+        kept.fold(self.plan.bytes(), u64::saturating_add)
+    }
+
+    /// Pairs of an alias and the tensor whose bytes it shares.
+    pub(super) fn ties(&self) -> impl Iterator<Item = (&str, &str)> {
+        let filled = self.whole.entries().iter().map(|entry| (&entry.name, &entry.aliases));
+        let kept = self.whole.kept().iter().map(|kept| (&kept.name, &kept.aliases));
+        filled.chain(kept).flat_map(|(name, aliases)| {
+            aliases.iter().map(move |alias| (alias.as_str(), name.as_str()))
+        })
+    }
+
     pub(super) fn title(&self) -> String {
         let Work { args, architecture, rules, rules_source, .. } = self;
         let (file, seed) = (args.file.display(), rules.seed());
-        format!("{architecture} from {file} by {rules_source}, seed {seed}\n")
+        let title = format!("{architecture} from {file} by {rules_source}, seed {seed}\n");
+        let recipes = self.fitting.as_deref().map(|recipes| match recipes {
+            [] => "none is made for these names; xavier goes by shapes".to_owned(),
+            recipes => format!("for these names there is --recipe {}", recipes.join(" or ")),
+        });
+        title + &recipes.map(|text| row("recipes", text)).unwrap_or_default()
     }
 
     pub(super) fn dry_run(&self) -> anyhow::Result<()> {
@@ -131,7 +192,9 @@ impl<'a> Work<'a> {
                 "tensors": plan.entries().len(),
                 "elements": plan.elements(),
                 "bytes": plan.bytes(),
-                "warnings": plan.warnings().iter().map(ToString::to_string).collect::<Vec<_>>(),
+                "kept": plan_table::kept(plan),
+                "fitting_recipes": self.fitting,
+                "warnings": self.warnings().collect::<Vec<_>>(),
                 "plan": plan_table::entries(plan),
             })
         };

@@ -190,7 +190,8 @@ impl<'a> Claims<'a> {
                     true => None,
                     false => compare::tensor(&mut chunks, stored, &offsets, entry, progress)?,
                 };
-                let matches = compared.as_ref().zip(expected.as_ref()).map(|(compared, _)| {
+                let rules = expected.as_ref().filter(|rules| !rules.keeps(&stored.name));
+                let matches = compared.as_ref().zip(rules).map(|(compared, _)| {
                     entry.is_some() && compared.differences(&stored.name).is_empty()
                 });
                 tensors.push(Examined { stored: stored.clone(), matches, compared });

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use gpu_init::{DType, Plan, PlanEntry, Rules};
+use gpu_init::{DType, KeptTensor, Plan, PlanEntry, Rules};
 
 use crate::checkpoint::format::dtypes::fillable;
 use crate::checkpoint::read::shard::Stored;
@@ -79,7 +79,8 @@ impl Expected {
             there.insert(stored.name.as_str());
             match self.entry(&stored.name) {
                 Some(entry) => problems.extend(mismatch(entry, stored)),
-                None if fillable(stored.dtype).is_none() || self.is_unruled(&stored.name) => {}
+                None if fillable(stored.dtype).is_none() => {}
+                None if self.is_unruled(&stored.name) || self.keeps(&stored.name) => {}
                 None => problems
                     .push(format!("{}: by the rules this file has no slice of it", stored.name)),
             }
@@ -96,6 +97,13 @@ impl Expected {
             });
         }
         problems
+    }
+
+    /// Whether a tensor is not filled by the rules.
+    pub(super) fn keeps(&self, name: &str) -> bool {
+        let is_kept =
+            |kept: &KeptTensor| kept.name == name || kept.aliases.iter().any(|alias| alias == name);
+        self.plan.kept().iter().any(is_kept)
     }
 
     /// Whether the tensor is one of integers for which the rules have none.

@@ -44,9 +44,9 @@ impl Part {
         let listed =
             list::read(whole.as_bytes(), None).context("the whole model that it records")?.tensors;
         let mut whole = BTreeMap::new();
-        for Entry { name, dtype, shape } in listed {
+        for Entry { name, dtype, shape, .. } in listed {
             let dtype = dtype.with_context(|| {
-                format!("tensor {name:?} of the whole model that it records has no dtype; write the model again")
+                format!("tensor {name:?} of the whole model that it records has no dtype that can be filled; write the model again")
             })?;
             whole.insert(name, (dtype, shape));
         }

@@ -8,7 +8,7 @@ use crate::gpu::engine::plan::dispatch::{Binding, CHEAP, Dispatch, Params, Slot}
 use crate::gpu::engine::plan::limits::{ENTRY, Limits};
 use crate::gpu::engine::plan::tiles::{BLOCKS, SAME_HIGH};
 use crate::stream::philox::{round_keys, words};
-use crate::{DType, Distribution, Fill};
+use crate::{DType, Fill};
 
 /// A larger tensor has a buffer of its own: what that costs is little beside filling it.
 const SMALL: u64 = 1 << 20;
@@ -32,7 +32,7 @@ pub(crate) struct Allocation {
 /// Whether a fill is one that `fill_many` can do, and small.
 fn is_small(fill: &Fill) -> bool {
     let plain = fill.distribution.base() == fill.distribution
-        && !matches!(fill.distribution, Distribution::Indexed { .. })
+        && !fill.distribution.is_uploaded()
         && !fill.dtype.is_converted()
         && fill.runs.is_none()
         && fill.zeros.is_none();

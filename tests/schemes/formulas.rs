@@ -24,13 +24,20 @@ const SINUSOIDS: [(&str, [usize; 3], Option<usize>); 4] = [
 ];
 
 pub fn texts() -> Vec<&'static str> {
-    LOG_UNIFORMS.iter().map(|(text, ..)| *text).chain(SINUSOIDS.iter().map(|(text, ..)| *text)).collect()
+    LOG_UNIFORMS
+        .iter()
+        .map(|(text, ..)| *text)
+        .chain(SINUSOIDS.iter().map(|(text, ..)| *text))
+        .collect()
 }
 
 #[track_caller]
 fn assert_near(text: &str, i: usize, actual: f32, expected: f64, scale: f64) {
     let tolerance = f64::from(f32::EPSILON) * expected.abs() + 1e-14 * scale;
-    assert!((f64::from(actual) - expected).abs() <= tolerance, "{text}, {i}: {actual}, not {expected}");
+    assert!(
+        (f64::from(actual) - expected).abs() <= tolerance,
+        "{text}, {i}: {actual}, not {expected}"
+    );
 }
 
 /// Every value is that of its word, and the words' parts are uniform.
@@ -77,7 +84,9 @@ fn positions_are_sines_and_cosines() {
             let (row, column) = (i / columns % rows, i % columns);
             let (position, column, quarter, last) = match side {
                 None => (row, column, columns / 2, columns / 2 - 1),
-                Some(side) if column < columns / 2 => (row % side, column, columns / 4, columns / 4),
+                Some(side) if column < columns / 2 => {
+                    (row % side, column, columns / 4, columns / 4)
+                }
                 Some(side) => (row / side, column - columns / 2, columns / 4, columns / 4),
             };
             let angle = position as f64 / base.powf((column % quarter) as f64 / last as f64);

@@ -23,8 +23,9 @@ use gpu_init::{Cpu, DType, HostTensor, Initializer, TensorSpec};
 /// A scheme that is in no table would have no test of its distribution.
 #[test]
 fn every_scheme_is_in_a_table() {
-    let texts = [random::texts(), exact::texts(), formulas::texts(), orthogonal::texts(), sparse::texts()]
-        .concat();
+    let texts =
+        [random::texts(), exact::texts(), formulas::texts(), orthogonal::texts(), sparse::texts()]
+            .concat();
     let names: Vec<_> = texts.iter().map(|text| read(text).name()).collect();
     for scheme in Initializer::ALL {
         assert!(names.contains(&scheme.name()), "{} is in no table", scheme.name());

@@ -649,6 +649,62 @@ fn tensors_are_kept_by_their_rule_or_by_only() {
     assert_eq!(kept.kept()[0].aliases, ["head.weight"]);
 }
 
+/// The lists of tests/models/hf, as transformers saves its models, each with the recipe that is made
+/// for it; none for those that follow Hugging Face's default.
+const LISTS: [(&str, Option<Recipe>); 25] = [
+    ("bert", Some(Recipe::BERT)),
+    ("clip", Some(Recipe::CLIP)),
+    ("deepseek-v3", Some(Recipe::DEEPSEEK_V3)),
+    ("dit", Some(Recipe::DIT)),
+    ("falcon", None),
+    ("gemma3", Some(Recipe::GEMMA3)),
+    ("gpt-neox", Some(Recipe::GPT_NEOX)),
+    ("gpt2", Some(Recipe::GPT2)),
+    ("llama", Some(Recipe::LLAMA)),
+    ("mamba", Some(Recipe::MAMBA)),
+    ("mamba2", Some(Recipe::MAMBA2)),
+    ("mistral", Some(Recipe::LLAMA)),
+    ("mixtral", Some(Recipe::MIXTRAL)),
+    ("opt", Some(Recipe::OPT)),
+    ("phi", None),
+    ("qwen3", Some(Recipe::QWEN3)),
+    ("qwen3-moe", Some(Recipe::QWEN3)),
+    ("resnet", Some(Recipe::RESNET)),
+    ("swin", Some(Recipe::SWIN)),
+    ("t5", Some(Recipe::T5)),
+    ("t5-v1.1", Some(Recipe::T5)),
+    ("vit", Some(Recipe::VIT)),
+    ("wav2vec2", Some(Recipe::WAV2VEC2)),
+    ("wav2vec2-ctc", Some(Recipe::WAV2VEC2)),
+    ("whisper", Some(Recipe::WHISPER)),
+];
+
+/// No tensor is left to chance: one recipe fits, or none; each of its rules that a list needs is
+/// used, and no tensor is taken for a convolution for want of a layout. The recipe xavier plans them
+/// all, too.
+#[test]
+fn every_architecture_has_its_recipe() {
+    let lists = fs::read_dir("tests/models/hf").unwrap().count();
+    assert_eq!(lists, LISTS.len());
+    for (name, recipe) in LISTS {
+        let tensors = model(&format!("hf/{name}"));
+        let names: Vec<_> = tensors.iter().map(|(name, ..)| name).collect();
+        assert_eq!(Recipe::fitting(&names), Vec::from_iter(recipe), "{name}");
+        let rules = recipe.unwrap_or(Recipe::HUGGINGFACE).rules();
+        let planned =
+            Plan::new(tensors.clone(), &rules).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let unclear = |plan: &Plan| {
+            let layouts =
+                plan.warnings().iter().filter(|it| matches!(it, PlanWarning::Layout { .. }));
+            layouts.map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(unclear(&planned), [""; 0], "{name}");
+        let by_default = Plan::new(tensors, &Recipe::XAVIER.rules());
+        let by_default = by_default.unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(unclear(&by_default), [""; 0], "{name}");
+    }
+}
+
 #[test]
 fn recipes_fit_the_models_they_are_made_for() {
     for (recipe, name, ..) in MODELS {

@@ -226,8 +226,8 @@ fn nothing_compared_is_not_success() {
     fs::write(&no_tensors, [&10u64.to_le_bytes()[..], b"{}        "].concat()).unwrap();
     let complex = "tests/corpus/dtype-complex.safetensors";
     let integers = setup.path("integers.safetensors");
-    // The recipe's rule for matrices has no integers.
-    let ids = r#"{"ids":{"dtype":"I64","shape":[2,2],"data_offsets":[0,32]}}"#;
+    // Llama's rule for matrices has no integers.
+    let ids = r#"{"ids.weight":{"dtype":"I64","shape":[2,2],"data_offsets":[0,32]}}"#;
     fs::write(
         &integers,
         [&(ids.len() as u64).to_le_bytes()[..], ids.as_bytes(), &[0; 32]].concat(),
@@ -245,8 +245,13 @@ fn nothing_compared_is_not_success() {
         ),
         (
             &integers,
+            &["--recipe", "llama"],
+            "1 of 1 tensors, \"ids.weight\" of I64 first, are of types that no rules fill",
+        ),
+        (
+            &integers,
             &["--recipe", "xavier"],
-            "1 of 1 tensors, \"ids\" of I64 first, are of types that no rules fill",
+            "1 of 1 tensors, \"ids.weight\" first, are kept by the rules, and no fingerprint is recorded",
         ),
     ] {
         let args = [&[model], args].concat();

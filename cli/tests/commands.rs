@@ -357,9 +357,12 @@ fn model_refuses_bad_files() {
         (r#"{"a": {"dtype": "F32", "shape": [-1]}}"#, "tensor \"a\""),
         (
             r#"{"a": {"dtype": "I64", "shape": [2, 2]}}"#,
-            "I64 holds integers; use zeros, ones, constant or arange",
+            "\"a\" is to be kept, and a tensor list has no bytes; name a checkpoint as SOURCE",
         ),
-        (r#"{"a": {"dtype": "C64", "shape": [1]}}"#, "C64 cannot be filled; leave the tensor out"),
+        (
+            r#"{"a": {"dtype": "C64", "shape": [1]}}"#,
+            "C64 cannot be filled; give it a rule with init = \"keep\"",
+        ),
         (r#"{"a\n": {"dtype": "F32", "shape": [1]}}"#, "control character"),
         (r#"{"a": {"dtype": "F32", "shape": [3, 0]}}"#, "size 0"),
         (r#"{"a": {"dtype": "F32", "shape": [4294967296, 4294967296, 4]}}"#, "overflows"),

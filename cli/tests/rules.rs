@@ -117,16 +117,14 @@ fn a_printed_recipe_is_that_recipe() {
     assert_eq!(plan(&["--rules", path.to_str().unwrap()]), plan(&["--recipe", "bert"]));
 }
 
+const LISTED: &str = r#"{"wte": {"dtype": "F32", "shape": [9, 8]}, "head": {"dtype": "F32", "shape": [9, 8]},
+    "h.1.w": {"dtype": "F32", "shape": [8, 8]}, "b": {"dtype": "F32", "shape": [8]}}"#;
+
 #[test]
 fn rules_files_are_obeyed() {
     let folder = tempfile::tempdir().unwrap();
     let (model, rules) = (folder.path().join("model.json"), folder.path().join("rules.toml"));
-    fs::write(
-        &model,
-        r#"{"wte": {"dtype": "F32", "shape": [9, 8]}, "head": {"dtype": "F32", "shape": [9, 8]},
-            "h.1.w": {"dtype": "F32", "shape": [8, 8]}, "b": {"dtype": "F32", "shape": [8]}}"#,
-    )
-    .unwrap();
+    fs::write(&model, LISTED).unwrap();
     fs::write(
         &rules,
         "seed = 5
@@ -162,21 +160,21 @@ fn rules_files_are_obeyed() {
     assert_eq!((&report["tensors"], &report["elements"]), (&3.into(), &144.into()));
     let report = json(&[&args[..], &["--json", "--seed", "6"]].concat());
     assert_eq!((&report["fingerprint"], &report["seed"]), (&expected(6).into(), &6.into()));
-
     let output = run(&[&args[..], &["--dry-run"]].concat());
-    let warning = "rule 3 (what is gone) matches no tensor; correct or remove it";
-    let warning = format!("gpu-init: warning: {warning}\n");
-    assert_eq!(String::from_utf8(output.stderr).unwrap(), warning);
-    let text = String::from_utf8(output.stdout).unwrap();
+    let [warning, text] = [output.stderr, output.stdout].map(|it| String::from_utf8(it).unwrap());
+    let expected = "rule 3 (what is gone) matches no tensor; correct or remove it\n";
+    assert_eq!(warning, format!("gpu-init: warning: {expected}"));
     let rows: Vec<_> = text.lines().map(cells).collect();
-    for (row, expected) in rows[1..].iter().zip([
-        "wte [9, 8] F32 1 xavier_normal 8 9 0.34299716 288",
-        "head tied to wte",
-        "h.1.w [8, 8] BF16 2 normal(std=0.5) * 0.5 8 8 0.25 128",
-        "b [8] F32 - zeros - - 0 32",
-    ]) {
-        assert_eq!(row.join(" "), expected);
-    }
+    let rows: Vec<_> = rows[1..5].iter().map(|row| row.join(" ")).collect();
+    assert_eq!(
+        rows,
+        [
+            "wte [9, 8] F32 1 xavier_normal 8 9 0.34299716 288",
+            "head tied to wte",
+            "h.1.w [8, 8] BF16 2 normal(std=0.5) * 0.5 8 8 0.25 128",
+            "b [8] F32 - zeros - - 0 32",
+        ]
+    );
     assert!(text.contains("1 zeros                        8  default"), "{text}");
     assert!(
         succeed(&[&args[..], &["--dry-run", "--dtype", "f16"]].concat()).contains("[8, 8]  F16")

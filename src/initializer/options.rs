@@ -49,6 +49,12 @@ pub(super) enum Domain {
     Gain,
     /// The upper end of a uniform distribution with this lower end.
     NotBelow(f64),
+    /// The ratio of frequencies.
+    Base,
+    /// A number whose logarithm is taken.
+    Logarithm,
+    /// One that is not below this one.
+    LogarithmFrom(f64),
     /// The lower bound of a truncated distribution.
     Lower,
     /// The upper bound of one with this lower bound.
@@ -68,6 +74,11 @@ impl Domain {
                 value == 0.0 || (1e-20..=1e30).contains(&value.abs()),
                 "0 or of a magnitude from 1e-20 to 1e30",
             ),
+            Domain::Base => ((1.0..=1e300).contains(&value), "from 1 to 1e300"),
+            Domain::Logarithm => ((1e-300..=1e300).contains(&value), "from 1e-300 to 1e300"),
+            Domain::LogarithmFrom(low) => {
+                ((low..=1e300).contains(&value), "not below low, and at most 1e300")
+            }
             Domain::NotBelow(a) => (finite && value >= a, "a finite number not below a"),
             Domain::Lower => (!value.is_nan(), "a number below the upper bound, or -inf"),
             Domain::Upper(lower) => (value > lower, "a number above the lower bound, or inf"),
@@ -134,19 +145,19 @@ impl Initializer {
                 vec![("start", number(start, Positive)), ("step", number(step, Finite))]
             }
             Initializer::LogUniform { low, high } => {
-                let above = NotBelow(*low);
-                vec![("low", number(low, Positive)), ("high", number(high, above))]
+                let from = LogarithmFrom(*low);
+                vec![("low", number(low, Logarithm)), ("high", number(high, from))]
             }
             Initializer::InverseSoftplusLogUniform { low, high, floor } => {
-                let above = NotBelow(*low);
+                let from = LogarithmFrom(*low);
                 vec![
-                    ("low", number(low, Positive)),
-                    ("high", number(high, above)),
-                    ("floor", number(floor, Positive)),
+                    ("low", number(low, Logarithm)),
+                    ("high", number(high, from)),
+                    ("floor", number(floor, Logarithm)),
                 ]
             }
             Initializer::Sinusoidal { base } | Initializer::Sinusoidal2d { base } => {
-                vec![("base", number(base, NotBelow(1.0)))]
+                vec![("base", number(base, Base))]
             }
             // Glorot's, He's and LeCun's have none.
             _ => Vec::new(),

@@ -28,9 +28,9 @@ use crate::{DType, Initializer, Layout, ParseInitializerError};
 ///     [[rules]]
 ///     match = "*.c_proj.weight"                 # glob of the whole name: * (dots too) ? [ab] {a,b}
 ///     init = "normal(std=0.02)"                 # or pytorch_bias, by the fan_in of the weight, or
-///                                               # keep: the bytes that the source has
+///                                               ## keep: the bytes that the source has
 ///     scale = "1 / sqrt(2 * layers)"            # numbers, + - * / ( ) sqrt, layer (from 0), layers,
-///                                               # fan_in, fan_out, dim0, dim1...
+///                                               ## fan_in, fan_out, dim0, dim1...
 ///
 ///     [[rules]]
 ///     regex = '(^|\.)ln_\w+\.weight$'           # instead of match: found anywhere unless anchored
@@ -171,8 +171,8 @@ impl Rules {
         self.dtype
     }
 
-    /// Sets the element type of every tensor that the list gives no type of integers. Without it a tensor has its rule's, else its own in
-    /// the list, else the `dtype` of the rules, else F32.
+    /// Sets the element type of every tensor that the list does not give a type of integers. Without
+    /// it a tensor has its rule's, else its own in the list, else the `dtype` of the rules, else F32.
     ///
     /// ```
     /// use gpu_init::{DType, Plan, Recipe};

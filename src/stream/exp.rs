@@ -24,9 +24,9 @@ pub(crate) fn exp(x: f64) -> f64 {
     power + power * series(r)
 }
 
-/// exp(x) - 1, which is accurate near 0 too.
+/// exp(x) - 1 of a number up to 700, which is accurate near 0 too.
 pub(crate) fn exp_m1(x: f64) -> f64 {
-    if x.abs() <= SMALL { series(x) } else { exp(x) - 1.0 }
+    if x.abs() <= SMALL { series(x) } else { exp(x.max(-700.0)) - 1.0 }
 }
 
 #[cfg(test)]
@@ -37,11 +37,11 @@ mod tests {
     #[test]
     fn exponentials_are_the_platforms() {
         let numbers = (-70_000..70_000).map(|i| f64::from(i) / 1000.0);
-        for x in numbers.chain([-700.0, 700.0, 1e-300, -1e-17, 0.35, -0.350001]) {
+        for x in numbers.chain([-700.0, 700.0, 1e-300, -1e-17, 0.35, -0.350001, -690.0]) {
             assert!((exp(x) - x.exp()).abs() <= 4.0 * f64::EPSILON * x.exp(), "{x}");
             let expected = x.exp_m1();
             assert!((exp_m1(x) - expected).abs() <= 4.0 * f64::EPSILON * expected.abs(), "{x}");
         }
-        assert_eq!((exp(0.0), exp_m1(0.0)), (1.0, 0.0));
+        assert_eq!((exp(0.0), exp_m1(0.0), exp_m1(-1e300)), (1.0, 0.0, -1.0));
     }
 }

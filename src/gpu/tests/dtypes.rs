@@ -26,6 +26,7 @@ fn of_real_numbers() -> Vec<Initializer> {
         Initializer::sparse(0.4).std(0.1).unwrap(),
         Initializer::arange(-2.5, 0.37),
         Initializer::log_arange(1.0, 1.0),
+        Initializer::inverse_softplus_log_uniform(0.001, 0.1, 0.0001),
     ]
 }
 

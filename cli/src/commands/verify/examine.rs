@@ -250,6 +250,19 @@ impl<'a> Claims<'a> {
                         were compared with nothing; pass --rules or --recipe";
             unchecked.push(what.to_owned());
         }
+        let is_kept = |one: &&Examined| {
+            self.expected.as_ref().is_some_and(|rules| rules.keeps(&one.stored.name))
+        };
+        let kept: Vec<_> = tensors.iter().filter(is_kept).collect();
+        if let ([first, ..], None) = (&kept[..], self.recorded("fingerprint").next()) {
+            unchecked.push(format!(
+                "{} of {} tensors, {:?} first, are kept by the rules, and no fingerprint is recorded, so they were compared \
+                 with nothing",
+                kept.len(),
+                tensors.len(),
+                first.stored.name
+            ));
+        }
         let others: Vec<_> = tensors.iter().filter(|one| one.compared.is_none()).collect();
         if let [Examined { stored: Stored { name, dtype, .. }, .. }, ..] = others[..] {
             let count = others.len();

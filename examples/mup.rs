@@ -151,15 +151,18 @@ fn plot(path: &str, changes: &[Change]) -> Result<(), Box<dyn Error>> {
         .margin(12)
         .x_label_area_size(40)
         .y_label_area_size(56)
-        .build_cartesian_2d((60.0..4400.0).log_scale(), (0.6 * least..1.6 * most).log_scale())?;
+        .build_cartesian_2d(5.8..12.2, (0.6 * least..1.6 * most).log_scale())?;
     chart
         .configure_mesh()
         .x_desc("width")
+        .x_labels(8)
+        .x_label_formatter(&|log2: &f64| format!("{:.0}", log2.exp2()))
         .y_desc("RMS of the change")
         .light_line_style(TRANSPARENT)
         .draw()?;
-    let points =
-        |of: fn(&Change) -> f64| changes.iter().map(move |change| (change.width, of(change)));
+    let points = |of: fn(&Change) -> f64| {
+        changes.iter().map(move |change| (change.width.log2(), of(change)))
+    };
     let standard =
         ("Kaiming normal, one learning rate", RGBColor(200, 80, 40), points(|it| it.standard));
     let mup = ("muP by rules", RGBColor(30, 100, 190), points(|it| it.mup));

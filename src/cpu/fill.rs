@@ -5,6 +5,7 @@ use half::{bf16, f16};
 
 use crate::cpu::elements::elements;
 use crate::cpu::{convert, indexed, orthogonal, scatter};
+use crate::distribution::indexed::rounded;
 use crate::host_tensor::{HostTensor, with_values};
 use crate::progress::Progress;
 use crate::stream::philox::Philox4x32;
@@ -36,7 +37,7 @@ pub(crate) fn fill<T: Element>(
             let words = Philox4x32::new(fill.seed, fill.stream);
             let word = |index: u64| words.block(index / 4)[(index % 4) as usize];
             indexed::put(fill, out, progress, |index| {
-                T::round(log_uniform.of_word(word(index)) as f32)
+                T::round(rounded(log_uniform.of_word(word(index))))
             })?
         }
         // Only these types are worth loops of their own; the casts are from `T` to itself.

@@ -161,6 +161,6 @@ impl Indexed {
 }
 
 /// Rounded to f32, without subnormal numbers and -0.
-fn rounded(value: f64) -> f32 {
+pub(crate) fn rounded(value: f64) -> f32 {
     if value.abs() < f32::MIN_POSITIVE.into() { 0.0 } else { value as f32 }
 }

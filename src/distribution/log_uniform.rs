@@ -1,7 +1,7 @@
 //! Log-uniform distributions and their inverse softplus. The host computes their values, for a GPU
 //! too.
 
-use crate::distribution::range::in_range;
+use crate::distribution::range::{holds, in_range};
 use crate::stream::exp::{exp, exp_m1};
 use crate::stream::log::ln;
 use crate::{DType, ErrorKind, Result};
@@ -31,9 +31,12 @@ impl LogUniform {
         LogUniform { factor: scale * self.factor, ..self }
     }
 
-    /// Checks that the type can hold the values.
+    /// Checks that the type can hold the values, and that none becomes zero unless it crosses zero.
     pub(super) fn fitting(self, dtype: DType) -> Result<Self, ErrorKind> {
         let (low, high) = self.bounds();
+        if low.signum() == high.signum() {
+            holds("the least value", low.abs().min(high.abs()), dtype)?;
+        }
         in_range(low.abs().max(high.abs()), dtype)?;
         Ok(self)
     }

@@ -1,6 +1,7 @@
 //! Rules that ship with the crate.
 
-use crate::model::rules::Rules;
+use crate::model::pattern::{Pattern, Rank};
+use crate::model::rules::{Rules, fit};
 
 /// A built-in recipe: a rules file by name.
 ///
@@ -108,8 +109,26 @@ impl Recipe {
     /// assert_eq!(Recipe::fitting(&names), [Recipe::GPT2]);
     /// ```
     pub fn fitting(names: &[impl AsRef<str>]) -> Vec<Self> {
-        let fits = |recipe: &Self| recipe.rules().fit(names.iter().map(AsRef::as_ref));
-        Self::ALL.into_iter().filter(|recipe| fits(recipe) == Some(true)).collect()
+        let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
+        Self::ALL.into_iter().filter(|recipe| recipe.fits(&names)).collect()
+    }
+
+    /// Whether the names are those of a model that the recipe is made for.
+    fn fits(&self, names: &[&str]) -> bool {
+        /// Without the rules, whose patterns take the most memory.
+        #[derive(serde::Deserialize)]
+        struct Globs {
+            #[serde(default)]
+            fits: Vec<String>,
+            #[serde(default)]
+            unlike: Vec<String>,
+        }
+        let Globs { fits, unlike } = toml::from_str(self.text).expect("a test parses each recipe");
+        let globs = |texts: Vec<String>| -> Vec<Pattern> {
+            let globs = texts.iter().map(|text| Pattern::glob(text, Rank::Any));
+            globs.collect::<Result<_, _>>().expect("a test parses each recipe")
+        };
+        fit(&globs(fits), &globs(unlike), names) == Some(true)
     }
 
     /// The name.

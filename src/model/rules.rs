@@ -150,10 +150,7 @@ impl Rules {
     /// assert_eq!(Recipe::XAVIER.rules().fit(names), None);
     /// ```
     pub fn fit<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Option<bool> {
-        let names: Vec<_> = names.into_iter().collect();
-        let matches = |glob: &Pattern| names.iter().any(|name| glob.matches(name, 0));
-        let fit = self.fits.iter().all(matches) && !self.unlike.iter().any(matches);
-        (!self.fits.is_empty()).then_some(fit)
+        fit(&self.fits, &self.unlike, &names.into_iter().collect::<Vec<_>>())
     }
 
     /// The seed of every tensor.
@@ -231,6 +228,13 @@ impl Rules {
         }
         self
     }
+}
+
+/// [`Rules::fit`].
+pub(super) fn fit(fits: &[Pattern], unlike: &[Pattern], names: &[&str]) -> Option<bool> {
+    let matches = |glob: &Pattern| names.iter().any(|name| glob.matches(name, 0));
+    let fit = fits.iter().all(matches) && !unlike.iter().any(matches);
+    (!fits.is_empty()).then_some(fit)
 }
 
 impl Rule {

@@ -2,13 +2,27 @@
 
 use crate::{ErrorKind, Result};
 
+/// Bytes from which on an allocation must leave [`SPARE`].
+const LARGE: u64 = 1 << 20;
+/// What a large allocation leaves for the small ones after it, whose lack is an abort.
+const SPARE: usize = 1 << 20;
+
 /// A vector of zeros, or an error instead of an abort.
 pub(crate) fn zeroed<T: bytemuck::Zeroable>(len: u64) -> Result<Vec<T>, ErrorKind> {
     let bytes = len.saturating_mul(size_of::<T>() as u64);
     usize::try_from(len)
         .ok()
         .and_then(|len| bytemuck::try_zeroed_vec(len).ok())
+        .filter(|_| bytes < LARGE || is_spare())
         .ok_or(ErrorKind::HostOutOfMemory { bytes })
+}
+
+fn is_spare() -> bool {
+    let mut spare = Vec::<u8>::new();
+    let reserved = spare.try_reserve_exact(SPARE);
+    // Or the compiler leaves out an allocation that nothing uses.
+    std::hint::black_box(&spare);
+    reserved.is_ok()
 }
 
 /// An empty vector of capacity `len`, or an error instead of an abort.

@@ -44,7 +44,7 @@ pub struct PlanEntry {
     pub name: String,
     /// The names of tied tensors that share its memory, in the order of the rules.
     pub aliases: Vec<String>,
-    /// The index of its rule in [`Rules::rules`]; `None` for the default.
+    /// The index of its rule in [`Rules::rules`](crate::Rules::rules); `None` for the default.
     pub rule: Option<usize>,
     /// The value of the rule's formula, which scales the distribution; 1 without a formula.
     pub scale: f64,
@@ -80,7 +80,7 @@ pub struct KeptTensor {
     pub shape: Shape,
     /// The element type, if the list has it.
     pub dtype: Option<DType>,
-    /// The index of its rule in [`Rules::rules`]; `None` for the default and for `only`.
+    /// The index of its rule in [`Rules::rules`](crate::Rules::rules); `None` for the default and for `only`.
     pub rule: Option<usize>,
 }
 

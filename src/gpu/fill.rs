@@ -212,8 +212,8 @@ impl Device {
     /// [`ErrorKind::BufferTooSmall`], [`ErrorKind::DeviceLost`], [`ErrorKind::WrongBits`],
     /// [`ErrorKind::Gpu`] if the buffer is another device's of the same [`wgpu::Instance`]. Nothing
     /// is written then, except by a large orthogonal matrix that is found wrong when it is done.
-    /// (All devices that the library opens are of one instance. wgpu cannot tell the buffers of
-    /// different instances apart: never pass one across.)
+    /// (All devices that the library opens are of one instance, but for OpenGL's. wgpu cannot tell
+    /// the buffers of different instances apart: never pass one across.)
     #[cfg(not(target_arch = "wasm32"))]
     pub fn fill_into(
         &self,

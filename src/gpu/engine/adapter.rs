@@ -28,10 +28,14 @@ fn backends() -> wgpu::Backends {
 }
 
 /// The one wgpu instance of this process: with it wgpu tells the buffers of different devices apart,
-/// and drivers are loaded once (NVIDIA's fails to load after some 30 times in a process).
+/// and drivers are loaded once (NVIDIA's fails to load after some 30 times in a process). OpenGL has
+/// an instance for each device, since an instance's devices would wait for one context.
 #[cfg(not(target_arch = "wasm32"))]
 fn instance() -> wgpu::Instance {
     static INSTANCE: std::sync::OnceLock<wgpu::Instance> = std::sync::OnceLock::new();
+    if backends().contains(wgpu::Backends::GL) {
+        return new_instance();
+    }
     INSTANCE.get_or_init(new_instance).clone()
 }
 

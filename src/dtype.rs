@@ -135,6 +135,17 @@ impl DType {
         })
     }
 
+    /// Whether it is a type of integers, of which BOOL is one.
+    ///
+    /// ```
+    /// use gpu_init::DType;
+    ///
+    /// assert_eq!([DType::I64, DType::Bool, DType::F64].map(DType::is_integer), [true, true, false]);
+    /// ```
+    pub const fn is_integer(self) -> bool {
+        self.integers().is_some()
+    }
+
     /// The type whose rounding the values have: F32 for F64.
     pub(crate) const fn computed(self) -> DType {
         if matches!(self, DType::F64) { DType::F32 } else { self }

@@ -11,34 +11,43 @@ use crate::stream::float8::{f8_e4m3_bits, f8_e5m2_bits};
 use crate::stream::float64::{f32_bits, f64_words};
 use crate::stream::half::{bf16_bits, f16_bits};
 
-/// Evaluates `$body` with `$type` as the host type of an element type.
+/// Evaluates an expression with a name for the [`Element`] of a [`DType`](crate::DType), which is
+/// known at run time alone.
+///
+/// ```
+/// use gpu_init::{DType, Element, by_dtype};
+///
+/// let bytes = [0u8; 16];
+/// let count = |dtype: DType| by_dtype!(dtype, T => bytes.len() / size_of::<T>());
+/// assert_eq!([DType::F32, DType::BF16, DType::Bool].map(count), [4, 8, 16]);
+/// assert_eq!(by_dtype!(DType::F16, T => <T as Element>::DTYPE), DType::F16);
+/// ```
+#[macro_export]
 macro_rules! by_dtype {
-    ($dtype:expr, $type:ident => $body:expr) => {{
-        use $crate::{Bool, DType, F8E4M3, F8E5M2};
+    ($dtype:expr, $type:ident => $body:expr) => {
         match $dtype {
-            DType::F32 => by_dtype!(@ f32, $type => $body),
-            DType::F16 => by_dtype!(@ half::f16, $type => $body),
-            DType::BF16 => by_dtype!(@ half::bf16, $type => $body),
-            DType::F64 => by_dtype!(@ f64, $type => $body),
-            DType::F8E4M3 => by_dtype!(@ F8E4M3, $type => $body),
-            DType::F8E5M2 => by_dtype!(@ F8E5M2, $type => $body),
-            DType::I8 => by_dtype!(@ i8, $type => $body),
-            DType::U8 => by_dtype!(@ u8, $type => $body),
-            DType::I16 => by_dtype!(@ i16, $type => $body),
-            DType::U16 => by_dtype!(@ u16, $type => $body),
-            DType::I32 => by_dtype!(@ i32, $type => $body),
-            DType::U32 => by_dtype!(@ u32, $type => $body),
-            DType::I64 => by_dtype!(@ i64, $type => $body),
-            DType::U64 => by_dtype!(@ u64, $type => $body),
-            DType::Bool => by_dtype!(@ Bool, $type => $body),
+            $crate::DType::F32 => $crate::by_dtype!(@ f32, $type => $body),
+            $crate::DType::F16 => $crate::by_dtype!(@ $crate::half::f16, $type => $body),
+            $crate::DType::BF16 => $crate::by_dtype!(@ $crate::half::bf16, $type => $body),
+            $crate::DType::F64 => $crate::by_dtype!(@ f64, $type => $body),
+            $crate::DType::F8E4M3 => $crate::by_dtype!(@ $crate::F8E4M3, $type => $body),
+            $crate::DType::F8E5M2 => $crate::by_dtype!(@ $crate::F8E5M2, $type => $body),
+            $crate::DType::I8 => $crate::by_dtype!(@ i8, $type => $body),
+            $crate::DType::U8 => $crate::by_dtype!(@ u8, $type => $body),
+            $crate::DType::I16 => $crate::by_dtype!(@ i16, $type => $body),
+            $crate::DType::U16 => $crate::by_dtype!(@ u16, $type => $body),
+            $crate::DType::I32 => $crate::by_dtype!(@ i32, $type => $body),
+            $crate::DType::U32 => $crate::by_dtype!(@ u32, $type => $body),
+            $crate::DType::I64 => $crate::by_dtype!(@ i64, $type => $body),
+            $crate::DType::U64 => $crate::by_dtype!(@ u64, $type => $body),
+            $crate::DType::Bool => $crate::by_dtype!(@ $crate::Bool, $type => $body),
         }
-    }};
+    };
     (@ $host:ty, $type:ident => $body:expr) => {{
         type $type = $host;
         $body
     }};
 }
-pub(crate) use by_dtype;
 
 /// A host type that a tensor can be made of: `f32`, [`half::f16`], [`half::bf16`], `f64`,
 /// [`F8E4M3`], [`F8E5M2`], the integers of 8 to 64 bits and [`Bool`].

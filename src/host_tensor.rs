@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use half::{bf16, f16};
 
-use crate::element::by_dtype;
+use crate::by_dtype;
 use crate::error::During;
 use crate::memory::zeroed;
 use crate::{Bool, DType, Element, ErrorKind, F8E4M3, F8E5M2, Fill, Fingerprint, Result, Stats};

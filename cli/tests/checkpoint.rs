@@ -484,7 +484,7 @@ for path in sys.argv[1:]:
 print(json.dumps(report))
 "#;
 
-/// What Python reads in files; none if the test is to be skipped.
+/// What Python reads in files; none if the test is skipped.
 fn read_by_python(shards: impl Iterator<Item = String>) -> Option<Value> {
     if std::env::var("GPU_INIT_SKIP_PYTHON_SAFETENSORS").is_ok_and(|value| value == "1") {
         eprintln!("skipped because GPU_INIT_SKIP_PYTHON_SAFETENSORS=1");

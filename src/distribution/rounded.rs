@@ -124,7 +124,7 @@ pub enum Distribution {
 impl Distribution {
     /// Rounds and checks the numbers of a distribution that a valid initializer resolved to.
     pub(crate) fn new(distribution: Unrounded, dtype: DType) -> Result<Self, ErrorKind> {
-        if dtype.integers().is_some() {
+        if dtype.is_integer() {
             return Ok(Distribution::Indexed { indexed: Indexed::integers(distribution, dtype)? });
         }
         match distribution {

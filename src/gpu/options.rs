@@ -90,7 +90,7 @@ impl<'a> FillOptions<'a> {
     /// Waits until all is done, and calls `progress(done, total)` with elements on the way; return
     /// [`ControlFlow::Break`] to cancel. The work goes to the device in dispatches and submissions
     /// of bounded size, so that no watchdog takes it for a hang. What a single submission holds is
-    /// done when its progress is told: to cancel then is the same error, with `done` the total.
+    /// done when its progress is reported: to cancel then is the same error, with `done` the total.
     pub fn progress(self, progress: &'a mut dyn FnMut(u64, u64) -> ControlFlow<()>) -> Self {
         FillOptions { progress: Some(progress), ..self }
     }

@@ -96,8 +96,11 @@ impl<'a> Model<'a> {
         let aliases: HashSet<_> = aliases.collect();
         let (mut ruled, mut kept, mut unmatched) = (Vec::new(), Vec::new(), Vec::new());
         for tensor in self.tensors.iter().filter(|tensor| !aliases.contains(&*tensor.name)) {
+            if !self.is_asked(tensor) {
+                kept.push(self.kept(tensor, None));
+                continue;
+            }
             match self.ruled(tensor) {
-                _ if !self.is_asked(tensor) => kept.push(self.kept(tensor, None)),
                 Some(Ruled { rule, init: Init::Keep, .. }) => kept.push(self.kept(tensor, rule)),
                 Some(tensor) => ruled.push(tensor),
                 None => unmatched.push(tensor.name.clone()),
@@ -218,7 +221,7 @@ impl<'a> Model<'a> {
         let of_rule = rule.and_then(|rule| rule.dtype);
         let own = if listed_dtypes { listed.or(of_rule) } else { of_rule.or(listed) };
         // Counts and positions stay integers when all weights get another type.
-        let is_integer = listed.is_some_and(|dtype| dtype.integers().is_some());
+        let is_integer = listed.is_some_and(DType::is_integer);
         let forced = forced_dtype.filter(|_| !is_integer);
         forced.or(own).or(dtype).unwrap_or_default()
     }
@@ -302,7 +305,7 @@ fn listed_dtype(tensor: &Listed, aliases: &[&Listed]) -> Option<DType> {
 }
 
 fn matches(rule: &Rule, tensor: &Listed) -> bool {
-    let is_integer = tensor.dtype.is_some_and(|dtype| dtype.integers().is_some());
+    let is_integer = tensor.dtype.is_some_and(DType::is_integer);
     let fits = rule.integers.is_none_or(|integers| integers == is_integer);
     fits && rule.pattern.matches(&tensor.name, tensor.shape.dims().len())
 }

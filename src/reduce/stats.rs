@@ -203,7 +203,7 @@ impl Stats {
 /// Half a step of the element type at a value; near zero it is that of the smallest subnormal.
 /// Integers are exact, but for the rounding to f32 that statistics are taken of.
 fn half_step(dtype: DType, value: f64) -> f64 {
-    let dtype = if dtype.integers().is_some() { DType::F32 } else { dtype.computed() };
+    let dtype = if dtype.is_integer() { DType::F32 } else { dtype.computed() };
     dtype.rounding() * value.abs() + dtype.least_subnormal().unwrap_or(0.0) / 2.0
 }
 

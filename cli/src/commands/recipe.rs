@@ -37,7 +37,7 @@ fn table(recipes: &[Recipe]) -> String {
 
 /// The recipes for a model's names, at least one.
 fn fitting(path: &Path) -> anyhow::Result<Vec<Recipe>> {
-    let source = source::read(path, None)?;
+    let source = source::read(path)?;
     let names: Vec<_> = source.tensors.iter().map(|entry| &entry.name).collect();
     let recipes = Recipe::fitting(&names);
     if recipes.is_empty() {

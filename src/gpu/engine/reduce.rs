@@ -26,7 +26,7 @@ pub(crate) async fn fingerprints(
 
 /// Computes the statistics of tensors.
 pub(crate) async fn stats(engine: &Engine, views: &[&View]) -> Result<Vec<Stats>, ErrorKind> {
-    let of_integers = |view: &View| view.fill.dtype.integers().is_some();
+    let of_integers = |view: &View| view.fill.dtype.is_integer();
     let floats = views.iter().filter(|view| !of_integers(view));
     let tensors: Vec<_> = floats.map(|view| (view.fill, *view)).collect();
     let chunks: Vec<Vec<Chunk>> = chunks(engine, &tensors, Entry::Stats).await?;

@@ -92,7 +92,7 @@ impl Group {
             2 => Some(DType::F16),
             _ => Some(DType::F32),
         };
-        let own = dtype.integers().is_none().then_some(dtype);
+        let own = (!dtype.is_integer()).then_some(dtype);
         words.into_iter().chain(own).map(Group::Reduce)
     }
 }

@@ -50,7 +50,7 @@ fn parts(whole: TensorSpec, rows: u64, columns: u64) -> Vec<TensorSpec> {
 fn every_type_has_the_bits_of_the_cpu() {
     let Some(device) = device() else { return };
     for (dtype, offset) in DType::ALL.into_iter().zip([0, 4, 8, 12, 260].into_iter().cycle()) {
-        let own = if dtype.integers().is_some() { Vec::new() } else { of_real_numbers() };
+        let own = if dtype.is_integer() { Vec::new() } else { of_real_numbers() };
         for (initializer, columns) in of_any_type()
             .map(|initializer| (initializer, if dtype == DType::Bool { 2 } else { 19 }))
             .into_iter()

@@ -115,7 +115,7 @@ pub(super) fn assert_wrong<T: std::fmt::Debug>(result: Result<T>, text: &str) {
     }
 }
 
-/// Fills with a progress function that returns `answer`, and lists what it was told.
+/// Fills with a progress function that returns `answer`, and lists the calls of it.
 pub(super) fn followed(
     device: &Device,
     specs: &[TensorSpec],

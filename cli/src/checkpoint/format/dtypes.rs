@@ -44,36 +44,6 @@ pub(crate) fn stored(dtype: DType) -> Dtype {
     }
 }
 
-/// Evaluates `$body` with `$type` as the host type of an element type.
-macro_rules! by_dtype {
-    ($dtype:expr, $type:ident => $body:expr) => {{
-        use gpu_init::half::{bf16, f16};
-        use gpu_init::{Bool, DType, F8E4M3, F8E5M2};
-        match $dtype {
-            DType::F32 => by_dtype!(@ f32, $type => $body),
-            DType::F16 => by_dtype!(@ f16, $type => $body),
-            DType::BF16 => by_dtype!(@ bf16, $type => $body),
-            DType::F64 => by_dtype!(@ f64, $type => $body),
-            DType::F8E4M3 => by_dtype!(@ F8E4M3, $type => $body),
-            DType::F8E5M2 => by_dtype!(@ F8E5M2, $type => $body),
-            DType::I8 => by_dtype!(@ i8, $type => $body),
-            DType::U8 => by_dtype!(@ u8, $type => $body),
-            DType::I16 => by_dtype!(@ i16, $type => $body),
-            DType::U16 => by_dtype!(@ u16, $type => $body),
-            DType::I32 => by_dtype!(@ i32, $type => $body),
-            DType::U32 => by_dtype!(@ u32, $type => $body),
-            DType::I64 => by_dtype!(@ i64, $type => $body),
-            DType::U64 => by_dtype!(@ u64, $type => $body),
-            DType::Bool => by_dtype!(@ Bool, $type => $body),
-        }
-    }};
-    (@ $host:ty, $type:ident => $body:expr) => {{
-        type $type = $host;
-        $body
-    }};
-}
-pub(crate) use by_dtype;
-
 /// Bytes of an element, or 1 if several elements share a byte.
 pub(crate) fn element_bytes(dtype: Dtype) -> u64 {
     (dtype.bitsize() as u64 / 8).max(1)

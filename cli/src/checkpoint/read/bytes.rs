@@ -1,25 +1,20 @@
 //! Bytes of a file, in memory that is aligned for elements of every type.
 
-use std::io::{Read, Seek, SeekFrom};
-use std::ops::Range;
-use std::path::Path;
+use std::io::{self, Read};
 
-use crate::checkpoint::read::input;
-
+#[derive(Debug, Default)]
 pub(crate) struct Bytes {
     words: Vec<u64>,
     len: usize,
 }
 
 impl Bytes {
-    /// Reads a range of a file.
-    pub(crate) fn read(path: &Path, range: Range<u64>) -> anyhow::Result<Self> {
-        let len = (range.end - range.start) as usize;
-        let mut words = vec![0u64; len.div_ceil(8)];
-        let mut file = input::open(path)?;
-        file.seek(SeekFrom::Start(range.start))?;
-        file.read_exact(&mut bytemuck::cast_slice_mut(&mut words)[..len])?;
-        Ok(Bytes { words, len })
+    /// Reads the next `len` bytes, in place of those that are there.
+    pub(crate) fn read(&mut self, from: &mut impl Read, len: u64) -> io::Result<&[u8]> {
+        self.len = len as usize;
+        self.words.resize(self.len.div_ceil(8), 0);
+        from.read_exact(&mut bytemuck::cast_slice_mut(&mut self.words)[..self.len])?;
+        Ok(self.as_slice())
     }
 
     pub(crate) fn as_slice(&self) -> &[u8] {

@@ -28,38 +28,34 @@ pub(crate) struct Source {
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) name: String,
-    /// None if a list does not name it, or it is no type to fill with.
-    pub(crate) dtype: Option<DType>,
-    /// The type that cannot be filled, as the source names it.
-    pub(crate) other: Option<Dtype>,
+    /// None if a list does not name it.
+    pub(crate) dtype: Option<Dtype>,
     pub(crate) shape: Vec<usize>,
 }
 
-pub(crate) fn read(from: impl Read, asked: Option<DType>) -> anyhow::Result<Source> {
+impl Entry {
+    /// The type, if it can be filled.
+    pub(crate) fn fillable(&self) -> Option<DType> {
+        self.dtype.and_then(dtypes::fillable)
+    }
+}
+
+pub(crate) fn read(from: impl Read) -> anyhow::Result<Source> {
     let hint = "a tensor list is {\"name\": {\"dtype\", \"shape\"}}";
     let text = input::text(from, LARGEST, hint).context("it cannot be read as JSON text")?;
     let header: Header = serde_json::from_str(&text)
         .context("it is not a tensor list {\"name\": {\"dtype\", \"shape\"}}")?;
     let mut tensors = Vec::with_capacity(header.tensors.len());
     for (name, info) in header.tensors {
-        let listed = info.dtype.map(|text| listed(&text)).transpose();
-        let (dtype, other) = match listed.with_context(|| format!("tensor {name:?}"))? {
-            Some(Listed::Fillable(dtype)) => (Some(dtype), None),
-            Some(Listed::Other(other)) => (asked, Some(other)),
-            None => (asked, None),
-        };
-        tensors.push(Entry { name, dtype, other, shape: info.shape });
+        let dtype = info.dtype.map(|text| dtype(&text)).transpose();
+        let dtype = dtype.with_context(|| format!("tensor {name:?}"))?;
+        tensors.push(Entry { name, dtype, shape: info.shape });
     }
     let architecture = header.metadata.get("architecture").cloned();
     Ok(Source { tensors, ties: Vec::new(), architecture, checkpoint: None })
 }
 
-enum Listed {
-    Fillable(DType),
-    Other(Dtype),
-}
-
 /// People write lists, so `f32` and `float32` will do.
-fn listed(text: &str) -> anyhow::Result<Listed> {
-    text.parse().map(Listed::Fillable).or_else(|_| dtypes::known(text).map(Listed::Other))
+fn dtype(text: &str) -> anyhow::Result<Dtype> {
+    text.parse().map(dtypes::stored).or_else(|_| dtypes::known(text))
 }

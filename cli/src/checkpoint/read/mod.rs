@@ -6,7 +6,6 @@ pub(crate) mod header;
 pub(crate) mod index;
 pub(crate) mod input;
 pub(crate) mod list;
-pub(crate) mod measure;
 pub(crate) mod shard;
 pub(crate) mod shards;
 pub(crate) mod slices;

@@ -5,9 +5,8 @@ use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Context, ensure};
-use gpu_init::DType;
 
-use crate::checkpoint::format::{dtypes, metadata};
+use crate::checkpoint::format::metadata;
 use crate::checkpoint::read::input;
 use crate::checkpoint::read::list::{self, Entry, Source};
 use crate::checkpoint::read::shard::Stored;
@@ -15,24 +14,23 @@ use crate::checkpoint::read::shards::{self, Checkpoint};
 use crate::checkpoint::read::slices::Slices;
 
 /// Reads a tensor list, the header of a .safetensors file, or the headers of a folder's shards.
-/// `asked` replaces the source's element types.
-pub(crate) fn read(path: &Path, asked: Option<DType>) -> anyhow::Result<Source> {
+pub(crate) fn read(path: &Path) -> anyhow::Result<Source> {
     let shown = path.display();
     ensure!(
         !path.is_dir() || Slices::find(path)?.is_none(),
         "{shown} has the files of several processes, which cannot be a SOURCE; name a model in one file or in shards"
     );
     let source = if path.is_dir() || shards::is_index(path) {
-        of_checkpoint(Checkpoint::open(path)?, asked)
+        of_checkpoint(Checkpoint::open(path)?)
     } else {
         let mut file = input::open(path).with_context(|| format!("cannot open {shown}"))?;
         let mut start = Vec::new();
         let read = file.by_ref().take(8).read_to_end(&mut start);
         read.with_context(|| format!("cannot read {shown}"))?;
         if is_safetensors(&start, path) {
-            of_checkpoint(Checkpoint::open(path)?, asked)
+            of_checkpoint(Checkpoint::open(path)?)
         } else {
-            list::read(start.chain(file), asked).with_context(|| format!("cannot read {shown}"))?
+            list::read(start.chain(file)).with_context(|| format!("cannot read {shown}"))?
         }
     };
     ensure!(!source.tensors.is_empty(), "{shown} lists no tensors; name a model that has some");
@@ -48,13 +46,11 @@ fn is_safetensors(start: &[u8], path: &Path) -> bool {
     length || !json && is_named()
 }
 
-fn of_checkpoint(checkpoint: Checkpoint, asked: Option<DType>) -> Source {
+fn of_checkpoint(checkpoint: Checkpoint) -> Source {
     let metadata = checkpoint.metadata();
     let mut tensors = Vec::new();
     for Stored { name, dtype, shape, .. } in checkpoint.tensors().cloned() {
-        let fillable = dtypes::fillable(dtype);
-        let other = fillable.is_none().then_some(dtype);
-        tensors.push(Entry { name, dtype: fillable.or(asked), other, shape });
+        tensors.push(Entry { name, dtype: Some(dtype), shape });
     }
     let ties = add_tied(&mut tensors, &metadata);
     let architecture = metadata.get("architecture").cloned();
@@ -70,9 +66,8 @@ fn add_tied(
         tensors.iter().map(|entry| (entry.name.as_str(), entry)).collect();
     let (mut aliases, mut ties) = (Vec::new(), Vec::new());
     for (alias, owner) in metadata::ties(metadata, |name| by_name.contains_key(name)) {
-        let Entry { dtype, other, shape, .. } = by_name[owner];
-        let (name, shape) = (alias.to_owned(), shape.clone());
-        aliases.push(Entry { name, dtype: *dtype, other: *other, shape });
+        let Entry { dtype, shape, .. } = by_name[owner];
+        aliases.push(Entry { name: alias.to_owned(), dtype: *dtype, shape: shape.clone() });
         ties.push((owner.to_owned(), alias.to_owned()));
     }
     tensors.append(&mut aliases);

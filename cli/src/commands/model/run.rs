@@ -94,7 +94,7 @@ pub(super) fn saved(work: &Work, backend: &Backend, output: Output) -> anyhow::R
         let Some(entry) = entries.get(tensor) else {
             let kept = &work.kept[tensor - entries.len()];
             let bytes = kept.read(range.clone())?;
-            outcome.fingerprint += kept.fingerprint(range, &bytes)?;
+            outcome.fingerprint += kept.fingerprint(range, bytes.as_slice())?;
             return Ok(Chunk::Kept(bytes));
         };
         let whole = current.take().filter(|current| current.tensor == tensor);

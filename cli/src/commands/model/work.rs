@@ -83,15 +83,14 @@ impl<'a> Work<'a> {
     pub(super) fn read(args: &'a Args) -> anyhow::Result<Self> {
         let sourced = args.rules.read()?;
         let world = World::find(&args.world, |name| std::env::var(name).ok())?;
-        let source = source::read(&args.file, args.rules.dtype)?;
+        let source = source::read(&args.file)?;
         let speaks = world.as_ref().is_none_or(|world| world.rank == 0);
         let names: Vec<_> = source.tensors.iter().map(|entry| &entry.name[..]).collect();
         let doubt = rules::doubt(&sourced.rules, &sourced.source, &names);
         let fitting = (!args.rules.are_named()).then(|| rules::recipes_for(&names));
         let Sourced { mut rules, text, source: rules_source } = sourced;
         let architecture = printable(&source.architecture.unwrap_or_else(|| "model".to_owned()));
-        let all_typed = source.tensors.iter().all(|entry| entry.dtype.is_some());
-        let asked = args.rules.dtype;
+        let all_typed = source.tensors.iter().all(|entry| entry.fillable().is_some());
         if let (Some(dtype), None, true) = (rules.dtype(), args.rules.dtype, all_typed && speaks) {
             complain(&format!(
                 "warning: the rules' dtype, {dtype}, is for tensors that have none, and all of {} have one; \
@@ -102,9 +101,9 @@ impl<'a> Work<'a> {
         let source_ties = source.ties.iter().map(|(_, alias)| alias.clone()).collect();
         rules = rules.with_tied(source.ties);
         let listed = source.tensors.iter();
-        let tensors = listed.map(|entry| (&entry.name[..], &entry.shape[..], entry.dtype));
+        let tensors = listed.map(|entry| (&entry.name[..], &entry.shape[..], entry.fillable()));
         let whole = Plan::new(tensors, &rules)?;
-        if asked.is_none() {
+        if args.rules.dtype.is_none() {
             check_types(&whole, &source.tensors)?;
         }
         let kept = Kept::all(&whole, source.checkpoint.as_ref())?;

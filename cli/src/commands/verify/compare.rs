@@ -3,14 +3,15 @@
 use std::ops::{ControlFlow, Range};
 
 use anyhow::Context;
-use gpu_init::{Cpu, DType, Element, Fill, Fingerprint, HostTensor, PlanEntry, Stats, TensorSpec};
+use gpu_init::{
+    Cpu, DType, Element, Fill, Fingerprint, HostTensor, PlanEntry, Stats, TensorSpec, by_dtype,
+};
 use indicatif::ProgressBar;
 
 use crate::backend::memory::part_costs_whole;
 use crate::backend::remedies::Remedies;
-use crate::checkpoint::format::dtypes::{by_dtype, fillable};
+use crate::checkpoint::format::dtypes::fillable;
 use crate::checkpoint::read::chunks::Chunks;
-use crate::checkpoint::read::measure::measure;
 use crate::checkpoint::read::shard::Stored;
 use crate::terminal::progress::{go_on, not_interrupted};
 
@@ -98,6 +99,14 @@ pub(super) fn tensor(
     let disagreement = expected.and_then(|entry| stats.disagreement(&entry.fill));
     let disagreement = disagreement.filter(|_| finite);
     Ok(Some(Compared { fingerprint, stats, difference, disagreement }))
+}
+
+fn measure(fill: &Fill, dtype: DType, bytes: &[u8]) -> (Fingerprint, Stats) {
+    fn of<T: Element>(fill: &Fill, bytes: &[u8]) -> (Fingerprint, Stats) {
+        let elements: &[T] = bytemuck::cast_slice(bytes);
+        (Fingerprint::of_fill(fill, elements), Stats::of(elements))
+    }
+    by_dtype!(dtype, T => of::<T>(fill, bytes))
 }
 
 /// The elements that the rules give: all at once where a slice costs as much, else chunk by chunk.

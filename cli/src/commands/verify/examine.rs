@@ -177,7 +177,7 @@ impl<'a> Claims<'a> {
         let Claims { checkpoint, part, expected, .. } = self;
         let mut tensors = Vec::new();
         for shard in &checkpoint.shards {
-            let mut chunks = Chunks::open(shard)?;
+            let mut chunks = Chunks::open(&shard.path)?;
             for stored in &shard.tensors {
                 let offsets = match part {
                     Some(part) => part.locate(stored)?,

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use gpu_init::{DType, KeptTensor, Plan, PlanEntry, Rules};
+use gpu_init::{DType, Plan, PlanEntry, Rules};
 
 use crate::checkpoint::format::dtypes::fillable;
 use crate::checkpoint::read::shard::Stored;
@@ -11,6 +11,8 @@ use crate::commands::verify::part::Part;
 pub(super) struct Expected {
     plan: Plan,
     by_name: HashMap<String, usize>,
+    /// Names and aliases of the tensors that the rules keep.
+    kept: HashSet<String>,
     /// Tensors of integers for which the rules have none.
     unruled: HashSet<String>,
 }
@@ -60,7 +62,9 @@ impl Expected {
             let names = [&entry.name].into_iter().chain(&entry.aliases);
             by_name.extend(names.map(|name| (name.clone(), i)));
         }
-        Ok(Expected { plan, by_name, unruled })
+        let kept = plan.kept().iter();
+        let kept = kept.flat_map(|kept| [&kept.name].into_iter().chain(&kept.aliases)).cloned();
+        Ok(Expected { kept: kept.collect(), plan, by_name, unruled })
     }
 
     /// The plan's entry of a stored tensor, if their types and shapes agree.
@@ -99,11 +103,9 @@ impl Expected {
         problems
     }
 
-    /// Whether a tensor is not filled by the rules.
+    /// Whether the rules keep the tensor, so that its values are any.
     pub(super) fn keeps(&self, name: &str) -> bool {
-        let is_kept =
-            |kept: &KeptTensor| kept.name == name || kept.aliases.iter().any(|alias| alias == name);
-        self.plan.kept().iter().any(is_kept)
+        self.kept.contains(name)
     }
 
     /// Whether the tensor is one of integers for which the rules have none.
@@ -119,7 +121,7 @@ impl Expected {
 /// Whether the rules fill a tensor of integers with real numbers: they were made for the weights
 /// beside it.
 fn has_no_integers(rules: &Rules, tensor: &(String, Vec<usize>, Option<DType>)) -> bool {
-    let is_integer = tensor.2.is_some_and(|dtype| dtype.integers().is_some());
+    let is_integer = tensor.2.is_some_and(DType::is_integer);
     is_integer && Plan::new([tensor.clone()], rules).is_err()
 }
 

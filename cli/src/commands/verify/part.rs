@@ -42,9 +42,11 @@ impl Part {
             "it records rank {rank} of {world}, and ranks count from 0; write the model again"
         );
         let listed =
-            list::read(whole.as_bytes(), None).context("the whole model that it records")?.tensors;
+            list::read(whole.as_bytes()).context("the whole model that it records")?.tensors;
         let mut whole = BTreeMap::new();
-        for Entry { name, dtype, shape, .. } in listed {
+        for entry in listed {
+            let dtype = entry.fillable();
+            let Entry { name, shape, .. } = entry;
             let dtype = dtype.with_context(|| {
                 format!("tensor {name:?} of the whole model that it records has no dtype that can be filled; write the model again")
             })?;

@@ -66,7 +66,8 @@ pub(crate) fn conversions(
     let (size, source_size, limits) = (dtype.size(), source_type(dtype).size(), *limits);
     let most = (limits.binding - limits.alignment) / size.max(source_size) / UNIT * UNIT;
     (0..len).step_by(most as usize).map(move |start| {
-        let (bytes, here) = ((len - start).min(most) * size, (len - start).min(most));
+        let here = (len - start).min(most);
+        let bytes = here * size;
         let at = target.offset + start * size;
         let base = at & !(limits.alignment - 1);
         let words = bytes.div_ceil(4);

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use gpu_init::{Cpu, Fingerprint, Initializer, Layout, TensorSpec};
+use gpu_init::{Cpu, DType, Fingerprint, Initializer, Layout, TensorSpec};
 
 /// A section of the program in the documentation.
 fn program(section: usize) -> &'static str {
@@ -123,4 +123,81 @@ fn documented_matrices_agree_with_orthogonal() {
         format!("{}\n", Fingerprint::of(0, &values))
     };
     assert_eq!(with_functions(2, &calls), cases.into_iter().map(of_batch).collect::<String>());
+}
+
+/// The first values of tensors as text, each beside the documented function that computes it.
+fn agree(dtype: DType, cases: &[(&str, Initializer, &[usize])]) {
+    let (calls, expected): (Vec<String>, Vec<String>) = cases
+        .iter()
+        .map(|(call, initializer, shape)| {
+            let spec = TensorSpec::new(*shape, *initializer).name("w").dtype(dtype);
+            let values = Cpu::with_seed(42).fill(&spec).unwrap().to_f32();
+            let values = &values[..values.len().min(500)];
+            let bits = values.iter().map(|value| format!("{:08x}", value.to_bits()));
+            let count = values.len();
+            let call = format!("print(*(f\"{{bits({call}):08x}}\" for i in range({count})))");
+            (call, bits.collect::<Vec<_>>().join(" ") + "\n")
+        })
+        .unzip();
+    let setup = "seed, stream = 42, stream_of('w')\n";
+    let output = with_functions(3, &(setup.to_owned() + &calls.join("\n")));
+    for ((output, expected), case) in output.split_inclusive('\n').zip(&expected).zip(cases) {
+        assert_eq!(output, expected, "{case:?}");
+    }
+    assert_eq!(output.lines().count(), cases.len());
+}
+
+#[test]
+fn documented_values_agree_with_those_of_the_host() {
+    agree(
+        DType::F32,
+        &[
+            ("arange(i, 300, -1.5, 0.1)", Initializer::arange(-1.5, 0.1), &[2, 300]),
+            ("log_arange(i, 300, 1, 1)", Initializer::log_arange(1.0, 1.0), &[2, 300]),
+            ("log_arange(i, 30, 0.3, 1e-3)", Initializer::log_arange(0.3, 1e-3), &[30]),
+            (
+                "log_uniform(seed, stream, i, 1e-3, 0.1)",
+                Initializer::log_uniform(1e-3, 0.1),
+                &[500],
+            ),
+            (
+                "log_uniform(seed, stream, i, 1e-20, 1e20)",
+                Initializer::log_uniform(1e-20, 1e20),
+                &[7, 70],
+            ),
+            (
+                "log_uniform(seed, stream, i, 1e-3, 0.1, 1e-2)",
+                Initializer::inverse_softplus_log_uniform(1e-3, 0.1, 1e-2),
+                &[500],
+            ),
+            (
+                "log_uniform(seed, stream, i, 0.1, 90, 1e-4)",
+                Initializer::inverse_softplus_log_uniform(0.1, 90.0, 1e-4),
+                &[500],
+            ),
+            ("sinusoidal(i, 1500, 12)", Initializer::sinusoidal(1e4), &[1500, 12]),
+            ("sinusoidal(i, 3, 6, 500)", Initializer::sinusoidal(500.0), &[4, 3, 6]),
+            ("sinusoidal_2d(i, 25, 8)", Initializer::sinusoidal_2d(1e4), &[2, 25, 8]),
+        ],
+    );
+}
+
+#[test]
+fn documented_rounding_agrees_with_narrow_types() {
+    for (dtype, rounding) in [
+        (DType::F16, "10, -14"),
+        (DType::BF16, "7, -126"),
+        (DType::F8E4M3, "3, -6, 448"),
+        (DType::F8E5M2, "2, -14, 57344"),
+    ] {
+        let normal = |std| format!("narrow(normal(seed, stream, i, 0, {std:?}), {rounding})");
+        let cases = [0.01, 40.0].map(|std| (normal(std), Initializer::normal(0.0, std)));
+        let range = (
+            format!("narrow(arange(i, 500, 0.4, 0.006), {rounding})"),
+            Initializer::arange(0.4, 0.006),
+        );
+        for (call, initializer) in cases.into_iter().chain([range]) {
+            agree(dtype, &[(&call, initializer, &[500])]);
+        }
+    }
 }

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use gpu_init::{Cpu, DType, Initializer, TensorSpec};
+use gpu_init::{Cpu, DType, Fingerprint, Initializer, TensorSpec};
 use program::{command, complains, complaint, json, run, succeed};
 use safetensors::SafeTensors;
 use serde_json::{Value, json as object};
@@ -575,6 +575,54 @@ fn only_some_tensors_of_a_checkpoint_are_initialized() {
         &["model", &path("list.json"), "--only", "head.*", "--device", "cpu"],
         &["\"body.w\" is to be kept, and a tensor list has no bytes"],
     );
+}
+
+/// Several processes initialize a checkpoint anew in part: rank 0's file has what is kept, also of a
+/// type that cannot be filled.
+#[test]
+fn kept_tensors_are_rank_0s() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let bytes: Vec<u8> = (0..=255).collect();
+    let tensor = |dtype, shape: &[usize], size| {
+        safetensors::tensor::TensorView::new(dtype, shape.to_vec(), &bytes[..size]).unwrap()
+    };
+    let tensors = [
+        ("body.phases", tensor(safetensors::Dtype::C64, &[5, 2], 80)),
+        ("body.steps", tensor(safetensors::Dtype::I64, &[], 8)),
+        ("head.weight", tensor(safetensors::Dtype::F32, &[4, 7], 112)),
+    ];
+    let source = path("source.safetensors");
+    fs::write(&source, safetensors::serialize(tensors, None).unwrap()).unwrap();
+    let model = ["model", &source, "--only", "head.*", "--seed", "2", "--device", "cpu", "--json"];
+    let whole = json(&[&model[..], &["--out", &path("whole.safetensors")]].concat());
+    let out = path("ranks");
+    let (mut sum, mut kept) = (Fingerprint::default(), Vec::new());
+    for rank in ["0", "1", "2"] {
+        let args = ["--rank", rank, "--world-size", "3", "--out", &out];
+        let report = json(&[&model[..], &args].concat());
+        let part = u64::from_str_radix(report["fingerprint"].as_str().unwrap(), 16).unwrap();
+        sum += Fingerprint(part);
+        kept.push(report["kept"].clone());
+    }
+    assert_eq!(
+        (object!(sum.to_string()), kept),
+        (whole["fingerprint"].clone(), vec![object!(2), object!(0), object!(0)])
+    );
+    let verified = json(&["verify", &out, "--json"]);
+    assert_eq!(
+        (&verified["agrees"], &verified["fingerprint"]),
+        (&object!(true), &whole["fingerprint"]),
+        "{verified}"
+    );
+    let first = folder.path().join("ranks/model-rank-00000-of-00003.safetensors");
+    let mut file = fs::read(&first).unwrap();
+    let read = SafeTensors::deserialize(&file).unwrap();
+    assert_eq!(read.tensor("body.phases").unwrap().data(), &bytes[..80]);
+    let at = file.windows(8).rposition(|window| *window == bytes[..8]).unwrap();
+    file[at] ^= 1;
+    fs::write(&first, file).unwrap();
+    complains(&["verify", &out], &["the fingerprint recorded is"]);
 }
 
 #[test]

@@ -132,7 +132,7 @@ pub enum PlanWarning {
 
 impl Plan {
     /// One rank's shard of every tensor, along the dimension that its rule names, or the first one.
-    /// Tensors with an empty shard are left out; scalars belong to rank 0.
+    /// Tensors with an empty shard are left out; scalars and kept tensors belong to rank 0.
     ///
     /// ```
     /// use gpu_init::{Cpu, Fingerprint, Plan, PlanEntry, Recipe, stream_of};
@@ -155,6 +155,9 @@ impl Plan {
     /// [`Scattered`](crate::ErrorKind::Scattered).
     pub fn shard(&self, rank: u64, world: u64) -> Result<Self, PlanError> {
         let mut plan = Plan { entries: Vec::new(), elements: 0, bytes: 0, ..self.clone() };
+        if rank > 0 {
+            plan.kept.clear();
+        }
         for entry in &self.entries {
             let shard = Shard { dim: entry.shard_dim.unwrap_or(0), rank, world };
             let spec = match entry.spec.shape().dims().get(shard.dim) {

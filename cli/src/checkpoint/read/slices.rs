@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
-use gpu_init::DType;
+use safetensors::Dtype;
 use serde::Deserialize;
 
 use crate::checkpoint::format::file_names::{INDEX, Role, SINGLE, SLICES, rank_file, role};
@@ -165,7 +165,7 @@ impl Slices {
     /// Whether the list has exactly the tensors of `whole`.
     pub(crate) fn agrees_with<'a>(
         &self,
-        mut whole: impl ExactSizeIterator<Item = (&'a str, DType, &'a [usize])>,
+        mut whole: impl ExactSizeIterator<Item = (&'a str, Dtype, &'a [usize])>,
     ) -> bool {
         whole.len() == self.tensors.len()
             && whole.all(|(name, dtype, shape)| {
@@ -187,7 +187,7 @@ impl Tensor {
         let mut next = 0;
         for Slice { file, start, end } in slices {
             ensure!(
-                *start == next && end > start,
+                *start == next && (end > start || len == 0),
                 "its slice {start}..{end} in {file:?} does not start at {next}; write the model again"
             );
             next = *end;

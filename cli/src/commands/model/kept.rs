@@ -59,19 +59,24 @@ impl Kept {
         read().with_context(|| format!("cannot read tensor {name:?} of {}", self.path.display()))
     }
 
-    /// The share of a range of elements in the model's fingerprint; zero of a type without one.
+    /// The share of a range of elements in the model's fingerprint; of a type that cannot be filled
+    /// the elements are bytes.
     pub(super) fn fingerprint(
         &self,
         elements: Range<u64>,
         bytes: &[u8],
     ) -> anyhow::Result<Fingerprint> {
         let Stored { name, dtype, shape, .. } = &self.stored;
-        let Some(dtype) = fillable(*dtype) else { return Ok(Fingerprint::default()) };
-        let spec = TensorSpec::new(&shape[..], Initializer::zeros()).elements(elements);
-        let fill = spec.resolve(0, 0)?;
-        let fingerprint = by_dtype!(dtype, T => {
-            Fingerprint::of_fill(&fill, bytemuck::cast_slice::<_, T>(bytes))
-        });
+        let fingerprint = match fillable(*dtype) {
+            None => Fingerprint::of(elements.start * element_bytes(*dtype), bytes),
+            Some(dtype) => {
+                let spec = TensorSpec::new(&shape[..], Initializer::zeros()).elements(elements);
+                let fill = spec.resolve(0, 0)?;
+                by_dtype!(dtype, T => {
+                    Fingerprint::of_fill(&fill, bytemuck::cast_slice::<_, T>(bytes))
+                })
+            }
+        };
         Ok(fingerprint.in_model(stream_of(name)))
     }
 

@@ -29,7 +29,7 @@ impl Report<'_> {
             "elements": plan.elements(),
             "parameters": plan.elements(),
             "bytes": plan.bytes(),
-            "kept": work.kept.len(),
+            "kept": work.kept().len(),
             "seconds": outcome.fill_seconds,
             "gb_per_s": gb_per_s(plan.bytes(), outcome.fill_seconds),
             "check_seconds": outcome.check_seconds,
@@ -59,8 +59,12 @@ impl Report<'_> {
             };
             let (tensors, bytes) = (plan.entries().len(), binary_bytes(plan.bytes()));
             let Outcome { fill_seconds, fingerprint, .. } = outcome;
+            let kept = match work.kept().len() {
+                0 => String::new(),
+                kept => format!(" and {kept} kept"),
+            };
             return format!(
-                "rank {rank} of {size}: {tensors} tensors, {bytes}, {fill_seconds:.2} s{checked}, fingerprint {fingerprint}\n"
+                "rank {rank} of {size}: {tensors} tensors{kept}, {bytes}, {fill_seconds:.2} s{checked}, fingerprint {fingerprint}\n"
             );
         }
         let mut text = work.title();

@@ -72,7 +72,7 @@ pub(super) fn in_memory(work: &Work, backend: &Backend) -> anyhow::Result<Outcom
             progress.inc(entry.fill.bytes());
         }
     }
-    for kept in &work.kept {
+    for kept in work.kept() {
         not_interrupted(REMEDIES.interrupted)?;
         outcome.fingerprint += kept.whole_fingerprint()?;
     }
@@ -92,7 +92,7 @@ pub(super) fn saved(work: &Work, backend: &Backend, output: Output) -> anyhow::R
     let produce = |tensor: usize, range: Range<u64>| -> anyhow::Result<Chunk> {
         not_interrupted(REMEDIES.interrupted)?;
         let Some(entry) = entries.get(tensor) else {
-            let kept = &work.kept[tensor - entries.len()];
+            let kept = &work.kept()[tensor - entries.len()];
             let bytes = kept.read(range.clone())?;
             outcome.fingerprint += kept.fingerprint(range, bytes.as_slice())?;
             return Ok(Chunk::Kept(bytes));

@@ -5,7 +5,8 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
-use gpu_init::{Fingerprint, PlanEntry, STREAM_VERSION};
+use gpu_init::{Fingerprint, STREAM_VERSION};
+use safetensors::Dtype;
 use serde_json::{Value, json};
 
 use crate::backend::launcher::World;
@@ -88,7 +89,7 @@ impl Output {
         let files = plan_files(&path, work)?;
         let slices = match world {
             Some(World { rank: 0, size, .. }) => {
-                List::new(&work.whole, *size)?;
+                List::new(&work.whole, &work.whole_kept, *size)?;
                 Some(Destination::among_others(&out.join(SLICES), args.force)?)
             }
             _ => None,
@@ -116,7 +117,7 @@ impl Written {
         let _held = signals::hold();
         finished.commit()?;
         let (Some(list), Some(world)) = (slices, &work.world) else { return Ok(()) };
-        let slices = List::new(&work.whole, world.size)?;
+        let slices = List::new(&work.whole, &work.whole_kept, world.size)?;
         list.write_with(|file| Ok(serde_json::to_writer_pretty(file, &slices)?))?;
         let folder = path::folder(list.path());
         let names = names_in(folder).unwrap_or_default();
@@ -135,7 +136,7 @@ fn plan_files(path: &Path, work: &Work) -> anyhow::Result<Files> {
         dtype: stored(entry.fill.dtype),
         shape: shape.dims(),
     });
-    let kept = work.kept.iter().map(|Kept { stored, .. }| Planned {
+    let kept = work.kept().iter().map(|Kept { stored, .. }| Planned {
         name: &stored.name,
         dtype: stored.dtype,
         shape: &stored.shape,
@@ -188,11 +189,10 @@ fn metadata(
         insert("rank", rank.to_string());
         insert("world_size", size.to_string());
         // Shapes of the whole tensors, of which the file has slices.
-        let whole = |entry: &PlanEntry| {
-            let shape = entry.spec.shape().dims();
-            (entry.name.clone(), json!({ "dtype": entry.fill.dtype.to_string(), "shape": shape }))
+        let whole = |(name, dtype, shape): (&str, Dtype, &[usize])| {
+            (name.to_owned(), json!({ "dtype": dtype.to_string(), "shape": shape }))
         };
-        let whole: Value = work.whole.entries().iter().map(whole).collect();
+        let whole: Value = described(work).map(whole).collect();
         insert("whole", whole.to_string());
     }
     Ok(metadata)
@@ -200,13 +200,14 @@ fn metadata(
 
 /// The fingerprint of all names, types and shapes, which is the same in every file of the model.
 fn shapes(work: &Work) -> Fingerprint {
+    shapes_fingerprint(described(work), work.ties())
+}
+
+/// Name, type and shape of each tensor of the whole model, filled or kept.
+fn described<'a>(work: &'a Work) -> impl Iterator<Item = (&'a str, Dtype, &'a [usize])> {
+    let filled = work.whole.entries().iter();
     let filled =
-        work.whole.entries().iter().map(|entry| {
-            (entry.name.as_str(), stored(entry.fill.dtype), entry.spec.shape().dims())
-        });
-    let kept = work
-        .kept
-        .iter()
-        .map(|Kept { stored, .. }| (stored.name.as_str(), stored.dtype, &stored.shape[..]));
-    shapes_fingerprint(filled.chain(kept), work.ties())
+        filled.map(|entry| (&entry.name[..], stored(entry.fill.dtype), entry.spec.shape().dims()));
+    let kept = work.whole_kept.iter().map(|Kept { stored, .. }| stored);
+    filled.chain(kept.map(|stored| (&stored.name[..], stored.dtype, &stored.shape[..])))
 }

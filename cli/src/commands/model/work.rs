@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use anyhow::bail;
 use gpu_init::{Plan, Rules};
 use serde_json::json;
 
@@ -70,8 +69,8 @@ pub(super) struct Work<'a> {
     pub(super) whole: Plan,
     /// The plan of this process.
     pub(super) plan: Plan,
-    /// The tensors that are not filled, with their bytes.
-    pub(super) kept: Vec<Kept>,
+    /// The tensors of the whole model that are not filled.
+    pub(super) whole_kept: Vec<Kept>,
     pub(super) world: Option<World>,
     /// A warning if the rules are made for other models.
     pub(super) doubt: Option<String>,
@@ -106,17 +105,11 @@ impl<'a> Work<'a> {
         if args.rules.dtype.is_none() {
             check_types(&whole, &source.tensors)?;
         }
-        let kept = Kept::all(&whole, source.checkpoint.as_ref())?;
+        let whole_kept = Kept::all(&whole, source.checkpoint.as_ref())?;
         let plan = match &world {
             Some(World { rank, size, .. }) => whole.shard(*rank, *size)?,
             None => whole.clone(),
         };
-        if let (Some(World { size: 2.., .. }), [first, ..]) = (&world, &kept[..]) {
-            bail!(
-                "{:?} is to be kept, which one process can do alone; run it without a launcher",
-                first.stored.name
-            );
-        }
         Ok(Work {
             args,
             architecture,
@@ -126,7 +119,7 @@ impl<'a> Work<'a> {
             source_ties,
             whole,
             plan,
-            kept,
+            whole_kept,
             world,
             doubt,
             fitting,
@@ -147,9 +140,14 @@ impl<'a> Work<'a> {
         self.world.as_ref().filter(|world| world.size > 1)
     }
 
+    /// The tensors that this process keeps: rank 0 all of them, the others none.
+    pub(super) fn kept(&self) -> &[Kept] {
+        if self.rank() == 0 { &self.whole_kept } else { &[] }
+    }
+
     /// Bytes of this process' tensors, filled and kept.
     pub(super) fn bytes(&self) -> u64 {
-        let kept = self.kept.iter().map(|kept| kept.stored.size());
+        let kept = self.kept().iter().map(|kept| kept.stored.size());
         kept.fold(self.plan.bytes(), u64::saturating_add)
     }
 

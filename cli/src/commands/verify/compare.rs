@@ -25,7 +25,8 @@ pub(super) const REMEDIES: Remedies = Remedies {
 #[derive(Debug)]
 pub(super) struct Compared {
     pub(super) fingerprint: Fingerprint,
-    pub(super) stats: Stats,
+    /// None of a type that cannot be filled, whose bytes count.
+    pub(super) stats: Option<Stats>,
     /// From what the rules give, if there are any.
     pub(super) difference: Option<Difference>,
     /// How the statistics disagree with the distribution.
@@ -45,13 +46,14 @@ pub(super) struct Difference {
 
 impl Compared {
     pub(super) fn not_finite(&self, name: &str) -> Option<String> {
-        let Stats { nan, infinite, .. } = self.stats;
+        let Stats { nan, infinite, .. } = self.stats?;
         ((nan, infinite) != (0, 0)).then(|| format!("{name}: {nan} NaN, {infinite} infinite"))
     }
 
     pub(super) fn differences(&self, name: &str) -> Vec<String> {
         let difference = self.difference.as_ref().map(|Difference { count, index, is, expected }| {
-            let (total, (bits, is), (expected_bits, expected)) = (self.stats.count, is, expected);
+            let total = self.stats.map_or(0, |stats| stats.count);
+            let ((bits, is), (expected_bits, expected)) = (is, expected);
             format!(
                 "{name}: {count} of {total} elements differ from the rules', first {index:?}: {is:e} ({bits}), \
                  expected {expected:e} ({expected_bits})"
@@ -98,7 +100,23 @@ pub(super) fn tensor(
     let finite = (stats.nan, stats.infinite) == (0, 0);
     let disagreement = expected.and_then(|entry| stats.disagreement(&entry.fill));
     let disagreement = disagreement.filter(|_| finite);
-    Ok(Some(Compared { fingerprint, stats, difference, disagreement }))
+    Ok(Some(Compared { fingerprint, stats: Some(stats), difference, disagreement }))
+}
+
+/// Reads a tensor whose type cannot be filled, byte by byte.
+pub(super) fn bytes(
+    chunks: &mut Chunks,
+    stored: &Stored,
+    progress: &ProgressBar,
+) -> anyhow::Result<Compared> {
+    let mut fingerprint = Fingerprint::default();
+    chunks.for_each(stored, |start, bytes| {
+        not_interrupted(REMEDIES.interrupted)?;
+        fingerprint += Fingerprint::of(start, bytes);
+        progress.inc(bytes.len() as u64);
+        Ok(())
+    })?;
+    Ok(Compared { fingerprint, stats: None, difference: None, disagreement: None })
 }
 
 fn measure(fill: &Fill, dtype: DType, bytes: &[u8]) -> (Fingerprint, Stats) {

@@ -8,6 +8,7 @@ use anyhow::Context;
 use gpu_init::{Fingerprint, Initializer, STREAM_VERSION, TensorSpec, stream_of};
 use indicatif::ProgressBar;
 
+use crate::checkpoint::format::dtypes::fillable;
 use crate::checkpoint::format::metadata::{SHAPES, source_ties, ties};
 use crate::checkpoint::format::shapes::shapes_fingerprint;
 use crate::checkpoint::read::chunks::Chunks;
@@ -184,13 +185,16 @@ impl<'a> Claims<'a> {
                     None => TensorSpec::new(&stored.shape[..], Initializer::zeros()),
                 };
                 let entry = expected.as_ref().and_then(|expected| expected.of(stored));
-                let is_unruled =
-                    expected.as_ref().is_some_and(|expected| expected.is_unruled(&stored.name));
-                let compared = match is_unruled {
-                    true => None,
-                    false => compare::tensor(&mut chunks, stored, &offsets, entry, progress)?,
+                let of_rules = |holds: fn(&Expected, &str) -> bool| {
+                    expected.as_ref().is_some_and(|rules| holds(rules, &stored.name))
                 };
-                let rules = expected.as_ref().filter(|rules| !rules.keeps(&stored.name));
+                let is_kept = of_rules(Expected::keeps);
+                let compared = match fillable(stored.dtype) {
+                    None if is_kept => Some(compare::bytes(&mut chunks, stored, progress)?),
+                    _ if of_rules(Expected::is_unruled) => None,
+                    _ => compare::tensor(&mut chunks, stored, &offsets, entry, progress)?,
+                };
+                let rules = expected.as_ref().filter(|_| !is_kept);
                 let matches = compared.as_ref().zip(rules).map(|(compared, _)| {
                     entry.is_some() && compared.differences(&stored.name).is_empty()
                 });

@@ -13,7 +13,7 @@ pub(super) struct Expected {
     by_name: HashMap<String, usize>,
     /// Names and aliases of the tensors that the rules keep.
     kept: HashSet<String>,
-    /// Tensors of integers for which the rules have none.
+    /// Tensors of which the rules do not say what they are.
     unruled: HashSet<String>,
 }
 
@@ -26,20 +26,18 @@ impl Expected {
         ties: &[(&str, &str)],
         rules: &Rules,
     ) -> anyhow::Result<Self> {
-        let mut listed: Vec<(String, Vec<usize>, Option<DType>)> = match part {
-            Some(part) => part
-                .described()
-                .map(|(name, dtype, shape)| (name.to_owned(), shape.to_owned(), Some(dtype)))
-                .collect(),
-            None => stored
-                .filter_map(|Stored { name, shape, dtype, .. }| {
-                    Some((name.clone(), shape.clone(), Some(fillable(*dtype)?)))
-                })
-                .collect(),
+        let describe = |name: &str, dtype, shape: &[usize]| -> Described {
+            (name.to_owned(), shape.to_owned(), fillable(dtype))
+        };
+        let mut listed: Vec<Described> = match part {
+            Some(part) => {
+                part.described().map(|(name, dtype, shape)| describe(name, dtype, shape)).collect()
+            }
+            None => stored.map(|one| describe(&one.name, one.dtype, &one.shape)).collect(),
         };
         let unruled: HashSet<_> = listed
             .iter()
-            .filter(|tensor| has_no_integers(rules, tensor))
+            .filter(|tensor| !is_ruled(rules, tensor))
             .map(|(name, ..)| name.clone())
             .collect();
         listed.retain(|(name, ..)| !unruled.contains(name));
@@ -83,7 +81,6 @@ impl Expected {
             there.insert(stored.name.as_str());
             match self.entry(&stored.name) {
                 Some(entry) => problems.extend(mismatch(entry, stored)),
-                None if fillable(stored.dtype).is_none() => {}
                 None if self.is_unruled(&stored.name) || self.keeps(&stored.name) => {}
                 None => problems
                     .push(format!("{}: by the rules this file has no slice of it", stored.name)),
@@ -108,7 +105,7 @@ impl Expected {
         self.kept.contains(name)
     }
 
-    /// Whether the tensor is one of integers for which the rules have none.
+    /// Whether the rules do not say what the tensor is.
     pub(super) fn is_unruled(&self, name: &str) -> bool {
         self.unruled.contains(name)
     }
@@ -118,11 +115,17 @@ impl Expected {
     }
 }
 
-/// Whether the rules fill a tensor of integers with real numbers: they were made for the weights
-/// beside it.
-fn has_no_integers(rules: &Rules, tensor: &(String, Vec<usize>, Option<DType>)) -> bool {
-    let is_integer = tensor.2.is_some_and(DType::is_integer);
-    is_integer && Plan::new([tensor.clone()], rules).is_err()
+/// A tensor's name, shape and type, if it can be filled.
+type Described = (String, Vec<usize>, Option<DType>);
+
+/// Whether the rules say what the tensor is: they may be made for weights beside integers, and keep
+/// alone is for a type that cannot be filled.
+fn is_ruled(rules: &Rules, tensor: &Described) -> bool {
+    let alone = || Plan::new([tensor.clone()], rules);
+    match tensor.2 {
+        None => alone().is_ok_and(|plan| !plan.kept().is_empty()),
+        Some(dtype) => !dtype.is_integer() || alone().is_ok(),
+    }
 }
 
 fn mismatch(entry: &PlanEntry, stored: &Stored) -> Option<String> {

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, bail, ensure};
-use gpu_init::{DType, Initializer, Shard, TensorSpec};
+use gpu_init::{Initializer, Shard, TensorSpec};
+use safetensors::Dtype;
 
-use crate::checkpoint::format::dtypes::fillable;
 use crate::checkpoint::read::list::{self, Entry};
 use crate::checkpoint::read::shard::Stored;
 
@@ -15,7 +15,7 @@ pub(super) struct Part {
     pub(super) rank: u64,
     pub(super) world: u64,
     /// Type and shape of each tensor of the whole model.
-    whole: BTreeMap<String, (DType, Vec<usize>)>,
+    whole: BTreeMap<String, (Dtype, Vec<usize>)>,
 }
 
 impl Part {
@@ -44,11 +44,9 @@ impl Part {
         let listed =
             list::read(whole.as_bytes()).context("the whole model that it records")?.tensors;
         let mut whole = BTreeMap::new();
-        for entry in listed {
-            let dtype = entry.fillable();
-            let Entry { name, shape, .. } = entry;
+        for Entry { name, dtype, shape } in listed {
             let dtype = dtype.with_context(|| {
-                format!("tensor {name:?} of the whole model that it records has no dtype that can be filled; write the model again")
+                format!("tensor {name:?} of the whole model that it records has no dtype; write the model again")
             })?;
             whole.insert(name, (dtype, shape));
         }
@@ -56,7 +54,7 @@ impl Part {
     }
 
     /// Name, type and shape of each tensor of the whole model.
-    pub(super) fn described(&self) -> impl ExactSizeIterator<Item = (&str, DType, &[usize])> {
+    pub(super) fn described(&self) -> impl ExactSizeIterator<Item = (&str, Dtype, &[usize])> {
         self.whole.iter().map(|(name, (dtype, shape))| (name.as_str(), *dtype, &shape[..]))
     }
 
@@ -69,7 +67,7 @@ impl Part {
         })?;
         let is = stored.dtype;
         ensure!(
-            fillable(is) == Some(*recorded),
+            is == *recorded,
             "tensor {name:?}: it is {is}, and {recorded} in the whole model that it records; write the model again"
         );
         let parameter = TensorSpec::new(&whole[..], Initializer::zeros());

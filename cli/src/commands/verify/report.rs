@@ -123,7 +123,7 @@ impl Report<'_> {
 
     fn stats(&self) -> Option<Stats> {
         let compared = self.examination.tensors.iter().filter_map(|one| one.compared.as_ref());
-        compared.map(|compared| compared.stats).reduce(|all, one| all.join(&one))
+        compared.filter_map(|compared| compared.stats).reduce(|all, one| all.join(&one))
     }
 }
 
@@ -154,7 +154,7 @@ impl Examined {
                 "expected_bits": difference.expected.0,
             })),
         });
-        add_stats(&mut report, compared.as_ref().map(|compared| &compared.stats));
+        add_stats(&mut report, compared.as_ref().and_then(|compared| compared.stats.as_ref()));
         report
     }
 
@@ -162,15 +162,15 @@ impl Examined {
         let Examined { stored, compared, .. } = self;
         let measured = match compared {
             Some(Compared { fingerprint, stats, difference, disagreement }) => {
-                let Stats { mean, std, min, max, .. } = stats;
+                let stats = stats.map(|Stats { mean, std, min, max, .. }| {
+                    format!("  mean {mean:>13.6e}  std {std:.6e}  {min:e} to {max:e}")
+                });
                 let verdict = match (difference, disagreement) {
                     (Some(difference), _) => format!("  {} differ", difference.count),
                     (None, Some(_)) => "  not its distribution".to_owned(),
                     (None, None) => String::new(),
                 };
-                format!(
-                    "{fingerprint}  mean {mean:>13.6e}  std {std:.6e}  {min:e} to {max:e}{verdict}"
-                )
+                format!("{fingerprint}{}{verdict}", stats.unwrap_or_default())
             }
             None => "not checked".to_owned(),
         };

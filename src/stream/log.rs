@@ -1,9 +1,9 @@
 //! The natural logarithm in f64 by + - * / alone, so that every machine gives the same bits. Only the
 //! host runs it.
 
-/// ln 2 in two parts: multiples of 2^-42 below 2048 times the first are exact.
-pub(crate) const LN2_HIGH: f64 = f64::from_bits(0x3fe62e42fefa3800);
-pub(crate) const LN2_LOW: f64 = f64::from_bits(0x3d2ef35793c76730);
+/// ln 2 in two parts, the first of so few bits that its products with exponents are exact.
+pub(crate) const LN2_HIGH: f64 = f64::from_bits(0x3fe62e42fee00000);
+pub(crate) const LN2_LOW: f64 = f64::from_bits(0x3dea39ef35793c76);
 
 /// The natural logarithm of a normal positive number, within a few units of its last place: rounded
 /// to f32 it is the nearest but for some in 10^8, where two are as near.

@@ -8,6 +8,7 @@
 
 use std::f64::consts::FRAC_1_SQRT_2;
 
+use crate::stream::exp::exp;
 use crate::stream::truncated::{SIDE, Table};
 
 /// N(mean, std^2) within `low` to `high`, either of which may be infinite.
@@ -261,29 +262,6 @@ impl Panels {
 /// The density `distance` above z, relative to that at z.
 fn relative(z: f64, distance: f64) -> f64 {
     exp(-distance * (z + 0.5 * distance))
-}
-
-/// 1 / n! for n from 0.
-const INVERSE_FACTORIALS: [f64; 14] = {
-    let (mut inverses, mut factorial, mut n) = ([1.0; 14], 1.0, 1);
-    while n < 14 {
-        factorial *= n as f64;
-        inverses[n] = 1.0 / factorial;
-        n += 1;
-    }
-    inverses
-};
-
-/// e^x for x from -700 to 700, to about one in the last digit: 2^k e^r with |r| at most ln(2) / 2, by
-/// Taylor's series.
-fn exp(x: f64) -> f64 {
-    // ln 2 in two parts, the first of so few bits that its products with k are exact.
-    const LN_2_HIGH: f64 = f64::from_bits(0x3fe62e42fee00000);
-    const LN_2_LOW: f64 = f64::from_bits(0x3dea39ef35793c76);
-    let k = (x * std::f64::consts::LOG2_E).round();
-    let r = (x - k * LN_2_HIGH) - k * LN_2_LOW;
-    let series = INVERSE_FACTORIALS.iter().rev().fold(0.0, |sum, inverse| inverse + r * sum);
-    series * f64::from_bits(((1023 + k as i64) as u64) << 52)
 }
 
 #[cfg(test)]

@@ -144,6 +144,48 @@ impl Cpu {
     /// the spec asks for another type. The slice is untouched then. [`ErrorKind::HostOutOfMemory`]
     /// if there is none for the scratch of orthogonal and sparse matrices.
     pub fn fill_into<T: Element>(&self, spec: &TensorSpec, out: &mut [T]) -> Result<()> {
+        self.fill_slice(spec, out, &mut Progress::silent())
+    }
+
+    /// [`fill_into`](Self::fill_into) that calls `progress(done, total)` with numbers of elements;
+    /// return `ControlFlow::Break` to cancel.
+    ///
+    /// ```
+    /// use std::ops::ControlFlow;
+    ///
+    /// use gpu_init::{Cpu, ErrorKind, Initializer, TensorSpec};
+    ///
+    /// let recurrent = TensorSpec::new([64, 64], Initializer::orthogonal()).name("recurrent");
+    /// let (mut weights, mut seen) = ([0f32; 4096], 0);
+    /// Cpu::new().fill_into_with(&recurrent, &mut weights, &mut |done, _total| {
+    ///     seen = done;
+    ///     ControlFlow::Continue(())
+    /// })?;
+    /// assert_eq!(seen, 4096);
+    /// let cancelled =
+    ///     Cpu::new().fill_into_with(&recurrent, &mut weights, &mut |_, _| ControlFlow::Break(()));
+    /// assert!(matches!(cancelled.unwrap_err().kind(), ErrorKind::Interrupted { .. }));
+    /// # Ok::<(), gpu_init::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`fill_into`](Self::fill_into), and [`ErrorKind::Interrupted`] if `progress` broke
+    /// off: the slice has some of the elements then.
+    pub fn fill_into_with<T: Element>(
+        &self,
+        spec: &TensorSpec,
+        out: &mut [T],
+        progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
+    ) -> Result<()> {
+        self.fill_slice(spec, out, &mut Progress::new(out.len() as u64, progress))
+    }
+
+    fn fill_slice<T: Element>(
+        &self,
+        spec: &TensorSpec,
+        out: &mut [T],
+        progress: &mut Progress,
+    ) -> Result<()> {
         let operation = spec.initializer().name();
         if let Some(expected) = spec.dtype.filter(|&dtype| dtype != T::DTYPE) {
             return Err(ErrorKind::DTypeMismatch { expected, actual: T::DTYPE }.during(operation));
@@ -154,6 +196,6 @@ impl Cpu {
         if expected != actual {
             return Err(ErrorKind::Length { expected, actual }.during(operation));
         }
-        fill::fill(&self.streams.take(&spec, fill), out, &mut Progress::silent()).during(operation)
+        fill::fill(&self.streams.take(&spec, fill), out, progress).during(operation)
     }
 }

@@ -1,5 +1,7 @@
 //! The initializers, their options and defaults.
 
+use strum::EnumMessage;
+
 use crate::Number;
 use crate::initializer::gain::Nonlinearity;
 
@@ -65,7 +67,7 @@ pub enum VarianceDistribution {
 /// ```
 /// Constructors make one with its defaults; setters change its options and refuse those that it
 /// does not have, or values that it cannot have ([`gain`](Self::gain)).
-#[derive(Debug, Clone, Copy, PartialEq, strum::IntoStaticStr)]
+#[derive(Debug, Clone, Copy, PartialEq, strum::IntoStaticStr, strum::EnumMessage)]
 #[strum(serialize_all = "snake_case")]
 #[non_exhaustive]
 pub enum Initializer {
@@ -513,6 +515,16 @@ impl Initializer {
     /// ```
     pub fn name(&self) -> &'static str {
         self.into()
+    }
+
+    /// The scheme's documentation: its distribution, its source, and its name elsewhere.
+    ///
+    /// ```
+    /// let description = gpu_init::Initializer::xavier_normal().description();
+    /// assert!(description.contains("Glorot and Bengio 2010"));
+    /// ```
+    pub fn description(&self) -> &'static str {
+        self.get_documentation().unwrap_or_default()
     }
 
     /// Whether the values depend on which axes are inputs and outputs, so that a tensor of three

@@ -43,16 +43,13 @@ impl fmt::Display for Initializer {
             return f.write_str(name);
         }
         f.write_str(self.name())?;
-        let (mut shown, mut default) = (*self, named(self.name()).unwrap_or(*self));
-        let options: Vec<String> = shown
-            .options_mut()
-            .iter_mut()
-            .zip(&mut default.options_mut())
-            .map(|((option, value), (_, default))| {
-                (option, value.value().to_string(), default.value().to_string())
-            })
-            .filter(|(_, value, default)| value != default)
-            .map(|(option, value, _)| format!("{option}={value}"))
+        let default = named(self.name()).unwrap_or(*self);
+        let options: Vec<String> = self
+            .options()
+            .into_iter()
+            .zip(default.options())
+            .filter(|(option, default)| option != default)
+            .map(|((option, value), _)| format!("{option}={value}"))
             .collect();
         if options.is_empty() { Ok(()) } else { write!(f, "({})", options.join(", ")) }
     }
@@ -96,7 +93,7 @@ fn parse(text: &str) -> Result<Initializer, String> {
     };
     let name = snake_case(name);
     let mut initializer = named(&name).ok_or_else(|| {
-        let names: Vec<_> = known().map(|(name, _)| name).collect();
+        let names: Vec<_> = Initializer::named().map(|(name, _)| name).collect();
         format!("there is no {name:?}; use one of {}", names.join(", "))
     })?;
     let mut seen = Vec::new();
@@ -128,14 +125,41 @@ fn parse(text: &str) -> Result<Initializer, String> {
     Ok(initializer)
 }
 
-/// Every name and what it stands for: schemes with their defaults, constants and presets.
-fn known() -> impl Iterator<Item = (&'static str, Initializer)> {
-    let schemes = Initializer::ALL.iter().map(|initializer| (initializer.name(), *initializer));
-    schemes.chain(CONSTANTS).chain(presets::PRESETS)
+impl Initializer {
+    /// Every name of the text form and what it stands for: schemes with their default options,
+    /// constants, and the peers' layer defaults.
+    ///
+    /// ```
+    /// use gpu_init::Initializer;
+    ///
+    /// for (name, initializer) in Initializer::named() {
+    ///     println!("{name}: {}", initializer.description());
+    ///     assert!(matches!(name, "constant" | "sparse") || name.parse() == Ok(initializer));
+    /// }
+    /// ```
+    pub fn named() -> impl Iterator<Item = (&'static str, Initializer)> {
+        let schemes = Initializer::ALL.iter().map(|initializer| (initializer.name(), *initializer));
+        schemes.chain(CONSTANTS).chain(presets::PRESETS)
+    }
+
+    /// The options and their values, in the order and the spelling of the text form. A value that
+    /// has no default, and is not specified, is `NaN`.
+    ///
+    /// ```
+    /// use gpu_init::Initializer;
+    ///
+    /// let options = Initializer::kaiming_normal().options();
+    /// let expected = [("a", "0"), ("mode", "fan_in"), ("nonlinearity", "leaky_relu")];
+    /// assert_eq!(options, expected.map(|(option, value)| (option, value.to_owned())));
+    /// ```
+    pub fn options(mut self) -> Vec<(&'static str, String)> {
+        let options = self.options_mut();
+        options.into_iter().map(|(name, mut slot)| (name, slot.value().to_string())).collect()
+    }
 }
 
 fn named(name: &str) -> Option<Initializer> {
-    known().find(|(known, _)| *known == name).map(|(_, initializer)| initializer)
+    Initializer::named().find(|(known, _)| *known == name).map(|(_, initializer)| initializer)
 }
 
 /// As its text.

@@ -1,0 +1,20 @@
+//! `gpu_init._gpu_init`: the library as Python calls it. Whatever has a default, a dtype of NumPy's or
+//! another spelling is resolved in `py_src/gpu_init`, so that values arrive here in one form, and
+//! arrays as their bytes.
+
+mod bytes;
+mod device;
+mod error;
+mod listener;
+mod reduce;
+mod spec;
+
+use pyo3::prelude::*;
+
+#[pymodule]
+mod _gpu_init {
+    #[pymodule_export]
+    use crate::reduce::{Stats, fingerprint, stats};
+    #[pymodule_export]
+    use crate::spec::{Distribution, Spec, calculate_gain, initializers, parse, stream_of};
+}

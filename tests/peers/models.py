@@ -3,8 +3,8 @@
 
 Every model is small. Its tensors are compared group by group, a group being those that one rule gives one
 distribution: constants to the bit, the others as samples, of which each large tensor's mean and deviation are tested
-alone, too. Prints a table; fails if a row differs, or if a negative
-control does not, or if the recipes' `fits` and `unlike` select others than the lists' own.
+alone, too. Prints a table; fails if a row differs, or if a negative control does not, or if the recipes' `fits` and
+`unlike` select others than the lists' own, or if PyTorch reads an element type as another.
 """
 import argparse
 import collections
@@ -22,6 +22,7 @@ import zlib
 
 import numpy
 import safetensors.numpy
+import safetensors.torch
 import torch
 import transformers
 
@@ -209,6 +210,23 @@ def misfits():
             yield f"{architecture.name}: {sorted(found)} fit, not {sorted(wanted)}"
 
 
+def unread_types(program, folder):
+    """The element types that PyTorch does not load from the program's file as what they are."""
+    types = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "F8_E4M3": "float8_e4m3fn",
+             "F8_E5M2": "float8_e5m2", "BOOL": "bool"}
+    types |= {f"{sign}{bits}": f"{name}{bits}" for sign, name in [("I", "int"), ("U", "uint")] for bits in (8, 16, 32, 64)}
+    listed, out = pathlib.Path(folder) / "types.json", pathlib.Path(folder) / "types.safetensors"
+    listed.write_text(json.dumps({name: {"dtype": name, "shape": [3, 2]} for name in types}))
+    rules = pathlib.Path(folder) / "types.toml"
+    rules.write_text('default = "arange"')
+    program.run("model", listed, "--rules", rules, "--device", "cpu", "--out", out)
+    tensors = safetensors.torch.load_file(out)
+    for name, theirs in types.items():
+        tensor = tensors[name]
+        if tensor.dtype != getattr(torch, theirs) or tensor.double().tolist() != [[0.0, 1.0]] * 3:
+            yield f"{name}: PyTorch reads {tensor.dtype} {tensor.double().tolist()}"
+
+
 def table_line(cells):
     return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
 
@@ -231,6 +249,7 @@ def main():
             except RuntimeError as error:
                 row.faults.append(str(error))
                 row.must_differ = False
+        unread = list(unread_types(program, folder))
     p_values = [p for row in rows for p in row.p_values().values()]
     threshold = FALSE_ALARM / max(1, len(p_values))
     for row in rows:
@@ -240,7 +259,8 @@ def main():
     for row in rows:
         print(table_line(row.cells()))
     print(f"\n{len(p_values)} p-values; a row fails below {threshold:.1e}.")
-    wrong = [f"{row.architecture.name} by {row.recipe}: {row.verdict}" for row in rows if row.failed] + list(misfits())
+    wrong = [f"{row.architecture.name} by {row.recipe}: {row.verdict}" for row in rows if row.failed]
+    wrong += [*misfits(), *unread]
     for line in wrong:
         print(line, file=sys.stderr)
     sys.exit(bool(wrong))

@@ -32,15 +32,20 @@ impl Kept {
             let name = &kept.name;
             ensure!(
                 checkpoint.is_some(),
-                "tensor {name:?} is to be kept, and a tensor list has no bytes; name a checkpoint as SOURCE, or give \
-                 it a rule with another init, such as zeros"
+                "tensor {name:?} is to be kept, and a tensor list has no bytes; name a checkpoint as SOURCE or by --kept, or \
+                 give it a rule with another init, such as zeros"
             );
             let names = [name].into_iter().chain(&kept.aliases);
             let Some(&(path, stored)) = names.filter_map(|name| by_name.get(&**name)).next() else {
-                bail!(
-                    "tensor {name:?} is to be kept, and the source does not have it; please report this"
-                );
+                bail!("tensor {name:?} is to be kept, and the checkpoint of --kept does not have it");
             };
+            let (shape, dtype) = (&stored.shape[..], fillable(stored.dtype));
+            ensure!(
+                shape == kept.shape.dims() && (kept.dtype.is_none() || kept.dtype == dtype),
+                "tensor {name:?} is to be kept, and {} has another shape or type of it; name the checkpoint that was \
+                 made with the list",
+                path.display()
+            );
             Ok(Kept { stored: Stored { name: name.clone(), ..stored.clone() }, path: path.clone() })
         };
         plan.kept().iter().map(find).collect()

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::backend::choice::Choice;
 use crate::backend::launcher::{World, WorldArgs};
+use crate::checkpoint::read::shards::Checkpoint;
 use crate::checkpoint::read::source;
 use crate::commands::model::kept::{Kept, check_types};
 use crate::commands::rules::{self, Sourced};
@@ -25,6 +26,10 @@ pub(crate) struct Args {
     /// in the form of such a header: {"name": {"dtype": "F32", "shape": [768, 768]}, ...}.
     #[arg(value_name = "SOURCE")]
     pub(super) file: PathBuf,
+    /// A .safetensors file or a folder of shards with the bytes of the tensors that the rules keep,
+    /// instead of SOURCE.
+    #[arg(long, value_name = "FILE|FOLDER")]
+    pub(super) kept: Option<PathBuf>,
     #[command(flatten)]
     pub(super) rules: rules::Args,
     /// Print how each tensor would be initialized, and open no device.
@@ -105,7 +110,8 @@ impl<'a> Work<'a> {
         if args.rules.dtype.is_none() {
             check_types(&whole, &source.tensors)?;
         }
-        let whole_kept = Kept::all(&whole, source.checkpoint.as_ref())?;
+        let kept = args.kept.as_deref().map(Checkpoint::open).transpose()?;
+        let whole_kept = Kept::all(&whole, kept.as_ref().or(source.checkpoint.as_ref()))?;
         let plan = match &world {
             Some(World { rank, size, .. }) => whole.shard(*rank, *size)?,
             None => whole.clone(),

@@ -575,6 +575,24 @@ fn only_some_tensors_of_a_checkpoint_are_initialized() {
         &["model", &path("list.json"), "--only", "head.*", "--device", "cpu"],
         &["\"body.w\" is to be kept, and a tensor list has no bytes"],
     );
+    // The bytes of another file for the tensors of a list.
+    let listed = ["model", &*path("list.json"), "--device", "cpu", "--json"];
+    let kept = path("b.safetensors");
+    let report_of_list = json(&[&listed[..], &args, &["--kept", &kept]].concat());
+    assert_eq!(report_of_list["fingerprint"], report["fingerprint"]);
+    for (shape, dtype, part) in
+        [("[2, 3]", "F32", "another shape or type"), ("[4, 7]", "BF16", "another shape")]
+    {
+        let list = path("other.json");
+        fs::write(&list, format!(r#"{{"body.w": {{"dtype": "{dtype}", "shape": {shape}}}}}"#))
+            .unwrap();
+        complains(&["model", &list, "--only", "head.*", "--kept", &kept], &[part]);
+    }
+    fs::write(path("other.json"), r#"{"body.v": {"dtype": "F32", "shape": [1]}}"#).unwrap();
+    complains(
+        &["model", &path("other.json"), "--only", "head.*", "--kept", &kept],
+        &["\"body.v\" is to be kept, and the checkpoint of --kept does not have it"],
+    );
 }
 
 /// Several processes initialize a checkpoint anew in part: rank 0's file has what is kept, also of a

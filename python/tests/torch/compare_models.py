@@ -56,7 +56,10 @@ class Result:
 
 def state(model: nn.Module) -> dict[str, torch.Tensor]:
     """Parameters and buffers by name, buffers that are not saved as well."""
-    tensors = [*model.named_parameters(remove_duplicate=False), *model.named_buffers(remove_duplicate=False)]
+    tensors = [
+        *model.named_parameters(remove_duplicate=False),
+        *model.named_buffers(remove_duplicate=False),
+    ]
     return {name: tensor.detach().clone() for name, tensor in tensors}
 
 
@@ -82,7 +85,9 @@ def compare(build: zoo.Build, plan: TorchPlan | None = None) -> Result:
         mine, other = (np.concatenate([pair[side] for pair in pairs]) for side in (0, 1))
         compare_samples(result, f"all of {words}", mine, other)
     if twins(theirs[0]) != twins(ours[0]):
-        result.wrong.append(f"tensors that are alike: {twins(ours[0])} instead of {twins(theirs[0])}")
+        result.wrong.append(
+            f"tensors that are alike: {twins(ours[0])} instead of {twins(theirs[0])}"
+        )
     if missed := set(theirs[0]) ^ set(plan):
         result.wrong.append(f"names: {missed}")
     return result
@@ -108,7 +113,9 @@ def compare_tensor(
     fixed &= ~np.isin(first, first[~fixed])
     result.deterministic += int(fixed.sum())
     if not (first[fixed] == mine[fixed]).all():
-        result.wrong.append(f"{name}: {int((first[fixed] != mine[fixed]).sum())} deterministic elements differ")
+        result.wrong.append(
+            f"{name}: {int((first[fixed] != mine[fixed]).sum())} deterministic elements differ"
+        )
     moving = ~fixed
     if not moving.any():
         return
@@ -141,7 +148,10 @@ def compare_samples(result: Result, what: str, ours: np.ndarray, theirs: np.ndar
     result.test(what, float(stats.ks_2samp(ours, theirs, method="asymp").pvalue))
     if len(ours) >= 1000:
         result.test(f"{what}: mean", welch(ours, theirs))
-        result.test(f"{what}: spread", welch(np.square(ours - ours.mean()), np.square(theirs - theirs.mean())))
+        result.test(
+            f"{what}: spread",
+            welch(np.square(ours - ours.mean()), np.square(theirs - theirs.mean())),
+        )
 
 
 def sample(values: np.ndarray) -> np.ndarray:
@@ -158,7 +168,9 @@ def bits(tensor: torch.Tensor) -> np.ndarray:
     """A number for each element, equal for the same bits."""
     kinds = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
     flat = tensor.cpu().contiguous().view(-1)
-    return flat.view(kinds[flat.element_size()]).numpy() if flat.dtype != torch.bool else flat.numpy()
+    return (
+        flat.view(kinds[flat.element_size()]).numpy() if flat.dtype != torch.bool else flat.numpy()
+    )
 
 
 def twins(tensors: dict[str, torch.Tensor]) -> set[tuple[str, ...]]:
@@ -174,7 +186,9 @@ def families(names: Iterable[str], everything: bool) -> list[tuple[str, str, zoo
     """(family, name, builder) of the chosen models."""
     models = [("torch", name, build) for name, build in zoo.torch_modules().items()]
     models.append(("torch", "oddities", zoo.Oddities))
-    models += [("transformers", name, zoo.hugging_face(name)) for name in zoo.architectures(everything)]
+    models += [
+        ("transformers", name, zoo.hugging_face(name)) for name in zoo.architectures(everything)
+    ]
     models += [("timm", name, zoo.timm_model(name)) for name in zoo.TIMM]
     chosen = set(names)
     return [model for model in models if not chosen or model[1] in chosen or model[0] in chosen]
@@ -184,14 +198,20 @@ def main() -> int:
     """Prints the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", help="models or families; default: all of the table")
-    parser.add_argument("--all", action="store_true", help="every architecture of transformers that can be made small")
+    parser.add_argument(
+        "--all",
+        action="store_true",
+        help="every architecture of transformers that can be made small",
+    )
     parser.add_argument("--classify", action="store_true")
     options = parser.parse_args()
     warnings.filterwarnings("ignore")
     logging.disable(logging.WARNING)
     if options.classify:
         return classify(options.names)
-    print("| | model | tensors | elements | deterministic | tests | least p | wrong |\n|---|---|---:|---:|---:|---:|---:|---:|")
+    print(
+        "| | model | tensors | elements | deterministic | tests | least p | wrong |\n|---|---|---:|---:|---:|---:|---:|---:|"
+    )
     totals: collections.Counter[str] = collections.Counter()
     failed = []
     for family, name, build in families(options.names, options.all):
@@ -207,7 +227,9 @@ def main() -> int:
             f"| {result.tests} | {result.least_p:.2g} | {len(result.wrong)} |",
             flush=True,
         )
-        totals.update(models=1, tensors=result.tensors, elements=result.elements, tests=result.tests)
+        totals.update(
+            models=1, tensors=result.tensors, elements=result.elements, tests=result.tests
+        )
         totals.update(deterministic=result.deterministic)
         gc.collect()
     print(dict(totals))
@@ -228,17 +250,23 @@ def classify(names: list[str]) -> int:
             with torch.device("meta"):
                 AutoModel.from_config(CONFIG_MAPPING[name]())
         except Exception as error:
-            broken[name] = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+            broken[name] = (
+                f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+            )
             continue
         try:
-            plan = gpu_init.torch.trace(lambda name=name: AutoModel.from_config(CONFIG_MAPPING[name]()))
+            plan = gpu_init.torch.trace(
+                lambda name=name: AutoModel.from_config(CONFIG_MAPPING[name]())
+            )
             whole += 1
             print(f"{name}: {len(plan)} tensors, {time.time() - start:.1f} s", flush=True)
         except Exception as error:
             partly[name] = f"{type(error).__name__}: {error}"
             print(f"{name}: {partly[name]}", flush=True)
         gc.collect()
-    print(f"{whole} classify whole, {len(partly)} do not, {len(broken)} cannot be built on the meta device either")
+    print(
+        f"{whole} classify whole, {len(partly)} do not, {len(broken)} cannot be built on the meta device either"
+    )
     for name, why in {**partly, **broken}.items():
         print(f"{name}: {why}")
     return 0

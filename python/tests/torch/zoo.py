@@ -102,7 +102,9 @@ def torch_modules() -> dict[str, Build]:
         "MultiheadAttention": lambda: nn.MultiheadAttention(16, 2, add_bias_kv=True),
         "MultiheadAttention, kdim": lambda: nn.MultiheadAttention(16, 2, kdim=12, vdim=10),
         "TransformerEncoder": lambda: nn.TransformerEncoder(encoder(), 3),
-        "TransformerDecoder": lambda: nn.TransformerDecoder(nn.TransformerDecoderLayer(16, 2, 32), 2),
+        "TransformerDecoder": lambda: nn.TransformerDecoder(
+            nn.TransformerDecoderLayer(16, 2, 32), 2
+        ),
         "Transformer": lambda: nn.Transformer(16, 2, 1, 1, 32),
         "AdaptiveLogSoftmax": lambda: nn.AdaptiveLogSoftmaxWithLoss(16, 40, [10, 20]),
         "weight_norm": lambda: nn.utils.parametrizations.weight_norm(nn.Linear(24, 32)),
@@ -139,7 +141,9 @@ class Oddities(nn.Module):
         self.sparse = nn.Parameter(nn.init.sparse_(torch.empty(10, 20), 0.3, 0.5))
         self.dirac = nn.Parameter(nn.init.dirac_(torch.empty(8, 4, 3)))
         self.eye = nn.Parameter(nn.init.eye_(torch.empty(5, 7)))
-        self.truncated = nn.Parameter(nn.init.trunc_normal_(torch.empty(64, 64), 0.1, 0.5, -0.2, 0.6))
+        self.truncated = nn.Parameter(
+            nn.init.trunc_normal_(torch.empty(64, 64), 0.1, 0.5, -0.2, 0.6)
+        )
         self.copied = nn.Parameter(self.affine.detach().clone())
         self.transposed_copy = nn.Parameter(self.affine.detach().t().clone())
         self.scaled_copy = nn.Parameter(self.affine.detach() * 0.5)
@@ -148,7 +152,9 @@ class Oddities(nn.Module):
         self.register_buffer("mask", torch.rand(40, 40) < 0.3)
         self.register_buffer("coin", torch.bernoulli(torch.full((300,), 0.25)))
         self.register_buffer("waiting", torch.empty(400).exponential_(2.0))
-        self.register_buffer("table", torch.outer(torch.arange(6.0), 1 / 10 ** torch.linspace(0, 1, 4)).sin())
+        self.register_buffer(
+            "table", torch.outer(torch.arange(6.0), 1 / 10 ** torch.linspace(0, 1, 4)).sin()
+        )
         self.register_buffer("from_list", torch.tensor([0.5, 1.5, -2.0]))
         self.register_buffer("summed", self.affine.detach().sum(0))
 

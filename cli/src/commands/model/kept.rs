@@ -37,7 +37,9 @@ impl Kept {
             );
             let names = [name].into_iter().chain(&kept.aliases);
             let Some(&(path, stored)) = names.filter_map(|name| by_name.get(&**name)).next() else {
-                bail!("tensor {name:?} is to be kept, and the checkpoint of --kept does not have it");
+                bail!(
+                    "tensor {name:?} is to be kept, and the checkpoint of --kept does not have it"
+                );
             };
             let (shape, dtype) = (&stored.shape[..], fillable(stored.dtype));
             ensure!(

@@ -113,7 +113,9 @@ def understand(recording: Recording, view: View) -> Understood:
     for event in events:
         machine.step(event)
     parts, computed = machine.parts(view)
-    if computed is not None and (computed.reads_empty or any(e.name in replay.EMPTY for e in events)):
+    if computed is not None and (
+        computed.reads_empty or any(e.name in replay.EMPTY for e in events)
+    ):
         if _has_gaps(found):
             return Understood(found, None, False, "nothing wrote all of it")
     is_random = any(event.is_random for event in events)
@@ -149,7 +151,11 @@ class _Interpreter:
         value = self._result(event)
         for view in event.writes:
             new = value
-            if isinstance(value, Random) and value.order is not None and value.order.storage != view.storage:
+            if (
+                isinstance(value, Random)
+                and value.order is not None
+                and value.order.storage != view.storage
+            ):
                 new = replace(value, order=view)
             self._write(view, new)
 
@@ -166,7 +172,9 @@ class _Interpreter:
             size = self.recording.storages[storage].nbytes()
             all_of_it = View(storage, (size,), (1,), 0, torch.uint8)
             is_constant = storage in self.recording.constants
-            self.layers[storage] = [(all_of_it, Computed(False) if is_constant else Uninitialized())]
+            self.layers[storage] = [
+                (all_of_it, Computed(False) if is_constant else Uninitialized())
+            ]
         return self.layers[storage]
 
     def read(self, view: View) -> Value:
@@ -191,7 +199,11 @@ class _Interpreter:
         is_all = view.numel == top.numel and inside is not None
         if is_all and same_order(value.order, view):
             return replace(value, order=view)
-        return replace(value, order=None) if value.law.is_independent else Computed(value.law.is_random)
+        return (
+            replace(value, order=None)
+            if value.law.is_independent
+            else Computed(value.law.is_random)
+        )
 
     def _result(self, event: Event) -> Value:
         name, args = event.name, event.args
@@ -203,7 +215,9 @@ class _Interpreter:
         drawn = draws(event)
         if drawn is not None:
             if drawn.kind in ("normal", "truncated") and drawn.numbers[1] == 0:
-                return Constant(drawn.numbers[0]) if drawn.kind == "normal" else self._computed(event)
+                return (
+                    Constant(drawn.numbers[0]) if drawn.kind == "normal" else self._computed(event)
+                )
             return Random(drawn, event.index, target, target.dtype)
         constant = _constant(event, self)
         if constant is not None:
@@ -301,7 +315,10 @@ class _Interpreter:
         values = [self.read(view) for view in event.reads]
         return Computed(
             event.is_random or any(_is_random(value) for value in values),
-            any(isinstance(v, Uninitialized) or isinstance(v, Computed) and v.reads_empty for v in values),
+            any(
+                isinstance(v, Uninitialized) or isinstance(v, Computed) and v.reads_empty
+                for v in values
+            ),
         )
 
     def parts(self, view: View) -> tuple[list[Part] | None, Computed | None]:
@@ -344,18 +361,28 @@ def _resolve(
         if not apart or sum(map(volume, boxes)) != view.numel:
             return None, (None if apart else Computed(any(map(_is_random, values)), True))
         parts = parts[1:]
-    return [Part(box, size, value) for box, size, value in parts if isinstance(value, Constant | Random)], None
+    return [
+        Part(box, size, value) for box, size, value in parts if isinstance(value, Constant | Random)
+    ], None
 
 
 def _mixture(values: list[Value]) -> Computed:
     return Computed(
         any(_is_random(value) for value in values),
-        any(isinstance(v, Uninitialized) or isinstance(v, Computed) and v.reads_empty for v in values),
+        any(
+            isinstance(v, Uninitialized) or isinstance(v, Computed) and v.reads_empty
+            for v in values
+        ),
     )
 
 
 def _is_random(value: Value) -> bool:
-    return isinstance(value, Random) and value.law.is_random or isinstance(value, Computed) and value.is_random
+    return (
+        isinstance(value, Random)
+        and value.law.is_random
+        or isinstance(value, Computed)
+        and value.is_random
+    )
 
 
 def _as_type(value: Scalar, source: torch.dtype, target: torch.dtype) -> Scalar:
@@ -365,14 +392,20 @@ def _as_type(value: Scalar, source: torch.dtype, target: torch.dtype) -> Scalar:
 def draws(event: Event) -> Law | None:
     """The distribution that a random event draws, if it is one of ours."""
     name, args, kwargs = event.name, event.args, event.kwargs
-    if any(isinstance(arg, View) and arg not in event.writes for arg in args) and not name.endswith("_like"):
+    if any(isinstance(arg, View) and arg not in event.writes for arg in args) and not name.endswith(
+        "_like"
+    ):
         return None
     if event.outs and event.outs[0].dtype not in PRECISION:
         return None
 
-    def numbers(names: tuple[str, ...], defaults: tuple[float, ...], first: int) -> tuple[float, ...]:
+    def numbers(
+        names: tuple[str, ...], defaults: tuple[float, ...], first: int
+    ) -> tuple[float, ...]:
         given = list(args[first : first + len(names)])
-        given += [kwargs.get(n, d) for n, d in list(zip(names, defaults, strict=True))[len(given) :]]
+        given += [
+            kwargs.get(n, d) for n, d in list(zip(names, defaults, strict=True))[len(given) :]
+        ]
         return tuple(float(number) for number in given)
 
     match name:
@@ -400,7 +433,11 @@ def draws(event: Event) -> Law | None:
 
 
 def _uniform(bounds: tuple[float, ...]) -> Law | None:
-    return Law("uniform", bounds) if bounds[0] < bounds[1] and all(map(math.isfinite, bounds)) else None
+    return (
+        Law("uniform", bounds)
+        if bounds[0] < bounds[1] and all(map(math.isfinite, bounds))
+        else None
+    )
 
 
 def _constant(event: Event, machine: _Interpreter) -> Constant | None:

@@ -15,7 +15,11 @@ Local = list[list[tuple[int, int]]]
 
 def is_dtensor(tensor: torch.Tensor) -> bool:
     """Whether a tensor is a DTensor; without torch.distributed none is."""
-    return torch.distributed.is_available() and hasattr(tensor, "placements") and hasattr(tensor, "device_mesh")
+    return (
+        torch.distributed.is_available()
+        and hasattr(tensor, "placements")
+        and hasattr(tensor, "device_mesh")
+    )
 
 
 def local_ranges(tensor: Any, name: str) -> Local:
@@ -32,8 +36,8 @@ def local_ranges(tensor: Any, name: str) -> Local:
     for dim, placement in enumerate(tensor.placements):
         if placement.is_partial():
             raise ValueError(
-                f"{name} is a DTensor with {placement}: its local values are summands that no initializer gives; "
-                "redistribute it to Shard or Replicate"
+                f"{name} is a DTensor with a Partial placement: its local values are summands, which no initializer "
+                "gives; redistribute it to Shard or Replicate"
             )
         if placement.is_replicate():
             continue
@@ -41,15 +45,21 @@ def local_ranges(tensor: Any, name: str) -> Local:
         indices[axis] = _split(placement, indices[axis], mesh.size(dim))[coordinate[dim]]
     local = [_merge(index) for index in indices]
     sizes = tuple(len(index) for index in indices)
-    if sizes != tuple(tensor.to_local().shape) and not (0 in sizes and tensor.to_local().numel() == 0):
-        raise RuntimeError(f"{name} has a local shape of {tuple(tensor.to_local().shape)}, not {sizes}; please report this")
+    if sizes != tuple(tensor.to_local().shape) and not (
+        0 in sizes and tensor.to_local().numel() == 0
+    ):
+        raise RuntimeError(
+            f"{name} has a local shape of {tuple(tensor.to_local().shape)}, not {sizes}; please report this"
+        )
     return local
 
 
 def _split(placement: Any, index: torch.Tensor, parts: int) -> list[torch.Tensor]:
     """Divides the indices of a dimension as the placement divides a tensor along it."""
     shape = [1] * placement.dim + [len(index)]
-    divided = placement._split_tensor(index.view(shape), parts, with_padding=False, contiguous=True)[0]
+    divided = placement._split_tensor(
+        index.view(shape), parts, with_padding=False, contiguous=True
+    )[0]
     return [part.reshape(-1) for part in divided]
 
 

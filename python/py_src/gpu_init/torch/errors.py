@@ -16,4 +16,6 @@ class UnknownTensorsError(TraceError):
         if len(tensors) > 20:
             lines.append(f"  and {len(tensors) - 20} more")
         number = "1 tensor" if len(tensors) == 1 else f"{len(tensors)} tensors"
-        super().__init__("\n".join([f"the initialization of {number} is unknown:", *lines, advice]).strip())
+        super().__init__(
+            "\n".join([f"the initialization of {number} is unknown:", *lines, advice]).strip()
+        )

@@ -62,7 +62,9 @@ class Filler:
             return
         target = target.detach()
         if target.dtype not in NAMES:
-            raise TypeError(f"tensors of {target.dtype} cannot be filled; gpu-init has {', '.join(NAMES.values())}")
+            raise TypeError(
+                f"tensors of {target.dtype} cannot be filled; gpu-init has {', '.join(NAMES.values())}"
+            )
         call = _Call(init, seed, name, shape, options)
         # A piece of an orthogonal or sparse tensor costs as much as the whole.
         is_whole = init.startswith(("orthogonal", "delta_orthogonal", "sparse"))
@@ -92,7 +94,9 @@ class Filler:
 class _Call:
     """One call of the library, for any box of its tensor."""
 
-    def __init__(self, init: str, seed: int, name: str, shape: tuple[int, ...], options: dict[str, Any]) -> None:
+    def __init__(
+        self, init: str, seed: int, name: str, shape: tuple[int, ...], options: dict[str, Any]
+    ) -> None:
         self._init = init
         self._shape = shape
         self._options = {"seed": seed, "name": name, **options}
@@ -115,10 +119,15 @@ class _Call:
             made.copy_(wide)
 
     def _fill(self, made: torch.Tensor, box: Ranges) -> None:
-        array = made.view(-1).view(torch.uint8).numpy()
+        array = raw_bytes(made).numpy()
         slices = None if box == whole(self._shape) else box
         gpu_init.fill(
-            array, self._init, shape=self._shape, slices=slices, dtype=NAMES[made.dtype], **self._options
+            array,
+            self._init,
+            shape=self._shape,
+            slices=slices,
+            dtype=NAMES[made.dtype],
+            **self._options,
         )
 
 
@@ -144,6 +153,11 @@ class _Staging:
         if self._device.type != "cpu":
             self._copied[number] = torch.Event(self._device.type)
             self._copied[number].record(torch.accelerator.current_stream(self._device))
+
+
+def raw_bytes(tensor: torch.Tensor) -> torch.Tensor:
+    """The bytes of a contiguous tensor, in its own memory."""
+    return tensor.detach().view(-1).view(torch.uint8)
 
 
 def _pinned(size: int, device: torch.device) -> torch.Tensor:

@@ -22,7 +22,9 @@ def _fill(tensor: torch.Tensor, init: str, seed: Seed, name: Name, **options: An
     if not isinstance(tensor, torch.Tensor):
         raise TypeError(f"a torch.Tensor is filled, not {type(tensor).__name__}")
     if tensor.is_meta:
-        raise ValueError("a tensor on the meta device has no memory; give it some first: torch.empty_like(tensor, device=...)")
+        raise ValueError(
+            "a tensor on the meta device has no memory; give it some first: torch.empty_like(tensor, device=...)"
+        )
     filler = Filler()
     with torch.no_grad():
         if not is_dtensor(tensor):
@@ -35,11 +37,16 @@ def _fill(tensor: torch.Tensor, init: str, seed: Seed, name: Name, **options: An
 
 
 def _text(name: str, **options: object) -> str:
-    given = ", ".join(f"{key}={value!r}" if isinstance(value, float) else f"{key}={value}" for key, value in options.items())
+    given = ", ".join(
+        f"{key}={value!r}" if isinstance(value, float) else f"{key}={value}"
+        for key, value in options.items()
+    )
     return f"{name}({given})"
 
 
-def uniform_(tensor: torch.Tensor, a: float = 0.0, b: float = 1.0, *, seed: Seed, name: Name) -> torch.Tensor:
+def uniform_(
+    tensor: torch.Tensor, a: float = 0.0, b: float = 1.0, *, seed: Seed, name: Name
+) -> torch.Tensor:
     """Fills a tensor from U(a, b)."""
     return _fill(tensor, _text("uniform", a=float(a), b=float(b)), seed, name)
 
@@ -113,7 +120,9 @@ def xavier_uniform_(
     return _fill(tensor, _text("xavier_uniform", gain=float(gain)), seed, name)
 
 
-def xavier_normal_(tensor: torch.Tensor, gain: float = 1.0, *, seed: Seed, name: Name) -> torch.Tensor:
+def xavier_normal_(
+    tensor: torch.Tensor, gain: float = 1.0, *, seed: Seed, name: Name
+) -> torch.Tensor:
     """Fills a tensor from N(0, std^2), std = gain sqrt(2 / (fan_in + fan_out))."""
     return _fill(tensor, _text("xavier_normal", gain=float(gain)), seed, name)
 

@@ -82,7 +82,9 @@ class Law:
             case "uniform":
                 return Law("uniform", _ordered(n[0] * by, n[1] * by))
             case "truncated":
-                return Law("truncated", (n[0] * by, n[1] * abs(by), *_ordered(n[2] * by, n[3] * by)))
+                return Law(
+                    "truncated", (n[0] * by, n[1] * abs(by), *_ordered(n[2] * by, n[3] * by))
+                )
             case "erfinv":
                 return Law("erfinv", (n[0], n[1], n[2] * by, n[3] * by))
             case "orthogonal":

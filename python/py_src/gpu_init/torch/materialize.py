@@ -37,7 +37,10 @@ def init_(
     """
     if plan is None:
         plan = trace(
-            model, initialize=initialize, on_unknown=on_unknown, independent_copies=independent_copies
+            model,
+            initialize=initialize,
+            on_unknown=on_unknown,
+            independent_copies=independent_copies,
         )
     named = named_tensors(model)
     _check(named, plan)
@@ -71,7 +74,9 @@ def _check(named: list[Named], plan: TorchPlan) -> None:
     for one in named:
         entry = plan[one.name]
         if tuple(one.tensor.shape) != entry.shape:
-            raise TraceError(f"{one.name} has the shape {tuple(one.tensor.shape)}, and the plan has {entry.shape}")
+            raise TraceError(
+                f"{one.name} has the shape {tuple(one.tensor.shape)}, and the plan has {entry.shape}"
+            )
 
 
 def _check_known(named: list[Named], plan: TorchPlan) -> None:
@@ -81,7 +86,9 @@ def _check_known(named: list[Named], plan: TorchPlan) -> None:
         if one.tensor.is_meta and plan[one.name].unknown and not _has_events(plan, one.name)
     }
     if lost:
-        raise UnknownTensorsError(lost, "They are on the meta device, so that PyTorch has no values for them either.")
+        raise UnknownTensorsError(
+            lost, "They are on the meta device, so that PyTorch has no values for them either."
+        )
 
 
 def _has_events(plan: TorchPlan, name: str) -> bool:

@@ -26,6 +26,11 @@ class Place:
         """The module's own dictionary."""
         return self.module._buffers if self.is_buffer else self.module._parameters
 
+    @property
+    def is_persistent(self) -> bool:
+        """Whether checkpoints have the tensor."""
+        return not self.is_buffer or self.key not in self.module._non_persistent_buffers_set
+
     def put(self, tensor: torch.Tensor) -> None:
         """Replaces the tensor, past the setters of wrappers."""
         self.tensors[self.key] = tensor
@@ -43,6 +48,11 @@ class Named:
     def name(self) -> str:
         """The name whose stream the tensor has."""
         return next(iter(self.places))
+
+    @property
+    def is_persistent(self) -> bool:
+        """Whether checkpoints have the tensor."""
+        return any(place.is_persistent for place in self.places.values())
 
     @property
     def aliases(self) -> tuple[str, ...]:
@@ -132,7 +142,9 @@ def _stand_in(tensor: torch.Tensor) -> torch.Tensor:
         return meta
     parameter = nn.Parameter(meta, requires_grad=tensor.requires_grad)
     own = {key: value for key, value in vars(tensor).items() if key != "_is_hf_initialized"}
-    vars(parameter).update({key: value for key, value in own.items() if not isinstance(value, torch.Tensor)})
+    vars(parameter).update(
+        {key: value for key, value in own.items() if not isinstance(value, torch.Tensor)}
+    )
     return parameter
 
 

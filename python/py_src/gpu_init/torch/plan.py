@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 
+import gpu_init
+
 from . import replay
 from .classify import Constant, Random, Slice, Understood, draws, understand
 from .dtensor import Local, boxes
 from .errors import UnknownTensorsError
-from .fill import Filler
+from .fill import NAMES, Filler, raw_bytes
 from .laws import Law, Scalar
 from .recorder import Event
+from .rules import RuleFiles, write_rules
 from .views import Ranges, View, intersection, whole
 
 
@@ -40,6 +44,7 @@ class Entry:
     shape: tuple[int, ...]
     dtype: torch.dtype
     is_buffer: bool
+    is_persistent: bool = True
     aliases: tuple[str, ...] = ()
     parts: tuple[Part, ...] | None = None
     slice: Slice | None = field(default=None, repr=False)
@@ -69,7 +74,9 @@ class Entry:
         self.fill(made, seed, Filler())
         return made
 
-    def fill(self, target: torch.Tensor, seed: int, filler: Filler, local: Local | None = None) -> None:
+    def fill(
+        self, target: torch.Tensor, seed: int, filler: Filler, local: Local | None = None
+    ) -> None:
         """Fills a tensor in place, or the ranges of it that are local."""
         if local is None:
             local = [[(0, size)] if size else [] for size in self.shape]
@@ -94,7 +101,11 @@ class Entry:
             if text is None:
                 return draw_by_torch(event, args, kwargs, f"{seed}/{stream}")
             out = event.outs[0]
-            made = args[0] if event.writes == event.reads[:1] else torch.empty(out.size, dtype=out.dtype)
+            made = (
+                args[0]
+                if event.writes == event.reads[:1]
+                else torch.empty(out.size, dtype=out.dtype)
+            )
             filler.fill(made, text, seed, stream)
             return made
 
@@ -140,7 +151,10 @@ def _describe(part: Part, shape: tuple[int, ...]) -> str:
         words = {0: "zeros", 1: "ones"}.get(part.value, f"constant({part.value!r})")
     if part.box == whole(shape):
         return words
-    cut = [":" if one == (0, size) else f"{one[0]}:{one[1]}" for one, size in zip(part.box, shape, strict=True)]
+    cut = [
+        ":" if one == (0, size) else f"{one[0]}:{one[1]}"
+        for one, size in zip(part.box, shape, strict=True)
+    ]
     return f"[{', '.join(cut)}] {words}"
 
 
@@ -151,6 +165,7 @@ class Found:
     name: str
     aliases: tuple[str, ...]
     is_buffer: bool
+    is_persistent: bool
     understood: Understood
 
     @property
@@ -187,15 +202,46 @@ class TorchPlan(Mapping[str, Entry]):
         """All tensors on the CPU, by their owners' names."""
         return {entry.name: entry.values(seed) for entry in self.entries}
 
+    def fingerprint(self, seed: int = 42) -> str:
+        """64 bits over every element that a checkpoint has, as `gpu-init model` prints them."""
+        persistent = [entry for entry in self.entries if entry.is_persistent]
+        return fingerprint_of((entry.name, entry.values(seed)) for entry in persistent)
+
+    def to_rules(self, folder: str | os.PathLike[str], seed: int = 42) -> RuleFiles:
+        """Writes `rules.toml`, `tensors.json` and, if rules cannot say everything, `kept.safetensors`.
+
+        `gpu-init` takes them by `RuleFiles.arguments`. Kept tensors have the values of this seed.
+        """
+        complain_about(self, "Rules need every tensor's distribution.")
+        return write_rules(self, folder, seed)
+
     def __repr__(self) -> str:
         rows = [("tensor", "shape", "dtype", "distribution")]
         for entry in self.entries:
             words = entry.distribution + "".join(f" = {alias}" for alias in entry.aliases)
-            rows.append((entry.name, str(list(entry.shape)), str(entry.dtype).removeprefix("torch."), words))
+            rows.append(
+                (entry.name, str(list(entry.shape)), str(entry.dtype).removeprefix("torch."), words)
+            )
         widths = [max(map(len, column)) for column in list(zip(*rows, strict=True))[:3]]
         return "\n".join(
-            "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]]) for row in rows
+            "  ".join(
+                [*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]]
+            )
+            for row in rows
         )
+
+
+def fingerprint_of(tensors: Iterable[tuple[str, torch.Tensor]]) -> str:
+    """The fingerprint of tensors by name, each once."""
+    total = 0
+    for name, tensor in tensors:
+        tensor = tensor.detach().cpu().contiguous()
+        dtype = NAMES.get(tensor.dtype, "uint8")
+        one = (
+            gpu_init.fingerprint(raw_bytes(tensor).numpy(), dtype=dtype) if tensor.numel() else "0"
+        )
+        total += int(one, 16) * (gpu_init.stream_of(name) | 1)
+    return f"{total % 2**64:016x}"
 
 
 def make_plan(found: list[Found], independent_copies: bool) -> TorchPlan:
@@ -211,7 +257,9 @@ def make_plan(found: list[Found], independent_copies: bool) -> TorchPlan:
         if one.name in programs:
             for number, event in enumerate(one.understood.slice.leaves):
                 streams.setdefault(event.index, f"{one.name}#{number}")
-    return TorchPlan([_entry(one, one.name in programs, streams, independent_copies) for one in found])
+    return TorchPlan(
+        [_entry(one, one.name in programs, streams, independent_copies) for one in found]
+    )
 
 
 def _drawn(one: Found) -> list[Random]:
@@ -221,10 +269,14 @@ def _drawn(one: Found) -> list[Random]:
 
 def _programs(found: list[Found], independent_copies: bool) -> set[str]:
     """The tensors that only a replay gives."""
-    programs = {one.name for one in found if one.understood.parts is None and not one.understood.unknown}
+    programs = {
+        one.name for one in found if one.understood.parts is None and not one.understood.unknown
+    }
     users: dict[int, list[str]] = {}
     for one in found:
-        replayed = [event.index for event in one.understood.slice.leaves] if one.name in programs else []
+        replayed = (
+            [event.index for event in one.understood.slice.leaves] if one.name in programs else []
+        )
         for leaf in dict.fromkeys(replayed + [value.leaf for value in _drawn(one)]):
             users.setdefault(leaf, []).append(one.name)
     for one in found:
@@ -232,16 +284,28 @@ def _programs(found: list[Found], independent_copies: bool) -> set[str]:
             if not isinstance(part.value, Random):
                 continue
             others = [name for name in users.get(part.value.leaf, []) if name != one.name]
-            is_shared = any(name in programs for name in others) or (others and not independent_copies)
+            is_shared = any(name in programs for name in others) or (
+                others and not independent_copies
+            )
             has_no_text = part.value.law.text() is None
             if has_no_text or (is_shared and part.value.order is None):
                 programs.add(one.name)
     return programs
 
 
-def _entry(one: Found, is_program: bool, streams: dict[int, str], independent_copies: bool) -> Entry:
+def _entry(
+    one: Found, is_program: bool, streams: dict[int, str], independent_copies: bool
+) -> Entry:
     understood = one.understood
-    entry = Entry(one.name, one.view.size, one.view.dtype, one.is_buffer, one.aliases, unknown=understood.unknown)
+    entry = Entry(
+        one.name,
+        one.view.size,
+        one.view.dtype,
+        one.is_buffer,
+        one.is_persistent,
+        one.aliases,
+        unknown=understood.unknown,
+    )
     if understood.unknown:
         return replace(entry, slice=understood.slice, leaves=_leaves_of(understood, one.name))
     if is_program:

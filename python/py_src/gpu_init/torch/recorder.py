@@ -31,7 +31,17 @@ CPU = torch.device("cpu")
 class Event:
     """One operation that wrote: the operator or a function of torch.nn.init, and its views."""
 
-    __slots__ = ("args", "default_dtype", "index", "is_random", "kwargs", "op", "outs", "reads", "writes")
+    __slots__ = (
+        "args",
+        "default_dtype",
+        "index",
+        "is_random",
+        "kwargs",
+        "op",
+        "outs",
+        "reads",
+        "writes",
+    )
 
     def __init__(self, op: Any, args: Any, kwargs: dict[str, Any], index: int) -> None:
         self.op = op
@@ -76,7 +86,13 @@ class Recording:
         number = self._numbers.setdefault(storage._cdata, len(self._numbers))
         # A storage that is kept alive keeps its address, which is its name.
         self.storages.setdefault(number, storage)
-        return View(number, tuple(tensor.shape), tuple(tensor.stride()), int(tensor.storage_offset()), tensor.dtype)
+        return View(
+            number,
+            tuple(tensor.shape),
+            tuple(tensor.stride()),
+            int(tensor.storage_offset()),
+            tensor.dtype,
+        )
 
     def keep_data(self, tensor: torch.Tensor, number: int) -> None:
         """Copies the data of a tensor that no event made."""
@@ -171,7 +187,12 @@ class Recorder(TorchDispatchMode):
         if name == "aten::_local_scalar_dense" and not self._is_real(tensors[0]):
             return self._value(tensors[0]).item()
         if name == "aten::_to_copy" and self._is_asked_for(tensors[0], kwargs):
-            return self._record(func, args, kwargs, lambda: self._real(tensors[0]).to(dtype=kwargs.get("dtype"), copy=True))
+            return self._record(
+                func,
+                args,
+                kwargs,
+                lambda: self._real(tensors[0]).to(dtype=kwargs.get("dtype"), copy=True),
+            )
         self._redirect(func, name, tensors, kwargs)
         return self._record(func, args, kwargs, lambda: self._run(func, args, kwargs))
 
@@ -192,12 +213,19 @@ class Recorder(TorchDispatchMode):
     def _is_asked_for(self, tensor: torch.Tensor, kwargs: dict[str, Any]) -> bool:
         """Whether a small tensor that has no random parts is copied from meta to the CPU."""
         device = kwargs.get("device")
-        if device is None or torch.device(device).type != "cpu" or self._is_real(tensor) or tensor.numel() > 1 << 22:
+        if (
+            device is None
+            or torch.device(device).type != "cpu"
+            or self._is_real(tensor)
+            or tensor.numel() > 1 << 22
+        ):
             return False
         events, missing = replay.backward_slice(self.recording, self.recording.view(tensor).storage)
         return not missing and not any(event.is_random for event in events)
 
-    def _redirect(self, func: Any, name: str, tensors: list[torch.Tensor], kwargs: dict[str, Any]) -> None:
+    def _redirect(
+        self, func: Any, name: str, tensors: list[torch.Tensor], kwargs: dict[str, Any]
+    ) -> None:
         takes_device = any(argument.name == "device" for argument in func._schema.arguments)
         if not takes_device:
             return
@@ -211,7 +239,9 @@ class Recorder(TorchDispatchMode):
 
     def _run(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         tensors = _tensors((args, kwargs))
-        is_mixed = any(t.is_meta for t in tensors) and any(not t.is_meta and t.dim() for t in tensors)
+        is_mixed = any(t.is_meta for t in tensors) and any(
+            not t.is_meta and t.dim() for t in tensors
+        )
         if is_mixed:
             written = _written(func, args, kwargs)
             if any(not t.is_meta for t in written):
@@ -225,10 +255,14 @@ class Recorder(TorchDispatchMode):
             # Operators whose result depends on data, such as nonzero, have none on meta.
             if _written(func, args, kwargs) or not any(t.is_meta for t in tensors):
                 raise
-            args, kwargs = tree_map(lambda x: self._real(x) if isinstance(x, torch.Tensor) else x, (args, kwargs))
+            args, kwargs = tree_map(
+                lambda x: self._real(x) if isinstance(x, torch.Tensor) else x, (args, kwargs)
+            )
             return func(*args, **({**kwargs, "device": CPU} if "device" in kwargs else kwargs))
         if any(self.recording.view(t).storage in self._stale for t in tensors if not t.is_meta):
-            self._stale.update(self.recording.view(t).storage for t in _tensors(result) if not t.is_meta)
+            self._stale.update(
+                self.recording.view(t).storage for t in _tensors(result) if not t.is_meta
+            )
         return result
 
     def _value(self, tensor: torch.Tensor) -> torch.Tensor:
@@ -237,7 +271,9 @@ class Recorder(TorchDispatchMode):
         events, missing = replay.backward_slice(self.recording, view.storage)
         if missing or any(event.is_random for event in events):
             what = "a random value" if not missing else "a value of memory that nothing wrote"
-            raise TraceError(f"the model's construction asks for {what}, which is not known while it is traced")
+            raise TraceError(
+                f"the model's construction asks for {what}, which is not known while it is traced"
+            )
         return replay.run(self.recording, events, view)
 
     def _real(self, tensor: torch.Tensor) -> torch.Tensor:
@@ -245,7 +281,9 @@ class Recorder(TorchDispatchMode):
 
     def _record(self, func: Any, args: Any, kwargs: dict[str, Any], run: Callable[[], Any]) -> Any:
         recording = self.recording
-        before = tree_map(lambda x: recording.view(x) if isinstance(x, torch.Tensor) else x, (args, kwargs))
+        before = tree_map(
+            lambda x: recording.view(x) if isinstance(x, torch.Tensor) else x, (args, kwargs)
+        )
         known = recording.count
         result = run()
         event = Event(func, *before, len(recording.events))
@@ -254,7 +292,11 @@ class Recorder(TorchDispatchMode):
         # `zeros_like` and `new_zeros` read a shape, no data.
         is_like = event.name.endswith("_like") or event.name.startswith("new_")
         for position, argument in enumerate(func._schema.arguments):
-            value = event.args[position] if position < len(event.args) else event.kwargs.get(argument.name)
+            value = (
+                event.args[position]
+                if position < len(event.args)
+                else event.kwargs.get(argument.name)
+            )
             views = _views(value)
             event.reads += [] if is_like else views
             if argument.alias_info is not None and argument.alias_info.is_write:
@@ -274,7 +316,9 @@ def _tensors(tree: Any) -> list[torch.Tensor]:
 
 
 def _views(tree: Any) -> list[View]:
-    return [leaf for leaf in tree_flatten(tree, is_leaf=replay.is_view)[0] if isinstance(leaf, View)]
+    return [
+        leaf for leaf in tree_flatten(tree, is_leaf=replay.is_view)[0] if isinstance(leaf, View)
+    ]
 
 
 def _to_meta(value: Any) -> Any:
@@ -285,7 +329,9 @@ def _written(func: Any, args: Any, kwargs: dict[str, Any]) -> list[torch.Tensor]
     written = []
     for position, argument in enumerate(func._schema.arguments):
         if argument.alias_info is not None and argument.alias_info.is_write:
-            written += _tensors(args[position] if position < len(args) else kwargs.get(argument.name))
+            written += _tensors(
+                args[position] if position < len(args) else kwargs.get(argument.name)
+            )
     return written
 
 
@@ -296,7 +342,9 @@ _active = threading.local()
 _exchange = threading.RLock()
 
 
-def recorded(name: str, tensor: torch.Tensor, numbers: tuple[float, ...], generator: Any) -> torch.Tensor:
+def recorded(
+    name: str, tensor: torch.Tensor, numbers: tuple[float, ...], generator: Any
+) -> torch.Tensor:
     """Called by the exchanged code: records, or does what the function does elsewhere."""
     recorder = getattr(_active, "recorder", None)
     if recorder is None:
@@ -336,7 +384,12 @@ def _dirac_(tensor, groups=1):  # type: ignore[no-untyped-def]
     return recorded("dirac_", tensor, (groups,), None)
 
 
-HOOKS = {"trunc_normal_": _trunc_normal_, "orthogonal_": _orthogonal_, "sparse_": _sparse_, "dirac_": _dirac_}
+HOOKS = {
+    "trunc_normal_": _trunc_normal_,
+    "orthogonal_": _orthogonal_,
+    "sparse_": _sparse_,
+    "dirac_": _dirac_,
+}
 FUNCTIONS: dict[str, Any] = {name: getattr(torch.nn.init, name) for name in HOOKS}
 ORIGINAL: dict[str, Any] = {
     name: types.FunctionType(function.__code__, vars(torch.nn.init), name, function.__defaults__)

@@ -94,7 +94,13 @@ def backward_slice(recording: Recording, storage: int) -> tuple[list[Event], set
 Draw = Callable[["Event", Any, dict[str, Any]], Any]
 
 
-def run(recording: Recording, events: list[Event], view: View, draw: Draw | None = None, poison: int | None = None) -> torch.Tensor:
+def run(
+    recording: Recording,
+    events: list[Event],
+    view: View,
+    draw: Draw | None = None,
+    poison: int | None = None,
+) -> torch.Tensor:
     """The view's tensor after the events, on the CPU.
 
     `draw` does each random event; `poison` is the byte of memory that nothing wrote.
@@ -104,7 +110,11 @@ def run(recording: Recording, events: list[Event], view: View, draw: Draw | None
     threads, dtype = torch.get_num_threads(), torch.get_default_dtype()
     torch.set_num_threads(1)
     try:
-        with torch.utils._python_dispatch._disable_current_modes(), torch._C.DisableTorchFunction(), torch.no_grad():
+        with (
+            torch.utils._python_dispatch._disable_current_modes(),
+            torch._C.DisableTorchFunction(),
+            torch.no_grad(),
+        ):
             for event in events:
                 torch.set_default_dtype(event.default_dtype)
                 machine.step(event)
@@ -124,8 +134,12 @@ class _Machine:
     def tensor(self, view: View) -> torch.Tensor:
         if view.storage not in self.memory:
             constant = self.recording.constants.get(view.storage)
-            self.memory[view.storage] = self._empty(view.storage) if constant is None else constant.clone()
-        return torch.empty(0, dtype=view.dtype).set_(self.memory[view.storage], view.offset, view.size, view.stride)
+            self.memory[view.storage] = (
+                self._empty(view.storage) if constant is None else constant.clone()
+            )
+        return torch.empty(0, dtype=view.dtype).set_(
+            self.memory[view.storage], view.offset, view.size, view.stride
+        )
 
     def _empty(self, storage: int) -> torch.UntypedStorage:
         size = self.recording.storages[storage].nbytes()
@@ -136,7 +150,9 @@ class _Machine:
         if event.name in EMPTY:
             return
         args, kwargs = tree_map(
-            lambda value: self.tensor(value) if is_view(value) else value, (event.args, event.kwargs), is_leaf=is_view
+            lambda value: self.tensor(value) if is_view(value) else value,
+            (event.args, event.kwargs),
+            is_leaf=is_view,
         )
         does = self.draw if event.is_random and self.draw is not None else perform
         result = does(event, args, kwargs)
@@ -146,7 +162,11 @@ class _Machine:
 
     def _adopt(self, out: View, tensor: torch.Tensor) -> None:
         size = self.recording.storages[out.storage].nbytes()
-        is_same = (tensor.dtype, tuple(tensor.stride()), tensor.storage_offset()) == (out.dtype, out.stride, out.offset)
+        is_same = (tensor.dtype, tuple(tensor.stride()), tensor.storage_offset()) == (
+            out.dtype,
+            out.stride,
+            out.offset,
+        )
         if is_same and tensor.untyped_storage().nbytes() >= size:
             self.memory[out.storage] = tensor.untyped_storage()
         else:

@@ -72,12 +72,16 @@ def _trace_once(model: Any, initialize: Initialize | None, seed: int) -> tuple[l
         elif callable(model):
             found = _trace_construction(model, initialize)
         else:
-            raise TypeError(f"trace takes a model or a function that builds one, not {type(model).__name__}")
+            raise TypeError(
+                f"trace takes a model or a function that builds one, not {type(model).__name__}"
+            )
         draws.look()
     return found, draws.happened
 
 
-def _trace_construction(build: Callable[[], nn.Module], initialize: Initialize | None) -> list[Found]:
+def _trace_construction(
+    build: Callable[[], nn.Module], initialize: Initialize | None
+) -> list[Found]:
     with Recorder() as recorder:
         model = build()
         if not isinstance(model, nn.Module):
@@ -108,11 +112,15 @@ def _trace_model(model: nn.Module, initialize: Initialize | None) -> list[Found]
     found = [_found(recorder.recording, one, made[one.name]) for one in named]
     if initialize is None and _is_hugging_face(model) and any(_is_unwritten(one) for one in found):
         found = _with_constructor(model, found)
-    return [_kept(one, was.tensor) if _is_unwritten(one) else one for one, was in zip(found, named, strict=True)]
+    return [
+        _kept(one, was.tensor) if _is_unwritten(one) else one
+        for one, was in zip(found, named, strict=True)
+    ]
 
 
 def _found(recording: Recording, one: Named, tensor: torch.Tensor) -> Found:
-    return Found(one.name, one.aliases, one.is_buffer, understand(recording, recording.view(tensor)))
+    understood = understand(recording, recording.view(tensor))
+    return Found(one.name, one.aliases, one.is_buffer, one.is_persistent, understood)
 
 
 def _is_unwritten(one: Found) -> bool:
@@ -122,14 +130,21 @@ def _is_unwritten(one: Found) -> bool:
 def _with_constructor(model: Any, found: list[Found]) -> list[Found]:
     """Takes what only the constructor writes from a construction by the same class and configuration."""
     try:
-        built = {one.name: one for one in _trace_construction(lambda: type(model)(copy.deepcopy(model.config)), None)}
+        built = {
+            one.name: one
+            for one in _trace_construction(lambda: type(model)(copy.deepcopy(model.config)), None)
+        }
     except Exception:  # the class may want other arguments: then these tensors stay unknown
         return found
 
     def better(one: Found) -> Found:
         other = built.get(one.name, one)
         is_same = (other.view.size, other.view.dtype) == (one.view.size, one.view.dtype)
-        return dataclasses.replace(one, understood=other.understood) if is_same and _is_unwritten(one) else one
+        return (
+            dataclasses.replace(one, understood=other.understood)
+            if is_same and _is_unwritten(one)
+            else one
+        )
 
     return [better(one) for one in found]
 
@@ -175,13 +190,17 @@ def _reset_all(model: nn.Module) -> None:
 
 
 def _is_hugging_face(model: nn.Module) -> bool:
-    return callable(getattr(model, "initialize_weights", None)) and hasattr(model, "all_tied_weights_keys")
+    return callable(getattr(model, "initialize_weights", None)) and hasattr(
+        model, "all_tied_weights_keys"
+    )
 
 
 def _check_not_lazy(model: nn.Module) -> None:
     lazy = [name for name, parameter in model.named_parameters() if nn.parameter.is_lazy(parameter)]
     if lazy:
-        raise TraceError(f"{', '.join(lazy)} of lazy modules have no shape before the first batch: run one first")
+        raise TraceError(
+            f"{', '.join(lazy)} of lazy modules have no shape before the first batch: run one first"
+        )
 
 
 def _without_python_randomness(found: list[Found], again: list[Found]) -> list[Found]:
@@ -193,7 +212,9 @@ def _without_python_randomness(found: list[Found], again: list[Found]) -> list[F
             raise TraceError("two constructions of the model have different tensors")
         if one.understood.unknown or _is_alike(one.understood, other.understood):
             return one
-        return dataclasses.replace(one, understood=dataclasses.replace(one.understood, parts=None, unknown=reason))
+        return dataclasses.replace(
+            one, understood=dataclasses.replace(one.understood, parts=None, unknown=reason)
+        )
 
     if len(found) != len(again):
         raise TraceError("two constructions of the model have different tensors")
@@ -205,7 +226,9 @@ def _is_alike(one: Understood, other: Understood) -> bool:
         return [_meaning(part) for part in one.parts] == [_meaning(part) for part in other.parts]
     if (one.parts is None) != (other.parts is None):
         return False
-    if [str(event.op) for event in one.slice.events] != [str(event.op) for event in other.slice.events]:
+    if [str(event.op) for event in one.slice.events] != [
+        str(event.op) for event in other.slice.events
+    ]:
         return False
     draw = functools.partial(draw_by_torch, name="")
     return bytes_equal(one.slice.run(draw), other.slice.run(draw))

@@ -21,14 +21,13 @@ import time
 import warnings
 from collections.abc import Iterable
 
+import gpu_init.torch
 import numpy as np
 import torch
 import zoo
+from gpu_init.torch import TorchPlan
 from scipy import stats
 from torch import nn
-
-import gpu_init.torch
-from gpu_init.torch import TorchPlan
 
 # A run of a thousand tests fails by chance once in a hundred thousand.
 LEAST_P = 1e-8
@@ -210,7 +209,8 @@ def main() -> int:
     if options.classify:
         return classify(options.names)
     print(
-        "| | model | tensors | elements | deterministic | tests | least p | wrong |\n|---|---|---:|---:|---:|---:|---:|---:|"
+        "| | model | tensors | elements | deterministic | tests | least p | wrong |\n"
+        "|---|---|---:|---:|---:|---:|---:|---:|"
     )
     totals: collections.Counter[str] = collections.Counter()
     failed = []
@@ -223,8 +223,9 @@ def main() -> int:
             continue
         failed += [f"{name}: {wrong}" for wrong in result.wrong]
         print(
-            f"| {family} | {name} | {result.tensors} | {result.elements:,} | {result.deterministic:,} "
-            f"| {result.tests} | {result.least_p:.2g} | {len(result.wrong)} |",
+            f"| {family} | {name} | {result.tensors} | {result.elements:,} "
+            f"| {result.deterministic:,} | {result.tests} | {result.least_p:.2g} "
+            f"| {len(result.wrong)} |",
             flush=True,
         )
         totals.update(
@@ -265,7 +266,8 @@ def classify(names: list[str]) -> int:
             print(f"{name}: {partly[name]}", flush=True)
         gc.collect()
     print(
-        f"{whole} classify whole, {len(partly)} do not, {len(broken)} cannot be built on the meta device either"
+        f"{whole} classify whole, {len(partly)} do not, "
+        f"{len(broken)} cannot be built on the meta device either"
     )
     for name, why in {**partly, **broken}.items():
         print(f"{name}: {why}")

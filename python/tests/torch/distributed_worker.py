@@ -1,4 +1,4 @@
-"""Run by torchrun: models of DTensors filled by `init_`, compared with the same model in one process."""
+"""Run by torchrun: models of DTensors filled by `init_`, beside the same model in one process."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+import gpu_init.torch
 import torch
 import torch.distributed as dist
 from torch import nn
@@ -16,8 +17,6 @@ from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor, Partial, Replicate, Shard, distribute_tensor
 from torch.distributed.tensor.parallel import ColwiseParallel, RowwiseParallel, parallelize_module
 from torch.distributed.tensor.placement_types import _StridedShard
-
-import gpu_init.torch
 
 SEED = 7
 

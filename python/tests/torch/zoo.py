@@ -1,4 +1,4 @@
-"""Models to compare: small ones of many architectures, built from their classes; nothing is loaded."""
+"""Models to compare: small ones of many architectures, built from their classes."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ SIZES = {
     32: "hidden_size d_model n_embd dim embed_dim model_dim emb_dim projection_dim image_size",
     48: "intermediate_size ffn_dim encoder_ffn_dim decoder_ffn_dim n_inner d_ff",
     24: "moe_intermediate_size shared_expert_intermediate_size",
-    2: "num_hidden_layers n_layer num_layers encoder_layers decoder_layers n_layers num_decoder_layers "
-    "num_encoder_layers num_key_value_heads num_experts_per_tok",
-    4: "num_attention_heads n_head num_heads encoder_attention_heads decoder_attention_heads n_heads num_experts "
-    "num_local_experts n_routed_experts",
+    2: "num_hidden_layers n_layer num_layers encoder_layers decoder_layers n_layers "
+    "num_decoder_layers num_encoder_layers num_key_value_heads num_experts_per_tok",
+    4: "num_attention_heads n_head num_heads encoder_attention_heads decoder_attention_heads "
+    "n_heads num_experts num_local_experts n_routed_experts",
     8: "head_dim d_kv patch_size",
     96: "vocab_size",
     64: "max_position_embeddings n_positions",
@@ -27,21 +27,23 @@ SIZES = {
 
 # Architectures of transformers whose initialization has something of its own, or many users.
 ARCHITECTURES = """
-albert bart beit bert big_bird biogpt blip-2 bloom canine clap clip convnext ctrl deberta-v2 deepseek_v3 detr
-dinov2 distilbert electra falcon falcon_h1 fnet gemma3 gpt2 gpt_bigcode gpt_neo gpt_neox gpt_oss gptj granitemoe
-hubert jamba levit llama llama4_text longformer mamba mamba2 mask2former mixtral mobilevit mpt nemotron_h olmo2
-opt patchtst phi pvt_v2 phimoe poolformer qwen2_vl qwen3 qwen3_moe qwen3_next recurrent_gemma regnet resnet
-roformer rwkv sam segformer siglip speech_to_text swin switch_transformers t5 timesfm vit vit_mae vits wav2vec2
-wavlm whisper xlnet xlstm zamba2
-""".split()
+albert bart beit bert big_bird biogpt blip-2 bloom canine clap clip convnext ctrl deberta-v2
+deepseek_v3 detr dinov2 distilbert electra falcon falcon_h1 fnet gemma3 gpt2 gpt_bigcode gpt_neo
+gpt_neox gpt_oss gptj granitemoe hubert jamba levit llama llama4_text longformer mamba mamba2
+mask2former mixtral mobilevit mpt nemotron_h olmo2 opt patchtst phi pvt_v2 phimoe poolformer
+qwen2_vl qwen3 qwen3_moe qwen3_next recurrent_gemma regnet resnet roformer rwkv sam segformer
+siglip speech_to_text swin switch_transformers t5 timesfm vit vit_mae vits wav2vec2 wavlm
+whisper xlnet xlstm zamba2
+""".split()  # noqa: SIM905
 
 TIMM = """
-resnet18 resnetv2_50 efficientnet_b0 mobilenetv3_small_100 regnety_002 vit_tiny_patch16_224 deit_tiny_patch16_224
-swin_tiny_patch4_window7_224 convnext_atto convnextv2_atto mixer_s16_224 beit_base_patch16_224 cait_xxs24_224
-coat_tiny crossvit_tiny_240 densenet121 edgenext_xx_small efficientformer_l1 focalnet_tiny_srf gcvit_xxtiny ghostnet_100
-hrnet_w18_small levit_128s maxvit_rmlp_pico_rw_256 mobilevit_xxs nfnet_l0 pit_ti_224 poolformer_s12 pvt_v2_b0
-repvgg_a0 res2net50_14w_8s tf_efficientnet_lite0 twins_svt_small vgg11 volo_d1_224 xcit_nano_12_p16_224
-""".split()
+resnet18 resnetv2_50 efficientnet_b0 mobilenetv3_small_100 regnety_002 vit_tiny_patch16_224
+deit_tiny_patch16_224 swin_tiny_patch4_window7_224 convnext_atto convnextv2_atto mixer_s16_224
+beit_base_patch16_224 cait_xxs24_224 coat_tiny crossvit_tiny_240 densenet121 edgenext_xx_small
+efficientformer_l1 focalnet_tiny_srf gcvit_xxtiny ghostnet_100 hrnet_w18_small levit_128s
+maxvit_rmlp_pico_rw_256 mobilevit_xxs nfnet_l0 pit_ti_224 poolformer_s12 pvt_v2_b0 repvgg_a0
+res2net50_14w_8s tf_efficientnet_lite0 twins_svt_small vgg11 volo_d1_224 xcit_nano_12_p16_224
+""".split()  # noqa: SIM905
 
 
 def shrink(config: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Initialization of PyTorch models: the distributions of the model's own code, the same bits anywhere."""
+"""PyTorch models initialized as their own code does it, with the same bits anywhere."""
 
 from .errors import TraceError, UnknownTensorsError
 from .functional import (

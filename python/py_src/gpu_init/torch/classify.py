@@ -84,6 +84,12 @@ class Slice:
         return replay.run(self.recording, self.events, self.view, draw, poison).contiguous()
 
     @property
+    def is_written(self) -> bool:
+        """Whether anything is written, or was there before."""
+        has_data = self.view.storage in self.recording.constants
+        return has_data or any(event.name not in replay.EMPTY for event in self.events)
+
+    @property
     def leaves(self) -> list[Event]:
         """The random events."""
         return [event for event in self.events if event.is_random]
@@ -105,19 +111,27 @@ def understand(recording: Recording, view: View) -> Understood:
     found = Slice(recording, events, view)
     if not view.numel:
         return Understood(found, [], False)
-    if not events and view.storage not in recording.constants:
+    if not found.is_written:
         return Understood(found, None, False, "nothing wrote it")
     if missing:
         return Understood(found, None, False, "it is computed from tensors that nothing wrote")
+    if not events and view.numel == 1:
+        only = Constant(found.run().item())
+        return Understood(found, [Part(whole(view.size), view.size, only)], False)
     machine = _Interpreter(recording)
     for event in events:
         machine.step(event)
     parts, computed = machine.parts(view)
-    if computed is not None and (
-        computed.reads_empty or any(e.name in replay.EMPTY for e in events)
-    ):
-        if _has_gaps(found):
-            return Understood(found, None, False, "nothing wrote all of it")
+    reads_empty = computed is not None and (
+        computed.reads_empty or any(event.name in replay.EMPTY for event in events)
+    )
+    if reads_empty:
+        try:
+            has_gaps = _has_gaps(found)
+        except Exception as error:  # an operation that only meta has
+            return Understood(found, None, False, f"it cannot be computed on the CPU: {error}")
+        if has_gaps:
+            return Understood(found, None, False, "it is computed from memory that nothing wrote")
     is_random = any(event.is_random for event in events)
     if computed is None and parts is None:
         return Understood(found, None, False, "nothing wrote all of it")
@@ -141,7 +155,10 @@ MAPS = {"mul", "div", "add", "sub", "neg", "rsub", "erfinv", "clamp"}
 
 
 class _Interpreter:
-    """Runs events on values instead of data. A storage holds views with values, later ones on top."""
+    """Runs events on values instead of data.
+
+    A storage holds views with values, later ones on top.
+    """
 
     def __init__(self, recording: Recording) -> None:
         self.recording = recording
@@ -240,7 +257,7 @@ class _Interpreter:
             return value
         if isinstance(value, Random) and source.size == target.size and not source.overlaps_itself:
             rises = PRECISION.get(target.dtype, -1) >= PRECISION.get(source.dtype, 9)
-            if source.dtype == target.dtype or not rises and target.dtype in PRECISION:
+            if source.dtype == target.dtype or (not rises and target.dtype in PRECISION):
                 order = target if same_order(value.order, source) else None
                 return replace(value, order=order, dtype=target.dtype)
         return self._computed(event)
@@ -312,14 +329,8 @@ class _Interpreter:
         return Constant(result.to(target.dtype).item())
 
     def _computed(self, event: Event) -> Computed:
-        values = [self.read(view) for view in event.reads]
-        return Computed(
-            event.is_random or any(_is_random(value) for value in values),
-            any(
-                isinstance(v, Uninitialized) or isinstance(v, Computed) and v.reads_empty
-                for v in values
-            ),
-        )
+        mixed = _mixture([self.read(view) for view in event.reads])
+        return replace(mixed, is_random=mixed.is_random or event.is_random)
 
     def parts(self, view: View) -> tuple[list[Part] | None, Computed | None]:
         """The parts of a tensor; or None and what it is otherwise."""
@@ -369,20 +380,18 @@ def _resolve(
 def _mixture(values: list[Value]) -> Computed:
     return Computed(
         any(_is_random(value) for value in values),
-        any(
-            isinstance(v, Uninitialized) or isinstance(v, Computed) and v.reads_empty
-            for v in values
-        ),
+        any(_reads_empty(value) for value in values),
     )
 
 
 def _is_random(value: Value) -> bool:
-    return (
-        isinstance(value, Random)
-        and value.law.is_random
-        or isinstance(value, Computed)
-        and value.is_random
-    )
+    if isinstance(value, Random):
+        return value.law.is_random
+    return isinstance(value, Computed) and value.is_random
+
+
+def _reads_empty(value: Value) -> bool:
+    return isinstance(value, Uninitialized) or (isinstance(value, Computed) and value.reads_empty)
 
 
 def _as_type(value: Scalar, source: torch.dtype, target: torch.dtype) -> Scalar:
@@ -392,9 +401,8 @@ def _as_type(value: Scalar, source: torch.dtype, target: torch.dtype) -> Scalar:
 def draws(event: Event) -> Law | None:
     """The distribution that a random event draws, if it is one of ours."""
     name, args, kwargs = event.name, event.args, event.kwargs
-    if any(isinstance(arg, View) and arg not in event.writes for arg in args) and not name.endswith(
-        "_like"
-    ):
+    inputs = [arg for arg in args if isinstance(arg, View) and arg not in event.writes]
+    if inputs and not name.endswith("_like"):
         return None
     if event.outs and event.outs[0].dtype not in PRECISION:
         return None

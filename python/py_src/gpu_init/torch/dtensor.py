@@ -36,8 +36,8 @@ def local_ranges(tensor: Any, name: str) -> Local:
     for dim, placement in enumerate(tensor.placements):
         if placement.is_partial():
             raise ValueError(
-                f"{name} is a DTensor with a Partial placement: its local values are summands, which no initializer "
-                "gives; redistribute it to Shard or Replicate"
+                f"{name} is a DTensor with a Partial placement: its local values are summands, "
+                "which no initializer gives; redistribute it to Shard or Replicate"
             )
         if placement.is_replicate():
             continue
@@ -45,11 +45,10 @@ def local_ranges(tensor: Any, name: str) -> Local:
         indices[axis] = _split(placement, indices[axis], mesh.size(dim))[coordinate[dim]]
     local = [_merge(index) for index in indices]
     sizes = tuple(len(index) for index in indices)
-    if sizes != tuple(tensor.to_local().shape) and not (
-        0 in sizes and tensor.to_local().numel() == 0
-    ):
+    actual = tensor.to_local()
+    if sizes != tuple(actual.shape) and not (0 in sizes and not actual.numel()):
         raise RuntimeError(
-            f"{name} has a local shape of {tuple(tensor.to_local().shape)}, not {sizes}; please report this"
+            f"{name} has the local shape {tuple(actual.shape)}, not {sizes}; please report this"
         )
     return local
 
@@ -73,7 +72,7 @@ def _merge(index: torch.Tensor) -> list[tuple[int, int]]:
 
 
 def boxes(tensor: torch.Tensor, local: Local) -> Iterator[tuple[torch.Tensor, Ranges]]:
-    """Each box of the whole tensor that is here, with the part of the local tensor that holds it."""
+    """Each box of the whole tensor that is here, and the part of the local tensor that has it."""
     for box in itertools.product(*local):
         part = tensor
         for dim, (ranges, one) in enumerate(zip(local, box, strict=True)):

@@ -11,6 +11,7 @@ class UnknownTensorsError(TraceError):
     """Tensors whose distribution is unknown; `tensors` maps each name to the reason."""
 
     def __init__(self, tensors: dict[str, str], advice: str = "") -> None:
+        """Lists the tensors, and what to do about them."""
         self.tensors = dict(tensors)
         lines = [f"  {name}: {reason}" for name, reason in list(tensors.items())[:20]]
         if len(tensors) > 20:

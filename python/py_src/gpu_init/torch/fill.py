@@ -41,6 +41,7 @@ class Filler:
     """
 
     def __init__(self, piece_bytes: int | None = None) -> None:
+        """Makes a filler without staging memory."""
         self._forced = piece_bytes is not None
         self._piece_bytes = PIECE_BYTES if piece_bytes is None else piece_bytes
         self._staging: dict[torch.device, _Staging] = {}
@@ -50,7 +51,7 @@ class Filler:
         target: torch.Tensor,
         init: str,
         seed: int,
-        name: str,
+        name: str | int,
         shape: Sequence[int] | None = None,
         box: Ranges | None = None,
         **options: Any,
@@ -62,9 +63,7 @@ class Filler:
             return
         target = target.detach()
         if target.dtype not in NAMES:
-            raise TypeError(
-                f"tensors of {target.dtype} cannot be filled; gpu-init has {', '.join(NAMES.values())}"
-            )
+            raise TypeError(f"{target.dtype} cannot be filled; use {', '.join(NAMES.values())}")
         call = _Call(init, seed, name, shape, options)
         # A piece of an orthogonal or sparse tensor costs as much as the whole.
         is_whole = init.startswith(("orthogonal", "delta_orthogonal", "sparse"))
@@ -95,7 +94,7 @@ class _Call:
     """One call of the library, for any box of its tensor."""
 
     def __init__(
-        self, init: str, seed: int, name: str, shape: tuple[int, ...], options: dict[str, Any]
+        self, init: str, seed: int, name: str | int, shape: tuple[int, ...], options: dict[str, Any]
     ) -> None:
         self._init = init
         self._shape = shape
@@ -104,9 +103,11 @@ class _Call:
     def fill(self, made: torch.Tensor, box: Ranges) -> None:
         """Fills a contiguous tensor on the CPU."""
         if levels(self._shape, box) > 3:
-            for index in range(box[0][1] - box[0][0]):
-                first = box[0][0] + index
-                self.fill(made[index : index + 1], ((first, first + 1), *box[1:]))
+            dim = next(dim for dim, (start, stop) in enumerate(box) if stop - start > 1)
+            for index in range(made.shape[dim]):
+                first = box[dim][0] + index
+                part = (*box[:dim], (first, first + 1), *box[dim + 1 :])
+                self.fill(made.narrow(dim, index, 1), part)
             return
         try:
             self._fill(made, box)

@@ -23,7 +23,8 @@ def _fill(tensor: torch.Tensor, init: str, seed: Seed, name: Name, **options: An
         raise TypeError(f"a torch.Tensor is filled, not {type(tensor).__name__}")
     if tensor.is_meta:
         raise ValueError(
-            "a tensor on the meta device has no memory; give it some first: torch.empty_like(tensor, device=...)"
+            "a tensor on the meta device has no memory; "
+            "make one that has: torch.empty_like(tensor, device=...)"
         )
     filler = Filler()
     with torch.no_grad():

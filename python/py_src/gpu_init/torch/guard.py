@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import random
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ class Draws:
     """Whether Python's or numpy's generators were used."""
 
     def __init__(self) -> None:
+        """Notes the generators' states."""
         self._before = _states()
         self.happened = False
 
@@ -23,8 +25,8 @@ class Draws:
 
 
 def _states() -> tuple[object, ...]:
-    name, keys, *rest = np.random.get_state()
-    return random.getstate(), name, keys.tobytes(), *rest
+    numpy: Any = np.random.get_state()
+    return random.getstate(), numpy[1].tobytes(), numpy[2:]
 
 
 @contextlib.contextmanager
@@ -33,7 +35,8 @@ def unchanged_process(seed: int) -> Iterator[Draws]:
     python, numpy = random.getstate(), np.random.get_state()
     dtype, grad = torch.get_default_dtype(), torch.is_grad_enabled()
     module = dict(vars(torch.nn.Module))
-    devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
+    cuda: Any = torch.cuda
+    devices = range(cuda.device_count()) if cuda.is_initialized() else ()
     with torch.random.fork_rng(devices=devices):
         try:
             random.seed(seed)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, TypeVar
 
 import torch
@@ -58,7 +57,7 @@ def init_(
 def fill_tensor(one: Named, plan: TorchPlan, seed: int, filler: Filler) -> None:
     """Fills a tensor of a model, or the part of it that this process has."""
     entry = plan[one.name]
-    if entry.unknown and (entry.slice is None or not entry.slice.events):
+    if entry.unknown and not entry.is_written:
         return
     if is_dtensor(one.tensor):
         tensor: Any = one.tensor
@@ -75,7 +74,7 @@ def _check(named: list[Named], plan: TorchPlan) -> None:
         entry = plan[one.name]
         if tuple(one.tensor.shape) != entry.shape:
             raise TraceError(
-                f"{one.name} has the shape {tuple(one.tensor.shape)}, and the plan has {entry.shape}"
+                f"{one.name} has the shape {tuple(one.tensor.shape)}, not the plan's, {entry.shape}"
             )
 
 
@@ -83,17 +82,12 @@ def _check_known(named: list[Named], plan: TorchPlan) -> None:
     lost = {
         one.name: plan[one.name].unknown
         for one in named
-        if one.tensor.is_meta and plan[one.name].unknown and not _has_events(plan, one.name)
+        if one.tensor.is_meta and plan[one.name].unknown and not plan[one.name].is_written
     }
     if lost:
         raise UnknownTensorsError(
             lost, "They are on the meta device, so that PyTorch has no values for them either."
         )
-
-
-def _has_events(plan: TorchPlan, name: str) -> bool:
-    found = plan[name].slice
-    return found is not None and bool(found.events)
 
 
 def _materialize(model: nn.Module, named: list[Named], device: torch.device | str | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -24,7 +25,8 @@ class Place:
     @property
     def tensors(self) -> dict[str, torch.Tensor | None]:
         """The module's own dictionary."""
-        return self.module._buffers if self.is_buffer else self.module._parameters
+        tensors: Any = self.module._buffers if self.is_buffer else self.module._parameters
+        return cast("dict[str, torch.Tensor | None]", tensors)
 
     @property
     def is_persistent(self) -> bool:
@@ -63,7 +65,7 @@ class Named:
 def named_tensors(model: nn.Module) -> list[Named]:
     """Parameters, then buffers, each once, in the model's order."""
     if type(model).__name__ in ("DistributedDataParallel", "DataParallel"):
-        model = model.module
+        model = cast("nn.Module", model.module)
     found: dict[int, Named] = {}
     for is_buffer in (False, True):
         for prefix, module in model.named_modules(remove_duplicate=False):
@@ -84,7 +86,7 @@ def named_tensors(model: nn.Module) -> list[Named]:
 
 
 def tied_names(model: nn.Module) -> dict[str, str]:
-    """The names that Hugging Face ties after the initialization, to the names that they are tied to."""
+    """The names that Hugging Face ties after the initialization, each to the one it is tied to."""
     found: dict[str, str] = {}
     keys = getattr(model, "all_tied_weights_keys", None)
     if isinstance(keys, dict):
@@ -116,7 +118,7 @@ def stand_ins(model: nn.Module) -> Iterator[dict[str, torch.Tensor]]:
         for place, tensor in originals:
             place.put(tensor)
         for module, flag in flags:
-            module._is_hf_initialized = flag
+            vars(module)["_is_hf_initialized"] = flag
 
 
 @contextlib.contextmanager

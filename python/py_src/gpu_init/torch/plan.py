@@ -13,7 +13,7 @@ import torch
 import gpu_init
 
 from . import replay
-from .classify import Constant, Random, Slice, Understood, draws, understand
+from .classify import Constant, Random, Slice, Understood, draws
 from .dtensor import Local, boxes
 from .errors import UnknownTensorsError
 from .fill import NAMES, Filler, raw_bytes
@@ -59,6 +59,11 @@ class Entry:
         return any(isinstance(part.value, Law) and part.value.is_random for part in self.parts)
 
     @property
+    def is_written(self) -> bool:
+        """Whether the model's code writes the tensor at all."""
+        return self.slice is None or self.slice.is_written
+
+    @property
     def distribution(self) -> str:
         """The distribution in words: `normal(mean=0.0, std=0.02), [0:1, :] zeros`."""
         if self.unknown:
@@ -83,8 +88,8 @@ class Entry:
         if self.parts is None:
             if target.numel():
                 values = self._replayed(seed)
-                for part, box in boxes(target, local):
-                    part.copy_(values[tuple(slice(start, stop) for start, stop in box)])
+                for here, box in boxes(target, local):
+                    here.copy_(values[tuple(slice(start, stop) for start, stop in box)])
             return
         for here, box in boxes(target, local):
             for part in self.parts:
@@ -109,7 +114,7 @@ class Entry:
             filler.fill(made, text, seed, stream)
             return made
 
-        return self.slice.run(draw)
+        return self.slice.run(draw, poison=0 if self.unknown else None)
 
 
 def _fill_part(target: torch.Tensor, box: Ranges, part: Part, seed: int, filler: Filler) -> None:
@@ -148,7 +153,8 @@ def _describe(part: Part, shape: tuple[int, ...]) -> str:
     if isinstance(part.value, Law):
         words = part.value.text() or part.value.kind
     else:
-        words = {0: "zeros", 1: "ones"}.get(part.value, f"constant({part.value!r})")
+        named = {0.0: "zeros", 1.0: "ones"}
+        words = named.get(float(part.value), f"constant({part.value!r})")
     if part.box == whole(shape):
         return words
     cut = [
@@ -181,16 +187,20 @@ class TorchPlan(Mapping[str, Entry]):
     """
 
     def __init__(self, entries: list[Entry]) -> None:
+        """Takes the entries in the model's order."""
         self.entries = tuple(entries)
         self._by_name = {name: entry for entry in entries for name in (entry.name, *entry.aliases)}
 
     def __getitem__(self, name: str) -> Entry:
+        """Gives a tensor's entry by any of its names."""
         return self._by_name[name]
 
     def __iter__(self) -> Iterator[str]:
+        """Gives all names, those of tied tensors as well."""
         return iter(self._by_name)
 
     def __len__(self) -> int:
+        """Counts the names."""
         return len(self._by_name)
 
     @property
@@ -208,7 +218,7 @@ class TorchPlan(Mapping[str, Entry]):
         return fingerprint_of((entry.name, entry.values(seed)) for entry in persistent)
 
     def to_rules(self, folder: str | os.PathLike[str], seed: int = 42) -> RuleFiles:
-        """Writes `rules.toml`, `tensors.json` and, if rules cannot say everything, `kept.safetensors`.
+        """Writes `rules.toml`, `tensors.json` and, for what rules cannot say, `kept.safetensors`.
 
         `gpu-init` takes them by `RuleFiles.arguments`. Kept tensors have the values of this seed.
         """
@@ -216,6 +226,7 @@ class TorchPlan(Mapping[str, Entry]):
         return write_rules(self, folder, seed)
 
     def __repr__(self) -> str:
+        """Makes a table."""
         rows = [("tensor", "shape", "dtype", "distribution")]
         for entry in self.entries:
             words = entry.distribution + "".join(f" = {alias}" for alias in entry.aliases)
@@ -245,7 +256,7 @@ def fingerprint_of(tensors: Iterable[tuple[str, torch.Tensor]]) -> str:
 
 
 def make_plan(found: list[Found], independent_copies: bool) -> TorchPlan:
-    """Gives each tensor its streams: what two tensors share is drawn once, under its owner's name."""
+    """Gives each tensor its streams: what two tensors share is drawn once, by its owner's name."""
     programs = _programs(found, independent_copies)
     streams: dict[int, str] = {}
     for one in found:
@@ -268,29 +279,42 @@ def _drawn(one: Found) -> list[Random]:
 
 
 def _programs(found: list[Found], independent_copies: bool) -> set[str]:
-    """The tensors that only a replay gives."""
+    """The tensors that only a replay gives, or gives as others that share a draw have it."""
     programs = {
         one.name for one in found if one.understood.parts is None and not one.understood.unknown
     }
-    users: dict[int, list[str]] = {}
-    for one in found:
-        replayed = (
-            [event.index for event in one.understood.slice.leaves] if one.name in programs else []
-        )
-        for leaf in dict.fromkeys(replayed + [value.leaf for value in _drawn(one)]):
-            users.setdefault(leaf, []).append(one.name)
-    for one in found:
-        for part in one.understood.parts or ():
-            if not isinstance(part.value, Random):
-                continue
-            others = [name for name in users.get(part.value.leaf, []) if name != one.name]
-            is_shared = any(name in programs for name in others) or (
-                others and not independent_copies
-            )
-            has_no_text = part.value.law.text() is None
-            if has_no_text or (is_shared and part.value.order is None):
-                programs.add(one.name)
-    return programs
+    while True:
+        users: dict[int, set[str]] = {}
+        for one in found:
+            replayed = one.understood.slice.leaves if one.name in programs else []
+            drawn = [event.index for event in replayed] + [value.leaf for value in _drawn(one)]
+            for leaf in drawn:
+                users.setdefault(leaf, set()).add(one.name)
+        new = {one.name for one in found if _is_program(one, users, programs, independent_copies)}
+        if new <= programs:
+            return programs
+        programs |= new
+
+
+def _is_program(
+    one: Found, users: Mapping[int, set[str]], programs: set[str], independent_copies: bool
+) -> bool:
+    for part in one.understood.parts or ():
+        value = part.value
+        if not isinstance(value, Random):
+            continue
+        if value.law.text() is None:
+            return True
+        others = users.get(value.leaf, set()) - {one.name}
+        event = one.understood.slice.recording.events[value.leaf]
+        # Folded arithmetic rounds once, and a replay after each operation.
+        is_raw = draws(event) == value.law and event.outs[0].dtype == value.dtype
+        is_replayed = not others.isdisjoint(programs)
+        if is_replayed and not (is_raw and value.order is not None):
+            return True
+        if others and not independent_copies and value.order is None:
+            return True
+    return False
 
 
 def _entry(
@@ -311,7 +335,8 @@ def _entry(
     if is_program:
         leaves = {event.index: (streams[event.index], True) for event in understood.slice.leaves}
         return replace(entry, slice=understood.slice, leaves=leaves)
-    parts, number = [], 0
+    parts: list[Part] = []
+    number, seen = 0, set()
     for part in understood.parts or ():
         lengths = tuple(stop - start for start, stop in part.ranges)
         if isinstance(part.value, Constant):
@@ -319,7 +344,10 @@ def _entry(
             continue
         law = part.value.law
         own = one.name if number == 0 else f"{one.name}#{number}"
-        stream = own if independent_copies or not law.is_random else streams[part.value.leaf]
+        # A part of a draw that other parts have, too, is another part's elements no more.
+        is_own = independent_copies or not law.is_random or part.value.leaf in seen
+        stream = own if is_own else streams[part.value.leaf]
+        seen.add(part.value.leaf)
         parts.append(Part(part.ranges, lengths if law.is_independent else part.size, law, stream))
         number += 1
     return replace(entry, parts=tuple(parts))

@@ -44,6 +44,7 @@ class Event:
     )
 
     def __init__(self, op: Any, args: Any, kwargs: dict[str, Any], index: int) -> None:
+        """Notes the call; its views are added by the recorder."""
         self.op = op
         self.args = args
         self.kwargs = kwargs
@@ -61,6 +62,7 @@ class Event:
         return name.split("::")[-1].split(".")[0]
 
     def __repr__(self) -> str:
+        """Names the operation and what it wrote."""
         return f"Event({self.index}: {self.name} -> {self.writes})"
 
 
@@ -68,6 +70,7 @@ class Recording:
     """The events of one trace, in order, and the data that no event made."""
 
     def __init__(self) -> None:
+        """Makes an empty recording."""
         self.events: list[Event] = []
         self.storages: dict[int, torch.UntypedStorage] = {}
         self.constants: dict[int, torch.UntypedStorage] = {}
@@ -98,7 +101,8 @@ class Recording:
         """Copies the data of a tensor that no event made."""
         if number in self.made or number in self.constants or tensor.is_meta:
             return
-        self.constants[number] = tensor.detach().untyped_storage().cpu().clone()
+        data: Any = tensor.detach().untyped_storage()
+        self.constants[number] = data.cpu().clone()
 
     def add(self, event: Event) -> None:
         """Appends an event."""
@@ -134,7 +138,7 @@ LARGE = {
     )
 }
 MAKERS = {torch.tensor, torch.as_tensor, torch.asarray, torch.scalar_tensor}
-READERS = {torch.Tensor.numpy, torch.Tensor.__array__}
+READERS: set[Any] = {torch.Tensor.numpy, torch.Tensor.__array__}
 
 
 class _PythonData(TorchFunctionMode):
@@ -155,30 +159,34 @@ class _PythonData(TorchFunctionMode):
         return made.requires_grad_() if requires_grad else made
 
 
-class Recorder(TorchDispatchMode):
+class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Records into `recording` while it is entered."""
 
     def __init__(self) -> None:
-        super().__init__()
+        """Makes a recorder with an empty recording."""
+        super().__init__()  # type: ignore[no-untyped-call]
         self.recording = Recording()
         self._stale: set[int] = set()  # storages on the CPU that were written to in events only
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Recorder:
+        """Begins to record."""
         with contextlib.ExitStack() as stack:
             stack.enter_context(_hooked_init_functions(self))
             stack.enter_context(_PythonData())
-            super().__enter__()
+            super().__enter__()  # type: ignore[no-untyped-call]
             self._stack = stack.pop_all()
         return self
 
     def __exit__(self, *error: Any) -> None:
+        """Ends the recording, and puts everything back."""
         try:
-            super().__exit__(*error)
+            super().__exit__(*error)  # type: ignore[no-untyped-call]
         finally:
             self._stack.close()
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Records an operation, and does it on meta."""
         kwargs = dict(kwargs or {})
         tensors = _tensors((args, kwargs))
         for tensor in tensors:
@@ -286,7 +294,7 @@ class Recorder(TorchDispatchMode):
         )
         known = recording.count
         result = run()
-        event = Event(func, *before, len(recording.events))
+        event = Event(func, before[0], before[1], len(recording.events))
         event.is_random = torch.Tag.nondeterministic_seeded in func.tags
         event.outs = [recording.view(tensor) for tensor in _tensors(result)]
         # `zeros_like` and `new_zeros` read a shape, no data.
@@ -349,7 +357,8 @@ def recorded(
     recorder = getattr(_active, "recorder", None)
     if recorder is None:
         options = {} if generator is None else {"generator": generator}
-        return ORIGINAL[name](tensor, *numbers, **options)
+        done: torch.Tensor = ORIGINAL[name](tensor, *numbers, **options)
+        return done
     if name == "sparse_" and tensor.ndim != 2:
         raise ValueError("Only tensors with 2 dimensions are supported")
     if name == "orthogonal_" and tensor.ndim < 2:

@@ -54,7 +54,7 @@ def overwrites(event: Event, view: View) -> bool:
 
 
 def backward_slice(recording: Recording, storage: int) -> tuple[list[Event], set[int]]:
-    """The events that decide a storage's content, in order, and the storages that none of them made.
+    """The events that decide a storage's content, in order, and storages that none of them made.
 
     Stores that are overwritten before they are read are left out.
     """
@@ -133,7 +133,7 @@ class _Machine:
 
     def tensor(self, view: View) -> torch.Tensor:
         if view.storage not in self.memory:
-            constant = self.recording.constants.get(view.storage)
+            constant: Any = self.recording.constants.get(view.storage)
             self.memory[view.storage] = (
                 self._empty(view.storage) if constant is None else constant.clone()
             )

@@ -120,7 +120,7 @@ def _is_taken(text: str, entry: Entry) -> bool:
 
 def constant_text(value: float, dtype: torch.dtype) -> str | None:
     """The initializer that gives a type the bits that PyTorch's `fill_` gives it."""
-    text = {0: "zeros", 1: "ones"}.get(value)
+    text = {0.0: "zeros", 1.0: "ones"}.get(float(value))
     for candidate in (
         text,
         f"constant(val={value!r})",
@@ -151,7 +151,7 @@ def _zero_row(parts: list[Part], entry: Entry) -> int | None:
 
 def _list(entries: list[Entry]) -> str:
     lines = [
-        f"{json.dumps(name)}: {json.dumps({'dtype': DTYPES[entry.dtype], 'shape': list(entry.shape)})}"
+        json.dumps({name: {"dtype": DTYPES[entry.dtype], "shape": list(entry.shape)}})[1:-1]
         for entry in entries
         for name in (entry.name, *entry.aliases)
     ]
@@ -211,4 +211,4 @@ def _save(tensors: dict[str, torch.Tensor], path: Path) -> None:
     with path.open("wb") as file:
         file.write(len(text).to_bytes(8, "little") + text)
         for tensor in tensors.values():
-            file.write(raw_bytes(tensor).numpy())
+            file.write(raw_bytes(tensor).numpy().data)

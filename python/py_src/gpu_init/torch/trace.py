@@ -42,9 +42,9 @@ def trace(
 
     `model` is a function that builds it, `lambda: Model(config)`, which is recorded without memory
     for the tensors; or a model that exists, on any device, whose own initialization is recorded on
-    stand-ins: `initialize_weights` (Hugging Face), `init_weights` or `reset_parameters` of the model
-    itself, the modules' `reset_parameters` if PyTorch's own are all that there are, or what
-    `initialize(model)` does. The model and the process stay as they are.
+    stand-ins: its `initialize_weights` (Hugging Face) or `init_weights`; the `reset_parameters` of
+    all modules, if each is PyTorch's or has one; or what `initialize(model)` does. The model and
+    the process stay as they are.
 
     What nothing wrote, or cannot be understood, is an `UnknownTensorsError`; with
     `on_unknown="torch"` it is left to PyTorch, with a generator seeded by the tensor's name, and
@@ -124,11 +124,11 @@ def _found(recording: Recording, one: Named, tensor: torch.Tensor) -> Found:
 
 
 def _is_unwritten(one: Found) -> bool:
-    return bool(one.understood.unknown) and not one.understood.slice.events
+    return not one.understood.slice.is_written
 
 
 def _with_constructor(model: Any, found: list[Found]) -> list[Found]:
-    """Takes what only the constructor writes from a construction by the same class and configuration."""
+    """Takes what only the constructor writes from a construction by the same configuration."""
     try:
         built = {
             one.name: one
@@ -163,26 +163,27 @@ def find_initialize(model: nn.Module) -> Initialize:
     """The code that initializes a model that exists."""
     if _is_hugging_face(model):
         return lambda model: model.initialize_weights()
-    for name in ("init_weights", "reset_parameters"):
-        if callable(getattr(model, name, None)):
-            return lambda model: getattr(model, name)()
+    if callable(getattr(model, "init_weights", None)):
+        return lambda model: model.init_weights()
     others = {
         type(module).__qualname__
         for module in model.modules()
         if not type(module).__module__.startswith("torch.nn.modules.")
         and not hasattr(module, "reset_parameters")
     }
-    if others:
+    names = ", ".join(sorted(others))
+    if names:
         raise TraceError(
-            f"{', '.join(sorted(others))} may initialize tensors in the constructor, which this model is past. "
-            "Trace the construction, trace(lambda: Model(config)), or name the code that initializes, "
-            "trace(model, initialize=...)."
+            f"{names} may initialize tensors in the constructor, which this model "
+            "is past. Trace the construction, trace(lambda: Model(config)), or name the code that "
+            "initializes, trace(model, initialize=...)."
         )
     return _reset_all
 
 
 def _reset_all(model: nn.Module) -> None:
-    for module in model.modules():
+    # As constructors do: parts first, then what is made of them.
+    for module in reversed(list(model.modules())):
         for name in ("reset_parameters", "_reset_parameters"):
             if callable(getattr(module, name, None)):
                 getattr(module, name)()

@@ -25,10 +25,12 @@ class View(NamedTuple):
 
     @property
     def numel(self) -> int:
+        """The number of elements."""
         return math.prod(self.size)
 
     @property
     def nbytes(self) -> int:
+        """The bytes of the elements."""
         return self.numel * self.dtype.itemsize
 
     @property
@@ -51,7 +53,7 @@ class View(NamedTuple):
 
 
 def merged(view: View) -> list[tuple[int, int]]:
-    """(size, stride) from the outermost dimension on, neighbours that continue each other as one."""
+    """(size, stride) from the outermost dimension on; those that continue each other are one."""
     blocks: list[tuple[int, int]] = []
     for size, stride in zip(view.size, view.stride, strict=True):
         if size == 1:

@@ -575,22 +575,39 @@ fn only_some_tensors_of_a_checkpoint_are_initialized() {
         &["model", &path("list.json"), "--only", "head.*", "--device", "cpu"],
         &["\"body.w\" is to be kept, and a tensor list has no bytes"],
     );
-    // The bytes of another file for the tensors of a list.
-    let listed = ["model", &*path("list.json"), "--device", "cpu", "--json"];
-    let kept = path("b.safetensors");
-    let report_of_list = json(&[&listed[..], &args, &["--kept", &kept]].concat());
-    assert_eq!(report_of_list["fingerprint"], report["fingerprint"]);
-    for (shape, dtype, part) in
-        [("[2, 3]", "F32", "another shape or type"), ("[4, 7]", "BF16", "another shape")]
-    {
-        let list = path("other.json");
-        fs::write(&list, format!(r#"{{"body.w": {{"dtype": "{dtype}", "shape": {shape}}}}}"#))
-            .unwrap();
-        complains(&["model", &list, "--only", "head.*", "--kept", &kept], &[part]);
+}
+
+/// The bytes of another file for the kept tensors of a list.
+#[test]
+fn kept_tensors_may_come_from_a_file_of_their_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let kept = path("kept.safetensors");
+    let body =
+        |dtype: &str, shape: &str| format!(r#""body.w": {{"dtype": "{dtype}", "shape": {shape}}}"#);
+    let head = r#""head.weight": {"dtype": "F32", "shape": [4, 7]}"#;
+    let write =
+        |name: &str, tensors: &str| fs::write(path(name), format!("{{{tensors}}}")).unwrap();
+    write("body.json", &body("F32", "[300, 7]"));
+    write("list.json", &format!("{}, {head}", body("F32", "[300, 7]")));
+    succeed(&["model", &path("body.json"), "--seed", "1", "--device", "cpu", "--out", &kept]);
+    let args = ["--only", "head.*", "--seed", "2", "--device", "cpu"];
+    let list = path("list.json");
+    let other = path("other.json");
+    let of = |list| [&["model", list, "--kept", &kept][..], &args].concat();
+    let out = path("model.safetensors");
+    succeed(&[of(&list), vec!["--out", &out]].concat());
+    let [made, kept_file] = [&out, &kept].map(|name| fs::read(name).unwrap());
+    let [made, kept_file] = [&made, &kept_file].map(|file| SafeTensors::deserialize(file).unwrap());
+    assert_eq!(made.tensor("body.w").unwrap().data(), kept_file.tensor("body.w").unwrap().data());
+    assert_eq!(json(&["verify", &out, "--json"])["agrees"], object!(true));
+    for (dtype, shape) in [("F32", "[7, 300]"), ("BF16", "[300, 7]")] {
+        write("other.json", &format!("{}, {head}", body(dtype, shape)));
+        complains(&of(&other), &["has another shape or type of it"]);
     }
-    fs::write(path("other.json"), r#"{"body.v": {"dtype": "F32", "shape": [1]}}"#).unwrap();
+    write("other.json", &format!(r#""body.v": {{"dtype": "F32", "shape": [1]}}, {head}"#));
     complains(
-        &["model", &path("other.json"), "--only", "head.*", "--kept", &kept],
+        &of(&other),
         &["\"body.v\" is to be kept, and the checkpoint of --kept does not have it"],
     );
 }

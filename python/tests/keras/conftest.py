@@ -1,0 +1,15 @@
+"""Keras' backend is chosen before Keras is imported: KERAS_BACKEND, or one that is installed.
+
+`python/tests/run` runs these tests once for each backend.
+"""
+
+import importlib.util
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+# Devices for the tests of Keras' distribution on JAX.
+os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=8")
+if "KERAS_BACKEND" not in os.environ:
+    installed = [name for name in ("tensorflow", "jax", "torch") if importlib.util.find_spec(name)]
+    os.environ["KERAS_BACKEND"] = installed[0] if installed else "tensorflow"

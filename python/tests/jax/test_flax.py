@@ -1,17 +1,16 @@
 """Flax: our initializers in its modules, and whole linen models by their parameters' paths."""
 
 import flax.linen as nn
+import gpu_init
+import gpu_init.jax.flax
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx, traverse_util
+from gpu_init.jax import initializers as ours
 from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
-
-import gpu_init
-import gpu_init.jax.flax
-from gpu_init.jax import initializers as ours
 
 init = gpu_init.jax.flax.init
 UnknownInitialization = gpu_init.jax.flax.UnknownInitialization
@@ -22,7 +21,9 @@ def flat(variables):
 
 
 def filled(text, shape, seed, name, **options):
-    return gpu_init.fill(np.empty(shape, np.float32), text, seed=seed, name=name, **(options or {"layout": "jax"}))
+    return gpu_init.fill(
+        np.empty(shape, np.float32), text, seed=seed, name=name, **(options or {"layout": "jax"})
+    )
 
 
 def same(array, expected):
@@ -59,7 +60,9 @@ def test_nnx_takes_them(wrap):
         )
 
     made = nnx.state(wrap(model)(), nnx.Param)
-    for leaf, again in zip(jax.tree.leaves(made), jax.tree.leaves(nnx.state(model(), nnx.Param)), strict=True):
+    for leaf, again in zip(
+        jax.tree.leaves(made), jax.tree.leaves(nnx.state(model(), nnx.Param)), strict=True
+    ):
         same(leaf, np.asarray(again))
     seed, stream = gpu_init.jax.seed_and_stream(nnx.Rngs(1).params())
     same(made["layers"][0]["kernel"][...], filled("he_normal", (8, 16), seed, stream))
@@ -118,7 +121,9 @@ class Scanned(nn.Module):
 
     @nn.compact
     def __call__(self, x):
-        blocks = nn.scan(Block, variable_axes={"params": self.axis}, split_rngs={"params": True}, length=20)
+        blocks = nn.scan(
+            Block, variable_axes={"params": self.axis}, split_rngs={"params": True}, length=20
+        )
         return blocks(name="blocks")(x, None)[0]
 
 
@@ -128,7 +133,11 @@ class Mapped(nn.Module):
     @nn.compact
     def __call__(self, x):
         experts = nn.vmap(
-            nn.Dense, in_axes=None, axis_size=8, variable_axes={"params": 0}, split_rngs={"params": True}
+            nn.Dense,
+            in_axes=None,
+            axis_size=8,
+            variable_axes={"params": 0},
+            split_rngs={"params": True},
         )
         return experts(16, name="experts")(x)
 
@@ -155,15 +164,24 @@ CASES = {
         VECTOR,
     ),
     "DenseGeneral": (lambda: nn.DenseGeneral((4, 12), axis=(-2, -1)), SEQUENCE),
-    "DenseGeneral, batch": (lambda: nn.DenseGeneral(12, axis=-1, batch_dims=(0,)), jnp.ones((5, 2, 24))),
+    "DenseGeneral, batch": (
+        lambda: nn.DenseGeneral(12, axis=-1, batch_dims=(0,)),
+        jnp.ones((5, 2, 24)),
+    ),
     "Einsum": (lambda: nn.Einsum((24, 4, 12), "abc,cde->abde"), SEQUENCE),
     "Embed": (lambda: nn.Embed(100, 16), TOKENS),
     "Conv": (lambda: nn.Conv(16, (3, 3)), IMAGE),
     "Conv, groups": (lambda: nn.Conv(32, (3, 3), feature_group_count=4), IMAGE),
-    "Conv, delta": (lambda: nn.Conv(32, (3, 3), kernel_init=nn.initializers.delta_orthogonal()), IMAGE),
+    "Conv, delta": (
+        lambda: nn.Conv(32, (3, 3), kernel_init=nn.initializers.delta_orthogonal()),
+        IMAGE,
+    ),
     "ConvTranspose": (lambda: nn.ConvTranspose(16, (3, 3)), IMAGE),
     "ConvLocal": (lambda: nn.ConvLocal(4, (3, 3)), IMAGE),
-    "MultiHeadDotProductAttention": (lambda: nn.MultiHeadDotProductAttention(4, qkv_features=32), SEQUENCE),
+    "MultiHeadDotProductAttention": (
+        lambda: nn.MultiHeadDotProductAttention(4, qkv_features=32),
+        SEQUENCE,
+    ),
     "LSTMCell": (lambda: Cell(nn.LSTMCell(24)), SEQUENCE),
     "OptimizedLSTMCell": (lambda: Cell(nn.OptimizedLSTMCell(24)), SEQUENCE),
     "GRUCell": (lambda: Cell(nn.GRUCell(24)), SEQUENCE),
@@ -181,12 +199,15 @@ CASES = {
     "vmap": (Mapped, VECTOR),
     "remat": (lambda: nn.remat(nn.Dense)(48), VECTOR),
     "partitioned": (
-        lambda: nn.Dense(48, kernel_init=nn.with_partitioning(nn.initializers.lecun_normal(), ("x", "y"))),
+        lambda: nn.Dense(
+            48, kernel_init=nn.with_partitioning(nn.initializers.lecun_normal(), ("x", "y"))
+        ),
         VECTOR,
     ),
     "logically partitioned": (
         lambda: nn.DenseGeneral(
-            (4, 12), kernel_init=nn.with_logical_partitioning(nn.initializers.lecun_normal(), ("x", "y"))
+            (4, 12),
+            kernel_init=nn.with_logical_partitioning(nn.initializers.lecun_normal(), ("x", "y")),
         ),
         SEQUENCE,
     ),
@@ -195,8 +216,13 @@ CASES = {
 
 def distance(mine, theirs):
     both = np.sort(np.concatenate([mine, theirs]))
-    steps = [np.searchsorted(np.sort(sample), both, side="right") / sample.size for sample in (mine, theirs)]
-    return np.abs(steps[0] - steps[1]).max() * np.sqrt(mine.size * theirs.size / (mine.size + theirs.size))
+    steps = [
+        np.searchsorted(np.sort(sample), both, side="right") / sample.size
+        for sample in (mine, theirs)
+    ]
+    return np.abs(steps[0] - steps[1]).max() * np.sqrt(
+        mine.size * theirs.size / (mine.size + theirs.size)
+    )
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -226,7 +252,9 @@ def test_a_module_gets_what_flax_gives_it(name):
 
 def test_a_parameter_has_the_values_of_its_path():
     variables = flat(init(nn.Sequential([nn.Dense(16), nn.Dense(4)]), VECTOR, seed=5))
-    same(variables["params/layers_0/kernel"], filled("lecun_normal", (24, 16), 5, "layers_0/kernel"))
+    same(
+        variables["params/layers_0/kernel"], filled("lecun_normal", (24, 16), 5, "layers_0/kernel")
+    )
     same(variables["params/layers_1/kernel"], filled("lecun_normal", (16, 4), 5, "layers_1/kernel"))
     embedding = flat(init(nn.Embed(100, 16), TOKENS, seed=5))["params/embedding"]
     text = "variance_scaling(scale=1, mode=fan_in, distribution=normal)"
@@ -284,7 +312,7 @@ def test_flax_is_as_before():
     init(module, VECTOR)
     with pytest.raises(UnknownInitialization):
         init(Mixed(odd=True), VECTOR)
-    with pytest.raises(Exception, match="shape|dimension|incompatible"):
+    with pytest.raises(Exception, match="shape"):
         init(nn.Sequential([nn.Dense(4), lambda x: x @ jnp.ones((5, 5))]), VECTOR)
     assert (nn.Module.param, nn.Module.variable) == methods
     assert module.kernel_init is kernel_init
@@ -294,7 +322,9 @@ def test_no_memory_is_needed_to_find_out():
     class Large(nn.Module):
         @nn.compact
         def __call__(self, x):
-            table = self.param("table", lambda key, shape: jax.random.gamma(key, 2.0, shape), (10**7, 10**6))
+            table = self.param(
+                "table", lambda key, shape: jax.random.gamma(key, 2.0, shape), (10**7, 10**6)
+            )
             return x + table[0]
 
     with pytest.raises(UnknownInitialization, match="table"):
@@ -303,7 +333,9 @@ def test_no_memory_is_needed_to_find_out():
 
 def test_shards_are_made_alone(monkeypatch):
     mesh = jax.make_mesh((4, 2), ("x", "y"), axis_types=(jax.sharding.AxisType.Auto,) * 2)
-    module = nn.Dense(32, kernel_init=nn.with_partitioning(nn.initializers.lecun_normal(), ("x", "y")))
+    module = nn.Dense(
+        32, kernel_init=nn.with_partitioning(nn.initializers.lecun_normal(), ("x", "y"))
+    )
     abstract = jax.eval_shape(module.init, jax.random.key(0), VECTOR)
     shardings = nn.get_sharding(abstract, mesh)
     expected = init(module, VECTOR, seed=5)

@@ -1,17 +1,16 @@
-"""The initializers of gpu_init.jax: JAX's arguments and distributions, our bits, everywhere that JAX runs them."""
+"""The initializers of gpu_init.jax: JAX's arguments, our bits, wherever JAX runs them."""
 
 import inspect
 
+import gpu_init
+import gpu_init.jax
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from gpu_init.jax import initializers as ours
 from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
-
-import gpu_init
-import gpu_init.jax
-from gpu_init.jax import initializers as ours
 
 theirs = jax.nn.initializers
 
@@ -27,7 +26,10 @@ CASES = {
     "lecun_uniform": ((), "lecun_uniform"),
     "normal": ((0.3,), "normal(std=0.3)"),
     "orthogonal": ((0.5,), "orthogonal(gain=0.5)"),
-    "truncated_normal": ((0.3, None, -1.0, 3.0), "truncated_normal_sigma(std=0.3, lower=-1, upper=3)"),
+    "truncated_normal": (
+        (0.3, None, -1.0, 3.0),
+        "truncated_normal_sigma(std=0.3, lower=-1, upper=3)",
+    ),
     "uniform": ((0.3,), "uniform(a=0, b=0.3)"),
     "variance_scaling": (
         (0.7, "fan_geo_avg", "normal"),
@@ -43,7 +45,9 @@ DETERMINISTIC = ["constant", "ones", "zeros"]
 
 
 def filled(init, shape, seed, stream=0, dtype="float32", **fans):
-    return gpu_init.fill(np.empty(shape, dtype), init, seed=seed, name=stream, **(fans or {"layout": "jax"}))
+    return gpu_init.fill(
+        np.empty(shape, dtype), init, seed=seed, name=stream, **(fans or {"layout": "jax"})
+    )
 
 
 def same(array, expected):
@@ -56,7 +60,11 @@ def key_of(seed):
 
 
 def test_every_initializer_of_jax_is_there():
-    public = {name for name in vars(theirs) if name[0] != "_" and name not in ("Initializer", "annotations")}
+    public = {
+        name
+        for name in vars(theirs)
+        if name[0] != "_" and name not in ("Initializer", "annotations")
+    }
     assert public == {*CASES, *DETERMINISTIC, "delta_orthogonal"}
     assert public <= set(ours.__all__)
     for name in DETERMINISTIC:
@@ -183,7 +191,13 @@ def test_other_keys_give_other_values():
 
 def test_what_is_no_key_is_refused():
     initializer = ours.he_normal()
-    for key in (jax.random.split(key_of(7), 3), jnp.zeros(3, jnp.uint32), jnp.zeros(2, jnp.int32), 7, None):
+    for key in (
+        jax.random.split(key_of(7), 3),
+        jnp.zeros(3, jnp.uint32),
+        jnp.zeros(2, jnp.int32),
+        7,
+        None,
+    ):
         with pytest.raises((ValueError, TypeError), match="key"):
             initializer(key, (4, 4))
 
@@ -268,7 +282,9 @@ def test_in_scan_grad_and_checkpoint():
 
 def test_a_large_array_in_jit():
     made = jax.jit(lambda key: ours.normal(1.0)(key, (4096, 2048)))(key_of(7))
-    assert gpu_init.fingerprint(np.asarray(made)) == gpu_init.fingerprint(filled("normal", (4096, 2048), 7))
+    assert gpu_init.fingerprint(np.asarray(made)) == gpu_init.fingerprint(
+        filled("normal", (4096, 2048), 7)
+    )
 
 
 # Sharded.
@@ -278,7 +294,17 @@ def mesh(shape=(4, 2), names=("x", "y"), **options):
     return jax.make_mesh(shape, names, **options)
 
 
-SPECS = [P(), P("x"), P("y"), P(None, "x"), P("x", "y"), P("y", "x"), P(("x", "y")), P(None, ("y", "x")), P(None, None)]
+SPECS = [
+    P(),
+    P("x"),
+    P("y"),
+    P(None, "x"),
+    P("x", "y"),
+    P("y", "x"),
+    P(("x", "y")),
+    P(None, ("y", "x")),
+    P(None, None),
+]
 
 
 @pytest.fixture
@@ -295,9 +321,14 @@ def sizes(monkeypatch):
     return made
 
 
-# Every spec by one initializer, in both kinds of mesh; the others, whose elements depend on each other, eagerly.
-WAYS = [(ours.he_normal(), wrap, kind) for wrap in ("eager", "jit") for kind in ("Auto", "Explicit")]
-WAYS += [(ours.orthogonal(), "eager", "Explicit"), (ours.orthogonal(column_axis=0), "eager", "Explicit")]
+# Every spec by one initializer, in both kinds of mesh; orthogonal matrices eagerly.
+WAYS = [
+    (ours.he_normal(), wrap, kind) for wrap in ("eager", "jit") for kind in ("Auto", "Explicit")
+]
+WAYS += [
+    (ours.orthogonal(), "eager", "Explicit"),
+    (ours.orthogonal(column_axis=0), "eager", "Explicit"),
+]
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=str)
@@ -359,7 +390,9 @@ def test_arrays_by_name(sizes):
     sizes.clear()
     same(gpu_init.jax.array("kaiming_normal", shape, seed=42, name="layers.0.weight"), expected)
     sharding = NamedSharding(mesh(), P("x", "y"))
-    made = gpu_init.jax.array("kaiming_normal", shape, seed=42, name="layers.0.weight", sharding=sharding)
+    made = gpu_init.jax.array(
+        "kaiming_normal", shape, seed=42, name="layers.0.weight", sharding=sharding
+    )
     same(made, expected)
     assert made.sharding == sharding and sizes == [2048] + [256] * 8
     half = gpu_init.jax.array("normal(std=0.02)", (8,), name="w", dtype=jnp.bfloat16)

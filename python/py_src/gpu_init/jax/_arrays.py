@@ -79,7 +79,9 @@ def _cut_further(
     for index in range(start, stop):
         slab = [(0, size) for size in shape]
         slab[first], slab[second] = (index, index + 1), ends[second]
-        inner = [slice(None) if dim in (first, second) else slice(*end) for dim, end in enumerate(ends)]
+        inner = [
+            slice(None) if dim in (first, second) else slice(*end) for dim, end in enumerate(ends)
+        ]
         at = [slice(None)] * len(shape)
         at[first] = slice(index - start, index - start + 1)
         values[tuple(at)] = part(init, shape, slab, dtype, **options)[tuple(inner)]
@@ -92,7 +94,7 @@ def laid_out(draw: Draw, shape: tuple[int, ...], sharding: Any) -> jax.Array:
         return jnp.asarray(draw(whole))
     made: dict[tuple[tuple[int, int], ...], np.ndarray] = {}
 
-    def shard(index: tuple[slice, ...]) -> np.ndarray:
+    def shard(index: Any) -> np.ndarray:
         ends = tuple(range_.indices(size)[:2] for range_, size in zip(index, shape, strict=True))
         if ends not in made:
             made[ends] = draw(ends)
@@ -101,41 +103,48 @@ def laid_out(draw: Draw, shape: tuple[int, ...], sharding: Any) -> jax.Array:
     return jax.make_array_from_callback(shape, sharding, shard)
 
 
-def traced(draw: Callable[[np.ndarray, Ends], np.ndarray], words: Any, shape: Any, dtype: Any, sharding: Any) -> Any:
+def traced(
+    draw: Callable[[np.ndarray, Ends], np.ndarray],
+    words: Any,
+    shape: tuple[int, ...],
+    dtype: Any,
+    sharding: Any,
+) -> jax.Array:
     """The same in a function that JAX traces: the host is called when the function runs.
 
     `draw` takes the words of the key, which are only known then.
     """
     if sharding is None:
-
-        def whole(words: Any) -> np.ndarray:
-            return draw(np.asarray(words), [(0, size) for size in shape])
-
-        made = jax.pure_callback(whole, jax.ShapeDtypeStruct(shape, dtype), words, vmap_method="sequential")
-        return made
-    mesh, spec = sharding.mesh, sharding.spec
-    axes = [(names,) if isinstance(names, str) else tuple(names or ()) for names in (*spec, *[None] * len(shape))]
-    counts = [int(np.prod([mesh.shape[name] for name in names], dtype=int)) for names in axes[: len(shape)]]
+        return _from_host(lambda words: draw(words, [(0, n) for n in shape]), shape, dtype, words)
     # Refuses sizes that the devices do not divide, as JAX does.
-    local = tuple(size // count for size, count in zip(sharding_checked(sharding, shape), counts, strict=True))
+    local = sharding.shard_shape(shape)
+    spec = (*sharding.spec, *[None] * len(shape))[: len(shape)]
 
-    def shard(words: Any, *indices: Any) -> np.ndarray:
+    def shard(words: np.ndarray, *indices: np.ndarray) -> np.ndarray:
         starts = [int(index) * size for index, size in zip(indices, local, strict=True)]
-        return draw(np.asarray(words), [(start, start + size) for start, size in zip(starts, local, strict=True)])
+        return draw(words, [(at, at + size) for at, size in zip(starts, local, strict=True)])
 
     def on_each_device(words: Any) -> Any:
-        indices = [jax.lax.axis_index(names) if names else jnp.int32(0) for names in axes[: len(shape)]]
-        made = jax.ShapeDtypeStruct(local, dtype)
-        return jax.pure_callback(shard, made, words, *indices, vmap_method="sequential")
+        indices = [jax.lax.axis_index(axes) if axes else jnp.int32(0) for axes in spec]
+        return _from_host(shard, local, dtype, words, *indices)
 
-    replicated = jax.sharding.PartitionSpec()
-    return jax.shard_map(on_each_device, mesh=mesh, in_specs=replicated, out_specs=spec, check_vma=False)(words)
+    in_specs = jax.sharding.PartitionSpec()  # type: ignore[no-untyped-call]
+    placed = {"in_specs": in_specs, "out_specs": sharding.spec, "check_vma": False}
+    array: jax.Array = jax.shard_map(on_each_device, mesh=sharding.mesh, **placed)(words)
+    return array
 
 
-def sharding_checked(sharding: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape, if the sharding divides it evenly."""
-    sharding.shard_shape(shape)
-    return shape
+def _from_host(
+    draw: Callable[..., np.ndarray], shape: Any, dtype: Any, *arguments: Any
+) -> jax.Array:
+    """The array that a function of the host makes of arguments that are known when it runs."""
+    made = jax.ShapeDtypeStruct(shape, dtype)  # type: ignore[no-untyped-call]
+
+    def called(*values: Any) -> np.ndarray:
+        return draw(*[np.asarray(value) for value in values])
+
+    array: jax.Array = jax.pure_callback(called, made, *arguments, vmap_method="sequential")
+    return array
 
 
 def resolved(sharding: Any, tracing: bool) -> Any:
@@ -143,7 +152,9 @@ def resolved(sharding: Any, tracing: bool) -> Any:
     if isinstance(sharding, jax.sharding.PartitionSpec):
         mesh = jax.sharding.get_abstract_mesh() if tracing else jax.sharding.get_mesh()
         if mesh.empty:
-            raise ValueError(f"out_sharding={sharding} needs a mesh: set one with jax.set_mesh, or pass a NamedSharding")
+            raise gpu_init.InvalidArgument(
+                f"out_sharding={sharding} needs a mesh: use jax.set_mesh, or pass a NamedSharding"
+            )
         sharding = jax.sharding.NamedSharding(mesh, sharding)
     if not tracing and isinstance(getattr(sharding, "mesh", None), jax.sharding.AbstractMesh):
         return jax.sharding.NamedSharding(jax.sharding.get_mesh(), sharding.spec)
@@ -159,11 +170,14 @@ def key_words(key: Any) -> Any:
     """The 32-bit words of a key, typed or raw: two or four."""
     dtype = getattr(key, "dtype", None)
     if dtype is None:
-        raise TypeError(f"expected a key, as jax.random.key makes it, not {key!r}")
-    words = jax.random.key_data(key) if jnp.issubdtype(dtype, jax.dtypes.prng_key) else jnp.asarray(key)
+        raise gpu_init.InvalidType(f"expected a key, as jax.random.key makes it, not {key!r}")
+    words = (
+        jax.random.key_data(key) if jnp.issubdtype(dtype, jax.dtypes.prng_key) else jnp.asarray(key)
+    )
     if words.dtype != jnp.uint32 or words.shape not in ((2,), (4,)):
-        raise ValueError(
-            f"expected one key of two or four 32-bit words, not {dtype}{list(key.shape)}: use jax.vmap over many keys"
+        raise gpu_init.InvalidArgument(
+            f"expected one key of two or four 32-bit words, not {dtype}{list(key.shape)}: "
+            "use jax.vmap over many keys"
         )
     return words
 

@@ -23,23 +23,17 @@ import numpy as np
 from flax import traverse_util
 
 import gpu_init
+from gpu_init._unknown import UnknownInitialization
 from gpu_init.jax import initializers
 
 _lock = threading.RLock()
 _tracing = threading.local()
 
 
-class UnknownInitialization(ValueError):
-    """Variables whose initial values cannot be told from the model; `names` has the reasons."""
-
-    def __init__(self, names: dict[str, str]) -> None:
-        self.names = names
-        lines = "".join(f"\n  {name}: {reason}" for name, reason in names.items())
-        super().__init__(
-            f"the initial values of {len(names)} variables are not known:{lines}\n"
-            'Use initializers of jax.nn or gpu_init.jax, or pass on_unknown="flax": these variables then get their '
-            "own initializers' values, for a key made of the seed and the name."
-        )
+_ADVICE = (
+    'Use initializers of jax.nn or gpu_init.jax, or pass on_unknown="flax": these variables then '
+    "get their own initializers' values, for a key made of the seed and the name."
+)
 
 
 def init(
@@ -64,21 +58,23 @@ def init(
     way of its own.
     """
     if on_unknown not in ("error", "flax"):
-        raise ValueError(f'on_unknown must be "error" or "flax", not {on_unknown!r}')
+        raise gpu_init.InvalidArgument(f'on_unknown must be "error" or "flax", not {on_unknown!r}')
     shapes, calls = _traced(module, arguments, options, ("params", *rngs))
     laid_out = {} if shardings is None else _flat(shardings)
     made: dict[tuple[str, ...], Any] = {}
     unknown: dict[str, str] = {}
     for path, expected in _flat(shapes).items():
         name = "/".join(path[1:] if path[0] == "params" else path)
-        variable = _Variable(name, seed, expected, nn.meta.unbox(laid_out.get(path)), on_unknown == "flax")
+        variable = _Variable(
+            name, seed, expected, nn.meta.unbox(laid_out.get(path)), on_unknown == "flax"
+        )
         try:
             made[path] = variable.make(calls.get(path))
         except _Unknown as reason:
             unknown[name] = str(reason)
     if unknown:
-        raise UnknownInitialization(unknown)
-    variables: dict[str, Any] = traverse_util.unflatten_dict(made)
+        raise UnknownInitialization(unknown, _ADVICE)
+    variables: dict[str, Any] = traverse_util.unflatten_dict(made)  # type: ignore[no-untyped-call]
     return variables
 
 
@@ -115,13 +111,20 @@ class _Variable:
         call = call._replace(function=_ours(call.function))
         value = self._called(call, self.name)
         shape, expected = value.shape, self.expected.shape
-        axes = [axis for axis in range(len(expected)) if expected[:axis] + expected[axis + 1 :] == shape]
+        axes = [
+            axis for axis in range(len(expected)) if expected[:axis] + expected[axis + 1 :] == shape
+        ]
         if shape != expected and axes:
             # Copies, which the model has stacked along an axis of its own.
-            copies = [self._called(call, f"{self.name}/{index}") for index in range(expected[axes[0]])]
+            copies = [
+                self._called(call, f"{self.name}/{index}") for index in range(expected[axes[0]])
+            ]
             value = jnp.stack(copies, axes[0])
         if (value.shape, value.dtype) != (expected, self.expected.dtype):
-            given, wanted = f"{value.dtype}{list(value.shape)}", f"{self.expected.dtype}{list(expected)}"
+            given, wanted = (
+                f"{value.dtype}{list(value.shape)}",
+                f"{self.expected.dtype}{list(expected)}",
+            )
             raise _Unknown(f"its initializer gives {given}, not {wanted}")
         if self.sharding is not None:
             value = jax.device_put(value, self.sharding)
@@ -158,8 +161,8 @@ def _key(seed: int, name: str) -> jax.Array:
 
 
 def _flat(variables: Any) -> dict[tuple[str, ...], Any]:
-    flat: dict[tuple[str, ...], Any] = traverse_util.flatten_dict(dict(variables))
-    return flat
+    flat = traverse_util.flatten_dict(dict(variables))  # type: ignore[no-untyped-call]
+    return dict(flat)
 
 
 def _traced(
@@ -172,18 +175,22 @@ def _traced(
 
     def run(arrays: list[Any]) -> Any:
         given = iter(arrays)
-        inputs = [next(given) if array else leaf for leaf, array in zip(leaves, is_array, strict=True)]
+        inputs = [
+            next(given) if array else leaf for leaf, array in zip(leaves, is_array, strict=True)
+        ]
         arguments, options = jax.tree.unflatten(structure, inputs)
         return module.init({name: jax.random.key(0) for name in rngs}, *arguments, **options)
 
     with _recorded(calls):
-        shapes = jax.eval_shape(run, [leaf for leaf, array in zip(leaves, is_array, strict=True) if array])
+        shapes = jax.eval_shape(
+            run, [leaf for leaf, array in zip(leaves, is_array, strict=True) if array]
+        )
     return shapes, calls
 
 
 @contextlib.contextmanager
 def _recorded(calls: dict[tuple[str, ...], _Call]) -> Iterator[None]:
-    """Notes how this thread's modules initialize their variables; the methods are restored after."""
+    """Notes how this thread's modules initialize their variables; restores the methods after."""
     with _lock:
         param, variable = nn.Module.param, nn.Module.variable
 
@@ -193,13 +200,21 @@ def _recorded(calls: dict[tuple[str, ...], _Call]) -> Iterator[None]:
                 noted.setdefault((collection, *module.scope.path, name), call)
 
         @functools.wraps(param)
-        def noted_param(self: Any, name: str, init_fn: Any, *arguments: Any, unbox: bool = True, **options: Any) -> Any:
+        def noted_param(
+            self: Any, name: str, init_fn: Any, *arguments: Any, unbox: bool = True, **options: Any
+        ) -> Any:
             note(self, "params", name, _Call(init_fn, arguments, options, True))
             return param(self, name, init_fn, *arguments, unbox=unbox, **options)
 
         @functools.wraps(variable)
         def noted_variable(
-            self: Any, col: str, name: str, init_fn: Any = None, *arguments: Any, unbox: bool = True, **options: Any
+            self: Any,
+            col: str,
+            name: str,
+            init_fn: Any = None,
+            *arguments: Any,
+            unbox: bool = True,
+            **options: Any,
         ) -> Any:
             if init_fn is not None:
                 note(self, col, name, _Call(init_fn, arguments, options, False))
@@ -207,11 +222,11 @@ def _recorded(calls: dict[tuple[str, ...], _Call]) -> Iterator[None]:
 
         outer = getattr(_tracing, "calls", None)
         _tracing.calls = calls
-        nn.Module.param, nn.Module.variable = noted_param, noted_variable
+        nn.Module.param, nn.Module.variable = noted_param, noted_variable  # type: ignore[method-assign]
         try:
             yield
         finally:
-            nn.Module.param, nn.Module.variable = param, variable
+            nn.Module.param, nn.Module.variable = param, variable  # type: ignore[method-assign]
             _tracing.calls = outer
 
 
@@ -234,11 +249,18 @@ def _ours(function: Any, depth: int = 0) -> Any:
         return module
     if isinstance(function, types.FunctionType) and function.__closure__:
         try:
-            cells = [types.CellType(_ours(cell.cell_contents, depth + 1)) for cell in function.__closure__]
+            cells = [
+                types.CellType(_ours(cell.cell_contents, depth + 1))
+                for cell in function.__closure__
+            ]
         except ValueError:  # A cell without contents.
             return function
         made = types.FunctionType(
-            function.__code__, function.__globals__, function.__name__, function.__defaults__, tuple(cells)
+            function.__code__,
+            function.__globals__,
+            function.__name__,
+            function.__defaults__,
+            tuple(cells),
         )
         made.__kwdefaults__ = function.__kwdefaults__
         return made

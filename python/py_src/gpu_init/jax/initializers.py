@@ -18,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.nn.initializers import constant, ones, zeros
 
+import gpu_init
 from gpu_init.jax import _arrays
 
 __all__ = [
@@ -55,11 +56,14 @@ class _FanAxes:
     batch: tuple[int, ...]
 
     def fans(self, shape: tuple[int, ...]) -> tuple[int, int]:
+        """The inputs and the outputs of an array, times its kernel's size."""
         if self.input == (-2,) and len(shape) < 2:
-            raise ValueError(f"no fans for shape {shape}: it needs two dimensions, or an in_axis that it has")
+            raise gpu_init.InvalidArgument(
+                f"no fans for shape {shape}: it needs two dimensions, or an in_axis that it has"
+            )
 
         def size(axes: tuple[int, ...]) -> int:
-            return math.prod(shape[axis] for axis in axes)
+            return math.prod([shape[axis] for axis in axes])
 
         # Each is the size of all axes but the other's and the batch's. In Flax's embeddings the
         # input axis is the output axis, too, and this is what JAX's arithmetic comes to.
@@ -67,7 +71,7 @@ class _FanAxes:
         fan_in, rest_in = divmod(count, size(self.output) * batch)
         fan_out, rest_out = divmod(count, size(self.input) * batch)
         if rest_in or rest_out:
-            raise ValueError(f"no whole fans for shape {shape} with {self}")
+            raise gpu_init.InvalidArgument(f"no whole fans for shape {shape} with {self}")
         return fan_in, fan_out
 
 
@@ -86,13 +90,18 @@ class Initializer:
     column_axis: int = -1
     check: Callable[[tuple[int, ...]], None] | None = field(default=None, repr=False)
 
-    def __call__(self, key: Any, shape: Sequence[int], dtype: Any = None, out_sharding: Any = None) -> jax.Array:
+    def __call__(
+        self, key: Any, shape: Sequence[int], dtype: Any = None, out_sharding: Any = None
+    ) -> jax.Array:
+        """Returns the array of a key, on the default device or sharded."""
         shape = tuple(int(size) for size in shape)
         if self.check is not None:
             self.check(shape)
         element = _arrays.float_dtype(self.dtype if dtype is None else dtype)
         if not jnp.issubdtype(element, jnp.floating):
-            raise ValueError(f"{self.init} has no values of type {element}, only of floats that are real")
+            raise gpu_init.InvalidArgument(
+                f"{self.init} has no values of type {element}, only of floats that are real"
+            )
         draw = self._draw(shape, element)
         given = getattr(_given, "given", None)
         if given is not None:
@@ -102,15 +111,19 @@ class Initializer:
         words = _arrays.key_words(key)
         sharding = _arrays.resolved(out_sharding, tracing)
         if tracing:
-            return _arrays.traced(
-                lambda words, ends: draw(*_arrays.of_words(words), ends), words, shape, element, sharding
-            )
+
+            def draw_by_words(words: np.ndarray, ends: Any) -> np.ndarray:
+                return draw(*_arrays.of_words(words), ends)
+
+            return _arrays.traced(draw_by_words, words, shape, element, sharding)
         seed, stream = _arrays.of_words(np.asarray(words))
         return _arrays.laid_out(lambda ends: draw(seed, stream, ends), shape, sharding)
 
-    def _draw(self, shape: tuple[int, ...], dtype: np.dtype) -> Callable[[int, str | int, Any], np.ndarray]:
-        fans = {"layout": "kernel_in_out"}
-        if self.axes is not None and math.prod(shape):
+    def _draw(
+        self, shape: tuple[int, ...], dtype: np.dtype
+    ) -> Callable[[int, str | int, Any], np.ndarray]:
+        fans: dict[str, Any] = {"layout": "kernel_in_out"}
+        if self.axes is not None and 0 not in shape:
             fans = {"fans": self.axes.fans(shape)}
         # The columns are the last axis of what is filled.
         order = list(range(len(shape)))
@@ -129,7 +142,9 @@ _given = threading.local()
 
 
 @contextlib.contextmanager
-def given(seed_name_and_sharding: Callable[[tuple[int, ...]], tuple[int, str | int, Any]]) -> Iterator[None]:
+def given(
+    seed_name_and_sharding: Callable[[tuple[int, ...]], tuple[int, str | int, Any]],
+) -> Iterator[None]:
     """In the block the initializers of this thread take that instead of their key's seed."""
     outer = getattr(_given, "given", None)
     _given.given = seed_name_and_sharding
@@ -150,9 +165,13 @@ def variance_scaling(
 ) -> Initializer:
     """Variance scale / fan."""
     if mode not in ("fan_in", "fan_out", "fan_avg", "fan_geo_avg"):
-        raise ValueError(f"mode must be fan_in, fan_out, fan_avg or fan_geo_avg, not {mode!r}")
+        raise gpu_init.InvalidArgument(
+            f"mode must be fan_in, fan_out, fan_avg or fan_geo_avg, not {mode!r}"
+        )
     if distribution not in ("truncated_normal", "normal", "uniform"):
-        raise ValueError(f"distribution must be truncated_normal, normal or uniform, not {distribution!r}")
+        raise gpu_init.InvalidArgument(
+            f"distribution must be truncated_normal, normal or uniform, not {distribution!r}"
+        )
     init = f"variance_scaling(scale={float(scale)}, mode={mode}, distribution={distribution})"
     return Initializer(init, dtype, _FanAxes(_tuple(in_axis), _tuple(out_axis), _tuple(batch_axis)))
 
@@ -172,7 +191,9 @@ def glorot_normal(
     in_axis: Axes = -2, out_axis: Axes = -1, batch_axis: Axes = (), dtype: Any = None
 ) -> Initializer:
     """Normal, truncated at two standard deviations, of variance 2 / (fan_in + fan_out)."""
-    return variance_scaling(1.0, "fan_avg", "truncated_normal", in_axis, out_axis, batch_axis, dtype)
+    return variance_scaling(
+        1.0, "fan_avg", "truncated_normal", in_axis, out_axis, batch_axis, dtype
+    )
 
 
 xavier_uniform = glorot_uniform
@@ -240,7 +261,9 @@ def orthogonal(scale: float = 1.0, column_axis: int = -1, dtype: Any = None) -> 
 
 def _matrix(shape: tuple[int, ...]) -> None:
     if len(shape) < 2:
-        raise ValueError(f"an orthogonal matrix needs two dimensions or more, not shape {shape}")
+        raise gpu_init.InvalidArgument(
+            f"an orthogonal matrix needs two dimensions or more, not shape {shape}"
+        )
 
 
 def delta_orthogonal(scale: float = 1.0, column_axis: int = -1, dtype: Any = None) -> Initializer:
@@ -250,12 +273,18 @@ def delta_orthogonal(scale: float = 1.0, column_axis: int = -1, dtype: Any = Non
     and others are refused.
     """
     if column_axis not in (-2, -1, 0, 1):
-        raise ValueError(f"column_axis must be an axis of the kernel's matrices, not {column_axis}")
+        raise gpu_init.InvalidArgument(
+            f"column_axis must be an axis of the kernel's matrices, not {column_axis}"
+        )
     return Initializer(f"delta_orthogonal(gain={float(scale)})", dtype, None, -1, _kernel)
 
 
 def _kernel(shape: tuple[int, ...]) -> None:
     if len(shape) not in (3, 4, 5):
-        raise ValueError(f"a delta orthogonal kernel has 3, 4 or 5 dimensions, not shape {shape}")
+        raise gpu_init.InvalidArgument(
+            f"a delta orthogonal kernel has 3, 4 or 5 dimensions, not shape {shape}"
+        )
     if shape[-1] < shape[-2]:
-        raise ValueError(f"a delta orthogonal kernel has no more inputs than outputs, not shape {shape}")
+        raise gpu_init.InvalidArgument(
+            f"a delta orthogonal kernel has no more inputs than outputs, not shape {shape}"
+        )

@@ -49,15 +49,8 @@ def test_one_fingerprint(
     files = plan.to_rules(tmp_path / "made", seed=7)
     assert (files.kept is not None) == (kept > 0)
     report = json.loads(program(*files.arguments, "--device", "cpu", "--json"))
-    assert (
-        report["fingerprint"]
-        == plan.fingerprint(7)
-        == fingerprint_of(
-            (name, tensor)
-            for name, tensor in ours.init_(build(), 7, plan=plan).state_dict().items()
-            if name == plan[name].name
-        )
-    )
+    model = ours.init_(build(), 7, plan=plan)
+    assert report["fingerprint"] == plan.fingerprint(7) == ours.fingerprint(model)
     dry = json.loads(program(*files.arguments, "--dry-run", "--json"))
     assert dry["warnings"] == []
     assert report["kept"] == kept

@@ -1,6 +1,7 @@
 """PyTorch models initialized as their own code does it, with the same bits anywhere."""
 
 from .errors import TraceError, UnknownTensorsError
+from .fingerprints import fingerprint
 from .functional import (
     constant_,
     dirac_,
@@ -29,6 +30,7 @@ __all__ = [
     "constant_",
     "dirac_",
     "eye_",
+    "fingerprint",
     "init_",
     "kaiming_normal_",
     "kaiming_uniform_",

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 
-import gpu_init
-
 from . import replay
 from .classify import Constant, Random, Slice, Understood, draws
 from .dtensor import Local, boxes
 from .errors import UnknownTensorsError
-from .fill import NAMES, Filler, raw_bytes
+from .fill import Filler
+from .fingerprints import fingerprint_of
 from .laws import Law, Scalar
 from .recorder import Event
 from .rules import RuleFiles, write_rules
@@ -240,19 +239,6 @@ class TorchPlan(Mapping[str, Entry]):
             )
             for row in rows
         )
-
-
-def fingerprint_of(tensors: Iterable[tuple[str, torch.Tensor]]) -> str:
-    """The fingerprint of tensors by name, each once."""
-    total = 0
-    for name, tensor in tensors:
-        tensor = tensor.detach().cpu().contiguous()
-        dtype = NAMES.get(tensor.dtype, "uint8")
-        one = (
-            gpu_init.fingerprint(raw_bytes(tensor).numpy(), dtype=dtype) if tensor.numel() else "0"
-        )
-        total += int(one, 16) * (gpu_init.stream_of(name) | 1)
-    return f"{total % 2**64:016x}"
 
 
 def make_plan(found: list[Found], independent_copies: bool) -> TorchPlan:

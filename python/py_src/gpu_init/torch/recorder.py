@@ -18,9 +18,8 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_flatten, tree_map
 
-from . import replay
+from . import replay, trees
 from .errors import TraceError
 from .views import View
 
@@ -137,6 +136,8 @@ LARGE = {
         "randint.low",
     )
 }
+# Operators in place that do nothing on meta, some of them slowly.
+UNSEEN = replay.OVERWRITES - {"copy_"}
 MAKERS = {torch.tensor, torch.as_tensor, torch.asarray, torch.scalar_tensor}
 READERS: set[Any] = {torch.Tensor.numpy, torch.Tensor.__array__}
 
@@ -169,6 +170,11 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._stale: set[int] = set()  # storages on the CPU that were written to in events only
         self._stack = contextlib.ExitStack()
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Keeps the first operation from importing the compiler, which takes seconds."""
+        return False
+
     def __enter__(self) -> Recorder:
         """Begins to record."""
         with contextlib.ExitStack() as stack:
@@ -188,7 +194,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Records an operation, and does it on meta."""
         kwargs = dict(kwargs or {})
-        tensors = _tensors((args, kwargs))
+        tensors = trees.tensors((args, kwargs))
         for tensor in tensors:
             self.recording.keep_data(tensor, self.recording.view(tensor).storage)
         name = func.name()
@@ -246,7 +252,9 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             kwargs["device"] = CPU
 
     def _run(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
-        tensors = _tensors((args, kwargs))
+        tensors = trees.tensors((args, kwargs))
+        if func.name().split("::")[-1].split(".")[0] in UNSEEN and tensors[0].is_meta:
+            return tensors[0]
         is_mixed = any(t.is_meta for t in tensors) and any(
             not t.is_meta and t.dim() for t in tensors
         )
@@ -256,20 +264,20 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 self._stale.update(self.recording.view(t).storage for t in written)
                 return written[0] if len(written) == 1 else tuple(written)
             if not func.name().startswith(("aten::copy_", "aten::_to_copy")):
-                args, kwargs = tree_map(_to_meta, (args, kwargs))
+                args, kwargs = trees.mapped(_to_meta, (args, kwargs))
         try:
             result = func(*args, **kwargs)
         except (RuntimeError, NotImplementedError):
             # Operators whose result depends on data, such as nonzero, have none on meta.
             if _written(func, args, kwargs) or not any(t.is_meta for t in tensors):
                 raise
-            args, kwargs = tree_map(
+            args, kwargs = trees.mapped(
                 lambda x: self._real(x) if isinstance(x, torch.Tensor) else x, (args, kwargs)
             )
             return func(*args, **({**kwargs, "device": CPU} if "device" in kwargs else kwargs))
         if any(self.recording.view(t).storage in self._stale for t in tensors if not t.is_meta):
             self._stale.update(
-                self.recording.view(t).storage for t in _tensors(result) if not t.is_meta
+                self.recording.view(t).storage for t in trees.tensors(result) if not t.is_meta
             )
         return result
 
@@ -289,14 +297,14 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def _record(self, func: Any, args: Any, kwargs: dict[str, Any], run: Callable[[], Any]) -> Any:
         recording = self.recording
-        before = tree_map(
+        before = trees.mapped(
             lambda x: recording.view(x) if isinstance(x, torch.Tensor) else x, (args, kwargs)
         )
         known = recording.count
         result = run()
         event = Event(func, before[0], before[1], len(recording.events))
         event.is_random = torch.Tag.nondeterministic_seeded in func.tags
-        event.outs = [recording.view(tensor) for tensor in _tensors(result)]
+        event.outs = [recording.view(tensor) for tensor in trees.tensors(result)]
         # `zeros_like` and `new_zeros` read a shape, no data.
         is_like = event.name.endswith("_like") or event.name.startswith("new_")
         for position, argument in enumerate(func._schema.arguments):
@@ -305,7 +313,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 if position < len(event.args)
                 else event.kwargs.get(argument.name)
             )
-            views = _views(value)
+            views = trees.views(value)
             event.reads += [] if is_like else views
             if argument.alias_info is not None and argument.alias_info.is_write:
                 event.writes += views
@@ -319,16 +327,6 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return result
 
 
-def _tensors(tree: Any) -> list[torch.Tensor]:
-    return [leaf for leaf in tree_flatten(tree)[0] if isinstance(leaf, torch.Tensor)]
-
-
-def _views(tree: Any) -> list[View]:
-    return [
-        leaf for leaf in tree_flatten(tree, is_leaf=replay.is_view)[0] if isinstance(leaf, View)
-    ]
-
-
 def _to_meta(value: Any) -> Any:
     return value.to(META) if isinstance(value, torch.Tensor) else value
 
@@ -337,7 +335,7 @@ def _written(func: Any, args: Any, kwargs: dict[str, Any]) -> list[torch.Tensor]
     written = []
     for position, argument in enumerate(func._schema.arguments):
         if argument.alias_info is not None and argument.alias_info.is_write:
-            written += _tensors(
+            written += trees.tensors(
                 args[position] if position < len(args) else kwargs.get(argument.name)
             )
     return written

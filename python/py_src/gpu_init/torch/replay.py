@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch.utils._pytree import tree_flatten, tree_map
 
+from . import trees
 from .views import View
 
 if TYPE_CHECKING:
@@ -149,14 +149,13 @@ class _Machine:
     def step(self, event: Event) -> None:
         if event.name in EMPTY:
             return
-        args, kwargs = tree_map(
+        args, kwargs = trees.mapped(
             lambda value: self.tensor(value) if is_view(value) else value,
             (event.args, event.kwargs),
-            is_leaf=is_view,
         )
         does = self.draw if event.is_random and self.draw is not None else perform
         result = does(event, args, kwargs)
-        for out, tensor in zip(event.outs, _tensors(result), strict=True):
+        for out, tensor in zip(event.outs, trees.tensors(result), strict=True):
             if out.storage not in self.memory:
                 self._adopt(out, tensor)
 
@@ -183,7 +182,3 @@ def perform(event: Event, args: Any, kwargs: dict[str, Any]) -> Any:
     if "device" in kwargs:
         kwargs["device"] = torch.device("cpu")
     return event.op(*args, **kwargs)
-
-
-def _tensors(tree: Any) -> list[torch.Tensor]:
-    return [leaf for leaf in tree_flatten(tree)[0] if isinstance(leaf, torch.Tensor)]

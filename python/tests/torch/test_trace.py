@@ -149,6 +149,37 @@ def test_what_python_reads_is_computed() -> None:
     assert plan["array"].values().tolist() == [0, 0.5, 1]
 
 
+def test_devices_that_this_machine_may_lack() -> None:
+    def build() -> nn.Module:
+        module = nn.Sequential(nn.Linear(3, 3, device="cuda"), nn.Embedding(4, 3).to("cuda:1"))
+        module.register_buffer("range", torch.arange(3, device="cuda") * 2)
+        with torch.device("cuda"):
+            module.append(nn.LayerNorm(3))
+        return module.cuda()
+
+    plan = ours.trace(build)
+    assert plan["0.weight"].distribution.startswith("uniform")
+    assert plan["1.weight"].distribution == "normal(mean=0.0, std=1.0)"
+    assert plan["2.weight"].distribution == "ones"
+    assert plan["range"].values().tolist() == [0, 2, 4]
+
+
+def test_types_that_only_pytorch_draws() -> None:
+    build = lambda: nn.ParameterDict(  # noqa: E731
+        {
+            "complex": nn.Parameter(torch.randn(50, dtype=torch.complex64)),
+            "narrow": nn.Parameter(torch.randn(50).to(torch.float8_e5m2), requires_grad=False),
+        }
+    )
+    plan = ours.trace(build)
+    assert plan["narrow"].distribution == "normal(mean=0.0, std=1.0)"
+    assert plan["complex"].distribution == "computed from randn"
+    value = plan["complex"].values(3)
+    assert torch.equal(value, plan["complex"].values(3)) and value.imag.std() > 0.4
+    assert not torch.equal(value, plan["complex"].values(4))
+    assert torch.equal(ours.init_(build(), 3, plan=plan)["complex"], value)
+
+
 def test_reading_a_random_value_is_refused() -> None:
     with pytest.raises(TraceError, match="random value"):
         ours.trace(lambda: nn.Linear(2, int(torch.rand(()).item() * 3) + 1))
@@ -266,6 +297,20 @@ def test_models_that_exist() -> None:
     assert told == {"inner.weight": "normal(mean=0.0, std=1.0)", "inner.bias": "zeros"}
     with pytest.raises(UnknownTensorsError, match=r"inner.bias: nothing wrote it"):
         ours.trace(Custom(), initialize=lambda model: model.inner.weight.data.normal_())
+
+
+def test_parameters_that_are_replaced() -> None:
+    def replace(model: nn.Linear) -> None:
+        model.weight = nn.Parameter(torch.rand(2, 3))
+        model.bias.data = torch.randn(2)
+
+    model = nn.Linear(3, 2)
+    weight, bias = model.weight, model.bias.detach().clone()
+    assert words(model, initialize=replace) == {
+        "weight": "uniform(a=0.0, b=1.0)",
+        "bias": "normal(mean=0.0, std=1.0)",
+    }
+    assert model.weight is weight and torch.equal(model.bias, bias)
 
 
 def test_init_weights_of_the_model() -> None:

@@ -37,12 +37,13 @@ whisper xlnet xlstm zamba2
 """.split()  # noqa: SIM905
 
 TIMM = """
-resnet18 resnetv2_50 efficientnet_b0 mobilenetv3_small_100 regnety_002 vit_tiny_patch16_224
-deit_tiny_patch16_224 swin_tiny_patch4_window7_224 convnext_atto convnextv2_atto mixer_s16_224
-beit_base_patch16_224 cait_xxs24_224 coat_tiny crossvit_tiny_240 densenet121 edgenext_xx_small
-efficientformer_l1 focalnet_tiny_srf gcvit_xxtiny ghostnet_100 hrnet_w18_small levit_128s
-maxvit_rmlp_pico_rw_256 mobilevit_xxs nfnet_l0 pit_ti_224 poolformer_s12 pvt_v2_b0 repvgg_a0
-res2net50_14w_8s tf_efficientnet_lite0 twins_svt_small vgg11 volo_d1_224 xcit_nano_12_p16_224
+cait_xxs24_224 coat_tiny convit_tiny convnext_atto convnextv2_atto crossvit_tiny_240 densenet121
+dla46x_c edgenext_xx_small efficientnet_b0 efficientvit_b0 efficientvit_m0 eva02_tiny_patch14_224
+fastvit_t8 ghostnet_100 gmlp_ti16_224 inception_next_atto lcnet_050 levit_128s mambaout_femto
+maxvit_rmlp_pico_rw_256 mnasnet_small mobilenetv3_small_100 mobilenetv4_conv_small mobileone_s0
+mobilevit_xxs pit_ti_224 pvt_v2_b0 regnety_002 repvit_m0_9 resnet18 rexnet_100 semnasnet_075
+shvit_s1 starnet_s1 swin_tiny_patch4_window7_224 tf_efficientnet_lite0 tinynet_e
+vit_tiny_patch16_224 xcit_nano_12_p16_224
 """.split()  # noqa: SIM905
 
 

@@ -52,6 +52,14 @@ class Named:
         return next(iter(self.places))
 
     @property
+    def current(self) -> torch.Tensor:
+        """What the owning module holds now."""
+        place = self.places[self.name]
+        tensor = place.tensors[place.key]
+        assert tensor is not None
+        return tensor
+
+    @property
     def is_persistent(self) -> bool:
         """Whether checkpoints have the tensor."""
         return any(place.is_persistent for place in self.places.values())
@@ -95,25 +103,24 @@ def tied_names(model: nn.Module) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def stand_ins(model: nn.Module) -> Iterator[dict[str, torch.Tensor]]:
+def stand_ins(model: nn.Module) -> Iterator[None]:
     """Puts plain meta tensors of whole shapes in the place of all tensors; at the end all back.
 
-    Gives the stand-in of each owning name. A name that is tied after the initialization gets one of
-    its own meanwhile, so that what is done to the alias does not show.
+    A name that is tied after the initialization gets one of its own meanwhile, so that what is done
+    to the alias does not show.
     """
     originals: list[tuple[Place, torch.Tensor]] = []
     tied = tied_names(model)
-    made: dict[str, torch.Tensor] = {}
     named = named_tensors(model)
     flags = _take_flags(model)
     try:
         for one in named:
-            made[one.name] = _stand_in(one.tensor)
+            shared = _stand_in(one.tensor)
             for name, place in one.places.items():
                 originals.append((place, one.tensor))
                 is_alias = name in tied and name != one.name
-                place.put(_stand_in(one.tensor) if is_alias else made[one.name])
-        yield made
+                place.put(_stand_in(one.tensor) if is_alias else shared)
+        yield
     finally:
         for place, tensor in originals:
             place.put(tensor)

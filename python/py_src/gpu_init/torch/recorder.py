@@ -147,8 +147,15 @@ class _PythonData(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = dict(kwargs or {})
+        if func is torch.Tensor.cuda:
+            func, args, kwargs = torch.Tensor.to, (args[0], META), {}
         if func in READERS and args and args[0].is_meta:
             args = (args[0].detach().cpu(), *args[1:])
+        # A machine without the device would refuse to name it.
+        if kwargs.get("device") is not None:
+            kwargs["device"] = _host_or_meta(kwargs["device"])
+        elif func is torch.Tensor.to and len(args) > 1 and isinstance(args[1], (str, torch.device)):
+            args = (args[0], _host_or_meta(args[1]), *args[2:])
         if func not in MAKERS or (args and isinstance(args[0], torch.Tensor)):
             return func(*args, **kwargs)
         device = kwargs.get("device")
@@ -158,6 +165,11 @@ class _PythonData(TorchFunctionMode):
         requires_grad = kwargs.pop("requires_grad", False)
         made = func(*args, **{**kwargs, "device": "cpu"}).to(META)
         return made.requires_grad_() if requires_grad else made
+
+
+def _host_or_meta(device: torch.device | str | int) -> torch.device:
+    named = torch.device(device) if isinstance(device, (str, torch.device)) else META
+    return named if named.type in ("cpu", "meta") else META
 
 
 class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]

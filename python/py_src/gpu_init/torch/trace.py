@@ -107,9 +107,10 @@ def _initialize_untied(model: Any) -> None:
 def _trace_model(model: nn.Module, initialize: Initialize | None) -> list[Found]:
     _check_not_lazy(model)
     named = named_tensors(model)
-    with stand_ins(model) as made, Recorder() as recorder:
-        (initialize or find_initialize(model))(model)
-    found = [_found(recorder.recording, one, made[one.name]) for one in named]
+    with stand_ins(model):
+        with Recorder() as recorder:
+            (initialize or find_initialize(model))(model)
+        found = [_found(recorder.recording, one, one.current) for one in named]
     if initialize is None and _is_hugging_face(model) and any(_is_unwritten(one) for one in found):
         found = _with_constructor(model, found)
     return [

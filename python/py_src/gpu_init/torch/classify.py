@@ -165,16 +165,10 @@ class _Interpreter:
         self.layers: dict[int, list[tuple[View, Value]]] = {}
 
     def step(self, event: Event) -> None:
+        """Writes what the event gives."""
         value = self._result(event)
         for view in event.writes:
-            new = value
-            if (
-                isinstance(value, Random)
-                and value.order is not None
-                and value.order.storage != view.storage
-            ):
-                new = replace(value, order=view)
-            self._write(view, new)
+            self._write(view, value)
 
     def _write(self, view: View, value: Value) -> None:
         if self.recording.covers(view):

@@ -6,6 +6,8 @@ mod bytes;
 mod device;
 mod error;
 mod listener;
+mod model;
+mod names;
 mod reduce;
 mod spec;
 
@@ -13,6 +15,8 @@ use pyo3::prelude::*;
 
 #[pymodule]
 mod _gpu_init {
+    #[pymodule_export]
+    use crate::model::{KeptTensor, Plan, PlanEntry, Rules, recipes, recipes_fitting};
     #[pymodule_export]
     use crate::reduce::{Stats, fingerprint, stats};
     #[pymodule_export]

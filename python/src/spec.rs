@@ -2,12 +2,13 @@
 
 use std::ops::Range;
 
-use gpu_init::{Cpu, DType, Initializer, Layout, Nonlinearity, Shard, TensorSpec, by_dtype};
+use gpu_init::{Cpu, DType, Fill, Initializer, Layout, Nonlinearity, Shard, TensorSpec};
 use pyo3::prelude::*;
 
-use crate::bytes::{Bytes, elements_mut, write};
+use crate::bytes::{Bytes, write};
 use crate::error::{Kind, of, raise, unreadable};
 use crate::listener::Listener;
+use crate::names::{Dims, numpy_name};
 use crate::{device, error};
 
 /// The stream of a named tensor.
@@ -72,6 +73,18 @@ struct Request {
     shards: Vec<(usize, u64, u64)>,
 }
 
+impl Spec {
+    /// The request of a plan's entry.
+    pub(crate) fn of(spec: &TensorSpec, dtype: DType) -> PyResult<Self> {
+        let ranges = spec.local_ranges().map_err(of)?;
+        Ok(Spec { spec: spec.clone().dtype(dtype), dtype, ranges })
+    }
+
+    pub(crate) fn resolved(&self) -> PyResult<Fill> {
+        self.spec.resolve(0, 0).map_err(of)
+    }
+}
+
 #[pymethods]
 impl Spec {
     #[new]
@@ -92,22 +105,22 @@ impl Spec {
 
     /// The shape of the part.
     #[getter]
-    fn shape(&self) -> Vec<u64> {
-        self.ranges.iter().map(|range| range.end - range.start).collect()
+    pub(crate) fn shape(&self) -> Dims {
+        Dims(self.ranges.iter().map(|range| (range.end - range.start) as usize).collect())
     }
 
-    /// The element type, by the library's name.
+    /// The element type, by NumPy's name.
     #[getter]
-    fn dtype(&self) -> String {
-        self.dtype.to_string()
+    pub(crate) fn dtype(&self) -> &'static str {
+        numpy_name(self.dtype)
     }
 
     /// The distribution of the elements.
-    fn distribution(&self) -> PyResult<Distribution> {
-        let whole = self.spec.resolve(0, 0).map_err(of)?;
+    pub(crate) fn distribution(&self) -> PyResult<Distribution> {
+        let whole = self.resolved()?;
         let (distribution, dtype) = (whole.distribution, whole.dtype);
         let (mean, std, bounds) = (distribution.mean(), distribution.std(), distribution.bounds());
-        Ok(Distribution { kind: distribution.name(), mean, std, bounds, dtype: dtype.to_string() })
+        Ok(Distribution { kind: distribution.name(), mean, std, bounds, dtype: numpy_name(dtype) })
     }
 
     /// Fills the bytes of an array.
@@ -134,16 +147,13 @@ impl Spec {
             return Ok(());
         }
         let (spec, mut listener) = (&self.spec, Listener::new(progress));
-        by_dtype!(self.dtype, T => {
-            let out = elements_mut::<T>(out)?;
-            py.detach(|| {
-                let filled = if on_gpu {
-                    device::fill(spec, bytemuck::cast_slice_mut(out), &mut listener)
-                } else {
-                    Cpu::new().fill_into_with(spec, out, &mut |done, total| listener.hear(done, total))
-                };
-                listener.result(filled)
-            })
+        py.detach(|| {
+            let filled = if on_gpu {
+                device::fill(spec, out, &mut listener)
+            } else {
+                Cpu::new().fill_bytes(spec, out, &mut |done, total| listener.hear(done, total))
+            };
+            listener.result(filled)
         })
     }
 }
@@ -185,7 +195,7 @@ pub(crate) struct Distribution {
     mean: f64,
     std: f64,
     bounds: (f64, f64),
-    dtype: String,
+    dtype: &'static str,
 }
 
 #[pymethods]

@@ -18,7 +18,7 @@ use crate::cpu::fill::fill_tensor;
 use crate::error::During;
 use crate::progress::Progress;
 use crate::spec::streams::Streams;
-use crate::{Element, ErrorKind, Fill, HostTensor, Result, TensorSpec};
+use crate::{Element, ErrorKind, Fill, HostTensor, Result, TensorSpec, by_dtype};
 
 /// Small tensors filled between two reports of progress.
 const GROUP: usize = 256;
@@ -147,37 +147,52 @@ impl Cpu {
         self.fill_slice(spec, out, &mut Progress::silent())
     }
 
-    /// [`fill_into`](Self::fill_into) that calls `progress(done, total)` with numbers of elements;
+    /// Fills the caller's bytes, as elements of the spec's type in the machine's order, where that
+    /// type is known at run time alone. Calls `progress(done, total)` with numbers of elements;
     /// return `ControlFlow::Break` to cancel.
     ///
     /// ```
     /// use std::ops::ControlFlow;
     ///
-    /// use gpu_init::{Cpu, ErrorKind, Initializer, TensorSpec};
+    /// use gpu_init::{Cpu, DType, ErrorKind, Initializer, TensorSpec};
     ///
-    /// let recurrent = TensorSpec::new([64, 64], Initializer::orthogonal()).name("recurrent");
+    /// let recurrent = TensorSpec::new([64, 64], Initializer::orthogonal()).dtype(DType::F32).name("w");
     /// let (mut weights, mut seen) = ([0f32; 4096], 0);
-    /// Cpu::new().fill_into_with(&recurrent, &mut weights, &mut |done, _total| {
+    /// let bytes = bytemuck::cast_slice_mut(&mut weights);
+    /// Cpu::new().fill_bytes(&recurrent, bytes, &mut |done, _total| {
     ///     seen = done;
     ///     ControlFlow::Continue(())
     /// })?;
     /// assert_eq!(seen, 4096);
-    /// let cancelled =
-    ///     Cpu::new().fill_into_with(&recurrent, &mut weights, &mut |_, _| ControlFlow::Break(()));
+    /// let cancelled = Cpu::new().fill_bytes(&recurrent, bytes, &mut |_, _| ControlFlow::Break(()));
     /// assert!(matches!(cancelled.unwrap_err().kind(), ErrorKind::Interrupted { .. }));
     /// # Ok::<(), gpu_init::Error>(())
     /// ```
     ///
     /// # Errors
-    /// Those of [`fill_into`](Self::fill_into), and [`ErrorKind::Interrupted`] if `progress` broke
-    /// off: the slice has some of the elements then.
-    pub fn fill_into_with<T: Element>(
+    /// Those of [`fill_into`](Self::fill_into); [`ErrorKind::UnalignedOffset`] of bytes whose address
+    /// is not a multiple of the element's size; [`ErrorKind::Interrupted`] if `progress` broke off:
+    /// some of the elements are written then.
+    pub fn fill_bytes(
         &self,
         spec: &TensorSpec,
-        out: &mut [T],
+        out: &mut [u8],
         progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
     ) -> Result<()> {
-        self.fill_slice(spec, out, &mut Progress::new(out.len() as u64, progress))
+        let operation = spec.initializer().name();
+        by_dtype!(spec.dtype.unwrap_or_default(), T => {
+            let fill = self.streams.resolve(spec)?;
+            if fill.bytes() != out.len() as u64 {
+                let actual = (out.len() / size_of::<T>()) as u64;
+                return Err(ErrorKind::Length { expected: fill.len, actual }.during(operation));
+            }
+            let offset = (out.as_ptr() as usize % align_of::<T>()) as u64;
+            let Ok(out) = bytemuck::try_cast_slice_mut::<u8, T>(out) else {
+                let alignment = align_of::<T>() as u64;
+                return Err(ErrorKind::UnalignedOffset { offset, alignment }.during(operation));
+            };
+            self.fill_slice(spec, out, &mut Progress::new(fill.len, progress))
+        })
     }
 
     fn fill_slice<T: Element>(

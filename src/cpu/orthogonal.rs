@@ -24,6 +24,8 @@ use crate::{Distribution, Element, ErrorKind, Fill, Result};
 const LANES: usize = BLOCK;
 /// Rows times blocks applied between two reports of progress: about 1 GFLOP.
 const WAVE: u64 = 1 << 20;
+/// Blocks of reflections computed at least between two reports: some for each core.
+const FEWEST: usize = 64;
 /// Elements of the matrices held at once, if there are several.
 const GROUP: usize = 1 << 20;
 
@@ -139,15 +141,19 @@ impl Work<'_> {
         let (height, blocks) = (self.orthogonal.height(), self.indices.end);
         let mut reflections: Vec<Block> = reserved(count * blocks)?;
         reflections.resize_with(count * blocks, Block::default);
-        reflections
-            .par_iter_mut()
-            .enumerate()
-            .with_max_len(1.max(WAVE as usize / (64 * height * BLOCK)))
-            .try_for_each(|(unit, reflections)| {
+        let each = (WAVE as usize / height).max(FEWEST);
+        for (start, wave) in (0..).step_by(each).zip(reflections.chunks_mut(each)) {
+            let wave = wave.par_iter_mut().enumerate();
+            let wave = wave.with_max_len(1.max(WAVE as usize / (64 * height * BLOCK)));
+            wave.try_for_each(|(unit, reflections)| {
+                let unit = start + unit;
                 let matrix = first + (unit / blocks) as u64;
                 *reflections = block(&self.orthogonal, self.fill, matrix, unit % blocks)?;
                 Ok(())
             })?;
+            // No element is done, but the caller may cancel.
+            share.progress.add(0)?;
+        }
         // The costliest panels first.
         let mut work: Vec<_> = panels.chunks_exact_mut(height).enumerate().collect();
         work.sort_by_key(|&(unit, _)| std::cmp::Reverse(self.cost(unit)));

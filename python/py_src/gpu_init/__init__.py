@@ -10,8 +10,17 @@ from ._errors import (
     OutOfMemory,
 )
 from ._fill import distribution, fill, fingerprint, stats
-from ._gpu_init import Distribution, Stats, calculate_gain, parse, stream_of
+from ._gpu_init import (
+    Distribution,
+    KeptTensor,
+    PlanEntry,
+    Stats,
+    calculate_gain,
+    parse,
+    stream_of,
+)
 from ._initializers import *  # noqa: F403 (one function for each initializer)
+from ._model import Plan, Recipe, Rules
 
 __all__ = [
     "DeviceError",
@@ -19,8 +28,13 @@ __all__ = [
     "Error",
     "InvalidArgument",
     "InvalidType",
+    "KeptTensor",
     "MissingPackage",
     "OutOfMemory",
+    "Plan",
+    "PlanEntry",
+    "Recipe",
+    "Rules",
     "Stats",
     "calculate_gain",
     "distribution",

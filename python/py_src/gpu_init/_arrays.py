@@ -22,12 +22,13 @@ def as_array(array: Any, operation: str) -> npt.NDArray[Any]:
     except TypeError:
         kind = type(array).__name__
         raise InvalidType(
-            f"{operation}: a {kind} does not share its memory; pass a NumPy array or another object with a buffer"
+            f"{operation}: a {kind} does not share its memory; "
+            "pass a NumPy array or another object with a buffer"
         ) from None
 
 
 def dtype_of(array: npt.NDArray[Any], dtype: Any, operation: str) -> str:
-    """Returns the name of the array's own element type, or of the one that its bytes are taken as."""
+    """Returns the name of the element type: the array's own, or what its bytes are taken as."""
     return name_of(array.dtype if dtype is None else dtype, operation)
 
 
@@ -38,14 +39,14 @@ def writable_bytes(array: npt.NDArray[Any], operation: str) -> Bytes:
         raise InvalidArgument(f"{operation}: the array is read-only; pass a copy of it")
     if not flags.c_contiguous:
         raise InvalidArgument(
-            f"{operation}: the array of shape {array.shape} has strides {array.strides} and is not C-contiguous; "
-            "fill a new array and copy it there"
+            f"{operation}: the array of shape {array.shape} has strides {array.strides}; only "
+            "C-contiguous ones are filled: fill a new array, and copy it there"
         )
     return array.reshape(-1).view(np.uint8)
 
 
 def readable_bytes(array: npt.NDArray[Any]) -> Bytes:
-    """Returns the bytes of an array in row-major order: its own, or a copy if they are not contiguous."""
+    """Returns the bytes of an array in row-major order, a copy if they are not contiguous."""
     return np.ascontiguousarray(array).reshape(-1).view(np.uint8)
 
 
@@ -54,6 +55,7 @@ def elements(array: npt.NDArray[Any], name: str, operation: str) -> int:
     size = size_of(name)
     if array.nbytes % size:
         raise InvalidArgument(
-            f"{operation}: {array.nbytes} bytes are no whole number of {name}, of {size} bytes each"
+            f"{operation}: {array.nbytes} bytes are no whole number of {name}, {size} bytes each; "
+            "pass an array of another length or dtype"
         )
     return array.nbytes // size

@@ -44,7 +44,8 @@ def name_of(dtype: Any, operation: str) -> str:
         raise _unknown(dtype, operation) from None
     if resolved.byteorder == ">":
         raise InvalidArgument(
-            f"{operation}: dtype {resolved.str!r} is big-endian; use {resolved.name!r}, in the machine's order"
+            f"{operation}: dtype {resolved.str!r} is big-endian; "
+            f"use {resolved.name!r}, in the machine's order"
         )
     name = str(resolved.name)
     if name not in _OURS:
@@ -60,7 +61,8 @@ def numpy_dtype(name: str, operation: str) -> np.dtype[Any]:
         import ml_dtypes
     except ImportError:
         raise MissingPackage(
-            f"{operation}: NumPy has no {name} of its own; pip install ml_dtypes, or use another dtype"
+            f"{operation}: NumPy has no {name} of its own; "
+            "pip install ml_dtypes, or use another dtype"
         ) from None
     dtype: np.dtype[Any] = np.dtype(getattr(ml_dtypes, name))
     return dtype

@@ -6,7 +6,7 @@ class Error(Exception):
 
 
 class InvalidArgument(Error, ValueError):
-    """An argument cannot have this value; the message names the operation, the value and the remedy."""
+    """An argument cannot have this value: the message says why, and what to do."""
 
 
 class InvalidType(Error, TypeError):

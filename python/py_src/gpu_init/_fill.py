@@ -64,14 +64,15 @@ def fill_spec(
     operation: str,
 ) -> None:
     """Fills the bytes of an array with the elements of a request."""
-    bytes_ = writable_bytes(target, operation)
+    memory = writable_bytes(target, operation)
     expected, actual = math.prod(spec.shape), elements(target, dtype, operation)
     if expected != actual:
         raise InvalidArgument(
-            f"{operation}: the array has {actual} elements of {dtype}, and {expected} are to be filled, of shape "
-            f"{tuple(spec.shape)}; pass an array of that shape, or the whole tensor's as shape"
+            f"{operation}: the array has {actual} elements of {dtype}, and {expected} are to be "
+            f"filled, of shape {spec.shape}; pass an array of that shape, or the whole tensor's as "
+            "shape"
         )
-    spec.fill(bytes_, device, progress)
+    spec.fill(memory, device, progress)
 
 
 def fingerprint(array: Any, dtype: npt.DTypeLike | None = None, first: SupportsIndex = 0) -> str:
@@ -116,7 +117,7 @@ def distribution(
 
 
 def _shape_as(array: npt.NDArray[Any], dtype: str) -> tuple[int, ...]:
-    """Returns the shape that an array's bytes have as elements of a type: the last dimension differs."""
+    """Returns the shape of an array whose bytes are taken as a type: its last dimension differs."""
     size = size_of(dtype)
     if array.itemsize == size or array.ndim == 0:
         return array.shape

@@ -1,7 +1,7 @@
 """A function for each initializer of the library, with its options and defaults.
 
 They are made of the library's own list; `_initializers.pyi` has their signatures for type checkers,
-written by `tests/stubs.py`.
+written by `tests/common/stubs.py`.
 """
 
 from __future__ import annotations
@@ -105,9 +105,9 @@ def _filled(name: str, own: dict[str, Any], arguments: dict[str, Any]) -> Any:
     spec = Request(name).spec(f"{name}({options})", shape, dtype_name, scale=1.0, **arguments)
     if target is None:
         out = target = np.empty(spec.shape, numpy_dtype(dtype_name, name))
-    elif target.shape != tuple(spec.shape):
+    elif target.shape != spec.shape:
         raise InvalidArgument(
-            f"{name}: out has shape {target.shape}, and {tuple(spec.shape)} is to be filled; "
+            f"{name}: out has shape {target.shape}, and {spec.shape} is to be filled; "
             "pass an array of that shape"
         )
     fill_spec(target, spec, dtype_name, device, None, name)

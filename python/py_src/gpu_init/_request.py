@@ -39,7 +39,8 @@ class Request:
             )
         if layout is not None and fans is not None:
             raise InvalidArgument(
-                f"{self.operation}: fans = {fans!r} take the place of a layout's; leave out layout = {layout!r}"
+                f"{self.operation}: fans = {fans!r} take the place of a layout's; "
+                f"leave out layout = {layout!r}"
             )
         if fans is not None:
             fan_in, fan_out = (self.index("fans", fan) for fan in self.several("fans", fans, 2))
@@ -98,7 +99,8 @@ class Request:
             raise InvalidType(f"{self.operation}: {argument} has dimension {dim!r}") from None
         if not -rank <= number < rank:
             raise InvalidArgument(
-                f"{self.operation}: {argument} has dimension {number} of a tensor of {rank}; count from 0"
+                f"{self.operation}: {argument} has dimension {number}, and the tensor {rank}; "
+                "they count from 0"
             )
         return number % rank
 

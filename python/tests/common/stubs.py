@@ -2,7 +2,7 @@
 
 A test compares it with what this would write. To write it anew:
 
-    python python/tests/stubs.py > python/py_src/gpu_init/_initializers.pyi
+    python python/tests/common/stubs.py > python/py_src/gpu_init/_initializers.pyi
 """
 
 import inspect
@@ -29,7 +29,7 @@ OPTIONS = {
 }
 
 HEADER = """\
-# Written by tests/stubs.py.
+# Written by tests/common/stubs.py.
 from typing import Any, SupportsIndex
 
 import numpy.typing as npt

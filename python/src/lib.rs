@@ -10,15 +10,23 @@ mod model;
 mod names;
 mod reduce;
 mod spec;
+mod threads;
 
 use pyo3::prelude::*;
 
 #[pymodule]
 mod _gpu_init {
+    use pyo3::prelude::*;
+
     #[pymodule_export]
     use crate::model::{KeptTensor, Plan, PlanEntry, Rules, recipes, recipes_fitting};
     #[pymodule_export]
     use crate::reduce::{Stats, fingerprint, stats};
     #[pymodule_export]
     use crate::spec::{Distribution, Spec, calculate_gain, initializers, parse, stream_of};
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("__version__", env!("CARGO_PKG_VERSION"))
+    }
 }

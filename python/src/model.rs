@@ -8,6 +8,7 @@ use crate::bytes::{Bytes, elements, read};
 use crate::error::{Kind, of, raise, unreadable};
 use crate::names::{Dims, numpy_name};
 use crate::spec::{Distribution, Spec};
+use crate::threads::with_threads;
 
 /// Tensors as Python lists them: names, shapes and dtypes.
 type Listed = Vec<(String, Vec<usize>, Option<String>)>;
@@ -255,6 +256,6 @@ fn share(py: Python<'_>, bytes: &Bytes<'_>, fill: &Fill) -> PyResult<Fingerprint
     let bytes = borrowed.as_slice()?;
     by_dtype!(fill.dtype, T => {
         let elements = elements::<T>(bytes)?;
-        Ok(py.detach(|| Fingerprint::of_fill(fill, elements)))
+        Ok(py.detach(|| with_threads(|| Fingerprint::of_fill(fill, elements))))
     })
 }

@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 
 use crate::bytes::{Bytes, elements, read};
 use crate::error::unreadable;
+use crate::threads::with_threads;
 
 /// The fingerprint of elements that start at index `first` of their tensor.
 #[pyfunction]
@@ -19,7 +20,7 @@ pub(crate) fn fingerprint(
     let bytes = borrowed.as_slice()?;
     by_dtype!(dtype, T => {
         let elements = elements::<T>(bytes)?;
-        Ok(py.detach(|| Fingerprint::of(first, elements)).to_string())
+        Ok(py.detach(|| with_threads(|| Fingerprint::of(first, elements))).to_string())
     })
 }
 
@@ -53,7 +54,7 @@ pub(crate) fn stats(py: Python<'_>, bytes: Bytes<'_>, dtype: &str) -> PyResult<S
     let bytes = borrowed.as_slice()?;
     let stats = by_dtype!(dtype, T => {
         let elements = elements::<T>(bytes)?;
-        py.detach(|| gpu_init::Stats::of(elements))
+        py.detach(|| with_threads(|| gpu_init::Stats::of(elements)))
     });
     let gpu_init::Stats { count, nan, infinite, mean, std, min, max } = stats;
     Ok(Stats { count, nan, infinite, mean, std, min, max })

@@ -9,6 +9,7 @@ use crate::bytes::{Bytes, write};
 use crate::error::{Kind, of, raise, unreadable};
 use crate::listener::Listener;
 use crate::names::{Dims, numpy_name};
+use crate::threads::with_threads;
 use crate::{device, error};
 
 /// The stream of a named tensor.
@@ -151,7 +152,9 @@ impl Spec {
             let filled = if on_gpu {
                 device::fill(spec, out, &mut listener)
             } else {
-                Cpu::new().fill_bytes(spec, out, &mut |done, total| listener.hear(done, total))
+                with_threads(|| {
+                    Cpu::new().fill_bytes(spec, out, &mut |done, total| listener.hear(done, total))
+                })
             };
             listener.result(filled)
         })

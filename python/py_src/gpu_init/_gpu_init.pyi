@@ -4,6 +4,7 @@ from ._arrays import Bytes
 from ._types import Progress
 
 __all__ = [
+    "__version__",
     "Distribution",
     "KeptTensor",
     "Plan",
@@ -20,6 +21,8 @@ __all__ = [
     "stats",
     "stream_of",
 ]
+
+__version__: str
 
 class _Fields(TypedDict):
     init: str

@@ -1,6 +1,7 @@
 """Which arrays are filled, and what is said of the others."""
 
 import array as stdlib_array
+import os
 import subprocess
 import sys
 
@@ -176,6 +177,23 @@ def test_orthogonal_matrices_in_threads():
     while not done.wait(0.001):
         ticks += 1
     assert ticks > 3
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_forked_processes_have_threads_of_their_own():
+    expected = gpu_init.fingerprint(gpu_init.normal((1 << 20,)))
+    code = """
+import os, signal, sys, gpu_init
+gpu_init.fingerprint(gpu_init.normal((1 << 20,)))
+child = os.fork()
+if child == 0:
+    signal.alarm(20)
+    print(gpu_init.fingerprint(gpu_init.normal((1 << 20,))), flush=True)
+    os._exit(0)
+sys.exit(os.waitpid(child, 0)[1])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [expected]
 
 
 def test_bfloat16_without_ml_dtypes():

@@ -4,7 +4,6 @@ from ._arrays import Bytes
 from ._types import Progress
 
 __all__ = [
-    "__version__",
     "Distribution",
     "KeptTensor",
     "Plan",
@@ -12,6 +11,7 @@ __all__ = [
     "Rules",
     "Spec",
     "Stats",
+    "__version__",
     "calculate_gain",
     "fingerprint",
     "initializers",

@@ -225,6 +225,9 @@ class Opaque(L.Layer):
             shape=(shape[-1], self.units), initializer="he_normal", name="table"
         )
 
+    def call(self, x):
+        return self.inner(x) + keras.ops.matmul(x, self.table)
+
 
 def built(layer, shape=(None, 6)):
     layer.build(shape)
@@ -270,23 +273,19 @@ def test_a_recorded_model_is_known_whole():
     ]
 
 
-def test_recording_is_deferred_layers_too():
+def test_deferred_layers_are_recorded_too():
     class Deferred(keras.Model):
         def __init__(self):
             super().__init__(name="deferred")
             self.opaque = Opaque(5)
 
         def call(self, x):
-            return (
-                keras.ops.matmul(self.opaque.inner(x), keras.ops.transpose(self.opaque.table)) * 0
-                + 1
-            )
+            return self.opaque(x)
 
     with record():
         model = Deferred()
-        model.opaque.build((None, 6))
-        model.build((None, 6))
-    assert len(init_(model, seed=1)) == 3
+        model(keras.Input((6,)))
+    assert len(init_(model, seed=1)) == len(model.weights) == 3
 
 
 class FromValue(L.Layer):
@@ -372,6 +371,13 @@ class Plus(keras.initializers.HeNormal):
         return super().__call__(shape, dtype) + 100
 
 
+class PlusToOurs(gpu_init.keras.HeNormal):
+    """The same of one of ours."""
+
+    def __call__(self, shape, dtype=None):
+        return super().__call__(shape, dtype) + 100
+
+
 class Renamed(keras.initializers.HeNormal):
     """Draws as its base class does."""
 
@@ -388,13 +394,13 @@ def test_functions_draw_from_our_streams():
     np.testing.assert_array_equal(kernel, np.concatenate([upper, lower * 2]))
 
 
-def test_subclasses_of_keras_initializers():
-    expected = gpu_init.fill(
-        np.empty((4, 300), np.float32), "he_normal", seed=1, name="dense/kernel", layout="keras"
-    )
-    layer = dense(Plus())
-    assert init_(layer, seed=1)["dense/kernel"].startswith("computed from variance_scaling")
-    np.testing.assert_allclose(numpy(layer.kernel), expected + 100, rtol=1e-6)
+def test_subclasses_of_initializers():
+    expected = np.empty((4, 300), np.float32)
+    gpu_init.fill(expected, "he_normal", seed=1, name="dense/kernel", layout="keras")
+    for kind in (Plus, PlusToOurs):
+        layer = dense(kind())
+        assert init_(layer, seed=1)["dense/kernel"].startswith("computed from variance_scaling")
+        np.testing.assert_allclose(numpy(layer.kernel), expected + 100, rtol=1e-6)
     layer = dense(Renamed())
     assert init_(layer, seed=1)["dense/kernel"].startswith("variance_scaling")
     np.testing.assert_array_equal(numpy(layer.kernel), expected)
@@ -457,6 +463,38 @@ def test_quantized_layers_are_refused():
     layer.quantize("int8")
     with pytest.raises(UnknownInitialization, match="quantized"):
         init_(layer)
+
+
+def test_modules_of_other_frameworks_are_refused():
+    if keras.backend.backend() == "torch":
+        import torch
+
+        layer = L.TorchModuleWrapper(torch.nn.Linear(4, 2))
+    elif keras.backend.backend() == "jax":
+        layer = L.JaxLayer(
+            lambda params, inputs: inputs * params["w"],
+            init_fn=lambda rng, inputs: {"w": inputs[0] + 1},
+        )
+    else:
+        pytest.skip("Keras wraps modules on PyTorch and JAX")
+    layer(np.ones((1, 4), np.float32))
+    assert layer.weights
+    with pytest.raises(UnknownInitialization, match="another framework"):
+        init_(keras.Sequential([keras.Input((4,)), layer]))
+
+
+def test_what_a_type_cannot_hold_is_an_error_with_the_name():
+    layer = L.Dense(
+        4,
+        dtype="float16",
+        kernel_initializer=keras.initializers.RandomNormal(1e-9, 1e-9),
+        name="dense",
+    )
+    layer.build((None, 4))
+    before = bits(layer)
+    with pytest.raises(gpu_init.InvalidArgument, match="dense/kernel: "):
+        init_(layer)
+    assert bits(layer) == before
 
 
 def test_seed_generators_and_optimizers_stay():

@@ -67,11 +67,10 @@ def scheme(initializer: Any, shape: Sequence[int]) -> Scheme | None:
 
     A class that overrides `__call__` does something else.
     """
-    overrides = not getattr(type(initializer), "_draws_as_keras", False)
-    for base in RANDOM:
-        if isinstance(initializer, base):
-            other = overrides and type(initializer).__call__ is not base.__call__
-            return None if other else of_arguments(initializer, shape)
+    call = type(initializer).__call__
+    ours = getattr(call, "draws_as_keras", False)
+    if any(isinstance(initializer, base) and (ours or call is base.__call__) for base in RANDOM):
+        return of_arguments(initializer, shape)
     return None
 
 

@@ -18,8 +18,6 @@ _register = keras.saving.register_keras_serializable(package="gpu_init")
 class _Named:
     """The mixin that draws, beside a class of Keras that has the arguments."""
 
-    _draws_as_keras = True
-
     name: str | None
     seed: Any
     _calls: dict[str | None, int]
@@ -43,8 +41,7 @@ class _Named:
         owner, is_placeholder = _variable_being_made()
         if is_placeholder:
             return keras.ops.zeros(shape, dtype)
-        scheme = _values.scheme(self, shape)
-        assert scheme is not None
+        scheme = _values.of_arguments(self, shape)
         stream = self._stream(None if owner is None else owner.path)
         return scheme.tensor(shape, dtype, self._seed(), stream, layout)
 
@@ -67,6 +64,10 @@ class _Named:
     def get_config(self) -> dict[str, Any]:
         config: dict[str, Any] = super().get_config()  # type: ignore[misc]
         return {**config, "name": self.name}
+
+
+# Tells our `__call__` from that of a subclass.
+_Named.__call__.draws_as_keras = True  # type: ignore[attr-defined]
 
 
 def _variable_being_made() -> tuple[Any, bool]:

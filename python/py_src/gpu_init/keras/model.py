@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -15,7 +16,8 @@ from gpu_init._unknown import UnknownInitialization
 from gpu_init.keras import _random, _record, _values
 
 _QUANTIZED = {"int8", "int4", "gptq", "awq"}
-
+# Their configuration has the current values of a module of another framework.
+_FOREIGN = ("FlaxLayer", "JaxLayer", "TorchModuleWrapper")
 
 _ADVICE = (
     "Build the model inside `with gpu_init.keras.record():`, give these layers a `get_config`, "
@@ -45,16 +47,20 @@ def init_(
         raise gpu_init.InvalidArgument(
             f"{model.name} is not built: call it on data, or its build() with a shape, first"
         )
+    if not 0 <= operator.index(seed) < 2**64:
+        raise gpu_init.InvalidArgument(f"seed must be from 0 to 2**64 - 1, not {seed}")
     fills: dict[str, _Fill] = {}
     unknown: dict[str, str] = {}
     found = _initializers(model)
     for name, variable in names(model).items():
-        initializer = found[id(variable)]
+        initializer = found.get(id(variable), _Unknown("no layer of the model has made it"))
         try:
             if initializer is not _KEPT:
                 fills[name] = _fill(variable, initializer, seed, name)
         except _Unknown as reason:
             unknown[name] = str(reason)
+        except gpu_init.Error as error:
+            raise gpu_init.InvalidArgument(f"{name}: {error}") from error
     if unknown and on_unknown == "error":
         raise UnknownInitialization(unknown, _ADVICE)
     # Nothing has changed yet, and from here on nothing is expected to fail.
@@ -93,12 +99,9 @@ def _fill(variable: Any, initializer: Any, seed: int, name: str) -> _Fill:
 
 def _sharding(variable: Any) -> Any:
     """Where JAX has a variable that lies on several devices."""
-    sharding = getattr(variable.value, "sharding", None)
-    return (
-        sharding
-        if keras.backend.backend() == "jax" and len(getattr(sharding, "device_set", ())) > 1
-        else None
-    )
+    if keras.backend.backend() != "jax" or len(variable.value.sharding.device_set) == 1:
+        return None
+    return variable.value.sharding
 
 
 def _called(
@@ -126,14 +129,9 @@ def _called(
     first, second = (_record.bits(keras.ops.convert_to_numpy(value)) for value in values)
     if first != second:
         raise _Unknown("its initializer has random numbers of its own, not Keras'")
-    text = _values.constant_text(initializer)
-    if text is None:
-        text = (
-            f"computed from {', '.join(scheme.init for scheme in schemes)}"
-            if schemes
-            else "computed"
-        )
-    return text, values[0]
+    parts = ", ".join(scheme.init for scheme in schemes)
+    computed = f"computed from {parts}" if parts else "computed"
+    return _values.constant_text(initializer) or computed, values[0]
 
 
 def _line(error: Exception) -> str:
@@ -143,56 +141,59 @@ def _line(error: Exception) -> str:
 
 def _initializers(model: Any) -> dict[int, Any]:
     """Of each weight, by its id: its initializer, `_KEPT` or an `_Unknown`."""
+    foreign = tuple(getattr(keras.layers, name) for name in _FOREIGN if hasattr(keras.layers, name))
     found: dict[int, Any] = {}
     for layer in _layers(model):
         variables = _record.own_variables(layer)
         if isinstance(layer, keras.layers.Normalization):
-            found.update((id(variable), _KEPT) for variable in variables)
+            of_layer: list[Any] = [_KEPT] * len(variables)
+        elif isinstance(layer, foreign):
+            reason = "its layer wraps a module of another framework"
+            of_layer = [_Unknown(reason)] * len(variables)
         elif getattr(layer, "quantization_mode", None) in _QUANTIZED:
-            reason = _Unknown("its layer is quantized: initialize before quantize()")
-            found.update((id(variable), reason) for variable in variables)
+            reason = "its layer is quantized: initialize before quantize()"
+            of_layer = [_Unknown(reason)] * len(variables)
         else:
-            found.update(_of_layer(layer, variables))
+            of_layer = _of_layer(layer, variables)
+        found.update(zip(map(id, variables), of_layer, strict=True))
     return found
 
 
-def _of_layer(layer: Any, variables: list[Any]) -> dict[int, Any]:
-    """The initializers of a layer's own variables."""
-    found = {id(variable): _record.recorded(variable) for variable in variables}
-    if all(
-        callable(initializer) and not isinstance(initializer, _record.Value)
-        for initializer in found.values()
-    ):
-        return found
+def _of_layer(layer: Any, variables: list[Any]) -> list[Any]:
+    """The initializers of a layer's own variables: as recorded, or of a copy of the layer."""
+    recorded = [_record.recorded(variable) for variable in variables]
+    if all(map(_is_initializer, recorded)):
+        return recorded
+    kind = type(layer).__name__
+    copied: list[Any] = [None] * len(variables)
+    reason = "it was made from a value, which random numbers may be in"
     try:
         replayed = _record.replay(layer)
-        reason = f"{type(layer).__name__} made from its configuration has other variables"
+        if replayed is None:
+            reason = f"{kind} made from its configuration has other variables"
+        else:
+            copied = replayed
     except Exception as error:
-        replayed, reason = (
-            None,
-            f"{type(layer).__name__} cannot be made from its configuration: {_line(error)}",
-        )
-    for variable, initializer in zip(variables, replayed or [None] * len(variables), strict=True):
-        recorded = found[id(variable)]
-        if isinstance(recorded, _record.Assigned):
-            found[id(variable)] = _Unknown("it was assigned to after it had been made")
-        elif initializer is not None:
-            found[id(variable)] = initializer
-        elif not callable(recorded) or isinstance(recorded, _record.Value):
-            got_value = "it was made from a value, which random numbers may be in"
-            found[id(variable)] = _Unknown(
-                reason if replayed is None and recorded is None else got_value
-            )
-    return found
+        reason = f"{kind} cannot be made from its configuration: {_line(error)}"
+
+    def known(seen: Any, of_copy: Any) -> Any:
+        if isinstance(seen, _record.Assigned):
+            return _Unknown("it was assigned to after it had been made")
+        if of_copy is None and isinstance(seen, _record.Value):
+            return _Unknown("it was made from a value, which random numbers may be in")
+        return (seen if _is_initializer(seen) else of_copy) or _Unknown(reason)
+
+    return [known(seen, of_copy) for seen, of_copy in zip(recorded, copied, strict=True)]
+
+
+def _is_initializer(recorded: Any) -> bool:
+    return callable(recorded) and not isinstance(recorded, _record.Value)
 
 
 def _layers(model: Any) -> list[Any]:
     """A layer and all layers in it, each once."""
-    return list(
-        {
-            id(layer): layer for layer in model._flatten_layers(include_self=True, recursive=True)
-        }.values()
-    )
+    layers = model._flatten_layers(include_self=True, recursive=True)
+    return list({id(layer): layer for layer in layers}.values())
 
 
 def names(model: Any) -> dict[str, Any]:

@@ -1,22 +1,17 @@
-"""Runs the examples of docs/keras.md, one after the other."""
+"""The page for users of Keras."""
 
 import re
-from pathlib import Path
 
+import documents
 import keras
-import pytest
 
 
-def test_the_examples_run(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_examples_run_and_print_what_the_page_shows(root, capsys):
     keras.utils.clear_session()
-    page = (root / "docs" / "keras.md").read_text()
-    examples = re.findall(r"^```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
-    assert len(examples) >= 4
-    names: dict[str, object] = {}
-    for example in examples:
-        exec(compile(example, "docs/keras.md", "exec"), names)
+    page = root / "docs" / "keras.md"
+    documents.run(page)
     printed = capsys.readouterr().out
-    shown = re.search(r"^```text\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    shown = re.search(r"^```text\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE)
     assert shown and printed.startswith(shown[1])
-    for comment in re.findall(r"^print\(.*\)\s+# (.*)$", page, re.MULTILINE):
+    for comment in re.findall(r"^print\(.*\)\s+# (.*)$", page.read_text(), re.MULTILINE):
         assert comment in printed.splitlines()

@@ -1,6 +1,8 @@
 """The initializers of gpu_init.jax: JAX's arguments, our bits, wherever JAX runs them."""
 
 import inspect
+import subprocess
+import sys
 
 import gpu_init
 import gpu_init.jax
@@ -401,3 +403,17 @@ def test_arrays_by_name(sizes):
     same(steps, np.arange(8, dtype=np.int32))
     with pytest.raises(ValueError, match="nomal"):
         gpu_init.jax.array("nomal", (8,))
+
+
+def test_a_missing_package_is_named():
+    program = """if True:
+        import sys
+        sys.modules["jax"] = None
+        import gpu_init
+        try:
+            import gpu_init.jax
+        except gpu_init.MissingPackage as error:
+            print(error)
+    """
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert 'pip install "gpu-init[jax]"' in done.stdout, done.stderr

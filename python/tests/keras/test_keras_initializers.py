@@ -1,6 +1,8 @@
 """The initializers: Keras' arguments and contracts, our bits."""
 
 import inspect
+import subprocess
+import sys
 
 import gpu_init
 import gpu_init.keras as ours
@@ -333,3 +335,17 @@ def test_distributed_variables_are_made_shard_by_shard(monkeypatch):
     assert (16, 16) in filled_sizes and (32, 64) not in filled_sizes
     expected = filled("he_normal", (32, 64), 5, "dense/kernel")
     assert np.asarray(layer.kernel.value).tobytes() == expected.tobytes()
+
+
+def test_a_missing_package_is_named():
+    program = """if True:
+        import sys
+        sys.modules["keras"] = None
+        import gpu_init
+        try:
+            import gpu_init.keras
+        except gpu_init.MissingPackage as error:
+            print(error)
+    """
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert 'pip install "gpu-init[keras]"' in done.stdout, done.stderr

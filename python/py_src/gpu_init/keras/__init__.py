@@ -4,6 +4,15 @@ Initializers, which are drop-in replacements of Keras' own, and `init_`, which i
 model by its own initializers. See docs/keras.md.
 """
 
+from gpu_init._errors import MissingPackage
+
+try:
+    import keras  # type: ignore[import-untyped]  # noqa: F401
+except ModuleNotFoundError as error:
+    if error.name != "keras":  # A package that keras needs.
+        raise
+    raise MissingPackage('gpu_init.keras needs keras: pip install "gpu-init[keras]"') from error
+
 from keras.initializers import (  # type: ignore[import-untyped]
     STFT,
     Constant,

@@ -1,6 +1,6 @@
 """Times `gpu_init.torch.init_` beside PyTorch's own initialization of Llama-3.2-1B.
 
-    python torch_init.py [--layers 16] [--rounds 3]
+    python torch_init.py [--layers 16] [--rounds 3] [--values normal]
 
 Both initialize the same model in the same process, in turns; the best round counts. "used" is
 memory that was written before; "new" is memory that the system has not yet given: the model is made
@@ -103,6 +103,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--layers", type=int, default=16)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--values", choices=["normal", "truncated normal"], help="default: both")
     options = parser.parse_args()
     gpu_init.torch.init_(nn.Linear(2, 2))
     count = sum(parameter.numel() for parameter in meta(options.layers, False).parameters())
@@ -111,6 +112,8 @@ def main() -> None:
     print("|---|---|---:|---:|---:|---:|")
     for truncated in (True, False):
         words = "truncated normal" if truncated else "normal"
+        if options.values not in (None, words):
+            continue
         for measure in (used, new):
             theirs, ours = measure(options.layers, truncated, options.rounds)
             each = f"{theirs / count * 1e9:.2f} / {ours / count * 1e9:.2f}"

@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import collections
 import dataclasses
+import functools
 import gc
 import logging
 import sys
@@ -245,25 +246,25 @@ def classify(names: list[str]) -> int:
     from transformers.models.auto.modeling_auto import MODEL_MAPPING_NAMES
 
     whole, partly, broken = 0, {}, {}
+
+    def build(name: str) -> nn.Module:
+        return AutoModel.from_config(CONFIG_MAPPING[name]())
+
     for name in names or MODEL_MAPPING_NAMES:
         start = time.time()
         try:
-            with torch.device("meta"):
-                AutoModel.from_config(CONFIG_MAPPING[name]())
-        except Exception as error:
-            broken[name] = (
-                f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
-            )
-            continue
-        try:
-            plan = gpu_init.torch.trace(
-                lambda name=name: AutoModel.from_config(CONFIG_MAPPING[name]())
-            )
+            plan = gpu_init.torch.trace(functools.partial(build, name))
             whole += 1
             print(f"{name}: {len(plan)} tensors, {time.time() - start:.1f} s", flush=True)
         except Exception as error:
-            partly[name] = f"{type(error).__name__}: {error}"
-            print(f"{name}: {partly[name]}", flush=True)
+            reason = f"{type(error).__name__}: {error}"
+            try:
+                with torch.device("meta"):
+                    build(name)
+                partly[name] = reason
+            except Exception:
+                broken[name] = reason
+            print(f"{name}: {reason.splitlines()[0]}", flush=True)
         gc.collect()
     print(
         f"{whole} classify whole, {len(partly)} do not, "

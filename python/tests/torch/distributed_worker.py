@@ -63,6 +63,7 @@ def whole(plan: gpu_init.torch.TorchPlan) -> dict[str, torch.Tensor]:
 
 def check(name: str, model: nn.Module, plan: gpu_init.torch.TorchPlan) -> None:
     """Fills a model and compares it with the one of one process, bit for bit."""
+    gpu_init.torch.init_(model, SEED + 1, plan=plan)
     gpu_init.torch.init_(model, SEED, plan=plan)
     expected = whole(plan)
     sharded = 0

@@ -244,17 +244,25 @@ fn a_batch_has_more_of_the_same_stream() {
 
 #[test]
 fn work_can_be_broken_off() {
-    let mut heard = Vec::new();
-    let filled = Cpu::new().fill_all_with(&[parameter(2000, 600, 2, 1.0)], &mut |done, total| {
-        heard.push((done, total));
-        ControlFlow::Break(())
-    });
-    let error = filled.unwrap_err();
-    assert!(
-        matches!(*error.kind(), ErrorKind::Interrupted { done, total } if 0 < done && done < total),
-        "{error:?}"
-    );
-    assert_eq!(heard.len(), 1);
+    // While the reflections are computed no element is done; later some are.
+    for least in [0, 1] {
+        let mut broken_off = 0;
+        let specs = [parameter(2000, 600, 2, 1.0)];
+        let filled = Cpu::new().fill_all_with(&specs, &mut |done, _| {
+            if done < least {
+                return ControlFlow::Continue(());
+            }
+            broken_off += 1;
+            ControlFlow::Break(())
+        });
+        let error = filled.unwrap_err();
+        assert!(
+            matches!(*error.kind(), ErrorKind::Interrupted { done, total }
+                if (done == 0) == (least == 0) && done < total),
+            "{error:?}"
+        );
+        assert_eq!(broken_off, 1);
+    }
 }
 
 /// `cargo test --release -- --ignored --nocapture large_matrices`

@@ -80,6 +80,8 @@ class Made(nn.Module):
         (lambda w: nn.init.orthogonal_(w, 2), "orthogonal(gain=2.0)"),
         (lambda w: nn.init.orthogonal_(w).mul_(3), "orthogonal(gain=3.0)"),
         (lambda w: nn.init.orthogonal_(w.t()), "computed from orthogonal_"),
+        (lambda w: nn.init.orthogonal_(w.view(12, 2)), "computed from orthogonal_"),
+        (lambda w: nn.init.dirac_(w.view(6, 2, 2)), "computed"),
         (lambda w: nn.init.sparse_(w, 0.5), "sparse(sparsity=0.5, std=0.01)"),
         (lambda w: nn.init.eye_(w), "eye"),
         (lambda w: w.bernoulli_(0.5), "computed from bernoulli_"),
@@ -162,6 +164,25 @@ def test_devices_that_this_machine_may_lack() -> None:
     assert plan["1.weight"].distribution == "normal(mean=0.0, std=1.0)"
     assert plan["2.weight"].distribution == "ones"
     assert plan["range"].values().tolist() == [0, 2, 4]
+
+
+def test_code_that_does_something_else_on_meta() -> None:
+    class Careful(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.w = nn.Parameter(torch.ones(3))
+            if self.w.device != torch.device("meta") and self.w.is_cpu and not self.w.data.is_meta:
+                nn.init.orthogonal_(self.w.data.view(1, 3))
+
+        def init_weights(self) -> None:
+            if self.w.device.type == "cpu":
+                self.w.data.fill_(2)
+
+    assert words(Careful) == {"w": "computed from orthogonal_"}
+    with torch.device("meta"):
+        model = Careful()
+    assert words(model) == {"w": "constant(2.0)"}
+    assert model.w.is_meta
 
 
 def test_types_that_only_pytorch_draws() -> None:

@@ -341,7 +341,16 @@ class _Interpreter:
                 parts.append((inside, top.size, value))
             elif not is_disjoint(layers[0][0], top, view):
                 return None, _mixture([v for _, _, v in parts] + [value])
-        return _resolve(parts, view)
+        return _resolve(
+            [(box, size, self._as_drawn(value, size)) for box, size, value in parts], view
+        )
+
+    def _as_drawn(self, value: Value, size: tuple[int, ...]) -> Value:
+        """A value whose elements depend on the shape must have been drawn in this one."""
+        if not isinstance(value, Random) or value.law.is_independent:
+            return value
+        drawn = self.recording.events[value.leaf].outs[0].size
+        return value if drawn == size else Computed(value.law.is_random)
 
     def _in_box(self, top: View, box: Ranges, value: Value) -> Value:
         """A value whose elements are in the box's own order, or whose order does not matter."""

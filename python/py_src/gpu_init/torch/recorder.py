@@ -139,6 +139,12 @@ LARGE = {
 # Operators in place that do nothing on meta, some of them slowly.
 UNSEEN = replay.OVERWRITES - {"copy_"}
 MAKERS = {torch.tensor, torch.as_tensor, torch.asarray, torch.scalar_tensor}
+# Code may do something else on meta. It is recorded for what it does elsewhere.
+PRETENDED = {
+    torch.Tensor.device.__get__: CPU,
+    torch.Tensor.is_meta.__get__: False,  # type: ignore[attr-defined]
+    torch.Tensor.is_cpu.__get__: True,  # type: ignore[attr-defined]
+}
 READERS: set[Any] = {torch.Tensor.numpy, torch.Tensor.__array__}
 
 
@@ -147,6 +153,8 @@ class _PythonData(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = dict(kwargs or {})
+        if func in PRETENDED:
+            return PRETENDED[func] if args[0].is_meta else func(*args)
         if func is torch.Tensor.cuda:
             func, args, kwargs = torch.Tensor.to, (args[0], META), {}
         if func in READERS and args and args[0].is_meta:
@@ -205,6 +213,10 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Records an operation, and does it on meta."""
+        with torch._C.DisableTorchFunction():
+            return self._dispatch(func, args, kwargs)
+
+    def _dispatch(self, func: Any, args: Any, kwargs: Any) -> Any:
         kwargs = dict(kwargs or {})
         tensors = trees.tensors((args, kwargs))
         for tensor in tensors:
@@ -224,14 +236,15 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def init_function(self, name: str, tensor: torch.Tensor, *numbers: float) -> None:
         """Records a function of torch.nn.init that does nothing on meta."""
-        self.recording.keep_data(tensor, self.recording.view(tensor).storage)
-        view = self.recording.view(tensor)
-        event = Event(f"init::{name}", (view, *numbers), {}, len(self.recording.events))
-        event.is_random = name != "dirac_"
-        event.outs, event.writes, event.reads = [view], [view], [view]
-        if not tensor.is_meta:
-            self._stale.add(view.storage)
-        self.recording.add(event)
+        with torch._C.DisableTorchFunction():
+            view = self.recording.view(tensor)
+            self.recording.keep_data(tensor, view.storage)
+            event = Event(f"init::{name}", (view, *numbers), {}, len(self.recording.events))
+            event.is_random = name != "dirac_"
+            event.outs, event.writes, event.reads = [view], [view], [view]
+            if not tensor.is_meta:
+                self._stale.add(view.storage)
+            self.recording.add(event)
 
     def _is_real(self, tensor: torch.Tensor) -> bool:
         return not tensor.is_meta and self.recording.view(tensor).storage not in self._stale

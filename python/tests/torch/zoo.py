@@ -37,13 +37,11 @@ whisper xlnet xlstm zamba2
 """.split()  # noqa: SIM905
 
 TIMM = """
-cait_xxs24_224 coat_tiny convit_tiny convnext_atto convnextv2_atto crossvit_tiny_240 densenet121
-dla46x_c edgenext_xx_small efficientnet_b0 efficientvit_b0 efficientvit_m0 eva02_tiny_patch14_224
-fastvit_t8 ghostnet_100 gmlp_ti16_224 inception_next_atto lcnet_050 levit_128s mambaout_femto
-maxvit_rmlp_pico_rw_256 mnasnet_small mobilenetv3_small_100 mobilenetv4_conv_small mobileone_s0
-mobilevit_xxs pit_ti_224 pvt_v2_b0 regnety_002 repvit_m0_9 resnet18 rexnet_100 semnasnet_075
-shvit_s1 starnet_s1 swin_tiny_patch4_window7_224 tf_efficientnet_lite0 tinynet_e
-vit_tiny_patch16_224 xcit_nano_12_p16_224
+cait_xxs24_224 coat_tiny convit_tiny convnext_atto convnextv2_atto crossvit_tiny_240 dla46x_c
+edgenext_xx_small efficientvit_b0 efficientvit_m0 fastvit_t8 lcnet_050 mnasnet_small
+mobilenetv3_small_100 mobilenetv4_conv_small mobilevit_xxs pvt_v2_b0 regnety_002 resnet18
+semnasnet_075 starnet_s1 swin_tiny_patch4_window7_224 tinynet_e vit_tiny_patch16_224
+xcit_nano_12_p16_224
 """.split()  # noqa: SIM905
 
 

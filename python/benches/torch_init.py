@@ -1,11 +1,12 @@
 """Times `gpu_init.torch.init_` beside PyTorch's own initialization of Llama-3.2-1B.
 
-    python torch_init.py [--layers 16] [--rounds 3] [--values normal]
+    python torch_init.py [--layers 16] [--rounds 3] [--values normal] [--device cuda]
 
 Both initialize the same model in the same process, in turns; the best round counts. "used" is
 memory that was written before; "new" is memory that the system has not yet given: the model is made
 on the meta device, and its memory is allocated within the time. The figures of `init_` are with its
-trace of the model's code, which is taken anew each time.
+trace of the model's code, which is taken anew each time. On an accelerator PyTorch draws there, and
+`init_` fills on the host and copies.
 """
 
 from __future__ import annotations
@@ -65,36 +66,40 @@ def meta(layers: int, truncated: bool) -> Llama:
         return Llama(layers, truncated)
 
 
-def seconds(work: Callable[[], object]) -> float:
-    """The time that it takes."""
+def seconds(work: Callable[[], object], device: str) -> float:
+    """The time that it takes, until the device is done."""
     gc.collect()
     start = time.perf_counter()
     work()
+    if device != "cpu":
+        torch.accelerator.synchronize()
     return time.perf_counter() - start
 
 
-def used(layers: int, truncated: bool, rounds: int) -> tuple[float, float]:
+def used(layers: int, truncated: bool, rounds: int, device: str) -> tuple[float, float]:
     """The best times of PyTorch and of `init_` in memory that was written before."""
-    model = meta(layers, truncated).to_empty(device="cpu")
+    model = meta(layers, truncated).to_empty(device=device)
     for parameter in model.parameters():
         parameter.data.zero_()
-    theirs = min(seconds(model.init_weights) for _ in range(1 if truncated else rounds))
-    ours = min(seconds(partial(gpu_init.torch.init_, model)) for _ in range(rounds))
+    few = 1 if truncated and device == "cpu" else rounds
+    theirs = min(seconds(model.init_weights, device) for _ in range(few))
+    ours = min(seconds(partial(gpu_init.torch.init_, model), device) for _ in range(rounds))
     return theirs, ours
 
 
-def new(layers: int, truncated: bool, rounds: int) -> tuple[float, float]:
+def new(layers: int, truncated: bool, rounds: int, device: str) -> tuple[float, float]:
     """The best times with the allocation of the memory."""
 
     def torch_once() -> float:
         model = meta(layers, truncated)
-        return seconds(lambda: model.to_empty(device="cpu").init_weights())
+        return seconds(lambda: model.to_empty(device=device).init_weights(), device)
 
     def ours_once() -> float:
         model = meta(layers, truncated)
-        return seconds(lambda: gpu_init.torch.init_(model, device="cpu"))
+        return seconds(lambda: gpu_init.torch.init_(model, device=device), device)
 
-    theirs = min(torch_once() for _ in range(1 if truncated else rounds))
+    few = 1 if truncated and device == "cpu" else rounds
+    theirs = min(torch_once() for _ in range(few))
     return theirs, min(ours_once() for _ in range(rounds))
 
 
@@ -104,10 +109,12 @@ def main() -> None:
     parser.add_argument("--layers", type=int, default=16)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--values", choices=["normal", "truncated normal"], help="default: both")
+    parser.add_argument("--device", default="cpu")
     options = parser.parse_args()
     gpu_init.torch.init_(nn.Linear(2, 2))
     count = sum(parameter.numel() for parameter in meta(options.layers, False).parameters())
-    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {count:,} float32 values")
+    on = f"{torch.get_num_threads()} threads, {options.device}"
+    print(f"torch {torch.__version__}, {on}, {count:,} float32 values")
     print("| values | memory | PyTorch, s | init_, s | ratio | ns a value |")
     print("|---|---|---:|---:|---:|---:|")
     for truncated in (True, False):
@@ -115,9 +122,9 @@ def main() -> None:
         if options.values not in (None, words):
             continue
         for measure in (used, new):
-            theirs, ours = measure(options.layers, truncated, options.rounds)
+            theirs, ours = measure(options.layers, truncated, options.rounds, options.device)
             each = f"{theirs / count * 1e9:.2f} / {ours / count * 1e9:.2f}"
-            row = [words, measure.__name__, f"{theirs:.2f}", f"{ours:.3f}", f"{theirs / ours:.1f}"]
+            row = [words, measure.__name__, f"{theirs:.3f}", f"{ours:.3f}", f"{theirs / ours:.1f}"]
             print(f"| {' | '.join(row)} | {each} |", flush=True)
 
 

@@ -21,6 +21,8 @@ mod _gpu_init {
     #[pymodule_export]
     use crate::model::{KeptTensor, Plan, PlanEntry, Rules, recipes, recipes_fitting};
     #[pymodule_export]
+    use crate::names::dtypes;
+    #[pymodule_export]
     use crate::reduce::{Stats, fingerprint, stats};
     #[pymodule_export]
     use crate::spec::{Distribution, Spec, calculate_gain, initializers, parse, stream_of};

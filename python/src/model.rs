@@ -1,6 +1,6 @@
 //! Rules, recipes and plans of whole models.
 
-use gpu_init::{DType, Fill, Fingerprint, Initializer, PlanError, TensorSpec, by_dtype};
+use gpu_init::{DType, Fingerprint, PlanError, by_dtype};
 use pyo3::prelude::*;
 use sysinfo::System;
 
@@ -204,7 +204,13 @@ impl PlanEntry {
     /// The share of its elements in the model's fingerprint.
     fn fingerprint(&self, py: Python<'_>, bytes: Bytes<'_>) -> PyResult<u64> {
         let fill = self.spec.get().resolved()?;
-        Ok(share(py, &bytes, &fill)?.in_model(gpu_init::stream_of(&self.name)).0)
+        let borrowed = read(&bytes, "fingerprint")?;
+        let bytes = borrowed.as_slice()?;
+        let fingerprint = by_dtype!(fill.dtype, T => {
+            let elements = elements::<T>(bytes)?;
+            py.detach(|| with_threads(|| Fingerprint::of_fill(&fill, elements)))
+        });
+        Ok(fingerprint.in_model(gpu_init::stream_of(&self.name)).0)
     }
 
     fn __repr__(&self) -> String {
@@ -238,24 +244,7 @@ impl KeptTensor {
 
 #[pymethods]
 impl KeptTensor {
-    /// The share of its elements in the model's fingerprint.
-    fn fingerprint(&self, py: Python<'_>, bytes: Bytes<'_>, dtype: &str) -> PyResult<u64> {
-        let spec = TensorSpec::new(&self.shape.0[..], Initializer::zeros()).dtype(dtype_of(dtype)?);
-        let fill = spec.resolve(0, 0).map_err(of)?;
-        Ok(share(py, &bytes, &fill)?.in_model(gpu_init::stream_of(&self.name)).0)
-    }
-
     fn __repr__(&self) -> String {
         format!("KeptTensor({:?}, shape={:?})", self.name, self.shape.0)
     }
-}
-
-/// The fingerprint of a request's elements.
-fn share(py: Python<'_>, bytes: &Bytes<'_>, fill: &Fill) -> PyResult<Fingerprint> {
-    let borrowed = read(bytes, "fingerprint")?;
-    let bytes = borrowed.as_slice()?;
-    by_dtype!(fill.dtype, T => {
-        let elements = elements::<T>(bytes)?;
-        Ok(py.detach(|| with_threads(|| Fingerprint::of_fill(fill, elements))))
-    })
 }

@@ -25,6 +25,12 @@ pub(crate) fn numpy_name(dtype: DType) -> &'static str {
     }
 }
 
+/// The name of every element type here, and in NumPy or ml_dtypes.
+#[pyfunction]
+pub(crate) fn dtypes() -> Vec<(String, &'static str)> {
+    DType::ALL.map(|dtype| (dtype.to_string(), numpy_name(dtype))).into()
+}
+
 /// A shape: a tuple in Python.
 #[derive(Clone)]
 pub(crate) struct Dims(pub(crate) Vec<usize>);

@@ -6,11 +6,11 @@ use gpu_init::{Cpu, DType, Fill, Initializer, Layout, Nonlinearity, Shard, Tenso
 use pyo3::prelude::*;
 
 use crate::bytes::{Bytes, write};
+use crate::device;
 use crate::error::{Kind, of, raise, unreadable};
 use crate::listener::Listener;
 use crate::names::{Dims, numpy_name};
 use crate::threads::with_threads;
-use crate::{device, error};
 
 /// The stream of a named tensor.
 #[pyfunction]
@@ -172,8 +172,7 @@ fn cut(
     for &(dim, start, stop) in slices {
         spec = spec.slice(dim, start..stop);
         match ranges.get_mut(dim) {
-            Some(range) if start == stop && stop <= range.end => *range = start..stop,
-            Some(range) if start < stop && stop <= range.end => *range = start..stop,
+            Some(range) if start <= stop && stop <= range.end => *range = start..stop,
             _ => drop(spec.local_ranges().map_err(of)?),
         }
     }
@@ -185,7 +184,7 @@ fn cut(
                 *range = range.start + part.start..range.start + part.end;
                 spec = spec.shard(shard);
             }
-            _ => drop(spec.clone().shard(shard).local_ranges().map_err(error::of)?),
+            _ => drop(spec.clone().shard(shard).local_ranges().map_err(of)?),
         }
     }
     Ok((spec, ranges))

@@ -181,17 +181,17 @@ impl Cpu {
     ) -> Result<()> {
         let operation = spec.initializer().name();
         by_dtype!(spec.dtype.unwrap_or_default(), T => {
-            let fill = self.streams.resolve(spec)?;
-            if fill.bytes() != out.len() as u64 {
-                let actual = (out.len() / size_of::<T>()) as u64;
-                return Err(ErrorKind::Length { expected: fill.len, actual }.during(operation));
+            let len = out.len() / size_of::<T>();
+            if !out.len().is_multiple_of(size_of::<T>()) {
+                let expected = self.streams.resolve(spec)?.len;
+                return Err(ErrorKind::Length { expected, actual: len as u64 }.during(operation));
             }
             let offset = (out.as_ptr() as usize % align_of::<T>()) as u64;
             let Ok(out) = bytemuck::try_cast_slice_mut::<u8, T>(out) else {
                 let alignment = align_of::<T>() as u64;
                 return Err(ErrorKind::UnalignedOffset { offset, alignment }.during(operation));
             };
-            self.fill_slice(spec, out, &mut Progress::new(fill.len, progress))
+            self.fill_slice(spec, out, &mut Progress::new(len as u64, progress))
         })
     }
 

@@ -7,28 +7,23 @@ from typing import Any
 import numpy as np
 
 from ._errors import InvalidArgument, MissingPackage
+from ._gpu_init import dtypes
 
-# NumPy's names by the library's own, which are safetensors'.
-_NUMPY_NAMES = {
-    "f32": "float32",
-    "f16": "float16",
-    "bf16": "bfloat16",
-    "f64": "float64",
-    "f8_e4m3": "float8_e4m3fn",
-    "f8_e5m2": "float8_e5m2",
-    "i8": "int8",
-    "u8": "uint8",
-    "i16": "int16",
-    "u16": "uint16",
-    "i32": "int32",
-    "u32": "uint32",
-    "i64": "int64",
-    "u64": "uint64",
-    "bool": "bool",
-}
-_OURS = {name: ours for ours, name in _NUMPY_NAMES.items()}
+# NumPy's names by the library's own, which are safetensors' in lower case.
+_NUMPY_NAMES = {ours.lower(): name for ours, name in dtypes()}
+_OURS = {name: ours for ours, name in dtypes()}
 # Those that NumPy has from the package ml_dtypes.
 _FROM_ML_DTYPES = {"bfloat16", "float8_e4m3fn", "float8_e5m2"}
+
+
+def numpy_names() -> list[str]:
+    """Returns NumPy's names of all element types that the library has."""
+    return list(_OURS)
+
+
+def safetensors_name(name: str) -> str:
+    """Returns the name that safetensors files have for a name of `name_of`."""
+    return _OURS[name]
 
 
 def name_of(dtype: Any, operation: str) -> str:

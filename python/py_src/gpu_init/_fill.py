@@ -7,10 +7,10 @@ from typing import Any, SupportsIndex, TypeVar
 
 import numpy.typing as npt
 
-from ._arrays import as_array, dtype_of, elements, readable_bytes, writable_bytes
+from ._arrays import Bytes, as_array, dtype_of, elements, readable_bytes, writable_bytes
 from ._dtypes import name_of, size_of
 from ._errors import InvalidArgument
-from ._gpu_init import Distribution, Spec, Stats
+from ._gpu_init import Distribution, Spec, Stats, stream_of
 from ._gpu_init import fingerprint as _fingerprint
 from ._gpu_init import stats as _stats
 from ._request import Request
@@ -81,6 +81,11 @@ def fingerprint(array: Any, dtype: npt.DTypeLike | None = None, first: SupportsI
     name = dtype_of(source, dtype, "fingerprint")
     elements(source, name, "fingerprint")
     return _fingerprint(readable_bytes(source), name, Request("fingerprint").u64("first", first))
+
+
+def fingerprint_in_model(name: str, memory: Bytes, dtype: str) -> int:
+    """Returns the share of a whole tensor in the fingerprint of a model, the sum mod 2**64."""
+    return int(_fingerprint(memory, dtype, 0), 16) * (stream_of(name) | 1)
 
 
 def stats(array: Any, dtype: npt.DTypeLike | None = None) -> Stats:

@@ -12,8 +12,9 @@ import numpy.typing as npt
 
 from . import _gpu_init
 from ._arrays import as_array, readable_bytes, writable_bytes
-from ._dtypes import name_of, numpy_dtype
+from ._dtypes import name_of, numpy_dtype, numpy_names
 from ._errors import InvalidArgument, InvalidType
+from ._fill import fingerprint_in_model
 from ._gpu_init import KeptTensor, PlanEntry
 from ._request import Request
 from ._types import Device, Progress
@@ -208,11 +209,9 @@ class Plan:
             filled = ((entry, _of_type(array, entry)) for entry, array in named)
         total = sum(entry.fingerprint(readable_bytes(array)) for entry, array in filled)
         for tensor, array in kept:
-            try:
-                dtype = name_of(array.dtype, _PLAN)
-            except InvalidArgument:
-                continue  # A type without fingerprints.
-            total += tensor.fingerprint(readable_bytes(array), dtype)
+            # The elements of a type that cannot be filled are its bytes.
+            dtype = array.dtype.name if array.dtype.name in numpy_names() else "uint8"
+            total += fingerprint_in_model(tensor.name, readable_bytes(array), dtype)
         return f"{total % 2**64:016x}"
 
     def _filled(self, device: Device, progress: Progress | None) -> Iterable[Any]:

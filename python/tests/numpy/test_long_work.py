@@ -10,6 +10,14 @@ import numpy as np
 import pytest
 
 
+@pytest.fixture(autouse=True)
+def _interruptible():
+    """Python's own handler, which a process begun in a shell's background does not have."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def interrupted(work):
     """Sends SIGINT to this process during some work; returns the seconds until it ended."""
     sent = 0.0

@@ -149,6 +149,22 @@ def test_kept_tensors_come_from_their_source(program, tmp_path):
     assert plan.fingerprint(weights) == plan.fingerprint(source=source) == fingerprint
 
 
+def test_kept_tensors_of_other_types_count_by_their_bytes(program, tmp_path):
+    safetensors = pytest.importorskip("safetensors.numpy")
+    source = {
+        "phases": np.arange(10, dtype=np.complex64).reshape(5, 2),
+        "head.weight": np.zeros((4, 7), np.float32),
+    }
+    safetensors.save_file(source, tmp_path / "a.safetensors")
+    rules = Rules.from_text("only = ['head.*']\ndefault = 'xavier_normal'")
+    plan = rules.plan({name: array.shape for name, array in source.items()})
+    report = program("model", tmp_path / "a.safetensors", "--only", "head.*", "--json")
+    fingerprint = json.loads(report)["fingerprint"]
+    assert plan.fingerprint(source=source) == fingerprint
+    source["phases"][0] = 1
+    assert plan.fingerprint(source=source) != fingerprint
+
+
 def test_the_program_verifies_what_a_plan_fills(program, plan, tmp_path):
     safetensors = pytest.importorskip("safetensors.numpy")
     weights = {name: array for name, array in plan.fill().items() if name != "lm_head.weight"}

@@ -6,7 +6,8 @@ import gpu_init
 import gpu_init.torch as ours
 import pytest
 import torch
-from gpu_init.torch.fill import NAMES, Filler, levels, pieces
+from gpu_init._boxes import levels
+from gpu_init.torch.fill import NAMES, Filler, pieces
 from gpu_init.torch.views import volume
 from torch import nn
 

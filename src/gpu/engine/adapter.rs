@@ -58,7 +58,23 @@ fn new_instance() -> wgpu::Instance {
 /// }
 /// ```
 pub async fn adapters() -> Vec<wgpu::Adapter> {
-    instance().enumerate_adapters(backends()).await
+    one_at_a_time(instance().enumerate_adapters(backends())).await
+}
+
+/// Waits for a future in which adapters are listed or devices opened, while no other thread is in
+/// such a one: NVIDIA's driver (580) blocks forever if several threads do so beside one another.
+#[cfg(not(target_arch = "wasm32"))]
+async fn one_at_a_time<T>(work: impl Future<Output = T>) -> T {
+    static WORKING: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    let _one = WORKING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    // Outside a browser these futures of wgpu are ready at once. The lock is not held at an await,
+    // so what is made of this one can be sent to other threads.
+    pollster::block_on(work)
+}
+
+#[cfg(target_arch = "wasm32")]
+async fn one_at_a_time<T>(work: impl Future<Output = T>) -> T {
+    work.await
 }
 
 /// Where a device comes from.
@@ -97,6 +113,12 @@ pub fn best_gpu(adapters: &[wgpu::Adapter]) -> Option<usize> {
 
 /// Opens a device on the chosen adapter, with all the limits that the adapter has.
 pub(crate) async fn open(
+    choice: AdapterChoice,
+) -> Result<(Origin, wgpu::Device, wgpu::Queue), ErrorKind> {
+    one_at_a_time(open_now(choice)).await
+}
+
+async fn open_now(
     choice: AdapterChoice,
 ) -> Result<(Origin, wgpu::Device, wgpu::Queue), ErrorKind> {
     let instance = instance();

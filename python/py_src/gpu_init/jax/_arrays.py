@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import gpu_init
+from gpu_init._boxes import fill_box
 
 # The start and the end along each dimension.
 Ends = Sequence[tuple[int, int]]
@@ -45,46 +46,15 @@ def array(
     def draw(ends: Ends) -> np.ndarray:
         return part(init, whole, ends, dtype, seed=seed, name=name, layout=layout, fans=fans)
 
-    return laid_out(draw, whole, sharding)
+    return laid_out(draw, whole, resolved(sharding, tracing=False))
 
 
 def part(init: str, shape: tuple[int, ...], ends: Ends, dtype: Any, **options: Any) -> np.ndarray:
-    """The part of a tensor between the ends. The library cuts along two dimensions at most."""
+    """The part of a tensor between the ends."""
     values = np.empty([stop - start for start, stop in ends], dtype)
-    if not values.size:
-        return values
-    cut = [dim for dim, (size, end) in enumerate(zip(shape, ends, strict=True)) if end != (0, size)]
-    if not cut:
-        gpu_init.fill(values, init, shape=shape, **options)
-    elif len(cut) <= 2:
-        slices = [end if dim in cut else None for dim, end in enumerate(ends)]
-        gpu_init.fill(values, init, shape=shape, slices=slices, **options)
-    else:
-        _cut_further(values, cut, init, shape, ends, dtype, options)
+    if values.size:
+        fill_box(values.reshape(-1), init, shape, ends, **options)
     return values
-
-
-def _cut_further(
-    values: np.ndarray,
-    cut: list[int],
-    init: str,
-    shape: tuple[int, ...],
-    ends: Ends,
-    dtype: Any,
-    options: dict[str, Any],
-) -> None:
-    """Cuts along two dimensions, index by index of the first of them, and copies the rest."""
-    first, second = cut[:2]
-    start, stop = ends[first]
-    for index in range(start, stop):
-        slab = [(0, size) for size in shape]
-        slab[first], slab[second] = (index, index + 1), ends[second]
-        inner = [
-            slice(None) if dim in (first, second) else slice(*end) for dim, end in enumerate(ends)
-        ]
-        at = [slice(None)] * len(shape)
-        at[first] = slice(index - start, index - start + 1)
-        values[tuple(at)] = part(init, shape, slab, dtype, **options)[tuple(inner)]
 
 
 def laid_out(draw: Draw, shape: tuple[int, ...], sharding: Any) -> jax.Array:

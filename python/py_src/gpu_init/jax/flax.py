@@ -149,7 +149,8 @@ class _Variable:
                         raise
                     drawn = 0
                     value = call.function(_key(self.seed, name), *call.arguments, **call.options)
-            return jnp.asarray(nn.meta.unbox(value))
+            array: jax.Array = jnp.asarray(nn.meta.unbox(value))
+            return array
         except Exception as error:
             raise _Unknown(f"its initializer fails: {str(error).splitlines()[0]}") from error
 

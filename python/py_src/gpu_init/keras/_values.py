@@ -11,6 +11,7 @@ import keras  # type: ignore[import-untyped]
 import numpy as np
 
 import gpu_init
+from gpu_init._dtypes import numpy_dtype
 
 K = keras.initializers
 
@@ -33,7 +34,7 @@ class Scheme:
 
     def array(self, shape: Sequence[int], dtype: str, seed: int, name: str | int) -> np.ndarray:
         """The tensor of that shape on the host."""
-        array = np.empty(tuple(shape), np.dtype(_numpy_dtype(dtype)))
+        array = np.empty(tuple(shape), numpy_dtype(dtype, "gpu_init.keras"))
         if array.size:
             gpu_init.fill(array, self.init, seed=seed, name=name, **self._fans())
         return array
@@ -45,8 +46,8 @@ class Scheme:
         if layout is not None:
             from gpu_init.jax import array
 
-            element = _numpy_dtype(dtype)
-            sharding = _sharding(layout)
+            element = numpy_dtype(dtype, "gpu_init.keras")
+            sharding = getattr(layout, "backend_layout", layout)
             fans: Any = {"layout": None, **self._fans()}
             return array(
                 self.init, shape, seed=seed, name=name, dtype=element, sharding=sharding, **fans
@@ -132,14 +133,6 @@ def _number(value: Any) -> float:
     return float(value if isinstance(value, (int, float)) else keras.ops.convert_to_numpy(value))
 
 
-def _numpy_dtype(dtype: str) -> Any:
-    if dtype == "bfloat16" or dtype.startswith("float8"):
-        import ml_dtypes
-
-        return getattr(ml_dtypes, dtype)
-    return dtype
-
-
 def tensor(array: np.ndarray, dtype: str) -> Any:
     """The backend's tensor of an array: the same bits, in Keras' current device."""
     if keras.backend.backend() == "torch" and (dtype == "bfloat16" or dtype.startswith("float8")):
@@ -149,13 +142,3 @@ def tensor(array: np.ndarray, dtype: str) -> Any:
         held = torch.from_numpy(array.reshape(-1).view(np.uint8)).view(getattr(torch, dtype))
         return keras.ops.convert_to_tensor(held.reshape(array.shape))
     return keras.ops.convert_to_tensor(array, dtype=dtype)
-
-
-def _sharding(layout: Any) -> Any:
-    """JAX's sharding of a layout, on the devices of the mesh that is set if it names none."""
-    import jax
-
-    sharding = getattr(layout, "backend_layout", layout)
-    if isinstance(getattr(sharding, "mesh", None), jax.sharding.AbstractMesh):
-        return jax.sharding.NamedSharding(jax.sharding.get_mesh(), sharding.spec)
-    return sharding

@@ -91,6 +91,33 @@ def _axes(input_axes: Any, output_axes: Any) -> dict[str, Any]:
     return {name: value for name, value in axes.items() if value is not None}
 
 
+class _ByFans(_Named):
+    """The constructor of those whose variance is a number over a fan."""
+
+    def __init__(
+        self,
+        seed: Any = None,
+        input_axes: Any = None,
+        output_axes: Any = None,
+        *,
+        name: str | None = None,
+    ) -> None:
+        """Takes the arguments of Keras and a name, the stream of the values."""
+        super().__init__(seed=seed, **_axes(input_axes, output_axes))  # type: ignore[call-arg]
+        self._set_name(name)
+
+
+class _ByDeviation(_Named):
+    """The constructor of those with a mean and a standard deviation."""
+
+    def __init__(
+        self, mean: float = 0.0, stddev: float = 0.05, seed: Any = None, *, name: str | None = None
+    ) -> None:
+        """Takes the arguments of Keras and a name, the stream of the values."""
+        super().__init__(mean, stddev, seed)  # type: ignore[call-arg]
+        self._set_name(name)
+
+
 @_register
 class VarianceScaling(_Named, K.VarianceScaling):  # type: ignore[misc]
     """Variance scale / fan: `truncated_normal`, `untruncated_normal` or `uniform`."""
@@ -112,129 +139,43 @@ class VarianceScaling(_Named, K.VarianceScaling):  # type: ignore[misc]
 
 
 @_register
-class GlorotNormal(_Named, K.GlorotNormal):  # type: ignore[misc]
+class GlorotNormal(_ByFans, K.GlorotNormal):  # type: ignore[misc]
     """Normal, truncated at two standard deviations, of variance 2 / (fan_in + fan_out)."""
 
-    def __init__(
-        self,
-        seed: Any = None,
-        input_axes: Any = None,
-        output_axes: Any = None,
-        *,
-        name: str | None = None,
-    ) -> None:
-        """Takes the arguments of Keras and a name, the stream of the values."""
-        super().__init__(seed=seed, **_axes(input_axes, output_axes))
-        self._set_name(name)
-
 
 @_register
-class GlorotUniform(_Named, K.GlorotUniform):  # type: ignore[misc]
+class GlorotUniform(_ByFans, K.GlorotUniform):  # type: ignore[misc]
     """Uniform, of variance 2 / (fan_in + fan_out)."""
 
-    def __init__(
-        self,
-        seed: Any = None,
-        input_axes: Any = None,
-        output_axes: Any = None,
-        *,
-        name: str | None = None,
-    ) -> None:
-        """Takes the arguments of Keras and a name, the stream of the values."""
-        super().__init__(seed=seed, **_axes(input_axes, output_axes))
-        self._set_name(name)
-
 
 @_register
-class HeNormal(_Named, K.HeNormal):  # type: ignore[misc]
+class HeNormal(_ByFans, K.HeNormal):  # type: ignore[misc]
     """Normal, truncated at two standard deviations, of variance 2 / fan_in."""
 
-    def __init__(
-        self,
-        seed: Any = None,
-        input_axes: Any = None,
-        output_axes: Any = None,
-        *,
-        name: str | None = None,
-    ) -> None:
-        """Takes the arguments of Keras and a name, the stream of the values."""
-        super().__init__(seed=seed, **_axes(input_axes, output_axes))
-        self._set_name(name)
-
 
 @_register
-class HeUniform(_Named, K.HeUniform):  # type: ignore[misc]
+class HeUniform(_ByFans, K.HeUniform):  # type: ignore[misc]
     """Uniform, of variance 2 / fan_in."""
 
-    def __init__(
-        self,
-        seed: Any = None,
-        input_axes: Any = None,
-        output_axes: Any = None,
-        *,
-        name: str | None = None,
-    ) -> None:
-        """Takes the arguments of Keras and a name, the stream of the values."""
-        super().__init__(seed=seed, **_axes(input_axes, output_axes))
-        self._set_name(name)
-
 
 @_register
-class LecunNormal(_Named, K.LecunNormal):  # type: ignore[misc]
+class LecunNormal(_ByFans, K.LecunNormal):  # type: ignore[misc]
     """Normal, truncated at two standard deviations, of variance 1 / fan_in."""
 
-    def __init__(
-        self,
-        seed: Any = None,
-        input_axes: Any = None,
-        output_axes: Any = None,
-        *,
-        name: str | None = None,
-    ) -> None:
-        """Takes the arguments of Keras and a name, the stream of the values."""
-        super().__init__(seed=seed, **_axes(input_axes, output_axes))
-        self._set_name(name)
-
 
 @_register
-class LecunUniform(_Named, K.LecunUniform):  # type: ignore[misc]
+class LecunUniform(_ByFans, K.LecunUniform):  # type: ignore[misc]
     """Uniform, of variance 1 / fan_in."""
 
-    def __init__(
-        self,
-        seed: Any = None,
-        input_axes: Any = None,
-        output_axes: Any = None,
-        *,
-        name: str | None = None,
-    ) -> None:
-        """Takes the arguments of Keras and a name, the stream of the values."""
-        super().__init__(seed=seed, **_axes(input_axes, output_axes))
-        self._set_name(name)
-
 
 @_register
-class RandomNormal(_Named, K.RandomNormal):  # type: ignore[misc]
+class RandomNormal(_ByDeviation, K.RandomNormal):  # type: ignore[misc]
     """Normal."""
 
-    def __init__(
-        self, mean: float = 0.0, stddev: float = 0.05, seed: Any = None, *, name: str | None = None
-    ) -> None:
-        """Takes the arguments of Keras and a name, the stream of the values."""
-        super().__init__(mean, stddev, seed)
-        self._set_name(name)
-
 
 @_register
-class TruncatedNormal(_Named, K.TruncatedNormal):  # type: ignore[misc]
+class TruncatedNormal(_ByDeviation, K.TruncatedNormal):  # type: ignore[misc]
     """Normal, truncated at two standard deviations."""
-
-    def __init__(
-        self, mean: float = 0.0, stddev: float = 0.05, seed: Any = None, *, name: str | None = None
-    ) -> None:
-        """Takes the arguments of Keras and a name, the stream of the values."""
-        super().__init__(mean, stddev, seed)
-        self._set_name(name)
 
 
 @_register

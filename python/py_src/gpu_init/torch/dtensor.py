@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 
+from gpu_init._errors import InvalidArgument
+
 from .views import Ranges
 
 Local = list[list[tuple[int, int]]]
@@ -35,7 +37,7 @@ def local_ranges(tensor: Any, name: str) -> Local:
         return [[] for _ in shape]
     for dim, placement in enumerate(tensor.placements):
         if placement.is_partial():
-            raise ValueError(
+            raise InvalidArgument(
                 f"{name} is a DTensor with a Partial placement: its local values are summands, "
                 "which no initializer gives; redistribute it to Shard or Replicate"
             )

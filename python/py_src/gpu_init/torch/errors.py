@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from gpu_init._errors import InvalidArgument
+from gpu_init._unknown import described
 
-class TraceError(ValueError):
+
+class TraceError(InvalidArgument):
     """A model's initialization could not be recorded or understood."""
 
 
@@ -13,10 +16,5 @@ class UnknownTensorsError(TraceError):
     def __init__(self, tensors: dict[str, str], advice: str = "") -> None:
         """Lists the tensors, and what to do about them."""
         self.tensors = dict(tensors)
-        lines = [f"  {name}: {reason}" for name, reason in list(tensors.items())[:20]]
-        if len(tensors) > 20:
-            lines.append(f"  and {len(tensors) - 20} more")
-        number = "1 tensor" if len(tensors) == 1 else f"{len(tensors)} tensors"
-        super().__init__(
-            "\n".join([f"the initialization of {number} is unknown:", *lines, advice]).strip()
-        )
+        what = "the initialization of {} is unknown:"
+        super().__init__(described(what, "tensor", tensors, advice))

@@ -9,27 +9,14 @@ from typing import Any
 
 import torch
 
-import gpu_init
+from gpu_init._boxes import fill_box
+from gpu_init._dtypes import numpy_names
+from gpu_init._errors import InvalidType
 
 from .views import Ranges, volume, whole
 
-NAMES = {
-    torch.float32: "float32",
-    torch.float16: "float16",
-    torch.bfloat16: "bfloat16",
-    torch.float64: "float64",
-    torch.float8_e4m3fn: "float8_e4m3fn",
-    torch.float8_e5m2: "float8_e5m2",
-    torch.int8: "int8",
-    torch.int16: "int16",
-    torch.int32: "int32",
-    torch.int64: "int64",
-    torch.uint8: "uint8",
-    torch.uint16: "uint16",
-    torch.uint32: "uint32",
-    torch.uint64: "uint64",
-    torch.bool: "bool",
-}
+# PyTorch has NumPy's and ml_dtypes' names.
+NAMES = {getattr(torch, name): name for name in numpy_names()}
 # What is filled on the host at a time for a tensor on an accelerator.
 PIECE_BYTES = 64 << 20
 
@@ -63,7 +50,7 @@ class Filler:
             return
         target = target.detach()
         if target.dtype not in NAMES:
-            raise TypeError(f"{target.dtype} cannot be filled; use {', '.join(NAMES.values())}")
+            raise InvalidType(f"{target.dtype} cannot be filled; use {', '.join(NAMES.values())}")
         call = _Call(init, seed, name, shape, options)
         # A piece of an orthogonal or sparse tensor costs as much as the whole.
         is_whole = init.startswith(("orthogonal", "delta_orthogonal", "sparse"))
@@ -102,13 +89,6 @@ class _Call:
 
     def fill(self, made: torch.Tensor, box: Ranges) -> None:
         """Fills a contiguous tensor on the CPU."""
-        if levels(self._shape, box) > 3:
-            dim = next(dim for dim, (start, stop) in enumerate(box) if stop - start > 1)
-            for index in range(made.shape[dim]):
-                first = box[dim][0] + index
-                part = (*box[:dim], (first, first + 1), *box[dim + 1 :])
-                self.fill(made.narrow(dim, index, 1), part)
-            return
         try:
             self._fill(made, box)
         except ValueError:
@@ -120,16 +100,8 @@ class _Call:
             made.copy_(wide)
 
     def _fill(self, made: torch.Tensor, box: Ranges) -> None:
-        array = raw_bytes(made).numpy()
-        slices = None if box == whole(self._shape) else box
-        gpu_init.fill(
-            array,
-            self._init,
-            shape=self._shape,
-            slices=slices,
-            dtype=NAMES[made.dtype],
-            **self._options,
-        )
+        array, dtype = raw_bytes(made).numpy(), NAMES[made.dtype]
+        fill_box(array, self._init, self._shape, box, dtype=dtype, **self._options)
 
 
 class _Staging:
@@ -181,17 +153,3 @@ def pieces(box: Ranges, most: int) -> Iterator[Ranges]:
             yield part
         else:
             yield from ((part[0], *inner) for inner in pieces(rest, most))
-
-
-def levels(shape: Sequence[int], box: Ranges) -> int:
-    """How many nested runs of consecutive elements a box is; the library takes three."""
-    found, stride, run = 1, 1, 1
-    for size, (start, stop) in zip(reversed(shape), reversed(box), strict=True):
-        count = stop - start
-        if count > 1:
-            if run == stride:
-                run *= count
-            else:
-                found, run = found + 1, count * stride
-        stride *= size
-    return found

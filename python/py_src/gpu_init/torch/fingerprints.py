@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-import gpu_init
+from gpu_init._fill import fingerprint_in_model
 
 from .dtensor import is_dtensor
 from .fill import NAMES, raw_bytes
@@ -36,8 +36,6 @@ def fingerprint_of(tensors: Iterable[tuple[str, torch.Tensor]]) -> str:
         tensor = tensor.detach().cpu().contiguous()
         # The elements of a type that cannot be filled are its bytes.
         dtype = NAMES.get(tensor.dtype, "uint8")
-        one = "0"
         if tensor.numel():
-            one = gpu_init.fingerprint(raw_bytes(tensor).numpy(), dtype=dtype)
-        total += int(one, 16) * (gpu_init.stream_of(name) | 1)
+            total += fingerprint_in_model(name, raw_bytes(tensor).numpy(), dtype)
     return f"{total % 2**64:016x}"

@@ -10,6 +10,8 @@ from typing import Any
 
 import torch
 
+from gpu_init._errors import InvalidArgument, InvalidType
+
 from .dtensor import boxes, is_dtensor, local_ranges
 from .fill import Filler
 
@@ -20,9 +22,9 @@ DType = torch.dtype
 
 def _fill(tensor: torch.Tensor, init: str, seed: Seed, name: Name, **options: Any) -> torch.Tensor:
     if not isinstance(tensor, torch.Tensor):
-        raise TypeError(f"a torch.Tensor is filled, not {type(tensor).__name__}")
+        raise InvalidType(f"a torch.Tensor is filled, not {type(tensor).__name__}")
     if tensor.is_meta:
-        raise ValueError(
+        raise InvalidArgument(
             "a tensor on the meta device has no memory; "
             "make one that has: torch.empty_like(tensor, device=...)"
         )
@@ -101,16 +103,16 @@ def _constant(tensor: torch.Tensor, value: float) -> torch.Tensor:
 def eye_(tensor: torch.Tensor) -> torch.Tensor:
     """Fills a matrix with ones on the diagonal and zeros elsewhere."""
     if tensor.ndim != 2:
-        raise ValueError("Only tensors with 2 dimensions are supported")
+        raise InvalidArgument("Only tensors with 2 dimensions are supported")
     return _fill(tensor, "eye", 0, 0)
 
 
 def dirac_(tensor: torch.Tensor, groups: int = 1) -> torch.Tensor:
     """Fills a kernel of 3 to 5 dimensions so that its convolution gives its input."""
     if tensor.ndim not in (3, 4, 5):
-        raise ValueError("Only tensors with 3, 4, or 5 dimensions are supported")
+        raise InvalidArgument("Only tensors with 3, 4, or 5 dimensions are supported")
     if tensor.shape[0] % groups:
-        raise ValueError("dim 0 must be divisible by groups")
+        raise InvalidArgument("dim 0 must be divisible by groups")
     return _fill(tensor, _text("dirac", groups=groups), 0, 0)
 
 
@@ -165,7 +167,7 @@ def _kaiming(
 def orthogonal_(tensor: torch.Tensor, gain: float = 1, *, seed: Seed, name: Name) -> torch.Tensor:
     """Fills a tensor so that the matrix of its first dimension by the others is orthogonal."""
     if tensor.ndim < 2:
-        raise ValueError("Only tensors with 2 or more dimensions are supported")
+        raise InvalidArgument("Only tensors with 2 or more dimensions are supported")
     return _fill(tensor, _text("orthogonal", gain=float(gain)), seed, name)
 
 
@@ -174,5 +176,5 @@ def sparse_(
 ) -> torch.Tensor:
     """Fills a matrix from N(0, std^2), with a share of zeros in each column."""
     if tensor.ndim != 2:
-        raise ValueError("Only tensors with 2 dimensions are supported")
+        raise InvalidArgument("Only tensors with 2 dimensions are supported")
     return _fill(tensor, _text("sparse", sparsity=float(sparsity), std=float(std)), seed, name)

@@ -39,11 +39,6 @@ OVERWRITES = {
 EMPTY = {"empty", "empty_strided", "empty_like", "new_empty", "new_empty_strided"}
 
 
-def is_view(value: Any) -> bool:
-    """Whether a leaf of recorded arguments stands for a tensor."""
-    return isinstance(value, View)
-
-
 def overwrites(event: Event, view: View) -> bool:
     """Whether the event writes all of the view without reading it."""
     if view not in event.reads:
@@ -150,7 +145,7 @@ class _Machine:
         if event.name in EMPTY:
             return
         args, kwargs = trees.mapped(
-            lambda value: self.tensor(value) if is_view(value) else value,
+            lambda value: self.tensor(value) if isinstance(value, View) else value,
             (event.args, event.kwargs),
         )
         does = self.draw if event.is_random and self.draw is not None else perform

@@ -8,11 +8,13 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
+from safetensors.torch import save_file
 
 import gpu_init
+from gpu_init._dtypes import safetensors_name
 
 from .fill import NAMES, Filler, raw_bytes
 from .laws import Law
@@ -21,24 +23,8 @@ from .views import whole
 if TYPE_CHECKING:
     from .plan import Entry, Part, TorchPlan
 
-DTYPES = {
-    torch.float32: "F32",
-    torch.float16: "F16",
-    torch.bfloat16: "BF16",
-    torch.float64: "F64",
-    torch.float8_e4m3fn: "F8_E4M3",
-    torch.float8_e5m2: "F8_E5M2",
-    torch.int8: "I8",
-    torch.int16: "I16",
-    torch.int32: "I32",
-    torch.int64: "I64",
-    torch.uint8: "U8",
-    torch.uint16: "U16",
-    torch.uint32: "U32",
-    torch.uint64: "U64",
-    torch.bool: "BOOL",
-    torch.complex64: "C64",
-}
+# As safetensors files name them.
+DTYPES = {dtype: safetensors_name(name) for dtype, name in NAMES.items()} | {torch.complex64: "C64"}
 SIMPLE = re.compile(r"[A-Za-z0-9_./ -]+")
 # Patterns of one rule; a compiled pattern has a limit.
 MOST_PATTERNS = 100
@@ -68,7 +54,7 @@ def write_rules(plan: TorchPlan, folder: str | os.PathLike[str], seed: int) -> R
     kept: dict[str, torch.Tensor] = {}
     for entry in entries:
         if entry.dtype not in DTYPES:
-            raise TypeError(f"{entry.name}: safetensors files have no {entry.dtype}")
+            raise gpu_init.InvalidType(f"{entry.name}: safetensors files have no {entry.dtype}")
         rule = rule_of(entry)
         groups.setdefault(rule, []).append(entry.name)
         if rule[0] == "keep":
@@ -81,7 +67,7 @@ def write_rules(plan: TorchPlan, folder: str | os.PathLike[str], seed: int) -> R
     files.tensors.write_text(_list(entries))
     files.rules.write_text(_rules(groups, entries, seed))
     if files.kept is not None:
-        _save(kept, files.kept)
+        save_file(kept, files.kept)
     return files
 
 
@@ -192,23 +178,3 @@ def _patterns(group: list[str], names: set[str]) -> Iterable[str]:
         yield f"match = {json.dumps(some[0] if len(some) == 1 else '{' + ','.join(some) + '}')}"
     for start in range(0, len(other), MOST_PATTERNS):
         yield f"regex = {json.dumps('|'.join(other[start : start + MOST_PATTERNS]))}"
-
-
-def _save(tensors: dict[str, torch.Tensor], path: Path) -> None:
-    """Writes a safetensors file."""
-    header: dict[str, Any] = {}
-    start = 0
-    for name, tensor in tensors.items():
-        stop = start + tensor.numel() * tensor.element_size()
-        header[name] = {
-            "dtype": DTYPES[tensor.dtype],
-            "shape": list(tensor.shape),
-            "data_offsets": [start, stop],
-        }
-        start = stop
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    with path.open("wb") as file:
-        file.write(len(text).to_bytes(8, "little") + text)
-        for tensor in tensors.values():
-            file.write(raw_bytes(tensor).numpy().data)

@@ -12,6 +12,8 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
+from gpu_init._errors import InvalidArgument, InvalidType
+
 from .classify import Part, Random, Understood, understand
 from .dtensor import is_dtensor
 from .errors import TraceError
@@ -52,7 +54,7 @@ def trace(
     PyTorch; `independent_copies=True` makes them differ.
     """
     if on_unknown not in ("error", "torch"):
-        raise ValueError(f'on_unknown is "error" or "torch", not {on_unknown!r}')
+        raise InvalidArgument(f'on_unknown is "error" or "torch", not {on_unknown!r}')
     found, has_drawn = _trace_once(model, initialize, 0)
     if has_drawn:
         found = _without_python_randomness(found, _trace_once(model, initialize, 1)[0])
@@ -72,7 +74,7 @@ def _trace_once(model: Any, initialize: Initialize | None, seed: int) -> tuple[l
         elif callable(model):
             found = _trace_construction(model, initialize)
         else:
-            raise TypeError(
+            raise InvalidType(
                 f"trace takes a model or a function that builds one, not {type(model).__name__}"
             )
         draws.look()
@@ -85,7 +87,9 @@ def _trace_construction(
     with Recorder() as recorder:
         model = build()
         if not isinstance(model, nn.Module):
-            raise TypeError(f"the function returned {type(model).__name__}, not a torch.nn.Module")
+            raise InvalidType(
+                f"the function returned {type(model).__name__}, not a torch.nn.Module"
+            )
         _check_not_lazy(model)
         if initialize is not None:
             initialize(model)

@@ -50,8 +50,8 @@ pub use initializer::{
 pub use layout::{Layout, ParseLayoutError};
 #[cfg(feature = "rules")]
 pub use model::{
-    KeptTensor, ParseRulesError, Plan, PlanEntry, PlanError, PlanWarning, Recipe, Rule, RuleError,
-    Rules,
+    KeptTensor, ListedTensor, ParseRulesError, Plan, PlanEntry, PlanError, PlanWarning, Recipe,
+    Rule, RuleError, Rules,
 };
 pub use number::Number;
 pub use reduce::{Fingerprint, Stats};
@@ -72,7 +72,7 @@ pub use wgpu;
 pub use {half, rand};
 
 /// The code of the other documents, as doctests.
-#[cfg(all(doctest, feature = "gpu"))]
+#[cfg(all(doctest, feature = "gpu", feature = "rules"))]
 mod documents {
     #[doc = include_str!("../docs/library.md")]
     pub struct Library;

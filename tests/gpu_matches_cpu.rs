@@ -179,6 +179,38 @@ fn only_the_tensors_bytes_are_written() {
     }
 }
 
+/// Many fills at once into several of the caller's buffers, in any order, one after the other
+/// without a gap: each has its bytes, and nothing beside them is written.
+#[test]
+fn many_tensors_in_the_callers_memory() {
+    let Some(device) = gpu::device() else { return };
+    let matrix = |i: u64| TensorSpec::new([3 + i as usize, 5], Initializer::xavier_normal());
+    let mut specs: Vec<_> = (0..20).map(|i| matrix(i).name(&format!("layers.{i}"))).collect();
+    specs.push(TensorSpec::new([9], Initializer::ones()).dtype(DType::BF16).name("odd"));
+    specs.push(TensorSpec::new([40, 40], Initializer::orthogonal()).name("recurrent"));
+    specs.push(TensorSpec::new([30_000], Initializer::normal(0.0, 0.02)).seed(7).name("large"));
+    let size = 1 << 18;
+    let mut expected = [vec![0xa5; size], vec![0x5a; size]];
+    let memory = [buffer(&device, size as u64), buffer(&device, size as u64)];
+    for (memory, background) in memory.iter().zip(&expected) {
+        device.wgpu_queue().write_buffer(memory, 0, background);
+    }
+    let (mut targets, mut ends) = (Vec::new(), [4, 1000]);
+    for (i, spec) in specs.iter().enumerate().rev() {
+        let tensor = Cpu::new().fill(spec).unwrap();
+        let (bytes, at) = (tensor.as_bytes(), ends[i % 2]);
+        targets.push((spec, &memory[i % 2], at as u64));
+        expected[i % 2][at..][..bytes.len()].copy_from_slice(bytes);
+        ends[i % 2] = at + bytes.len().next_multiple_of(4);
+    }
+    let tensors = device.fill_all_into(&targets).unwrap();
+    assert!(tensors.iter().map(Tensor::offset).eq(targets.iter().map(|target| target.2)));
+    let all = TensorSpec::new([size / 4], Initializer::zeros());
+    for (memory, expected) in memory.iter().zip(&expected) {
+        assert!(whole_buffer(&device, memory, &all) == *expected);
+    }
+}
+
 /// The bytes of a buffer.
 fn whole_buffer(device: &Device, memory: &wgpu::Buffer, all: &TensorSpec) -> Vec<u8> {
     let copy = device.fill(all).unwrap();

@@ -5,8 +5,8 @@ use std::f64::consts::SQRT_2;
 use std::fs;
 
 use gpu_init::{
-    Cpu, DType, Distribution, Initializer, Layout, Plan, PlanEntry, PlanError, PlanWarning, Recipe,
-    Rules, TensorSpec,
+    Cpu, DType, Distribution, Initializer, Layout, ListedTensor, Plan, PlanEntry, PlanError,
+    PlanWarning, Recipe, Rules, TensorSpec,
 };
 use proptest::prelude::*;
 use serde_json::{Map, Value};
@@ -351,6 +351,59 @@ fn dtypes_and_seeds_have_a_precedence() {
     assert_eq!(dtypes(&rules.clone().with_dtype(DType::F32)), [DType::F32; 4]);
     let seed = |rules: &Rules| Plan::new(tensors, rules).unwrap().entries()[0].fill.seed;
     assert_eq!((seed(&rules), seed(&rules.with_seed(42))), (7, 42));
+}
+
+/// A framework knows the layouts of its layers; what a rule says counts more.
+#[test]
+fn listed_layouts_count_where_rules_have_none() {
+    let list = || -> [ListedTensor; 4] {
+        let bias = Layout::Fans { fan_in: 64, fan_out: 32 };
+        [
+            ("fc.weight", vec![64, 32], None, Layout::KernelInOut).into(),
+            ("fc.bias", vec![32], None, bias).into(),
+            ("conv.weight", vec![8, 2, 3, 3], None, Layout::Grouped { groups: 4 }).into(),
+            ("other", vec![5, 7, 2], None).into(),
+        ]
+    };
+    let plan = |rules: &str| Plan::new(list(), &rules.parse().unwrap()).unwrap();
+    let fans = |plan: &Plan| -> Vec<_> {
+        plan.entries().iter().map(|entry| entry.spec.fan_in_and_out().unwrap()).collect()
+    };
+    let listed = plan("default = 'xavier_normal'");
+    assert_eq!(fans(&listed), [(64, 32), (64, 32), (18, 18), (14, 10)]);
+    let [PlanWarning::Layout { tensor, .. }] = listed.warnings() else { panic!("{listed:?}") };
+    assert_eq!(tensor, "other", "the others' layouts are known");
+
+    let ruled = "
+        [[rules]]
+        match = 'conv.weight'
+        init = 'xavier_normal'
+        layout = 'out_in_kernel'
+        [[rules]]
+        match = '*'
+        init = 'xavier_normal'
+        fans = { of = 'weight' }";
+    let ruled = Plan::new(list()[..3].to_vec(), &ruled.parse().unwrap());
+    assert_eq!(fans(&ruled.unwrap()), [(64, 32), (64, 32), (18, 72)], "fc's by the list's layout");
+    let biases = "default = 'zeros'\nrules = [{ match = '*.bias', init = 'pytorch_bias' }]";
+    let bias = plan(biases).entries()[1].spec.initializer();
+    assert_eq!(bias, Initializer::pytorch_bias(64));
+}
+
+#[test]
+fn rules_put_before_others_win() {
+    let first: Rules = "
+        seed = 9
+        default = 'normal'
+        rules = [{ match = '*.gamma', init = 'ones' }]"
+        .parse()
+        .unwrap();
+    let rules: Rules = "seed = 3\nrules = [{ match = '*', init = 'zeros' }]".parse().unwrap();
+    let rules = rules.preceded_by(&first);
+    assert_eq!((rules.seed(), rules.rules().len()), (3, 2));
+    let plan = Plan::new([("n.gamma", [4], None), ("n.beta", [4], None)], &rules).unwrap();
+    let initializers = plan.entries().iter().map(|entry| entry.spec.initializer());
+    assert!(initializers.eq([Initializer::ones(), Initializer::zeros()]));
 }
 
 #[test]

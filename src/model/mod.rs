@@ -5,6 +5,7 @@ mod error;
 mod file;
 mod formula;
 mod layers;
+mod listed;
 mod pattern;
 mod plan;
 mod planner;
@@ -13,6 +14,7 @@ mod rules;
 mod run;
 
 pub use error::{ParseRulesError, PlanError, RuleError};
+pub use listed::ListedTensor;
 pub use plan::{KeptTensor, Plan, PlanEntry, PlanWarning};
 pub use recipe::Recipe;
 pub use rules::{Rule, Rules};

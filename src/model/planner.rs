@@ -5,44 +5,32 @@ use std::collections::{HashMap, HashSet};
 use crate::model::error::{PlanError, RuleError, described};
 use crate::model::formula::Variables;
 use crate::model::layers::Layers;
+use crate::model::listed::ListedTensor;
 use crate::model::plan::{KeptTensor, Plan, PlanEntry, PlanWarning};
 use crate::model::rules::{Init, Rule, Rules};
-use crate::{DType, Fill, Initializer, Layout, Shape, TensorSpec};
+use crate::{DType, Fill, Initializer, Layout, TensorSpec};
 
 impl Plan {
-    /// Applies rules to the tensors of a model: names, shapes and, where the list has them, dtypes.
+    /// Applies rules to the tensors of a model: names, shapes and, where the list has them, dtypes
+    /// and layouts.
     ///
     /// Among tied tensors the first name that the list has owns the memory, and determines rule and
     /// stream; a tie with fewer than two names in the list does nothing.
     ///
     /// # Errors
     /// A [`PlanError`] that names the tensor and its rule.
-    pub fn new<N, S>(
-        tensors: impl IntoIterator<Item = (N, S, Option<DType>)>,
+    pub fn new<T: Into<ListedTensor>>(
+        tensors: impl IntoIterator<Item = T>,
         rules: &Rules,
-    ) -> Result<Self, PlanError>
-    where
-        N: Into<String>,
-        S: Into<Shape>,
-    {
-        let tensors: Vec<_> = tensors
-            .into_iter()
-            .map(|(name, shape, dtype)| Listed { name: name.into(), shape: shape.into(), dtype })
-            .collect();
+    ) -> Result<Self, PlanError> {
+        let tensors: Vec<_> = tensors.into_iter().map(T::into).collect();
         Model::new(&tensors, rules)?.plan()
     }
 }
 
-/// A tensor of the model's list.
-struct Listed {
-    name: String,
-    shape: Shape,
-    dtype: Option<DType>,
-}
-
 /// A tensor with the rule that it matches first, or the default.
 struct Ruled<'a> {
-    tensor: &'a Listed,
+    tensor: &'a ListedTensor,
     /// The rule's index, and the rule; `None` for the default.
     rule: Option<(usize, &'a Rule)>,
     init: &'a Init,
@@ -50,16 +38,16 @@ struct Ruled<'a> {
 
 /// The list and the rules, indexed.
 struct Model<'a> {
-    tensors: &'a [Listed],
+    tensors: &'a [ListedTensor],
     rules: &'a Rules,
-    by_name: HashMap<&'a str, &'a Listed>,
+    by_name: HashMap<&'a str, &'a ListedTensor>,
     layers: Layers<'a>,
     /// The tied tensors that share an owner's memory, by the owner's name.
-    aliases: HashMap<&'a str, Vec<&'a Listed>>,
+    aliases: HashMap<&'a str, Vec<&'a ListedTensor>>,
 }
 
 impl<'a> Model<'a> {
-    fn new(tensors: &'a [Listed], rules: &'a Rules) -> Result<Self, PlanError> {
+    fn new(tensors: &'a [ListedTensor], rules: &'a Rules) -> Result<Self, PlanError> {
         let mut by_name = HashMap::with_capacity(tensors.len());
         for tensor in tensors {
             if by_name.insert(tensor.name.as_str(), tensor).is_some() {
@@ -129,14 +117,14 @@ impl<'a> Model<'a> {
     }
 
     /// Whether `only` names the tensor or one that is tied to it.
-    fn is_asked(&self, tensor: &Listed) -> bool {
+    fn is_asked(&self, tensor: &ListedTensor) -> bool {
         let Some(only) = &self.rules.only else { return true };
         let aliases = self.aliases_of(tensor).iter().copied();
         let mut names = aliases.chain([tensor]).map(|tensor| &tensor.name);
         names.any(|name| only.iter().any(|glob| glob.matches(name, 0)))
     }
 
-    fn kept(&self, tensor: &Listed, rule: Option<(usize, &Rule)>) -> KeptTensor {
+    fn kept(&self, tensor: &ListedTensor, rule: Option<(usize, &Rule)>) -> KeptTensor {
         let aliases = self.aliases_of(tensor);
         KeptTensor {
             name: tensor.name.clone(),
@@ -147,12 +135,12 @@ impl<'a> Model<'a> {
         }
     }
 
-    fn aliases_of(&self, tensor: &Listed) -> &[&'a Listed] {
+    fn aliases_of(&self, tensor: &ListedTensor) -> &[&'a ListedTensor] {
         self.aliases.get(&*tensor.name).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// The first rule that matches, or the default; `None` without either.
-    fn ruled(&self, tensor: &'a Listed) -> Option<Ruled<'a>> {
+    fn ruled(&self, tensor: &'a ListedTensor) -> Option<Ruled<'a>> {
         let mut rules = self.rules.rules.iter().enumerate();
         let rule = rules.find(|(_, rule)| matches(rule, tensor));
         let init = rule.map(|(_, rule)| &rule.init).or(self.rules.default.as_ref())?;
@@ -199,23 +187,29 @@ impl<'a> Model<'a> {
         })
     }
 
-    /// The rule's layout, or the fans of the tensor that it names.
-    fn layout(&self, tensor: &Listed, rule: Option<&Rule>) -> Result<Layout, RuleError> {
-        let given = rule.and_then(|rule| rule.layout.clone()).unwrap_or_default();
+    /// The rule's layout, or the fans of the tensor that it names, or the list's layout.
+    fn layout(&self, tensor: &ListedTensor, rule: Option<&Rule>) -> Result<Layout, RuleError> {
+        let given = rule.and_then(|rule| rule.layout.as_ref()).or(tensor.layout.as_ref());
+        let given = given.cloned().unwrap_or_default();
         let Some(of) = rule.and_then(|rule| rule.fans_of.as_ref()) else { return Ok(given) };
         let start = tensor.name.rfind(['.', '/']).map_or(0, |separator| separator + 1);
         let beside = format!("{}{of}", &tensor.name[..start]);
         let other = self.by_name.get(beside.as_str()).or_else(|| self.by_name.get(of.as_str()));
         let fans = other.and_then(|&other| {
             let layout = self.ruled(other).and_then(|other| other.rule?.1.layout.clone());
-            layout.unwrap_or_default().fans(&other.shape)
+            layout.or_else(|| other.layout.clone()).unwrap_or_default().fans(&other.shape)
         });
         let (fan_in, fan_out) = fans.ok_or_else(|| RuleError::Fans { name: of.clone() })?;
         Ok(Layout::Fans { fan_in, fan_out })
     }
 
     /// The element type, by the precedence that [`Rules::with_dtype`] documents.
-    fn dtype(&self, tensor: &Listed, aliases: &[&Listed], rule: Option<&Rule>) -> DType {
+    fn dtype(
+        &self,
+        tensor: &ListedTensor,
+        aliases: &[&ListedTensor],
+        rule: Option<&Rule>,
+    ) -> DType {
         let Rules { forced_dtype, listed_dtypes, dtype, .. } = *self.rules;
         let listed = listed_dtype(tensor, aliases);
         let of_rule = rule.and_then(|rule| rule.dtype);
@@ -262,8 +256,10 @@ impl<'a> Model<'a> {
         let mut warnings: Vec<(Option<usize>, PlanWarning)> = Vec::new();
         for entry in entries {
             let rule = entry.rule.map(|index| (index, &self.rules.rules[index]));
-            let given =
-                rule.is_some_and(|(_, rule)| rule.layout.is_some() || rule.fans_of.is_some());
+            let listed =
+                self.by_name.get(&*entry.name).is_some_and(|tensor| tensor.layout.is_some());
+            let given = listed
+                || rule.is_some_and(|(_, rule)| rule.layout.is_some() || rule.fans_of.is_some());
             let shape = entry.spec.shape();
             let unclear = !given && shape.dims().len() > 2;
             let Some((fan_in, fan_out)) = entry.spec.fan_in_and_out().filter(|_| unclear) else {
@@ -300,11 +296,11 @@ impl<'a> Model<'a> {
 }
 
 /// The tensor's element type, or that of a tensor tied to it.
-fn listed_dtype(tensor: &Listed, aliases: &[&Listed]) -> Option<DType> {
+fn listed_dtype(tensor: &ListedTensor, aliases: &[&ListedTensor]) -> Option<DType> {
     aliases.iter().fold(tensor.dtype, |dtype, alias| dtype.or(alias.dtype))
 }
 
-fn matches(rule: &Rule, tensor: &Listed) -> bool {
+fn matches(rule: &Rule, tensor: &ListedTensor) -> bool {
     let is_integer = tensor.dtype.is_some_and(DType::is_integer);
     let fits = rule.integers.is_none_or(|integers| integers == is_integer);
     fits && rule.pattern.matches(&tensor.name, tensor.shape.dims().len())

@@ -183,6 +183,23 @@ impl Rules {
         Rules { forced_dtype: Some(dtype), ..self }
     }
 
+    /// Puts other rules before these: a tensor that one of them matches is theirs. Of the others only
+    /// the rules count, not their seed, default or ties.
+    ///
+    /// ```
+    /// use gpu_init::{Plan, Recipe, Rules};
+    ///
+    /// let norms: Rules = "rules = [{ match = '*.gamma', init = 'ones' }]".parse()?;
+    /// let rules = Recipe::HUGGINGFACE.rules().preceded_by(&norms);
+    /// let plan = Plan::new([("norm.gamma", [8], None)], &rules)?;
+    /// assert_eq!(plan.entries()[0].spec.initializer(), gpu_init::Initializer::ones());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn preceded_by(self, others: &Rules) -> Self {
+        let rules = others.rules.iter().cloned().chain(self.rules).collect();
+        Rules { rules, ..self }
+    }
+
     /// Prefers each tensor's own element type in the list to its rule's: for tensors that exist
     /// already.
     ///

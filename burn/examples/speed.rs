@@ -1,0 +1,82 @@
+//! Times the initialization of large weights in place beside burn's own, in one run on one device:
+//! nanoseconds per element, the best of five.
+
+use std::time::Instant;
+
+use burn::module::Param;
+use burn::nn::{self, LinearConfig};
+use burn::tensor::{Device, Tensor};
+
+type Weights = Vec<Param<Tensor<2>>>;
+
+const XAVIER: nn::Initializer = nn::Initializer::XavierNormal { gain: 1.0 };
+
+/// Seconds that the best of five runs takes until the device is done. What a run makes is dropped
+/// after that.
+fn best<T>(device: &Device, mut run: impl FnMut() -> T) -> f64 {
+    let time = |_| {
+        device.sync().expect("burn's device works");
+        let start = Instant::now();
+        let made = run();
+        device.sync().expect("burn's device works");
+        let seconds = start.elapsed().as_secs_f64();
+        drop(made);
+        seconds
+    };
+    (0..5).map(time).fold(f64::INFINITY, f64::min)
+}
+
+/// `count` square matrices of 2^`bits` elements each: a software driver binds no more than 128 MiB.
+fn matrices(device: &Device, count: usize, bits: usize) -> Result<(), gpu_init_burn::Error> {
+    let size = 1 << (bits / 2);
+    let lazy = || -> Weights {
+        let weight = |_| XAVIER.init_with([size, size], Some(size), Some(size), device);
+        (0..count).map(weight).collect()
+    };
+    let own = best(device, || {
+        let weights = lazy();
+        weights.iter().for_each(|weight| drop(weight.val()));
+        weights
+    });
+    let new = best(device, || gpu_init_burn::init_with(lazy(), XAVIER, 42));
+    let made = gpu_init_burn::init_with(lazy(), XAVIER, 42)?;
+    let again = best(device, || gpu_init_burn::init_with(made.clone(), XAVIER, 43));
+    let elements = (count * size * size) as f64;
+    let [own, new, again] = [own, new, again].map(|seconds| seconds / elements * 1e9);
+    println!("{count:>5} x 2^{bits} {own:>12.3} {new:>16.3} {again:>18.3}");
+    Ok(())
+}
+
+/// Many small parameters: 128 layers of 64 x 64, with biases.
+fn layers(device: &Device) {
+    let lazy = || -> Vec<nn::Linear> {
+        (0..128).map(|_| LinearConfig::new(64, 64).init(device)).collect()
+    };
+    let own = best(device, || {
+        let layers = lazy();
+        for layer in &layers {
+            layer.weight.val();
+            layer.bias.iter().for_each(|bias| drop(bias.val()));
+        }
+        layers
+    });
+    let ours = best(device, || gpu_init_burn::init_with(lazy(), XAVIER, 42));
+    let [own, ours] = [own, ours].map(|seconds| seconds * 1e3);
+    println!("128 layers of 64 x 64: burn's own {own:.2} ms, gpu-init {ours:.2} ms");
+}
+
+fn main() -> Result<(), gpu_init_burn::Error> {
+    let device = gpu_init_burn::open_wgpu(Device::wgpu_options())?;
+    if let Some(gpu) = gpu_init_burn::gpu(&device) {
+        println!("{}; ns per element", gpu.name());
+    }
+    println!(
+        "{:>10} {:>12} {:>16} {:>18}",
+        "", "burn's own", "gpu-init, lazy", "gpu-init, in place"
+    );
+    for (count, bits) in [(1, 16), (1, 20), (1, 24), (4, 24)] {
+        matrices(&device, count, bits)?;
+    }
+    layers(&device);
+    Ok(())
+}

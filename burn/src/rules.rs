@@ -1,0 +1,32 @@
+//! Rules for the names that burn gives parameters.
+
+use gpu_init::{Initializer, ParseRulesError, Recipe, Rules};
+
+/// What burn's layers call their parameters where PyTorch has other names: norms have gamma and
+/// beta, PReLU alpha.
+const NAMES: &str = include_str!("names.toml");
+
+/// The rules of a recipe for a module of burn: with one for gamma and zero for beta of norms, the
+/// running statistics of batch norms, and PReLU's alpha as its configuration has it.
+///
+/// ```
+/// use gpu_init::{Plan, Recipe};
+///
+/// let rules = gpu_init_burn::rules(Recipe::HUGGINGFACE);
+/// let tensors = [("norm.gamma", vec![8], None), ("fc.weight", vec![8, 4], None)];
+/// let plan = Plan::new(tensors, &rules)?;
+/// assert_eq!(plan.entries()[0].spec.initializer(), gpu_init::Initializer::ones());
+/// # Ok::<(), gpu_init::PlanError>(())
+/// ```
+pub fn rules(recipe: Recipe) -> Rules {
+    recipe.rules().preceded_by(&names())
+}
+
+/// One initializer for all parameters but those that burn's layers initialize by constants.
+pub(crate) fn rules_of(initializer: Initializer) -> Result<Rules, ParseRulesError> {
+    format!("default = '{initializer}'").parse::<Rules>().map(|rules| rules.preceded_by(&names()))
+}
+
+fn names() -> Rules {
+    NAMES.parse().expect("names.toml has no mistake: a test parses it")
+}

@@ -1,0 +1,7 @@
+//! Modules of burn, initialized on each of its backends.
+
+mod bits;
+mod common;
+mod distributions;
+mod in_place;
+mod mistakes;

@@ -10,8 +10,9 @@ use gpu_init::{Plan, PlanEntry, Rules};
 use crate::dtype;
 use crate::error::{Error, Result};
 use crate::initializer::IntoInitializer;
-use crate::parameters::{Parameter, parameters, plan, stored};
+use crate::parameters::{Parameter, parameters, stored};
 use crate::path::{Path, follow_path};
+use crate::plan::plan;
 use crate::rules::rules_of;
 use crate::tensor::{checked_dtype, host};
 #[cfg(feature = "wgpu")]
@@ -285,7 +286,8 @@ mod tests {
     use burn::tensor::Device;
 
     use super::{Place, Placing, checked};
-    use crate::parameters::{parameters, plan};
+    use crate::parameters::parameters;
+    use crate::plan::plan;
 
     /// On an opened device no parameter comes from the CPU path, and initialized ones keep their
     /// memory.

@@ -9,6 +9,7 @@ mod initializer;
 mod layout;
 mod parameters;
 mod path;
+mod plan;
 mod rules;
 mod tensor;
 #[cfg(feature = "wgpu")]
@@ -18,7 +19,7 @@ pub use error::{Error, Result};
 pub use fingerprint::fingerprint;
 pub use init::{init, init_by_plan, init_with};
 pub use initializer::IntoInitializer;
-pub use parameters::plan;
+pub use plan::plan;
 pub use rules::rules;
 pub use tensor::tensor;
 #[cfg(feature = "wgpu")]

@@ -59,7 +59,9 @@ fn starts_with_any(file: &str, starts: &[&str]) -> bool {
 
 #[test]
 fn no_two_files_need_each_other() {
-    for (folder, root) in [("src", "src/lib.rs"), ("cli/src", "cli/src/main.rs")] {
+    let packages =
+        [("src", "src/lib.rs"), ("cli/src", "cli/src/main.rs"), ("burn/src", "burn/src/lib.rs")];
+    for (folder, root) in packages {
         let sources = sources(folder);
         let needs = Needs::new(&sources, root);
         let circles = needs.circles();

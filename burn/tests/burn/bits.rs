@@ -206,21 +206,19 @@ fn tied_parameters_share_a_tensor() {
 /// The narrow types that a device has, of lazy and of initialized parameters.
 #[test]
 fn element_types() {
+    let mut seen = Vec::new();
     for device in devices() {
         for dtype in [DType::F16, DType::BF16, DType::F64] {
             if !device.supports_dtype(dtype) {
                 continue;
             }
+            seen.push(dtype);
+            let ours = dtype.name().parse().unwrap();
             for (rows, columns) in [(33, 9), (401, 199)] {
                 let spec = TensorSpec::new([rows, columns], Initializer::xavier_uniform());
-                let spec = spec.dtype(dtype.name().parse().unwrap()).name("weight").seed(6);
-                let spec = spec.layout(gpu_init::Layout::KernelInOut);
-                let text = format!(
-                    "dtype = '{}'\nrules = [{{ match = '*', init = \
-                    'xavier_uniform', dtype = '{0}' }}]",
-                    dtype.name()
-                );
-                let rules: Rules = text.parse().unwrap();
+                let spec = spec.dtype(ours).name("weight").seed(6);
+                let rules: Rules = "default = 'xavier_uniform'".parse().unwrap();
+                let rules = rules.with_dtype(ours);
                 let layer = LinearConfig::new(rows, columns).with_bias(false).init(&device);
                 let mut layer = gpu_init_burn::init(layer, &rules, 5).unwrap();
                 layer = gpu_init_burn::init(layer, &rules, 6).unwrap();
@@ -237,6 +235,7 @@ fn element_types() {
             }
         }
     }
+    assert!([DType::F16, DType::BF16].iter().all(|dtype| seen.contains(dtype)), "{seen:?}");
 }
 
 #[test]

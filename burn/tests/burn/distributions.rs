@@ -194,6 +194,11 @@ fn attention_and_transformers() {
         let config =
             PositionWiseFeedForwardConfig::new(48, 96).with_initializer(initializer.clone());
         assert_alike("PositionWiseFeedForward", &initializer, || config.init(&device()));
+        for layout in [LinearLayout::Row, LinearLayout::Col] {
+            let config = nn::SwiGluConfig::new(48, 96).with_layout(layout).with_bias(true);
+            let config = config.with_initializer(initializer.clone());
+            assert_alike("SwiGlu", &initializer, || config.init(&device()));
+        }
         let config =
             TransformerEncoderConfig::new(48, 96, 4, 1).with_initializer(initializer.clone());
         assert_alike("TransformerEncoder", &initializer, || config.init(&device()));

@@ -61,6 +61,7 @@ fn shared_pages_change_only_where_parameters_are() {
     let Some(device) = wgpu() else { return };
     for dtype in [DType::F32, DType::F16] {
         if !device.supports_dtype(dtype) {
+            eprintln!("skipped: {device:?} has no {dtype:?}");
             continue;
         }
         let full = |len: usize| Tensor::<1>::full([len], 7.0, (&device, dtype));

@@ -1,10 +1,14 @@
 //! Rules for the names that burn gives parameters.
 
+use std::sync::LazyLock;
+
 use gpu_init::{Initializer, ParseRulesError, Recipe, Rules};
 
 /// What burn's layers call their parameters where PyTorch has other names: norms have gamma and
-/// beta, PReLU alpha.
-const NAMES: &str = include_str!("names.toml");
+/// beta, PReLU alpha. The patterns are compiled once.
+static NAMES: LazyLock<Rules> = LazyLock::new(|| {
+    include_str!("names.toml").parse().expect("names.toml has no mistake: every test parses it")
+});
 
 /// The rules of a recipe for a module of burn: with one for gamma and zero for beta of norms, the
 /// running statistics of batch norms, and PReLU's alpha as its configuration has it.
@@ -19,14 +23,10 @@ const NAMES: &str = include_str!("names.toml");
 /// # Ok::<(), gpu_init::PlanError>(())
 /// ```
 pub fn rules(recipe: Recipe) -> Rules {
-    recipe.rules().preceded_by(&names())
+    recipe.rules().preceded_by(&NAMES)
 }
 
 /// One initializer for all parameters but those that burn's layers initialize by constants.
 pub(crate) fn rules_of(initializer: Initializer) -> Result<Rules, ParseRulesError> {
-    format!("default = '{initializer}'").parse::<Rules>().map(|rules| rules.preceded_by(&names()))
-}
-
-fn names() -> Rules {
-    NAMES.parse().expect("names.toml has no mistake: a test parses it")
+    format!("default = '{initializer}'").parse::<Rules>().map(|rules| rules.preceded_by(&NAMES))
 }

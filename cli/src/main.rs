@@ -3,6 +3,7 @@
 mod backend;
 mod checkpoint;
 mod commands;
+mod plots;
 mod terminal;
 
 use std::process::ExitCode;
@@ -26,6 +27,7 @@ enum Command {
     Model(commands::model::Args),
     Verify(commands::verify::Args),
     Recipe(commands::recipe::Args),
+    Signal(commands::signal::Args),
     Bits(commands::bits::Args),
     Shader(commands::shader::Args),
 }
@@ -74,6 +76,7 @@ fn run() -> ExitCode {
         Command::Model(args) => commands::model::run(&args),
         Command::Verify(args) => commands::verify::run(&args),
         Command::Recipe(args) => commands::recipe::run(&args),
+        Command::Signal(args) => commands::signal::run(&args),
         Command::Bits(args) => commands::bits::run(&args),
         Command::Shader(args) => commands::shader::run(&args),
     };

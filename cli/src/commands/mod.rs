@@ -8,4 +8,5 @@ pub(crate) mod model;
 pub(crate) mod recipe;
 mod rules;
 pub(crate) mod shader;
+pub(crate) mod signal;
 pub(crate) mod verify;

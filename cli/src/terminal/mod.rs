@@ -6,3 +6,4 @@ pub(crate) mod plan_table;
 pub(crate) mod progress;
 pub(crate) mod signals;
 pub(crate) mod size;
+pub(crate) mod sparkline;

@@ -118,9 +118,7 @@ pub(crate) async fn open(
     one_at_a_time(open_now(choice)).await
 }
 
-async fn open_now(
-    choice: AdapterChoice,
-) -> Result<(Origin, wgpu::Device, wgpu::Queue), ErrorKind> {
+async fn open_now(choice: AdapterChoice) -> Result<(Origin, wgpu::Device, wgpu::Queue), ErrorKind> {
     let instance = instance();
     let mut adapters = instance.enumerate_adapters(backends()).await;
     let count = adapters.len();

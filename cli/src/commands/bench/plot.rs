@@ -11,21 +11,11 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use crate::commands::bench::by::By;
 use crate::commands::bench::report::{Measured, Report, Row};
 use crate::commands::bench::wanted::unique;
+use crate::plots::{COLORS, GRID, power};
 
 const WIDTH: u32 = 1080;
 const LEGEND: u32 = 330;
 const LINE_HEIGHT: i32 = 21;
-
-/// Okabe and Ito's, which the colour-blind can tell apart; yellow is too light for lines.
-const COLORS: [RGBColor; 6] = [
-    RGBColor(0, 114, 178),
-    RGBColor(213, 94, 0),
-    RGBColor(0, 158, 115),
-    RGBColor(204, 121, 167),
-    RGBColor(120, 120, 120),
-    RGBColor(86, 180, 233),
-];
-const GRID: RGBColor = RGBColor(226, 226, 226);
 
 /// Points of (elements, GB/s).
 type Points = Vec<(f64, f64)>;
@@ -124,7 +114,7 @@ fn draw(root: &DrawingArea<SVGBackend, Shift>, groups: &[Group], title: &str) ->
         .axis_style(BLACK)
         .label_style(("sans-serif", 15))
         .axis_desc_style(("sans-serif", 17))
-        .x_label_formatter(&|&x| power_of_two((x as u64).ilog2()))
+        .x_label_formatter(&|&x| power(2, (x as u64).ilog2() as i32))
         .y_label_formatter(&|&y| format!("{}", round(y)))
         .x_desc("tensor size (elements)")
         .y_desc("fill speed (GB/s)")
@@ -199,12 +189,4 @@ fn ticks(low: f64, high: f64) -> Vec<f64> {
 fn round(value: f64) -> f64 {
     let digits = 10f64.powi(2 - value.log10().floor() as i32);
     (value * digits).round() / digits
-}
-
-/// 2¹², as plots label it.
-fn power_of_two(power: u32) -> String {
-    const DIGITS: [char; 10] = ['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'];
-    let power = power.to_string();
-    let raised = power.bytes().map(|digit| DIGITS[usize::from(digit - b'0')]);
-    std::iter::once('2').chain(raised).collect()
 }

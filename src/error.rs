@@ -56,6 +56,12 @@ impl<T> During<T> for Result<T, ErrorKind> {
     }
 }
 
+const NO_ADAPTER_REMEDY: &str = if cfg!(target_arch = "wasm32") {
+    "use a browser that has WebGPU on this machine, and a page from https or localhost"
+} else {
+    "install a Vulkan, Metal or DX12 driver (mesa-vulkan-drivers is one without a GPU)"
+};
+
 /// What went wrong, with the offending values; its text names the remedy.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -276,9 +282,7 @@ pub enum ErrorKind {
         bytes: u64,
     },
     /// There is no adapter to run on.
-    #[error(
-        "no GPU adapter was found ({backends}); install a Vulkan, Metal or DX12 driver (mesa-vulkan-drivers is one without a GPU), or use the CPU path"
-    )]
+    #[error("no GPU adapter was found ({backends}); {NO_ADAPTER_REMEDY}, or use the CPU path")]
     NoAdapter {
         /// The backends that were asked.
         backends: String,

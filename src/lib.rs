@@ -15,7 +15,7 @@ mod float8;
 #[cfg(feature = "gpu")]
 mod gpu;
 mod host_tensor;
-#[cfg(feature = "gpu")]
+#[cfg(all(feature = "gpu", not(target_arch = "wasm32")))] // Its calls block.
 mod init;
 mod initializer;
 mod layout;
@@ -42,7 +42,7 @@ pub use gpu::{
     best_adapter, best_gpu, shader,
 };
 pub use host_tensor::HostTensor;
-#[cfg(feature = "gpu")]
+#[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
 pub use init::GpuInit;
 pub use initializer::{
     FanMode, Initializer, Nonlinearity, ParseInitializerError, VarianceDistribution, calculate_gain,

@@ -29,6 +29,7 @@ enum Set {
 impl Vectors {
     /// All there are, from the narrowest to the widest.
     pub(crate) fn detected() -> Vec<Vectors> {
+        #[cfg_attr(not(target_arch = "x86_64"), expect(unused_mut, reason = "there are no more"))]
         let mut sets = vec![Vectors(Set::Plain)];
         #[cfg(target_arch = "x86_64")]
         {

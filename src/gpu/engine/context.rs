@@ -1,5 +1,8 @@
 //! A wgpu device whose every failure becomes an [`ErrorKind`]: error scopes, lost devices, waiting.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use futures_intrusive::channel::shared::oneshot_channel;
 
 use crate::gpu::engine::plan::limits::Limits;
@@ -18,24 +21,36 @@ pub(crate) struct Context {
     pub(crate) adapter: String,
     pub(crate) backend: wgpu::Backend,
     kind: wgpu::DeviceType,
+    /// What a browser says of the device; see [`Context::is_lost`].
+    lost: Arc<AtomicBool>,
 }
+
+/// In a browser, where promises tell of errors and losses, and nothing may block.
+const IN_BROWSER: bool = cfg!(target_arch = "wasm32");
 
 impl Context {
     pub(crate) fn new(device: wgpu::Device, queue: wgpu::Queue) -> Self {
         let info = device.adapter_info();
         let (backend, kind) = (info.backend, info.device_type);
         let driver = [info.driver, info.driver_info].join(" ");
-        let adapter = if driver.trim().is_empty() {
-            info.name
-        } else {
-            format!("{} ({})", info.name, driver.trim())
+        let adapter = match (info.name.is_empty(), driver.trim()) {
+            (true, _) => "WebGPU".to_owned(), // Browsers rarely say which it is.
+            (false, "") => info.name,
+            (false, driver) => format!("{} ({driver})", info.name),
         };
-        Context { device, queue, adapter, backend, kind }
+        let lost = Arc::<AtomicBool>::default();
+        if IN_BROWSER {
+            // There everybody's callbacks are called; elsewhere it would replace the owner's.
+            let lost = lost.clone();
+            device.set_device_lost_callback(move |_, _| lost.store(true, Ordering::Relaxed));
+        }
+        Context { device, queue, adapter, backend, kind, lost }
     }
 
     /// Whether the driver runs on the CPU, and takes its memory from this process.
     pub(crate) fn is_software(&self) -> bool {
-        self.kind == wgpu::DeviceType::Cpu
+        // A browser's driver runs in a process of its own.
+        self.kind == wgpu::DeviceType::Cpu && !IN_BROWSER
     }
 
     /// The limits that dispatches are planned within.
@@ -61,18 +76,24 @@ impl Context {
         // Scopes belong to this thread, so nothing is awaited while they are open. They are popped
         // from the innermost to the outermost.
         let (result, errors) = {
-            let [a, b, c] = [
-                wgpu::ErrorFilter::Internal,
-                wgpu::ErrorFilter::OutOfMemory,
-                wgpu::ErrorFilter::Validation,
-            ]
-            .map(|filter| self.device.push_error_scope(filter));
+            // In a browser wgpu 30 panics at an internal error. What had one is invalid, and its
+            // first use is a validation error.
+            let internal =
+                (!IN_BROWSER).then(|| self.device.push_error_scope(wgpu::ErrorFilter::Internal));
+            let [memory, validation] =
+                [wgpu::ErrorFilter::OutOfMemory, wgpu::ErrorFilter::Validation]
+                    .map(|filter| self.device.push_error_scope(filter));
             let result = work();
-            let errors = (c.pop(), b.pop(), a.pop());
+            let errors = (validation.pop(), memory.pop(), internal.map(|scope| scope.pop()));
             (result, errors)
         };
-        let errors = [errors.0.await, errors.1.await, errors.2.await];
-        match errors.into_iter().flatten().next() {
+        let mut first = errors.0.await.or(errors.1.await);
+        if let Some(internal) = errors.2 {
+            first = first.or(internal.await);
+        }
+        match first {
+            // A lost device of a browser reports no errors.
+            None if IN_BROWSER && self.is_lost() => Err(self.lost()),
             None => Ok(result),
             Some(wgpu::Error::OutOfMemory { .. }) => Err(self.out_of_memory(bytes)),
             Some(_) if self.is_lost() => Err(self.lost()),
@@ -149,8 +170,11 @@ impl Context {
     }
 
     /// Error scopes do not report a lost device, and the callback for it belongs to the device's
-    /// owner; but a lost device cannot map a buffer.
+    /// owner; but a lost device cannot map a buffer. In a browser it can, and has many callbacks.
     pub(crate) fn is_lost(&self) -> bool {
+        if IN_BROWSER {
+            return self.lost.load(Ordering::Relaxed);
+        }
         let scope = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
         let buffer = self.mapped_buffer(&[0; 4], wgpu::BufferUsages::COPY_SRC);
         drop(scope);
@@ -160,11 +184,13 @@ impl Context {
     /// Waits for a submission, or for all so far.
     pub(crate) async fn wait(&self, index: Option<wgpu::SubmissionIndex>) -> Result<(), ErrorKind> {
         let (sender, receiver) = oneshot_channel::<()>();
-        if cfg!(target_arch = "wasm32") {
+        #[cfg(target_arch = "wasm32")]
+        {
+            let _ = index; // There all submitted work is waited for.
             self.queue.on_submitted_work_done(move || drop(sender));
-        } else {
-            self.poll_in_background(index, sender);
         }
+        #[cfg(not(target_arch = "wasm32"))]
+        self.poll_in_background(index, sender);
         receiver.receive().await;
         if self.is_lost() { Err(self.lost()) } else { Ok(()) }
     }
@@ -176,17 +202,18 @@ impl Context {
         if polled.is_err() || self.is_lost() { Err(self.lost()) } else { Ok(()) }
     }
 
+    /// Does nothing: browsers poll by themselves.
+    #[cfg(target_arch = "wasm32")]
+    pub(crate) fn poll_in_background(&self, _: Option<wgpu::SubmissionIndex>, (): ()) {}
+
     /// Polls until a submission is done, the last one without `index`, then drops `guard`. Natively
-    /// callbacks run only while someone polls, so a thread does, and futures work on any executor;
-    /// browsers poll by themselves.
+    /// callbacks run only while someone polls, so a thread does, and futures work on any executor.
+    #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn poll_in_background(
         &self,
         submission_index: Option<wgpu::SubmissionIndex>,
         guard: impl Send + 'static,
     ) {
-        if cfg!(target_arch = "wasm32") {
-            return drop(guard);
-        }
         let wait = wgpu::PollType::Wait { submission_index, timeout: None };
         let (device, again) = (self.device.clone(), wait.clone());
         let work = move || {

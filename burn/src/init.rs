@@ -4,7 +4,7 @@ use std::any::Any;
 use std::collections::HashMap;
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
-use burn::tensor::Tensor;
+use burn::tensor::{DType, Tensor};
 use gpu_init::{Plan, PlanEntry, Rules};
 
 use crate::dtype;
@@ -125,11 +125,12 @@ fn checked<'a>(plan: &'a Plan, parameters: &[Parameter]) -> Result<HashMap<Strin
 /// What becomes of a parameter.
 enum Place {
     /// Its own tensor is filled.
+    #[cfg(feature = "wgpu")]
     Own,
     /// It gets this one, a `Tensor<D>`.
     New(Box<dyn Any>),
-    /// It gets a tensor from the CPU path.
-    Host,
+    /// It gets a tensor of this type from the CPU path.
+    Host(DType),
 }
 
 /// Finds memory for each entry, on devices where that can be filled in place.
@@ -208,7 +209,7 @@ impl<'a> Placing<'a> {
                 return Ok(Place::New(Box::new(tensor)));
             }
         }
-        Ok(Place::Host)
+        Ok(Place::Host(dtype))
     }
 
     #[cfg(feature = "wgpu")]
@@ -263,9 +264,8 @@ impl Putting<'_> {
         param: &Param<Tensor<D>>,
     ) -> Result<Option<Tensor<D>>> {
         let Some(place) = self.places.get_mut(&*entry.name) else { return Ok(None) };
-        if matches!(place, Place::Host) {
+        if let Place::Host(dtype) = *place {
             let device = param.lazy_device();
-            let dtype = checked_dtype(&entry.name, entry.fill.dtype, &device)?;
             let shape = entry.spec.local_shape()?.dims().to_vec();
             let make = |shape| host::<D>(&entry.spec, shape, dtype, &device);
             let tensor = device.memory_persistent_allocations(shape, make)?;
@@ -318,7 +318,7 @@ mod tests {
             for (name, place) in &placing.places {
                 let is_running = name.contains("running_");
                 assert_eq!(matches!(place, Place::Own), is_running, "{name}");
-                assert!(!matches!(place, Place::Host), "{name}");
+                assert!(!matches!(place, Place::Host(_)), "{name}");
             }
             let module = crate::init_by_plan(module, &plan).unwrap();
             let placing = Placing::of(&module, &entries).unwrap();

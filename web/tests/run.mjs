@@ -178,6 +178,8 @@ test("what goes wrong is an error, and the device goes on", async () => {
       property: () => device.fill({ ...whole, nam: "v" }),
       shape: () => device.fill({ ...whole, shape: [3.5, 2] }),
       negative: () => device.fill({ ...whole, shape: [-3, 2] }),
+      stream: () => device.fill({ init: "ones", shape: [2], stream: 2n ** 64n }),
+      ownSeed: () => device.fill({ ...whole, seed: 1.5 }),
       noShape: () => device.fill({ init: "ones" }),
       zero: () => device.fill({ ...whole, shape: [0, 2] }),
       vector: () => device.fill({ ...whole, shape: [7] }),
@@ -211,7 +213,8 @@ test("what goes wrong is an error, and the device goes on", async () => {
   });
   const expected = {
     init: ["Argument", /unknown|no initializer|use one of/], dtype: ["Argument", /dtype/], property: ["Argument", /unknown property "nam"/],
-    shape: ["Argument", /3\.5/], negative: ["Argument", /-3/], noShape: ["Argument", /shape/], zero: ["ZeroSized", /size 0/], vector: ["TooFewDims", /two/],
+    shape: ["Argument", /shape = \[3\.5,2\]/], negative: ["Argument", /-3/], noShape: ["Argument", /shape = undefined/],
+    stream: ["Argument", /stream = 18446744073709551616/], ownSeed: ["Argument", /seed = 1.5/], zero: ["ZeroSized", /size 0/], vector: ["TooFewDims", /two/],
     seed: ["Argument", /seed = -1/], usage: ["Argument", /usages/], mapped: ["Gpu", /./], slice: ["NoDimension", /dimension 2/],
     range: ["Range", /21601/], tooLarge: ["BufferTooLarge", /280000000 bytes/], refused: ["OutOfMemory", /bytes/], cancelled: ["Interrupted", /./],
     thrown: [undefined, /^mine$/],

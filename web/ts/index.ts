@@ -247,6 +247,12 @@ function nameOf({ description, vendor, architecture }: GPUAdapterInfo): string {
 
 function toWasm({ slice, ...spec }: FillOptions): object {
   const wasm: Record<string, unknown> = { ...spec };
+  const { shape, seed, stream } = spec;
+  if (!Array.isArray(shape) || !shape.every((dim) => Number.isInteger(dim) && dim >= 0 && dim < 2 ** 32)) {
+    throw mistake(`fill: shape = ${JSON.stringify(shape)}; use an array of whole numbers below 2^32, such as [4096, 4096]`);
+  }
+  if (seed !== undefined) wasm.seed = integer("fill", "seed", seed);
+  if (stream !== undefined) wasm.stream = integer("fill", "stream", stream);
   if (slice !== undefined) wasm.slices = Array.isArray(slice) ? slice : [slice];
   // A property that is there without a value is not there.
   for (const key of Object.keys(wasm)) if (wasm[key] === undefined) delete wasm[key];
@@ -255,9 +261,14 @@ function toWasm({ slice, ...spec }: FillOptions): object {
 
 /** A number of 64 bits for the module. */
 function integer(call: string, what: string, value: number | bigint): bigint {
-  if (typeof value === "number" && !Number.isSafeInteger(value) || value < 0 || value >= 2n ** 64n) {
-    const error = new Error(`${call}: ${what} = ${value} is out of range; use a whole number from 0 on, as a BigInt from 2^53 on`);
-    throw Object.assign(error, { name: "GpuInitError", kind: "Argument" });
+  const isInteger = typeof value === "bigint" || Number.isSafeInteger(value);
+  if (!isInteger || value < 0 || value >= 2n ** 64n) {
+    throw mistake(`${call}: ${what} = ${value} is out of range; use a whole number from 0 on, as a BigInt from 2^53 on`);
   }
   return BigInt(value);
+}
+
+/** An error about what a caller passed. */
+function mistake(message: string): GpuInitError {
+  return Object.assign(new Error(message), { name: "GpuInitError", kind: "Argument" } as const);
 }

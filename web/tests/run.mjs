@@ -163,6 +163,23 @@ test("parts have the bits of the whole, over the limits of a binding too, on a d
   await page.close();
 });
 
+test("browsers that tell nothing of the adapter will do, and several devices beside one another", async () => {
+  const page = await packagePage();
+  const found = await page.evaluate(async () => {
+    delete GPUDevice.prototype.adapterInfo;
+    const own = await (await navigator.gpu.requestAdapter()).requestDevice();
+    const devices = await Promise.all([{ seed: 1 }, { seed: 2 }, { device: own, seed: 1 }].map((options) => gpuInit.Device.open(options)));
+    const spec = { init: "xavier_normal", shape: [64, 64], name: "w" };
+    const tensors = await Promise.all([...devices, devices[1].withSeed(1)].map((device) => device.fill(spec)));
+    return { names: devices.map(({ adapterName }) => adapterName), fingerprints: await Promise.all(tensors.map((tensor) => tensor.fingerprint())) };
+  });
+  const [a, b, c, d] = found.fingerprints;
+  assert.ok(a === c && a === d && a !== b, JSON.stringify(found));
+  assert.deepEqual(found.names.map(Boolean), [true, true, true]);
+  assert.equal(a, fill(["--init", "xavier_normal", "--shape", "64x64", "--seed", "1", "--name", "w"]).fingerprint);
+  await page.close();
+});
+
 test("what goes wrong is an error, and the device goes on", async () => {
   const page = await packagePage();
   const errors = await page.evaluate(async () => {

@@ -231,15 +231,26 @@ class Gpu {
   async requestAdapter(): Promise<unknown> {
     const { device, powerPreference } = this.options;
     if (device !== undefined) {
-      const open = async () => (this.opened = device);
-      return { features: device.features, limits: device.limits, info: device.adapterInfo, requestDevice: open };
+      const open = async () => this.adopt(device, UNKNOWN);
+      return { features: device.features, limits: device.limits, info: device.adapterInfo ?? UNKNOWN, requestDevice: open };
     }
     const adapter = this.options.adapter ?? (await this.browser?.requestAdapter({ powerPreference }));
     if (!adapter) return null;
-    const open = async (descriptor: GPUDeviceDescriptor) => (this.opened = await adapter.requestDevice(descriptor));
-    return { features: adapter.features, limits: adapter.limits, info: adapter.info, requestDevice: open };
+    const info = adapter.info ?? UNKNOWN;
+    const open = async (descriptor: GPUDeviceDescriptor) => this.adopt(await adapter.requestDevice(descriptor), info);
+    return { features: adapter.features, limits: adapter.limits, info, requestDevice: open };
+  }
+
+  private adopt(device: GPUDevice, info: GPUAdapterInfo): GPUDevice {
+    // The module reads it, and not every browser has it.
+    if (device.adapterInfo === undefined) Object.defineProperty(device, "adapterInfo", { value: info, configurable: true });
+    return (this.opened = device);
   }
 }
+
+const UNKNOWN = {
+  vendor: "", architecture: "", device: "", description: "", subgroupMinSize: 4, subgroupMaxSize: 128, isFallbackAdapter: false,
+} as GPUAdapterInfo;
 
 function nameOf({ description, vendor, architecture }: GPUAdapterInfo): string {
   return description || [vendor, architecture].filter(Boolean).join(" ") || "WebGPU";

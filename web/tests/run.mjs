@@ -335,11 +335,12 @@ test("the package installs in an empty project, and the README's example runs th
   run(join(project, "node_modules/typescript/bin/tsc"), ["--noEmit", "--strict", "--target", "es2022", "--module", "es2022",
     "--moduleResolution", "bundler", "--lib", "es2022,dom", "example.ts"], project);
   writeFileSync(join(project, "index.html"), `<!doctype html>
+    <link rel="icon" href="data:,">
     <script type="importmap">{"imports": {"gpu-init": "/project/node_modules/gpu-init/dist/index.js"}}</script>`);
   const page = await browser.newPage();
   page.setDefaultTimeout(5 * MINUTE);
   const lines = [];
-  page.on("console", (message) => lines.push(message.text()));
+  page.on("console", (message) => message.type() === "log" && lines.push(message.text()));
   await page.goto(`${origin}/project/`);
   await page.evaluate(() => import("/project/example.js"));
   const expected = fill(["--init", "xavier_normal", "--shape", "4096x4096", "--seed", "42", "--name", "w"]);

@@ -30,7 +30,7 @@ mod tests {
 
     #[test]
     fn values_are_drawn_by_their_logarithm() {
-        let decades: Vec<f64> = (0..8).map(|power| 10f64.powi(power - 4)).collect();
+        let decades: Vec<f64> = (0..8).map(|power| 10f64.powf(f64::from(power) - 3.5)).collect();
         assert_eq!(sparkline(&decades, 1e-4, 1e4, 99), "▁▂▃▄▅▆▇█");
         assert_eq!(sparkline(&decades, 1e-4, 1e4, 3), "▁▄█");
         assert_eq!(sparkline(&decades, 1e-4, 1e4, 1), "▁");

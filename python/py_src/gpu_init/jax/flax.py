@@ -149,8 +149,7 @@ class _Variable:
                         raise
                     drawn = 0
                     value = call.function(_key(self.seed, name), *call.arguments, **call.options)
-            array: jax.Array = jnp.asarray(nn.meta.unbox(value))
-            return array
+            return jnp.asarray(nn.meta.unbox(value))
         except Exception as error:
             raise _Unknown(f"its initializer fails: {str(error).splitlines()[0]}") from error
 
@@ -158,7 +157,8 @@ class _Variable:
 def _key(seed: int, name: str) -> jax.Array:
     """A key of JAX for what only JAX can draw."""
     words = np.array([gpu_init.stream_of(f"{seed}/{name}")], "<u8").view(np.uint32)
-    return jax.random.wrap_key_data(jnp.asarray(words), impl="threefry2x32")
+    key: jax.Array = jax.random.wrap_key_data(jnp.asarray(words), impl="threefry2x32")
+    return key
 
 
 def _flat(variables: Any) -> dict[tuple[str, ...], Any]:

@@ -17,8 +17,8 @@ use gpu_init::wgpu::{self, BufferUsages};
 
 use crate::error::{Error, Result};
 
-/// Tensors of up to so many elements are computed on the CPU and uploaded: 15 us for normals, where a
-/// dispatch of their own takes 30 to 60 us on llvmpipe.
+/// Tensors of at most this many elements are computed on the CPU and uploaded, which takes up to 15 us
+/// for normals; a dispatch takes 30 to 60 us on llvmpipe.
 const SMALL: u64 = 1 << 15;
 
 /// Burn's wgpu devices and ours on them. Burn has one runtime for each device in a process, too.

@@ -118,18 +118,21 @@ function stds(moments: readonly Moments[]): number[] {
   return moments.map(({ std }) => std);
 }
 
-function draw(): void {
+/** A line for each initializer. */
+function linesOf(values: (signals: Signals) => readonly number[]): Line[] {
   const palette = colors();
-  const color = (i: number) => palette[i % palette.length]!;
-  const linesOf = (values: (signals: Signals) => readonly number[]): Line[] =>
-    drawn.map(({ label, signals }, i) => ({ label, color: color(i), values: values(signals) }));
-  spreads(element("activations"), linesOf((signals) => stds(signals.activations)));
+  return drawn.map(({ label, signals }, i) => ({ label, color: palette[i % palette.length]!, values: values(signals) }));
+}
+
+function draw(): void {
+  const activations = linesOf((signals) => stds(signals.activations));
+  spreads(element("activations"), activations);
   spreads(element("gradients"), linesOf((signals) => stds(signals.gradients)));
   drawLayer();
   element("legend").replaceChildren(...drawn.map(({ label, signals }, i) => {
     const [item, swatch, what] = [document.createElement("li"), document.createElement("span"), document.createElement("span")];
     swatch.className = "swatch";
-    swatch.style.background = color(i);
+    swatch.style.background = activations[i]!.color;
     what.className = "what";
     what.textContent = `${verdict(signals)}; fingerprint ${signals.fingerprint}`;
     item.append(swatch, label, what);
@@ -141,10 +144,8 @@ function draw(): void {
 function drawLayer(): void {
   const index = Number(layer.value);
   element("layer-number").textContent = layer.value;
-  const palette = colors();
-  const lines = (of: (signals: Signals) => Moments[]): Line[] => drawn.map(({ label, signals }, i) => ({
-    label, color: palette[i % palette.length]!, values: Array.from(of(signals)[index]?.histogram ?? []),
-  }));
+  const lines = (of: (signals: Signals) => Moments[]) =>
+    linesOf((signals) => Array.from(of(signals)[index]?.histogram ?? []));
   histograms(element("activation-histogram"), "activations", lines((signals) => signals.activations));
   histograms(element("gradient-histogram"), "gradients", lines((signals) => signals.gradients));
 }

@@ -4,7 +4,7 @@
 const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
 /// Draws `values` from the logarithm of `low` to that of `high`, in at most `columns` characters.
-/// Zero is a space, what is not finite is `!`.
+/// Zero is drawn as a space, a value that is not finite as `!`.
 pub(crate) fn sparkline(values: &[f64], low: f64, high: f64, columns: usize) -> String {
     let block = |&value: &f64| match value {
         value if !value.is_finite() => '!',

@@ -19,7 +19,7 @@ use crate::terminal::output::print_report;
 use crate::terminal::progress::{listen_to_ctrl_c, styled};
 use activation::Activation;
 use line::Line;
-use network::{Network, Size};
+use network::{Network, REMEDIES, Size};
 use report::Report;
 
 /// Show what initializers do to signals: the spread of activations forward, and of gradients
@@ -76,7 +76,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     listen_to_ctrl_c()?;
     let plot = args.plot.as_deref().map(|path| Destination::claim(path, args.force)).transpose()?;
     let size = Size { depth: args.depth, width: args.width, batch: args.batch };
-    memory::check("signal", size.bytes(), "use a smaller --depth, --width or --batch")?;
+    memory::check("signal", size.bytes(), REMEDIES.memory)?;
     let backend = Backend::open(args.device, args.seed, None)?;
     let network = Network::new(size, args.activation, args.seed, &backend)?;
 

@@ -9,7 +9,7 @@ use crate::commands::signal::activation::Activation;
 use crate::terminal::progress::not_interrupted;
 use crate::terminal::signals::go_on;
 
-const REMEDIES: Remedies = Remedies {
+pub(super) const REMEDIES: Remedies = Remedies {
     interrupted: "run it again to have the whole picture",
     counted: false,
     memory: "use a smaller --depth, --width or --batch",
@@ -85,9 +85,9 @@ impl<'a> Network<'a> {
         let mut before: Vec<Array2<f64>> = Vec::new();
         let mut signal = self.inputs.clone();
         for layer in 0..self.size.depth {
-            let (weights, own) = self.weights(initializer, layer)?;
-            fingerprint += own;
-            let sums = signal.dot(&weights.t());
+            let weights = self.weights(initializer, layer)?;
+            fingerprint += weights.fingerprint().in_model(stream_of(&name(layer)));
+            let sums = signal.dot(&matrix(&weights, self.size.width).t());
             signal = sums.mapv(|x| activation.value(x));
             activations.push(Moments::of(signal.view()));
             before.push(sums);
@@ -98,9 +98,9 @@ impl<'a> Network<'a> {
         let mut gradient = self.gradients.clone();
         for (layer, sums) in (0..self.size.depth).zip(&before).rev() {
             // By its name the matrix is made again, so that not all have to be kept.
-            let (weights, _) = self.weights(initializer, layer)?;
+            let weights = self.weights(initializer, layer)?;
             Zip::from(&mut gradient).and(sums).for_each(|g, &x| *g *= activation.derivative(x));
-            gradient = gradient.dot(&weights);
+            gradient = gradient.dot(&matrix(&weights, self.size.width));
             gradients.push(Moments::of(gradient.view()));
             step();
         }
@@ -108,21 +108,19 @@ impl<'a> Network<'a> {
         Ok(Signals { activations, gradients, fingerprint })
     }
 
-    /// A layer's matrix (out, in) and its share of the model's fingerprint.
-    fn weights(
-        &self,
-        initializer: &Initializer,
-        layer: u32,
-    ) -> anyhow::Result<(Array2<f64>, Fingerprint)> {
+    /// A layer's matrix (out, in).
+    fn weights(&self, initializer: &Initializer, layer: u32) -> anyhow::Result<HostTensor> {
         not_interrupted(REMEDIES.interrupted)?;
         let width = self.size.width as usize;
-        let name = format!("layers.{layer}.weight");
-        let spec = TensorSpec::new([width, width], *initializer).name(&name);
+        let spec = TensorSpec::new([width, width], *initializer).name(&name(layer));
         let filled = self.backend.fill(&spec, &mut |_, _| go_on(), &REMEDIES)?;
-        let weights = filled.read(0..(width * width) as u64)?;
-        let fingerprint = weights.fingerprint().in_model(stream_of(&name));
-        Ok((matrix(&weights, self.size.width), fingerprint))
+        Ok(filled.read(0..(width * width) as u64)?)
     }
+}
+
+/// The name of a layer's matrix.
+fn name(layer: u32) -> String {
+    format!("layers.{layer}.weight")
 }
 
 fn matrix(tensor: &HostTensor, width: u32) -> Array2<f64> {

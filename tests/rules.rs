@@ -35,6 +35,21 @@ fn plan(tensors: &[(&str, &[usize])], rules: &str) -> Result<Plan, PlanError> {
     Plan::new(tensors.iter().map(|&(name, shape)| (name, shape, None)), &rules)
 }
 
+/// Rules of one initializer are those of its text as the default.
+#[test]
+fn one_initializer_for_all() {
+    for (name, initializer) in Initializer::named() {
+        // These have no default for an option.
+        let initializer = match name {
+            "constant" => Initializer::constant(0.1),
+            "sparse" => Initializer::sparse(0.1),
+            _ => initializer,
+        };
+        let parsed: Rules = format!("default = '{initializer}'").parse().unwrap();
+        assert_eq!(format!("{:?}", Rules::from(initializer)), format!("{parsed:?}"));
+    }
+}
+
 fn by_name(plan: &Plan) -> HashMap<&str, &PlanEntry> {
     plan.entries().iter().map(|entry| (entry.name.as_str(), entry)).collect()
 }

@@ -1,4 +1,6 @@
-//! The program `gpu-init`: parse, plan, run, report.
+//! The program `gpu-init`: parse, plan, run, report. On wasm32 it is empty.
+#![cfg_attr(target_arch = "wasm32", no_main)]
+#![cfg(not(target_arch = "wasm32"))]
 
 mod backend;
 mod checkpoint;

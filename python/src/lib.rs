@@ -1,6 +1,7 @@
 //! `gpu_init._gpu_init`: the library as Python calls it. Whatever has a default, a dtype of NumPy's or
 //! another spelling is resolved in `py_src/gpu_init`, so that values arrive here in one form, and
 //! arrays as their bytes.
+#![cfg(not(target_arch = "wasm32"))]
 
 mod bytes;
 mod device;

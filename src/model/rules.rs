@@ -132,6 +132,35 @@ impl FromStr for Init {
     }
 }
 
+/// One initializer for every tensor, with the seed 0. One that needs fans is an error for a vector,
+/// unless the list has its [`Layout::Fans`].
+///
+/// ```
+/// use gpu_init::{Initializer, Plan, Rules};
+///
+/// let rules = Rules::from(Initializer::normal(0.0, 0.02)).with_seed(42);
+/// let plan = Plan::new([("fc.weight", vec![64, 32], None), ("fc.bias", vec![64], None)], &rules)?;
+/// assert_eq!(plan.entries()[1].spec.initializer(), Initializer::normal(0.0, 0.02));
+/// # Ok::<(), gpu_init::PlanError>(())
+/// ```
+impl From<Initializer> for Rules {
+    fn from(initializer: Initializer) -> Self {
+        Rules {
+            seed: 0,
+            dtype: None,
+            forced_dtype: None,
+            listed_dtypes: false,
+            layers: None,
+            default: Some(Init::Scheme(initializer)),
+            tied: Vec::new(),
+            only: None,
+            fits: Vec::new(),
+            unlike: Vec::new(),
+            rules: Vec::new(),
+        }
+    }
+}
+
 impl Rules {
     /// The rules, in order.
     pub fn rules(&self) -> &[Rule] {

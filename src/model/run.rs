@@ -48,7 +48,17 @@ impl Device {
     /// # Errors
     /// [`PlanError::Memory`] if the device has too little memory, before any is allocated;
     /// [`PlanError::Fill`] with the errors of [`Device::fill_all_with`], which frees all memory.
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn run(
+        &self,
+        plan: &Plan,
+        progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
+    ) -> Result<BTreeMap<String, Tensor>, PlanError> {
+        pollster::block_on(self.run_async(plan, progress))
+    }
+
+    /// [`run`](Self::run) for any executor, with the same errors.
+    pub async fn run_async(
         &self,
         plan: &Plan,
         progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
@@ -57,7 +67,7 @@ impl Device {
             plan.fits(memory)?;
         }
         let options = FillOptions::new().progress(progress);
-        Ok(by_name(plan, self.fill_all_with(&specs(plan), options)?))
+        Ok(by_name(plan, self.fill_all_with_async(&specs(plan), options).await?))
     }
 }
 

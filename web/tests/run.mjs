@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-// Tests the package and the page, which web/build made, in headless Chromium: bits, errors, clicks and curves.
+// Tests the package, the page and the library's async calls, which web/tests/run built, in headless Chromium: bits,
+// errors, clicks and curves.
 //
 // usage: web/tests/run.mjs GPU_INIT [--chromium PROGRAM] [--screenshots FOLDER]
 
@@ -34,7 +35,7 @@ const fill = (args) => JSON.parse(run(resolve(program), ["fill", ...args, "--dev
 
 let server, browser, origin;
 const TYPES = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".wasm": "application/wasm" };
-const FOLDERS = { site: join(web, "site"), project };
+const FOLDERS = { site: join(web, "site"), library: join(web, "tests/library/generated"), project };
 
 before(async () => {
   server = createServer((request, response) => {
@@ -242,6 +243,49 @@ test("what goes wrong is an error, and the device goes on", async () => {
     assert.equal(errors[name].kind, kind, `${name}: ${JSON.stringify(errors[name])}`);
     assert.match(errors[name].message, message, name);
     assert.equal(errors[name].after, undefined, name);
+  }
+  await page.close();
+});
+
+// The library by itself, as a Rust program in a page has it: each export of web/tests/library is a test.
+const LIBRARY = ["every_initializer", "parts_of_tensors", "reading_back", "opening", "fill_into", "fill_all_into", "encode", "over_a_binding",
+  "options", "a_plan", "mistakes_of_plans", "mistakes_with_memory", "mistakes_with_usages_and_devices", "refusals", "a_lost_device"];
+
+test("the library's async calls", async (context) => {
+  const page = await browser.newPage();
+  page.setDefaultTimeout(5 * MINUTE);
+  const problems = [];
+  page.on("pageerror", (error) => problems.push(String(error)));
+  await page.goto(`${origin}/`);
+  const exports = await page.evaluate(async () => {
+    globalThis.library = await import("/library/gpu_init.js");
+    await library.default({ module_or_path: new URL("/library/gpu_init_bg.wasm", location) });
+    return Object.keys(library);
+  });
+  const isTest = (name) => !["default", "initSync"].includes(name);
+  assert.deepEqual(exports.filter(isTest).toSorted(), LIBRARY.toSorted());
+  for (const name of LIBRARY) {
+    await context.test(name, async () => {
+      const outcome = await page.evaluate((name) => Promise.race([
+        library[name]().then((value) => ({ value }), (error) => ({ error: String(error) })),
+        new Promise((done) => setTimeout(() => done({ error: "it never ends" }), 240_000)),
+      ]), name);
+      if (outcome.value) console.log(`${name}: ${outcome.value}`);
+      assert.equal(outcome.error, undefined);
+      assert.deepEqual(problems, []);
+      if (name === "over_a_binding") {
+        const [shape, fingerprint] = outcome.value.split(" ");
+        const expected = fill(["--init", "xavier_uniform", "--shape", shape, "--name", "w"]);
+        assert.equal(fingerprint, expected.fingerprint);
+      }
+      if (name === "a_plan") {
+        const [list, fingerprint] = outcome.value;
+        const file = join(temporary, "plan.json");
+        writeFileSync(file, list);
+        const report = run(resolve(program), ["model", file, "--recipe", "gpt2", "--seed", "42", "--device", "cpu", "--json"]);
+        assert.equal(JSON.parse(report).fingerprint, fingerprint);
+      }
+    });
   }
   await page.close();
 });

@@ -15,6 +15,7 @@ mod float8;
 #[cfg(feature = "gpu")]
 mod gpu;
 mod host_tensor;
+mod huge_pages;
 #[cfg(all(feature = "gpu", not(target_arch = "wasm32")))] // Its calls block.
 mod init;
 mod initializer;

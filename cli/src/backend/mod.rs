@@ -7,3 +7,4 @@ pub(crate) mod launcher;
 pub(crate) mod memory;
 pub(crate) mod remedies;
 pub(crate) mod threads;
+pub(crate) mod units;

@@ -1,5 +1,6 @@
 //! Reading: which tensors a model has, and their elements chunk by chunk.
 
+pub(crate) mod blocks;
 pub(crate) mod bytes;
 pub(crate) mod chunks;
 pub(crate) mod header;

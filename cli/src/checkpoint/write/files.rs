@@ -11,6 +11,7 @@ use crate::checkpoint::format::dtypes;
 use crate::checkpoint::format::file_names::{INDEX, SINGLE, role, shard_file};
 use crate::checkpoint::output::destination::Destination;
 use crate::checkpoint::output::path::{folder, names_in};
+use crate::checkpoint::read::bytes::Bytes;
 use crate::checkpoint::write::commit::{Finished, Index, Written};
 use crate::checkpoint::write::shard::{Member, Shard};
 use crate::checkpoint::write::stream::Chunk;
@@ -103,14 +104,14 @@ impl Files {
     }
 
     /// Writes everything under temporary names, chunk by chunk: `produce` is called with a tensor's
-    /// number among `tensors` and a range of its elements, shard by shard. `metadata` is written to
+    /// number among `tensors`, a range of its elements and spare bytes, shard by shard. `metadata` is written to
     /// every shard's `__metadata__`; a value that is known only afterwards has a placeholder of the
     /// same length, which [`Finished::patch`] replaces. Names that share another's data are left
     /// out of the plan and listed there, `{alias: name}`, as Hugging Face does.
     pub(crate) fn write(
         self,
         metadata: &BTreeMap<String, String>,
-        produce: impl FnMut(usize, Range<u64>) -> anyhow::Result<Chunk>,
+        produce: impl FnMut(usize, Range<u64>, Bytes) -> anyhow::Result<Chunk>,
         progress: impl FnMut(u64),
     ) -> anyhow::Result<Finished> {
         let Files { shards, index, usual, leftovers } = self;

@@ -6,6 +6,7 @@ use gpu_init::{Cpu, DType, Fingerprint, Initializer, TensorSpec};
 use proptest::prelude::*;
 
 use crate::checkpoint::output::claim::Claim;
+use crate::checkpoint::read::bytes::Bytes;
 use crate::checkpoint::read::shards::Checkpoint;
 use crate::checkpoint::write::files::*;
 use crate::checkpoint::write::steps::Step;
@@ -33,7 +34,7 @@ fn planned<'a>(name: &'a str, shape: &'a [usize]) -> Planned<'a> {
 /// Writes files that do not have their names yet.
 fn write(out: &Path, limit: Option<u64>, plan: &[Planned<'_>]) -> anyhow::Result<Finished> {
     let files = Files::plan(out, limit, plan, false)?;
-    files.write(&metadata(), |tensor, range| fill(&plan[tensor], range), |_| {})
+    files.write(&metadata(), |tensor, range, _| fill(&plan[tensor], range), |_| {})
 }
 
 fn entries(folder: &Path) -> usize {
@@ -88,7 +89,11 @@ fn metadata_is_filled_in_afterwards() {
     let files = Files::plan(folder.path(), Some(12), &plan, false).unwrap();
     let mut progress = 0;
     let finished = files
-        .write(&metadata(), |tensor, range| fill(&plan[tensor], range), |bytes| progress += bytes)
+        .write(
+            &metadata(),
+            |tensor, range, _| fill(&plan[tensor], range),
+            |bytes| progress += bytes,
+        )
         .unwrap();
     assert_eq!(progress, 48);
     assert!(folder.path().join(INDEX).symlink_metadata().is_err(), "nothing has its name yet");
@@ -120,15 +125,15 @@ fn a_value_of_another_length_does_not_fit() {
 fn what_fails_halfway_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let plan = [planned("a", &[1000]), planned("b", &[20_000_000])];
-    type Produce<'a> = &'a dyn Fn(usize, Range<u64>) -> anyhow::Result<Chunk>;
+    type Produce<'a> = &'a dyn Fn(usize, Range<u64>, Bytes) -> anyhow::Result<Chunk>;
     let cases: [(Produce<'_>, &str); 4] = [
-        (&|_, _| bail!("the device is lost"), "\": the device is lost"),
+        (&|_, _, _| bail!("the device is lost"), "\": the device is lost"),
         (
-            &|i, range| if range.start > 0 { bail!("lost") } else { fill(&plan[i], range) },
+            &|i, range, _| if range.start > 0 { bail!("lost") } else { fill(&plan[i], range) },
             "tensor \"b\": lost",
         ),
-        (&|_, range| fill(&Planned { dtype: Dtype::F16, ..plan[1] }, range), "F32"),
-        (&|_, _| fill(&plan[1], 0..7), "28 bytes are not 0.."),
+        (&|_, range, _| fill(&Planned { dtype: Dtype::F16, ..plan[1] }, range), "F32"),
+        (&|_, _, _| fill(&plan[1], 0..7), "28 bytes are not 0.."),
     ];
     for (produce, part) in cases {
         for limit in [None, Some(4000)] {
@@ -169,7 +174,7 @@ fn finished(folder: &Path, seed: u64, shards: usize) -> Finished {
     let plan = [planned("a", &[1000]), planned("b", &[1100])];
     let limit = if shards == 1 { 10_000 } else { 5000 };
     let files = Files::plan(folder, Some(limit), &plan, true).unwrap();
-    let fill = |tensor: usize, range| {
+    let fill = |tensor: usize, range, _| {
         let filled = Cpu::with_seed(seed).fill(&parameter(&plan[tensor]).elements(range))?;
         Ok(Chunk::Filled(filled))
     };
@@ -309,7 +314,7 @@ fn memory() {
     let start = std::time::Instant::now();
     let mut fingerprint = Fingerprint::default();
     let files = Files::plan(folder.path(), Some(1_000_000_000), &plan, false).unwrap();
-    let produce = |tensor: usize, range| {
+    let produce = |tensor: usize, range, _| {
         let filled = Cpu::new().fill(&parameter(&plan[tensor]).elements(range))?;
         fingerprint += filled.fingerprint();
         Ok(Chunk::Filled(filled))

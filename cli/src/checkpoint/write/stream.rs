@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::ops::Range;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread;
 
 use anyhow::{Context, anyhow, ensure};
@@ -22,15 +22,15 @@ const WAITING: usize = 1;
 #[expect(clippy::large_enum_variant, reason = "there are three at a time")]
 pub(crate) enum Chunk {
     Filled(HostTensor),
-    /// Bytes of the source.
-    Kept(Bytes),
+    /// In memory that is used again once it is written.
+    Bytes(Bytes),
 }
 
 impl Chunk {
     fn bytes(&self) -> &[u8] {
         match self {
             Chunk::Filled(tensor) => tensor.as_bytes(),
-            Chunk::Kept(bytes) => bytes.as_slice(),
+            Chunk::Bytes(bytes) => bytes.as_slice(),
         }
     }
 }
@@ -39,19 +39,20 @@ impl Chunk {
 pub(crate) fn stream(
     shards: &[Shard],
     headers: &[Header],
-    produce: impl FnMut(usize, Range<u64>) -> anyhow::Result<Chunk>,
+    produce: impl FnMut(usize, Range<u64>, Bytes) -> anyhow::Result<Chunk>,
     progress: impl FnMut(u64),
 ) -> anyhow::Result<Vec<TempPath>> {
     let (sender, receiver) = sync_channel(WAITING);
+    let (spare, spares) = channel();
     thread::scope(|scope| {
         let write = move || {
             let shards = shards.iter().zip(headers);
-            shards.map(|(shard, header)| write(shard, header, &receiver)).collect()
+            shards.map(|(shard, header)| write(shard, header, &receiver, &spare)).collect()
         };
         let writer = thread::Builder::new()
             .spawn_scoped(scope, write)
             .context("cannot start the thread that writes; allow more threads (ulimit -u)")?;
-        let produced = send(shards, &sender, produce, progress);
+        let produced = send(shards, &sender, &spares, produce, progress);
         // No more chunks: a writer that waits for one stops.
         drop(sender);
         let written: anyhow::Result<Vec<TempPath>> = writer.join().unwrap_or_else(|_| {
@@ -65,7 +66,8 @@ pub(crate) fn stream(
 fn send(
     shards: &[Shard],
     sender: &SyncSender<Chunk>,
-    mut produce: impl FnMut(usize, Range<u64>) -> anyhow::Result<Chunk>,
+    spares: &Receiver<Bytes>,
+    mut produce: impl FnMut(usize, Range<u64>, Bytes) -> anyhow::Result<Chunk>,
     mut progress: impl FnMut(u64),
 ) -> anyhow::Result<()> {
     for member in shards.iter().flat_map(|shard| &shard.tensors) {
@@ -74,12 +76,13 @@ fn send(
         let (elements, step) = (bytes / size, CHUNK / size);
         for start in (0..elements).step_by(step as usize) {
             let range = start..elements.min(start + step);
-            let chunk =
-                produce(*tensor, range.clone()).with_context(|| format!("tensor {name:?}"))?;
+            let spare = spares.try_recv().unwrap_or_default();
+            let chunk = produce(*tensor, range.clone(), spare)
+                .with_context(|| format!("tensor {name:?}"))?;
             let len = chunk.bytes().len() as u64;
             let is_of_type = match &chunk {
                 Chunk::Filled(tensor) => dtypes::stored(tensor.dtype()) == *dtype,
-                Chunk::Kept(_) => true,
+                Chunk::Bytes(_) => true,
             };
             ensure!(
                 is_of_type && len == (range.end - start) * size,
@@ -94,7 +97,12 @@ fn send(
     Ok(())
 }
 
-fn write(shard: &Shard, header: &Header, chunks: &Receiver<Chunk>) -> anyhow::Result<TempPath> {
+fn write(
+    shard: &Shard,
+    header: &Header,
+    chunks: &Receiver<Chunk>,
+    spare: &Sender<Bytes>,
+) -> anyhow::Result<TempPath> {
     // Hundreds of shards must not be hundreds of open files.
     shard.destination.write_beside(|file| {
         file.write_all(&header.bytes)?;
@@ -103,6 +111,10 @@ fn write(shard: &Shard, header: &Header, chunks: &Receiver<Chunk>) -> anyhow::Re
             let chunk = chunks.recv().context("there are no more tensors")?;
             file.write_all(chunk.bytes())?;
             left = left.saturating_sub(chunk.bytes().len() as u64);
+            if let Chunk::Bytes(bytes) = chunk {
+                // A producer that is done needs no spare ones.
+                let _ = spare.send(bytes);
+            }
         }
         Ok(())
     })

@@ -53,12 +53,12 @@ impl Kept {
         plan.kept().iter().map(find).collect()
     }
 
-    /// Reads a range of elements.
-    pub(super) fn read(&self, elements: Range<u64>) -> anyhow::Result<Bytes> {
+    /// Reads a range of elements, in place of the bytes that are there.
+    pub(super) fn read(&self, elements: Range<u64>, mut read: Bytes) -> anyhow::Result<Bytes> {
         let Stored { name, dtype, bytes, .. } = &self.stored;
         let size = element_bytes(*dtype);
         let read = || {
-            let (mut file, mut read) = (input::open(&self.path)?, Bytes::default());
+            let mut file = input::open(&self.path)?;
             file.seek(SeekFrom::Start(bytes.start + elements.start * size))?;
             read.read(&mut file, (elements.end - elements.start) * size)?;
             anyhow::Ok(read)

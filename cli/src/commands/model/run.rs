@@ -3,10 +3,12 @@
 use std::ops::Range;
 use std::time::Instant;
 
-use gpu_init::{Fingerprint, HostTensor, PlanEntry, Stats, stream_of};
+use gpu_init::{Fingerprint, PlanEntry, Stats, stream_of};
 
 use crate::backend::device::{Backend, Filled};
 use crate::backend::remedies::Remedies;
+use crate::backend::units::{self, joined};
+use crate::checkpoint::read::bytes::Bytes;
 use crate::checkpoint::write::stream::Chunk;
 use crate::commands::model::save::Output;
 use crate::commands::model::work::Work;
@@ -44,10 +46,6 @@ impl Outcome {
             self.stats = joined(self.stats, stats);
         }
     }
-}
-
-fn joined(all: Option<Stats>, part: Option<Stats>) -> Option<Stats> {
-    [all, part].into_iter().flatten().reduce(|all, part| all.join(&part))
 }
 
 /// Fills every tensor in memory of its own, where all stay until the end.
@@ -89,23 +87,26 @@ pub(super) fn saved(work: &Work, backend: &Backend, output: Output) -> anyhow::R
     let progress = bar("saving", work.bytes());
     let start = Instant::now();
     let mut current: Option<Current> = None;
-    let produce = |tensor: usize, range: Range<u64>| -> anyhow::Result<Chunk> {
+    let produce = |tensor: usize, range: Range<u64>, bytes: Bytes| -> anyhow::Result<Chunk> {
         not_interrupted(REMEDIES.interrupted)?;
         let Some(entry) = entries.get(tensor) else {
             let kept = &work.kept()[tensor - entries.len()];
-            let bytes = kept.read(range.clone())?;
+            let bytes = kept.read(range.clone(), bytes)?;
             outcome.fingerprint += kept.fingerprint(range, bytes.as_slice())?;
-            return Ok(Chunk::Kept(bytes));
+            return Ok(Chunk::Bytes(bytes));
         };
         let whole = current.take().filter(|current| current.tensor == tensor);
         let mut whole = whole.map_or_else(|| Current::new(tensor, entry, backend), Ok)?;
-        let chunk = whole.chunk(entry, backend, range.clone(), work.args.verify)?;
+        let chunk = match whole.filled.take() {
+            Some(filled) => whole.read(filled, backend, range.clone(), work.args.verify)?,
+            None => whole.make(entry, bytes, range.clone(), work.args.verify)?,
+        };
         if range.end == entry.fill.len {
             outcome.add(entry, whole.fingerprint, whole.stats);
         } else {
             current = Some(whole);
         }
-        Ok(Chunk::Filled(chunk))
+        Ok(chunk)
     };
     let written = output.write(work, produce, |bytes| progress.inc(bytes))?;
     progress.finish_and_clear();
@@ -132,25 +133,35 @@ impl Current {
         Ok(Current { tensor, filled, fingerprint: Fingerprint::default(), stats: None })
     }
 
-    /// Makes a range of elements and adds them to fingerprint and statistics.
-    fn chunk(
+    /// Reads a range of the whole tensor, which is examined before its first one.
+    fn read(
         &mut self,
-        entry: &PlanEntry,
+        filled: Filled,
         backend: &Backend,
         range: Range<u64>,
         verify: bool,
-    ) -> anyhow::Result<HostTensor> {
-        if let Some(filled) = &self.filled {
-            if range.start == 0 {
-                (self.fingerprint, self.stats) = backend.examine_one(filled, verify)?;
-            }
-            return Ok(filled.read(range)?);
+    ) -> anyhow::Result<Chunk> {
+        if range.start == 0 {
+            (self.fingerprint, self.stats) = backend.examine_one(&filled, verify)?;
         }
-        let part = entry.spec.clone().elements(range.clone());
-        let filled = backend.fill(&part, &mut |_, _| go_on(), &REMEDIES)?;
-        let (fingerprint, stats) = backend.examine_one(&filled, verify)?;
+        let chunk = filled.read(range)?;
+        self.filled = Some(filled);
+        Ok(Chunk::Filled(chunk))
+    }
+
+    /// Makes a range of elements and adds them to fingerprint and statistics.
+    fn make(
+        &mut self,
+        entry: &PlanEntry,
+        mut bytes: Bytes,
+        range: Range<u64>,
+        verify: bool,
+    ) -> anyhow::Result<Chunk> {
+        let out = bytes.resized((range.end - range.start) * entry.fill.dtype.size());
+        let made = units::make(&entry.spec, range, out, verify);
+        let (fingerprint, stats) = made.map_err(|error| REMEDIES.explain(error))?;
         self.fingerprint += fingerprint;
         self.stats = joined(self.stats, stats);
-        Ok(filled.read(0..range.end - range.start)?)
+        Ok(Chunk::Bytes(bytes))
     }
 }

@@ -17,6 +17,7 @@ use crate::checkpoint::format::shapes::shapes_fingerprint;
 use crate::checkpoint::output::claim::Claim;
 use crate::checkpoint::output::destination::Destination;
 use crate::checkpoint::output::path::{self, names_in};
+use crate::checkpoint::read::bytes::Bytes;
 use crate::checkpoint::write::commit::Finished;
 use crate::checkpoint::write::files::{Files, Planned};
 use crate::checkpoint::write::stream::Chunk;
@@ -101,7 +102,7 @@ impl Output {
     pub(super) fn write(
         self,
         work: &Work,
-        produce: impl FnMut(usize, Range<u64>) -> anyhow::Result<Chunk>,
+        produce: impl FnMut(usize, Range<u64>, Bytes) -> anyhow::Result<Chunk>,
         progress: impl FnMut(u64),
     ) -> anyhow::Result<Written> {
         let finished = self.files.write(&metadata(work, self.origin)?, produce, progress)?;

@@ -1,17 +1,20 @@
-//! Reads a tensor's elements chunk by chunk, and compares them with what the rules give.
+//! Compares the elements of stored tensors with what the rules give: a unit of them is made,
+//! compared, measured and fingerprinted by one core while it is in its cache.
 
-use std::ops::{ControlFlow, Range};
+use std::collections::HashMap;
+use std::ops::ControlFlow;
 
 use anyhow::Context;
 use gpu_init::{
     Cpu, DType, Element, Fill, Fingerprint, HostTensor, PlanEntry, Stats, TensorSpec, by_dtype,
 };
-use indicatif::ProgressBar;
+use rayon::prelude::*;
 
 use crate::backend::memory::part_costs_whole;
 use crate::backend::remedies::Remedies;
+use crate::backend::units::{joined, measure, with_made};
 use crate::checkpoint::format::dtypes::fillable;
-use crate::checkpoint::read::chunks::Chunks;
+use crate::checkpoint::read::blocks::Block;
 use crate::checkpoint::read::shard::Stored;
 use crate::terminal::progress::{go_on, not_interrupted};
 
@@ -64,90 +67,134 @@ impl Compared {
     }
 }
 
-/// Reads a tensor; none if its type cannot be filled. `slice` locates its elements in the whole
-/// tensor, `expected` gives their values.
-pub(super) fn tensor(
-    chunks: &mut Chunks,
-    stored: &Stored,
-    slice: &TensorSpec,
-    expected: Option<&PlanEntry>,
-    progress: &ProgressBar,
-) -> anyhow::Result<Option<Compared>> {
-    let Some(dtype) = fillable(stored.dtype) else { return Ok(None) };
-    let mut fingerprint = Fingerprint::default();
-    let mut stats = Stats::of::<f32>(&[]);
-    let mut difference: Option<Difference> = None;
-    let mut made = expected.map(|entry| Made { entry, last: None });
-    chunks.for_each(stored, |start, bytes| {
-        not_interrupted(REMEDIES.interrupted)?;
+/// The examination of one stored tensor, unit by unit.
+pub(super) struct Pass<'a> {
+    pub(super) stored: &'a Stored,
+    /// None of a type that cannot be filled, whose bytes are the elements.
+    dtype: Option<DType>,
+    /// Locates its elements in the whole tensor.
+    slice: TensorSpec,
+    /// Gives their values.
+    expected: Option<&'a PlanEntry>,
+    found: Found,
+}
+
+/// The findings about some elements.
+#[derive(Debug, Default)]
+struct Found {
+    fingerprint: Fingerprint,
+    stats: Option<Stats>,
+    difference: Option<Difference>,
+}
+
+impl<'a> Pass<'a> {
+    pub(super) fn new(
+        stored: &'a Stored,
+        slice: TensorSpec,
+        expected: Option<&'a PlanEntry>,
+    ) -> Self {
+        let dtype = fillable(stored.dtype);
+        let slice = dtype.into_iter().fold(slice, TensorSpec::dtype);
+        let stats = dtype.map(|_| Stats::of::<f32>(&[]));
+        let found = Found { stats, ..Found::default() };
+        Pass { stored, dtype, slice, expected, found }
+    }
+
+    /// The expected elements all at once, where a slice costs as much.
+    fn whole(&self) -> anyhow::Result<Option<HostTensor>> {
+        let whole = self.expected.filter(|entry| part_costs_whole(&entry.fill));
+        let made = whole.map(|entry| fill(entry.spec.clone())).transpose();
+        made.with_context(|| format!("tensor {:?}", self.stored.name))
+    }
+
+    /// Examines the bytes of a unit of elements, of which the first is at byte `start`. `whole` has
+    /// the expected ones of a tensor that is made all at once.
+    fn examine(
+        &self,
+        start: u64,
+        bytes: &[u8],
+        whole: Option<&HostTensor>,
+    ) -> anyhow::Result<Found> {
+        let Some(dtype) = self.dtype else {
+            let fingerprint = Fingerprint::of(start, bytes);
+            return Ok(Found { fingerprint, ..Found::default() });
+        };
         let range = start / dtype.size()..(start + bytes.len() as u64) / dtype.size();
-        let fill = slice.clone().elements(range.clone()).resolve(0, 0)?;
-        let (part_fingerprint, part_stats) = measure(&fill, dtype, bytes);
-        fingerprint += part_fingerprint;
-        stats = stats.join(&part_stats);
-        if let Some(made) = &mut made {
-            let chunk = made.chunk(range).with_context(|| format!("tensor {:?}", stored.name))?;
-            if let Some(found) = differ(slice, &fill, dtype, bytes, chunk) {
-                match &mut difference {
-                    Some(first) => first.count += found.count,
-                    None => difference = Some(found),
-                }
+        let fill = self.slice.clone().elements(range.clone()).resolve(0, 0)?;
+        let differ = |expected: &[u8]| differ(&self.slice, &fill, bytes, expected);
+        let difference = match (self.expected, whole) {
+            (None, _) => None,
+            (Some(_), Some(whole)) => {
+                let expected = whole.as_bytes().get(start as usize..start as usize + bytes.len());
+                differ(expected.context("fewer elements than wanted; please report this")?)
+            }
+            (Some(entry), None) => {
+                let made = with_made(&entry.spec.clone().elements(range), bytes.len(), differ);
+                made.map_err(|error| REMEDIES.explain(error))
+                    .with_context(|| format!("tensor {:?}", self.stored.name))?
+            }
+        };
+        let (fingerprint, stats) = measure(&fill, bytes, true);
+        Ok(Found { fingerprint, stats, difference })
+    }
+
+    /// Adds the findings about the next elements.
+    fn add(&mut self, part: Found) {
+        let found = &mut self.found;
+        found.fingerprint += part.fingerprint;
+        found.stats = joined(found.stats, part.stats);
+        match (&mut found.difference, part.difference) {
+            (Some(first), Some(more)) => first.count += more.count,
+            (first @ None, part) => *first = part,
+            (Some(_), None) => {}
+        }
+    }
+
+    fn finish(self) -> Compared {
+        let Found { fingerprint, stats, difference } = self.found;
+        let finite = stats.is_none_or(|stats| (stats.nan, stats.infinite) == (0, 0));
+        let disagreement = stats.zip(self.expected).filter(|_| finite);
+        let disagreement = disagreement.and_then(|(stats, entry)| stats.disagreement(&entry.fill));
+        Compared { fingerprint, stats, difference, disagreement }
+    }
+}
+
+/// The examination of a file's tensors, block by block.
+pub(super) struct Passes<'a> {
+    passes: Vec<Pass<'a>>,
+    /// The expected elements of the tensors in a block that are made as a whole.
+    whole: HashMap<usize, HostTensor>,
+}
+
+impl<'a> Passes<'a> {
+    pub(super) fn new(passes: Vec<Pass<'a>>) -> Self {
+        Passes { passes, whole: HashMap::new() }
+    }
+
+    /// Examines the elements of a block, on all cores.
+    pub(super) fn examine(&mut self, block: &Block) -> anyhow::Result<()> {
+        not_interrupted(REMEDIES.interrupted)?;
+        let Passes { passes, whole } = self;
+        let tensors: Vec<_> = block.tensors().collect();
+        // Frees those of the block before.
+        whole.retain(|tensor, _| tensors.contains(tensor));
+        for tensor in tensors {
+            if !whole.contains_key(&tensor) {
+                whole.extend(passes[tensor].whole()?.map(|made| (tensor, made)));
             }
         }
-        progress.inc(bytes.len() as u64);
+        let units: Vec<_> = block.units().collect();
+        let examined = units.par_iter().map(|&(tensor, start, unit)| {
+            passes[tensor].examine(start, unit, whole.get(&tensor)).map(|found| (tensor, found))
+        });
+        let found = examined.collect::<anyhow::Result<Vec<_>>>()?;
+        found.into_iter().for_each(|(tensor, found)| passes[tensor].add(found));
         Ok(())
-    })?;
-    let finite = (stats.nan, stats.infinite) == (0, 0);
-    let disagreement = expected.and_then(|entry| stats.disagreement(&entry.fill));
-    let disagreement = disagreement.filter(|_| finite);
-    Ok(Some(Compared { fingerprint, stats: Some(stats), difference, disagreement }))
-}
-
-/// Reads a tensor whose type cannot be filled, byte by byte.
-pub(super) fn bytes(
-    chunks: &mut Chunks,
-    stored: &Stored,
-    progress: &ProgressBar,
-) -> anyhow::Result<Compared> {
-    let mut fingerprint = Fingerprint::default();
-    chunks.for_each(stored, |start, bytes| {
-        not_interrupted(REMEDIES.interrupted)?;
-        fingerprint += Fingerprint::of(start, bytes);
-        progress.inc(bytes.len() as u64);
-        Ok(())
-    })?;
-    Ok(Compared { fingerprint, stats: None, difference: None, disagreement: None })
-}
-
-fn measure(fill: &Fill, dtype: DType, bytes: &[u8]) -> (Fingerprint, Stats) {
-    fn of<T: Element>(fill: &Fill, bytes: &[u8]) -> (Fingerprint, Stats) {
-        let elements: &[T] = bytemuck::cast_slice(bytes);
-        (Fingerprint::of_fill(fill, elements), Stats::of(elements))
     }
-    by_dtype!(dtype, T => of::<T>(fill, bytes))
-}
 
-/// The elements that the rules give: all at once where a slice costs as much, else chunk by chunk.
-struct Made<'a> {
-    entry: &'a PlanEntry,
-    last: Option<HostTensor>,
-}
-
-impl Made<'_> {
-    fn chunk(&mut self, Range { start, end }: Range<u64>) -> anyhow::Result<&[u8]> {
-        let Made { entry, last } = self;
-        let whole = part_costs_whole(&entry.fill);
-        let (spec, first) = match whole {
-            true => (entry.spec.clone(), 0),
-            false => (entry.spec.clone().elements(start..end), start),
-        };
-        // Frees a chunk before the next one is made.
-        let kept = last.take().filter(|_| whole);
-        let tensor = kept.map_or_else(|| fill(spec), Ok)?;
-        let size = entry.fill.dtype.size();
-        let bytes = ((start - first) * size) as usize..((end - first) * size) as usize;
-        let bytes = last.insert(tensor).as_bytes().get(bytes);
-        bytes.context("fewer elements than wanted; please report this")
+    /// The findings about each tensor, in order.
+    pub(super) fn finish(self) -> impl Iterator<Item = Compared> {
+        self.passes.into_iter().map(Pass::finish)
     }
 }
 
@@ -161,16 +208,11 @@ fn fill(spec: TensorSpec) -> anyhow::Result<HostTensor> {
 }
 
 /// The difference of elements, if they differ; `fill` locates them in the whole tensor.
-fn differ(
-    slice: &TensorSpec,
-    fill: &Fill,
-    dtype: DType,
-    bytes: &[u8],
-    expected: &[u8],
-) -> Option<Difference> {
+fn differ(slice: &TensorSpec, fill: &Fill, bytes: &[u8], expected: &[u8]) -> Option<Difference> {
     if bytes == expected {
         return None;
     }
+    let dtype = fill.dtype;
     let size = dtype.size() as usize;
     let pairs = bytes.chunks_exact(size).zip(expected.chunks_exact(size)).zip(0u64..);
     let mut different = pairs.filter(|((is, expected), _)| is != expected);

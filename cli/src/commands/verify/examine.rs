@@ -8,14 +8,15 @@ use anyhow::Context;
 use gpu_init::{Fingerprint, Initializer, STREAM_VERSION, TensorSpec, stream_of};
 use indicatif::ProgressBar;
 
+use crate::backend::units::UNIT;
 use crate::checkpoint::format::dtypes::fillable;
 use crate::checkpoint::format::metadata::{SHAPES, source_ties, ties};
 use crate::checkpoint::format::shapes::shapes_fingerprint;
-use crate::checkpoint::read::chunks::Chunks;
-use crate::checkpoint::read::shard::Stored;
+use crate::checkpoint::read::blocks::Block;
+use crate::checkpoint::read::shard::{Shard, Stored};
 use crate::checkpoint::read::shards::Checkpoint;
 use crate::commands::rules::Sourced;
-use crate::commands::verify::compare::{self, Compared};
+use crate::commands::verify::compare::{Compared, Pass, Passes};
 use crate::commands::verify::expected::Expected;
 use crate::commands::verify::part::Part;
 use crate::commands::verify::rules::Given;
@@ -175,33 +176,49 @@ impl<'a> Claims<'a> {
     }
 
     fn read(&self, progress: &ProgressBar) -> anyhow::Result<Vec<Examined>> {
-        let Claims { checkpoint, part, expected, .. } = self;
-        let mut tensors = Vec::new();
-        for shard in &checkpoint.shards {
-            let mut chunks = Chunks::open(&shard.path)?;
-            for stored in &shard.tensors {
-                let offsets = match part {
-                    Some(part) => part.locate(stored)?,
-                    None => TensorSpec::new(&stored.shape[..], Initializer::zeros()),
-                };
-                let entry = expected.as_ref().and_then(|expected| expected.of(stored));
-                let of_rules = |holds: fn(&Expected, &str) -> bool| {
-                    expected.as_ref().is_some_and(|rules| holds(rules, &stored.name))
-                };
-                let is_kept = of_rules(Expected::keeps);
-                let compared = match fillable(stored.dtype) {
-                    None if is_kept => Some(compare::bytes(&mut chunks, stored, progress)?),
-                    _ if of_rules(Expected::is_unruled) => None,
-                    _ => compare::tensor(&mut chunks, stored, &offsets, entry, progress)?,
-                };
-                let rules = expected.as_ref().filter(|_| !is_kept);
-                let matches = compared.as_ref().zip(rules).map(|(compared, _)| {
-                    entry.is_some() && compared.differences(&stored.name).is_empty()
-                });
-                tensors.push(Examined { stored: stored.clone(), matches, compared });
-            }
-        }
-        Ok(tensors)
+        let shards = self.checkpoint.shards.iter();
+        let examined = shards.map(|shard| self.read_shard(shard, progress));
+        Ok(examined.collect::<anyhow::Result<Vec<_>>>()?.into_iter().flatten().collect())
+    }
+
+    fn read_shard(&self, shard: &Shard, progress: &ProgressBar) -> anyhow::Result<Vec<Examined>> {
+        let passes = shard.tensors.iter().map(|stored| self.pass(stored));
+        let passes = passes.collect::<anyhow::Result<Vec<_>>>()?;
+        // Others are not read.
+        let is_read: Vec<bool> = passes.iter().map(Option::is_some).collect();
+        let passes: Vec<_> = passes.into_iter().flatten().collect();
+        let tensors: Vec<_> = passes.iter().map(|pass| pass.stored).collect();
+        let mut passes = Passes::new(passes);
+        Block::for_each(&shard.path, &tensors, UNIT, |block| {
+            passes.examine(block)?;
+            progress.inc(block.len());
+            Ok(())
+        })?;
+        let mut compared = passes.finish();
+        let examined = shard.tensors.iter().zip(is_read).map(|(stored, is_read)| {
+            let compared = if is_read { compared.next() } else { None };
+            let rules = self.expected.as_ref().filter(|rules| !rules.keeps(&stored.name));
+            let matches = compared.as_ref().zip(rules).map(|(compared, rules)| {
+                rules.of(stored).is_some() && compared.differences(&stored.name).is_empty()
+            });
+            Examined { stored: stored.clone(), matches, compared }
+        });
+        Ok(examined.collect())
+    }
+
+    /// The examination of a tensor's elements, if they can be compared or are to be fingerprinted.
+    fn pass(&self, stored: &'a Stored) -> anyhow::Result<Option<Pass<'_>>> {
+        let slice = match &self.part {
+            Some(part) => part.locate(stored)?,
+            None => TensorSpec::new(&stored.shape[..], Initializer::zeros()),
+        };
+        let rules = self.expected.as_ref();
+        let wanted = match fillable(stored.dtype) {
+            None => rules.is_some_and(|rules| rules.keeps(&stored.name)),
+            Some(_) => !rules.is_some_and(|rules| rules.is_unruled(&stored.name)),
+        };
+        let expected = rules.and_then(|rules| rules.of(stored));
+        Ok(wanted.then(|| Pass::new(stored, slice, expected)))
     }
 
     /// The values that files record for a key.

@@ -154,10 +154,9 @@ impl Plan {
     /// [`PlanError::Fill`] with [`NoRank`](crate::ErrorKind::NoRank) or
     /// [`Scattered`](crate::ErrorKind::Scattered).
     pub fn shard(&self, rank: u64, world: u64) -> Result<Self, PlanError> {
-        let mut plan = Plan { entries: Vec::new(), elements: 0, bytes: 0, ..self.clone() };
-        if rank > 0 {
-            plan.kept.clear();
-        }
+        let kept = if rank > 0 { Vec::new() } else { self.kept.clone() };
+        let warnings = self.warnings.clone();
+        let mut plan = Plan { entries: Vec::new(), kept, warnings, elements: 0, bytes: 0 };
         for entry in &self.entries {
             let shard = Shard { dim: entry.shard_dim.unwrap_or(0), rank, world };
             let spec = match entry.spec.shape().dims().get(shard.dim) {
@@ -169,7 +168,10 @@ impl Plan {
             let fill = spec.resolve(0, 0)?;
             plan.elements += fill.len;
             plan.bytes += fill.bytes();
-            plan.entries.push(PlanEntry { spec, fill, ..entry.clone() });
+            let PlanEntry { name, aliases, rule, scale, shard_dim, .. } = entry;
+            let (name, aliases) = (name.clone(), aliases.clone());
+            let (rule, scale, shard_dim) = (*rule, *scale, *shard_dim);
+            plan.entries.push(PlanEntry { name, aliases, rule, scale, shard_dim, spec, fill });
         }
         Ok(plan)
     }

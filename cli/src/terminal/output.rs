@@ -1,10 +1,11 @@
 //! Lines for people and JSON for programs. A closed pipe is an error like any other, never a panic.
 
 use std::fmt::Display;
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 
 use anyhow::Context;
 use gpu_init::Stats;
+use serde::Serialize;
 use serde_json::Value;
 
 pub(crate) fn print(text: &str) -> anyhow::Result<()> {
@@ -15,15 +16,20 @@ pub(crate) fn print(text: &str) -> anyhow::Result<()> {
         .context("cannot write to standard output")
 }
 
-/// One JSON object on a line of its own.
-pub(crate) fn print_json(value: &Value) -> anyhow::Result<()> {
-    print(&format!("{value}\n"))
+/// One JSON object on a line of its own, which need not be in memory at once.
+pub(crate) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
+    let mut stdout = BufWriter::new(io::stdout().lock());
+    serde_json::to_writer(&mut stdout, value)
+        .map_err(io::Error::from)
+        .and_then(|()| stdout.write_all(b"\n"))
+        .and_then(|()| stdout.flush())
+        .context("cannot write to standard output")
 }
 
 /// A report, as JSON for programs or as text for people.
-pub(crate) fn print_report(
+pub(crate) fn print_report<J: Serialize>(
     as_json: bool,
-    json: impl FnOnce() -> Value,
+    json: impl FnOnce() -> J,
     text: impl FnOnce() -> String,
 ) -> anyhow::Result<()> {
     if as_json { print_json(&json()) } else { print(&text()) }

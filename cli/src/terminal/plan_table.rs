@@ -1,6 +1,7 @@
 //! A plan as text and JSON: a table of its tensors, and a summary by rules.
 
 use gpu_init::{KeptTensor, Plan, PlanEntry, Rules};
+use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use crate::terminal::output::{exact_bytes, grouped, printable, row, shortened};
@@ -84,30 +85,35 @@ pub(crate) fn summary(plan: &Plan, rules: &Rules) -> String {
     text
 }
 
-/// The entries as JSON; rules count from 1, as in the table.
-pub(crate) fn entries(plan: &Plan) -> Value {
-    let entry = |entry: &PlanEntry| {
-        let (distribution, fans) = (&entry.fill.distribution, entry.spec.fan_in_and_out());
-        json!({
-            "name": entry.name,
-            "aliases": entry.aliases,
-            "shape": entry.spec.shape().dims(),
-            "dtype": entry.fill.dtype.to_string(),
-            "rule": number(entry),
-            "init": entry.spec.initializer().to_string(),
-            "fan_in": fans.map(|(fan_in, _)| fan_in),
-            "fan_out": fans.map(|(_, fan_out)| fan_out),
-            "scale": entry.scale,
-            "mean": distribution.mean(),
-            "std": distribution.std(),
-            "bounds": distribution.bounds(),
-            "elements": entry.fill.len,
-            "bytes": entry.fill.bytes(),
-            "stream": entry.fill.stream,
-            "shard_dim": entry.shard_dim,
-        })
-    };
-    plan.entries().iter().map(entry).collect()
+/// The entries as JSON, one after the other; rules count from 1, as in the table.
+pub(crate) struct Entries<'a>(pub(crate) &'a Plan);
+
+impl Serialize for Entries<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.entries().iter().map(json_entry))
+    }
+}
+
+fn json_entry(entry: &PlanEntry) -> Value {
+    let (distribution, fans) = (&entry.fill.distribution, entry.spec.fan_in_and_out());
+    json!({
+        "name": entry.name,
+        "aliases": entry.aliases,
+        "shape": entry.spec.shape().dims(),
+        "dtype": entry.fill.dtype.to_string(),
+        "rule": number(entry),
+        "init": entry.spec.initializer().to_string(),
+        "fan_in": fans.map(|(fan_in, _)| fan_in),
+        "fan_out": fans.map(|(_, fan_out)| fan_out),
+        "scale": entry.scale,
+        "mean": distribution.mean(),
+        "std": distribution.std(),
+        "bounds": distribution.bounds(),
+        "elements": entry.fill.len,
+        "bytes": entry.fill.bytes(),
+        "stream": entry.fill.stream,
+        "shard_dim": entry.shard_dim,
+    })
 }
 
 /// The tensors that are kept, as JSON.

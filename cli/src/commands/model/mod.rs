@@ -38,7 +38,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     }
     let local_rank = work.world.as_ref().and_then(|world| world.local_rank);
     let backend = Backend::open(args.device, work.rules.seed(), local_rank)?;
-    backend.check_memory(&work.plan, files.is_some())?;
+    backend.check_memory(work.plan(), files.is_some())?;
     let outcome = match files {
         None => run::in_memory(&work, &backend)?,
         Some(files) => run::saved(&work, &backend, files)?,

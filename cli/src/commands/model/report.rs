@@ -19,7 +19,7 @@ pub(super) struct Report<'a> {
 impl Report<'_> {
     pub(super) fn json(&self) -> serde_json::Value {
         let Report { work, outcome, .. } = self;
-        let (plan, stats) = (&work.plan, &outcome.stats);
+        let (plan, stats) = (work.plan(), &outcome.stats);
         let mut report = json!({
             "model": work.architecture,
             "rules": work.rules_source,
@@ -50,7 +50,7 @@ impl Report<'_> {
 
     pub(super) fn text(&self) -> String {
         let Report { work, outcome, .. } = self;
-        let plan = &work.plan;
+        let plan = work.plan();
         if let Some(World { rank, size, .. }) = &work.world {
             let checked = match (&outcome.stats, outcome.disagreements.len()) {
                 (None, _) => String::new(),

@@ -50,12 +50,12 @@ impl Outcome {
 
 /// Fills every tensor in memory of its own, where all stay until the end.
 pub(super) fn in_memory(work: &Work, backend: &Backend) -> anyhow::Result<Outcome> {
-    let (entries, mut outcome) = (work.plan.entries(), Outcome::default());
+    let (entries, mut outcome) = (work.plan().entries(), Outcome::default());
     let parameters: Vec<_> = entries.iter().map(|entry| entry.spec.clone()).collect();
-    let progress = bar("filling", work.plan.bytes());
+    let progress = bar("filling", work.plan().bytes());
     let start = Instant::now();
     let tensors = backend
-        .fill_all(&parameters, &mut listener(&progress, work.plan.bytes()))
+        .fill_all(&parameters, &mut listener(&progress, work.plan().bytes()))
         .map_err(|error| REMEDIES.explain(error))?;
     outcome.fill_seconds = start.elapsed().as_secs_f64();
     progress.reset();
@@ -83,7 +83,7 @@ pub(super) fn in_memory(work: &Work, backend: &Backend) -> anyhow::Result<Outcom
 /// rule, no file gets its final name.
 pub(super) fn saved(work: &Work, backend: &Backend, output: Output) -> anyhow::Result<Outcome> {
     let mut outcome = Outcome::default();
-    let entries = work.plan.entries();
+    let entries = work.plan().entries();
     let progress = bar("saving", work.bytes());
     let start = Instant::now();
     let mut current: Option<Current> = None;

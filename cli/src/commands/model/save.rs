@@ -129,7 +129,7 @@ impl Written {
 
 /// The file of each tensor that this process has: those to be filled, then those to be kept.
 fn plan_files(path: &Path, work: &Work) -> anyhow::Result<Files> {
-    let entries = work.plan.entries();
+    let entries = work.plan().entries();
     let shapes = entries.iter().map(|entry| entry.spec.local_shape());
     let shapes = shapes.collect::<gpu_init::Result<Vec<_>>>()?;
     let tensors = entries.iter().zip(&shapes).map(|(entry, shape)| Planned {

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use gpu_init::{Plan, Rules};
-use serde_json::json;
+use serde::Serialize;
+use serde_json::{Value, json};
 
 use crate::backend::choice::Choice;
 use crate::backend::launcher::{World, WorldArgs};
@@ -60,6 +61,14 @@ pub(crate) struct Args {
     pub(super) json: bool,
 }
 
+/// A dry run as JSON, of which the plan is written tensor by tensor.
+#[derive(Serialize)]
+struct DryRun<'a> {
+    #[serde(flatten)]
+    summary: Value,
+    plan: plan_table::Entries<'a>,
+}
+
 /// A model and how this process initializes it or its slices of it.
 pub(super) struct Work<'a> {
     pub(super) args: &'a Args,
@@ -72,8 +81,8 @@ pub(super) struct Work<'a> {
     pub(super) source_ties: Vec<String>,
     /// The plan of the whole model.
     pub(super) whole: Plan,
-    /// The plan of this process.
-    pub(super) plan: Plan,
+    /// The plan of this process, if it has a part of the model.
+    part: Option<Plan>,
     /// The tensors of the whole model that are not filled.
     pub(super) whole_kept: Vec<Kept>,
     pub(super) world: Option<World>,
@@ -112,10 +121,8 @@ impl<'a> Work<'a> {
         }
         let kept = args.kept.as_deref().map(Checkpoint::open).transpose()?;
         let whole_kept = Kept::all(&whole, kept.as_ref().or(source.checkpoint.as_ref()))?;
-        let plan = match &world {
-            Some(World { rank, size, .. }) => whole.shard(*rank, *size)?,
-            None => whole.clone(),
-        };
+        let part = world.as_ref().map(|World { rank, size, .. }| whole.shard(*rank, *size));
+        let part = part.transpose()?;
         Ok(Work {
             args,
             architecture,
@@ -124,7 +131,7 @@ impl<'a> Work<'a> {
             rules_source,
             source_ties,
             whole,
-            plan,
+            part,
             whole_kept,
             world,
             doubt,
@@ -135,6 +142,11 @@ impl<'a> Work<'a> {
     /// What may be wrong with the rules.
     pub(super) fn warnings(&self) -> impl Iterator<Item = String> {
         self.doubt.iter().cloned().chain(self.whole.warnings().iter().map(ToString::to_string))
+    }
+
+    /// The plan of this process.
+    pub(super) fn plan(&self) -> &Plan {
+        self.part.as_ref().unwrap_or(&self.whole)
     }
 
     pub(super) fn rank(&self) -> u64 {
@@ -154,7 +166,7 @@ impl<'a> Work<'a> {
     /// Bytes of this process' tensors, filled and kept.
     pub(super) fn bytes(&self) -> u64 {
         let kept = self.kept().iter().map(|kept| kept.stored.size());
-        kept.fold(self.plan.bytes(), u64::saturating_add)
+        kept.fold(self.plan().bytes(), u64::saturating_add)
     }
 
     /// Pairs of an alias and the tensor whose bytes it shares.
@@ -178,7 +190,7 @@ impl<'a> Work<'a> {
     }
 
     pub(super) fn dry_run(&self) -> anyhow::Result<()> {
-        let Work { plan, rules, .. } = self;
+        let (plan, rules) = (self.plan(), &self.rules);
         let text = || {
             format!(
                 "{}\n{}{}",
@@ -187,8 +199,8 @@ impl<'a> Work<'a> {
                 plan_table::summary(plan, rules)
             )
         };
-        let json = || {
-            json!({
+        let json = || DryRun {
+            summary: json!({
                 "model": self.architecture,
                 "rules": self.rules_source,
                 "seed": rules.seed(),
@@ -198,8 +210,8 @@ impl<'a> Work<'a> {
                 "kept": plan_table::kept(plan),
                 "fitting_recipes": self.fitting,
                 "warnings": self.warnings().collect::<Vec<_>>(),
-                "plan": plan_table::entries(plan),
-            })
+            }),
+            plan: plan_table::Entries(plan),
         };
         print_report(self.args.json, json, text)
     }

@@ -200,6 +200,132 @@ fn errors_say_what_to_do() {
     }
 }
 
+const LIST: &str = r#"{
+    "__metadata__": { "architecture": "tiny" },
+    "embed.weight": { "dtype": "F32", "shape": [1000, 64] },
+    "fc.weight": { "dtype": "F32", "shape": [300, 200] },
+    "fc.bias": { "dtype": "F32", "shape": [300] }
+}"#;
+
+/// A folder with a tensor list, and the paths of that and of others in it.
+fn listed() -> (tempfile::TempDir, impl Fn(&str) -> String) {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("list.json"), LIST).unwrap();
+    let path = folder.path().to_owned();
+    (folder, move |name: &str| path.join(name).to_str().unwrap().to_owned())
+}
+
+/// The steps of a model, each with its limits. Figures are checked on the way.
+fn steps(report: &Value, bytes: u64) -> Vec<(String, usize)> {
+    let device = &report["devices"][0];
+    let check = |of: &Value| {
+        check_spread(&of["seconds"]);
+        let seconds = positive(&of["seconds"]["median"]);
+        let speed = bytes as f64 / seconds / 1e9;
+        assert!((positive(&of["gb_per_s"]) / speed - 1.0).abs() < 1e-9, "{of}");
+        seconds
+    };
+    let step = |step: &Value| {
+        let seconds = check(step);
+        let limits = step["limits"].as_array().unwrap();
+        for limit in limits {
+            assert!((positive(&limit["times"]) / (seconds / check(limit)) - 1.0).abs() < 1e-9);
+            assert!(limit["limit"].as_str().unwrap().len() > 3);
+        }
+        (step["step"].as_str().unwrap().to_owned(), limits.len())
+    };
+    device["steps"].as_array().unwrap().iter().map(step).collect()
+}
+
+#[test]
+fn a_model_is_measured_step_by_step() {
+    let (folder, path) = listed();
+    let (list, out) = (path("list.json"), path("out.safetensors"));
+    let args = ["bench", "--model", &list, "--device", "cpu", "--repeat", "2", "--json", "-"];
+    let report = json(&args);
+    let elements = 1000 * 64 + 300 * 200 + 300;
+    assert_eq!((&report["samples"], &report["elements"]), (&2.into(), &elements.into()));
+    assert_eq!(steps(&report, 4 * elements), [("fill".to_owned(), 3), ("check".to_owned(), 2)]);
+    let fingerprint = &json(&["model", &list, "--device", "cpu", "--json"])["fingerprint"];
+    assert_eq!(&report["fingerprint"], fingerprint);
+
+    // With its rules, its type and files; nothing is left.
+    let all = ["--recipe", "huggingface", "--dtype", "bf16", "--seed", "3", "--out", &out];
+    let report = json(&[&args[..], &all].concat());
+    let names = steps(&report, 2 * elements);
+    assert_eq!(names.iter().map(|(_, limits)| limits).sum::<usize>(), 3 + 2 + 1 + 2);
+    assert_eq!(names[2..].iter().map(|(name, _)| &**name).collect::<Vec<_>>(), ["save", "verify"]);
+    assert_eq!((&report["seed"], &report["rules"]), (&3.into(), &"recipe huggingface".into()));
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 1, "the list alone is left");
+
+    // What `gpu-init model` takes, takes this, too: its own files. A file of JSON beside the table.
+    succeed(&["model", &list, "--device", "cpu", "--out", &out]);
+    let (json, other) = (path("bench.json"), path("other.safetensors"));
+    let table = succeed(&[
+        "bench", "--model", &out, "--device", "cpu", "--repeat", "1", "--out", &other, "--json",
+        &json,
+    ]);
+    for part in
+        ["tiny from ", "124,300 elements", "fill ", "check ", "save ", "verify ", "times", "disk"]
+    {
+        assert!(table.contains(part), "{table} lacks {part}");
+    }
+    let report: Value = serde_json::from_slice(&fs::read(&json).unwrap()).unwrap();
+    assert_eq!((&report["fingerprint"], steps(&report, 4 * elements).len()), (fingerprint, 4));
+    assert!(!fs::exists(&other).unwrap() && fs::exists(&out).unwrap());
+}
+
+#[test]
+fn a_model_on_a_device_has_the_same_steps() {
+    if gpu::device().is_none() {
+        return;
+    }
+    let (_folder, path) = listed();
+    let (list, out) = (path("list.json"), path("out.safetensors"));
+    let all = ["--device", "gpu", "--device", "cpu", "--repeat", "1", "--out", &out, "--json", "-"];
+    let report = json(&[&["bench", "--model", &list][..], &all].concat());
+    let devices = report["devices"].as_array().unwrap();
+    assert_eq!((devices.len(), &devices[1]["name"]), (2, &"cpu".into()));
+    assert_eq!(steps(&report, 4 * 124_300).len(), 4);
+}
+
+#[test]
+fn a_model_is_not_measured_over_files_or_with_flags_of_others() {
+    let (_folder, path) = listed();
+    let (list, there) = (path("list.json"), path("there.safetensors"));
+    fs::write(&there, "mine").unwrap();
+    let model = |extra: &[&str]| complaint(&[&["bench", "--model", &list], extra].concat());
+    for (extra, part) in [
+        (&["--out", &there][..], "exists, and what is measured there is removed afterwards"),
+        (&["--out", &there, "--force"], "exists, and what is measured there is removed afterwards"),
+        (&["--out", &path("")], "folder"),
+        (&["--out", &path("x.npy")], ".safetensors"),
+        (&["--json", "/nowhere/bench.json"], "no folder /nowhere"),
+        (&["--dtype", "f32", "--dtype", "bf16"], "one --dtype"),
+        (&["--rules", &path("none.toml")], "none.toml"),
+        (&["--recipe", "x"], "there is no recipe"),
+        (&["--size", "12"], "cannot be used with"),
+        (&["--init", "zeros"], "cannot be used with"),
+        (&["--quick"], "cannot be used with"),
+        (&["--plot", "x.svg"], "cannot be used with"),
+        (&["--device", "999"], "gpu-init devices"),
+    ] {
+        let complaint = model(extra);
+        assert!(complaint.contains(part), "{complaint} lacks {part}");
+    }
+    assert_eq!(fs::read_to_string(&there).unwrap(), "mine");
+    for (flags, part) in [
+        (["--recipe", "gpt2"], "--recipe is for a whole model; pass --model"),
+        (["--seed", "1"], "--seed is for a whole model"),
+        (["--only", "a"], "--only is for a whole model"),
+        (["--out", "x.safetensors"], "--model"),
+        (["--model", "none.json"], "none.json"),
+    ] {
+        let complaint = complaint(&[&["bench"][..], &flags].concat());
+        assert!(complaint.contains(part), "{complaint} lacks {part}");
+    }
+}
+
 /// Two files by one name would be one of them, after minutes.
 #[test]
 fn two_files_are_two() {
@@ -244,4 +370,30 @@ fn ctrl_c_breaks_off() {
         output.status
     );
     assert!(errors.contains("bench was interrupted"), "{errors}");
+}
+
+/// Ctrl-C leaves nothing of the files that a model is measured with.
+#[cfg(unix)]
+#[test]
+fn ctrl_c_leaves_no_files() {
+    use std::process::{Command, Stdio};
+    let (folder, path) = listed();
+    let large = r#"{"w": {"dtype": "F32", "shape": [20000000]}}"#;
+    fs::write(path("list.json"), large).unwrap();
+    let (list, out) = (path("list.json"), path("out.safetensors"));
+    let args = ["bench", "--model", &list, "--device", "cpu", "--out", &out, "--repeat", "1000"];
+    let child =
+        program::command(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    // Files of its own are there, besides the list.
+    while fs::read_dir(&folder).unwrap().count() < 2 && std::time::Instant::now() < deadline {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    let id = child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(130) && output.stdout.is_empty(), "{errors}");
+    assert!(errors.contains("interrupted"), "{errors}");
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 1, "the list alone is left");
 }

@@ -13,6 +13,16 @@ pub(crate) const LARGEST: u64 = 1 << 20;
 /// How tensors are initialized.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) named: Named,
+    /// The element type of all tensors, instead of the rules' and the file's: f32, bf16, f8_e4m3...
+    #[arg(long)]
+    pub(crate) dtype: Option<DType>,
+}
+
+/// The rules and what is made by them.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Named {
     /// Rules in TOML: how each tensor is initialized. `gpu-init recipe NAME` prints some to start
     /// from.
     #[arg(long, value_name = "FILE", conflicts_with = "recipe")]
@@ -25,9 +35,6 @@ pub(crate) struct Args {
     /// repeated.
     #[arg(long, value_name = "GLOB")]
     only: Vec<String>,
-    /// The element type of all tensors, instead of the rules' and the file's: f32, bf16, f8_e4m3...
-    #[arg(long)]
-    pub(crate) dtype: Option<DType>,
     /// The seed, instead of the rules' (0 unless they have one).
     #[arg(long)]
     seed: Option<u64>,
@@ -58,27 +65,42 @@ impl Sourced {
 
 impl Args {
     pub(crate) fn read(&self) -> anyhow::Result<Sourced> {
-        let mut sourced = match &self.rules {
+        let Args { named: Named { rules, recipe, only, seed }, dtype } = self;
+        let mut sourced = match rules {
             Some(path) => Sourced::file(path)?,
-            None => Sourced::recipe(self.recipe.unwrap_or(Recipe::XAVIER)),
+            None => Sourced::recipe(recipe.unwrap_or(Recipe::XAVIER)),
         };
-        if !self.only.is_empty() {
-            let text = format!("only = {}\n{}", serde_json::to_string(&self.only)?, sourced.text);
+        if !only.is_empty() {
+            let text = format!("only = {}\n{}", serde_json::to_string(only)?, sourced.text);
             let rules = text.parse().with_context(|| format!("--only, in {}", sourced.source))?;
             sourced = Sourced { rules, text, ..sourced };
         }
-        if let Some(seed) = self.seed {
-            sourced.rules = sourced.rules.with_seed(seed);
+        if let Some(seed) = seed {
+            sourced.rules = sourced.rules.with_seed(*seed);
         }
-        if let Some(dtype) = self.dtype {
-            sourced.rules = sourced.rules.with_dtype(dtype);
+        if let Some(dtype) = dtype {
+            sourced.rules = sourced.rules.with_dtype(*dtype);
         }
         Ok(sourced)
     }
 
     /// Whether rules were named, rather than left to the default.
     pub(crate) fn are_named(&self) -> bool {
-        self.rules.is_some() || self.recipe.is_some()
+        self.named.rules.is_some() || self.named.recipe.is_some()
+    }
+}
+
+impl Named {
+    /// The first flag that was given, if any was.
+    pub(crate) fn flag(&self) -> Option<&'static str> {
+        let Named { rules, recipe, only, seed } = self;
+        let given = [
+            ("--rules", rules.is_some()),
+            ("--recipe", recipe.is_some()),
+            ("--only", !only.is_empty()),
+            ("--seed", seed.is_some()),
+        ];
+        given.into_iter().find_map(|(flag, is_given)| is_given.then_some(flag))
     }
 }
 

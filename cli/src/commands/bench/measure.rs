@@ -66,7 +66,7 @@ pub(super) fn measure(
 }
 
 /// The median and range of at least one sample.
-fn spread(mut seconds: Vec<f64>) -> Spread {
+pub(super) fn spread(mut seconds: Vec<f64>) -> Spread {
     seconds.sort_by(f64::total_cmp);
     let (half, last) = (seconds.len() / 2, seconds.len() - 1);
     // The middle, twice if there is one.

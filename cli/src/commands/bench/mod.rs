@@ -7,6 +7,7 @@ mod device;
 mod gpu;
 mod host;
 mod measure;
+mod model;
 mod plain;
 mod plot;
 mod report;
@@ -31,6 +32,12 @@ pub(crate) use wanted::Args;
 use wanted::{Wanted, unique};
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    if let Some(source) = &args.model {
+        return model::run(args, source);
+    }
+    if let Some(flag) = args.rules.flag() {
+        bail!("bench: {flag} is for a whole model; pass --model, or leave it out");
+    }
     let wanted = Wanted::new(args)?;
     let to_stdout = args.json.as_deref() == Some(Path::new("-"));
     let json = args.json.as_deref().filter(|_| !to_stdout);

@@ -7,6 +7,7 @@ use clap::value_parser;
 use gpu_init::{DType, Distribution, Initializer, TensorSpec};
 
 use crate::backend::choice::Choice;
+use crate::commands::rules::Named;
 
 /// The smallest size, unless one is requested.
 const LEAST: u32 = 12;
@@ -16,13 +17,19 @@ pub(super) const CPU_MOST: u32 = 26;
 /// More than fits in memory anywhere.
 pub(super) const MOST: u32 = 40;
 
-/// Measure how fast tensors are filled, beside how fast the same memory can be written.
+/// Measure how fast tensors, or with --model a whole model, are filled, beside how fast the same
+/// memory can be written.
 ///
 /// Fills allocated memory, after a warm-up. The write bandwidth is measured by clearing a buffer on
 /// a GPU and by filling a constant on the CPU. A GPU is also measured with its built-in log, sqrt,
 /// sin and cos, which shows what portable bits cost; the CPU also with one thread, rand_distr and a
 /// plain Philox. Times are GPU timestamps where there are any, otherwise from the call until the
 /// device is done.
+///
+/// With --model the work that its user waits for is measured: filling it in new memory, checking
+/// it, and with --out saving and verifying it, each beside its limit: writing one value to new
+/// memory and to the same again, plain writes of as many bytes in the same folder with fsync, and
+/// reading them.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The device: auto, gpu, cpu or an adapter's number in `gpu-init devices`; may be repeated
@@ -36,6 +43,17 @@ pub(crate) struct Args {
     /// truncated_normal].
     #[arg(long)]
     pub(super) init: Vec<Initializer>,
+    /// Measure a whole model: what `gpu-init model` takes, a tensor list, a .safetensors file or a
+    /// folder of shards. --dtype is the type of all its tensors then, and --device, auto unless it
+    /// is given, as there.
+    #[arg(long, value_name = "SOURCE",
+        conflicts_with_all = ["init", "size", "max_size", "quick", "plot"])]
+    pub(super) model: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) rules: Named,
+    /// With --model: save it as this file, too, and verify that; the file is removed afterwards.
+    #[arg(long, value_name = "FILE", requires = "model")]
+    pub(super) out: Option<PathBuf>,
     /// Elements, by their binary logarithm; may be repeated [default: 12, 14, 16 and so on].
     #[arg(long, value_name = "LOG2", value_parser = value_parser!(u32).range(1..=i64::from(MOST)))]
     pub(super) size: Vec<u32>,
@@ -44,7 +62,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "LOG2", conflicts_with = "size",
         value_parser = value_parser!(u32).range(i64::from(LEAST)..=i64::from(MOST)))]
     pub(super) max_size: Option<u32>,
-    /// The number of samples, of which the median is taken [default: 7].
+    /// The number of samples, of which the median is taken [default: 7; 3 of a model].
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=10_000))]
     pub(super) repeat: Option<u32>,
     /// A first impression in seconds: F32 up to 2^22, three samples, unless other flags say

@@ -14,24 +14,23 @@ use anyhow::bail;
 use crate::backend::device::Backend;
 use crate::backend::launcher::World;
 use crate::commands::model::report::Report;
-pub(crate) use crate::commands::model::work::Args;
-use crate::commands::model::work::Work;
+pub(crate) use crate::commands::model::run::{Outcome, in_memory, saved};
+pub(crate) use crate::commands::model::save::Output;
+pub(crate) use crate::commands::model::work::{Args, Work};
 use crate::terminal::output::{complain, print_report};
 use crate::terminal::progress::listen_to_ctrl_c;
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let work = Work::read(args)?;
-    let of_plan = work.warnings().filter(|_| work.rank() == 0);
-    let of_world = World::warning(|name| std::env::var(name).ok()).filter(|_| work.world.is_none());
-    for warning in of_plan.chain(of_world) {
+    work.warn();
+    if let (None, Some(warning)) = (&work.world, World::warning(|name| std::env::var(name).ok())) {
         complain(&format!("warning: {warning}"));
     }
     // Before there are files that a signal has to remove. A dry run has no steps to interrupt.
     if !args.dry_run {
         listen_to_ctrl_c()?;
     }
-    let files =
-        args.out.as_deref().map(|out| save::Output::plan(out, &work)).transpose()?.flatten();
+    let files = args.out.as_deref().map(|out| Output::plan(out, &work)).transpose()?.flatten();
     if args.dry_run {
         args.device.check()?;
         return work.dry_run();
@@ -40,8 +39,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let backend = Backend::open(args.device, work.rules.seed(), local_rank)?;
     backend.check_memory(work.plan(), files.is_some())?;
     let outcome = match files {
-        None => run::in_memory(&work, &backend)?,
-        Some(files) => run::saved(&work, &backend, files)?,
+        None => in_memory(&work, &backend)?,
+        Some(files) => saved(&work, &backend, files)?,
     };
     let report = Report { work: &work, backend: &backend, outcome };
     print_report(args.json, || report.json(), || report.text())?;

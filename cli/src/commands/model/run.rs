@@ -25,15 +25,15 @@ const REMEDIES: Remedies = Remedies {
 const TOGETHER: usize = 64;
 
 #[derive(Debug, Default)]
-pub(super) struct Outcome {
-    pub(super) fingerprint: Fingerprint,
+pub(crate) struct Outcome {
+    pub(crate) fingerprint: Fingerprint,
     /// The statistics of all elements, if they were checked.
     pub(super) stats: Option<Stats>,
     /// Tensors that disagree with their rule, and how; if they were checked.
-    pub(super) disagreements: Vec<String>,
-    pub(super) fill_seconds: f64,
+    pub(crate) disagreements: Vec<String>,
+    pub(crate) fill_seconds: f64,
     /// The time for fingerprints and statistics; not counted separately where files are written.
-    pub(super) check_seconds: f64,
+    pub(crate) check_seconds: f64,
 }
 
 impl Outcome {
@@ -49,7 +49,7 @@ impl Outcome {
 }
 
 /// Fills every tensor in memory of its own, where all stay until the end.
-pub(super) fn in_memory(work: &Work, backend: &Backend) -> anyhow::Result<Outcome> {
+pub(crate) fn in_memory(work: &Work, backend: &Backend) -> anyhow::Result<Outcome> {
     let (entries, mut outcome) = (work.plan().entries(), Outcome::default());
     let parameters: Vec<_> = entries.iter().map(|entry| entry.spec.clone()).collect();
     let progress = bar("filling", work.plan().bytes());
@@ -81,7 +81,7 @@ pub(super) fn in_memory(work: &Work, backend: &Backend) -> anyhow::Result<Outcom
 
 /// Fills one tensor at a time, in memory only until it is written. If a tensor disagrees with its
 /// rule, no file gets its final name.
-pub(super) fn saved(work: &Work, backend: &Backend, output: Output) -> anyhow::Result<Outcome> {
+pub(crate) fn saved(work: &Work, backend: &Backend, output: Output) -> anyhow::Result<Outcome> {
     let mut outcome = Outcome::default();
     let entries = work.plan().entries();
     let progress = bar("saving", work.bytes());

@@ -30,7 +30,7 @@ use crate::commands::model::work::Work;
 use crate::terminal::signals;
 
 /// Files to be written, checked before anything is computed. Fields are dropped in their order.
-pub(super) struct Output {
+pub(crate) struct Output {
     files: Files,
     /// What the weights are made of, as every file records it.
     origin: BTreeMap<String, String>,
@@ -59,7 +59,7 @@ struct Around {
 impl Output {
     /// From here on no other process writes there, unless this is a dry run. None for a dry run
     /// whose folder is not there yet: nothing is in the way.
-    pub(super) fn plan(out: &Path, work: &Work) -> anyhow::Result<Option<Self>> {
+    pub(crate) fn plan(out: &Path, work: &Work) -> anyhow::Result<Option<Self>> {
         check_ties(out, work)?;
         let args = work.args;
         let world = work.shared();

@@ -70,13 +70,13 @@ struct DryRun<'a> {
 }
 
 /// A model and how this process initializes it or its slices of it.
-pub(super) struct Work<'a> {
+pub(crate) struct Work<'a> {
     pub(super) args: &'a Args,
-    pub(super) architecture: String,
-    pub(super) rules: Rules,
+    pub(crate) architecture: String,
+    pub(crate) rules: Rules,
     /// The rules as they are written, and where they are from.
     pub(super) text: String,
-    pub(super) rules_source: String,
+    pub(crate) rules_source: String,
     /// Names that the source ties.
     pub(super) source_ties: Vec<String>,
     /// The plan of the whole model.
@@ -92,8 +92,27 @@ pub(super) struct Work<'a> {
     pub(super) fitting: Option<Vec<&'static str>>,
 }
 
+impl Args {
+    /// Those to measure a model by: every tensor is checked, and no file is replaced.
+    pub(crate) fn to_measure(file: PathBuf, rules: rules::Args, out: Option<PathBuf>) -> Self {
+        Args {
+            file,
+            kept: None,
+            rules,
+            dry_run: false,
+            verify: true,
+            device: Choice::Auto,
+            out,
+            max_shard_size: None,
+            force: false,
+            world: WorldArgs::default(),
+            json: false,
+        }
+    }
+}
+
 impl<'a> Work<'a> {
-    pub(super) fn read(args: &'a Args) -> anyhow::Result<Self> {
+    pub(crate) fn read(args: &'a Args) -> anyhow::Result<Self> {
         let sourced = args.rules.read()?;
         let world = World::find(&args.world, |name| std::env::var(name).ok())?;
         let source = source::read(&args.file)?;
@@ -139,13 +158,20 @@ impl<'a> Work<'a> {
         })
     }
 
+    /// Says on rank 0 what may be wrong with the rules.
+    pub(crate) fn warn(&self) {
+        for warning in self.warnings().filter(|_| self.rank() == 0) {
+            complain(&format!("warning: {warning}"));
+        }
+    }
+
     /// What may be wrong with the rules.
-    pub(super) fn warnings(&self) -> impl Iterator<Item = String> {
+    fn warnings(&self) -> impl Iterator<Item = String> {
         self.doubt.iter().cloned().chain(self.whole.warnings().iter().map(ToString::to_string))
     }
 
     /// The plan of this process.
-    pub(super) fn plan(&self) -> &Plan {
+    pub(crate) fn plan(&self) -> &Plan {
         self.part.as_ref().unwrap_or(&self.whole)
     }
 
@@ -154,7 +180,7 @@ impl<'a> Work<'a> {
     }
 
     /// All processes, if others have slices of the tensors too.
-    pub(super) fn shared(&self) -> Option<&World> {
+    pub(crate) fn shared(&self) -> Option<&World> {
         self.world.as_ref().filter(|world| world.size > 1)
     }
 
@@ -164,7 +190,7 @@ impl<'a> Work<'a> {
     }
 
     /// Bytes of this process' tensors, filled and kept.
-    pub(super) fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         let kept = self.kept().iter().map(|kept| kept.stored.size());
         kept.fold(self.plan().bytes(), u64::saturating_add)
     }
@@ -178,7 +204,7 @@ impl<'a> Work<'a> {
         })
     }
 
-    pub(super) fn title(&self) -> String {
+    pub(crate) fn title(&self) -> String {
         let Work { args, architecture, rules, rules_source, .. } = self;
         let (file, seed) = (args.file.display(), rules.seed());
         let title = format!("{architecture} from {file} by {rules_source}, seed {seed}\n");

@@ -10,7 +10,7 @@ mod report;
 mod rules;
 mod work;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use crate::checkpoint::read::shard::Stored;
@@ -20,7 +20,7 @@ use crate::terminal::output::print_report;
 use crate::terminal::progress::{bar, listen_to_ctrl_c, not_interrupted};
 use anyhow::anyhow;
 use compare::REMEDIES;
-use examine::examine;
+use examine::{Examination, examine};
 use report::Report;
 use rules::Given;
 use work::Budget;
@@ -61,13 +61,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let mut budget = Budget::new(args.allow_costly);
     let examination = match &slices {
         Some(slices) => ranks::examine_all(slices, &given, &mut budget)?,
-        None => {
-            let checkpoint = Checkpoint::open(&args.model)?;
-            let progress = bar("verifying", checkpoint.tensors().map(Stored::size).sum());
-            let examination = examine(&checkpoint, &given, &mut budget, &progress)?;
-            progress.finish_and_clear();
-            examination
-        }
+        None => whole(&args.model, &given, &mut budget)?,
     };
     not_interrupted(REMEDIES.interrupted)?;
     let report = Report {
@@ -81,4 +75,20 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let specified = given.rules.is_some() || given.seed.is_some();
     let complaint = report.examination.complaint(specified, args.allow_unchecked);
     complaint.map_or(Ok(()), |complaint| Err(anyhow!(complaint)))
+}
+
+/// Examines a model that is not in the files of several processes.
+fn whole(model: &Path, given: &Given, budget: &mut Budget) -> anyhow::Result<Examination> {
+    let checkpoint = Checkpoint::open(model)?;
+    let progress = bar("verifying", checkpoint.tensors().map(Stored::size).sum());
+    let examination = examine(&checkpoint, given, budget, &progress)?;
+    progress.finish_and_clear();
+    Ok(examination)
+}
+
+/// Fails unless a model has the values and the fingerprint that its own metadata promises.
+pub(crate) fn agrees_with_itself(model: &Path) -> anyhow::Result<()> {
+    let given = Given { rules: None, seed: None };
+    let examination = whole(model, &given, &mut Budget::new(true))?;
+    examination.complaint(false, false).map_or(Ok(()), |complaint| Err(anyhow!(complaint)))
 }

@@ -10,7 +10,7 @@ use crate::memory::zeroed;
 use crate::{Bool, DType, Element, ErrorKind, F8E4M3, F8E5M2, Fill, Fingerprint, Result, Stats};
 
 /// A tensor, or a range of one, in host memory: filled by [`Cpu::fill`](crate::Cpu::fill) or read
-/// back from a GPU.
+/// back from a GPU. On Linux large ones ask for huge pages, which are faster to touch first.
 ///
 /// ```
 /// use gpu_init::{Cpu, DType, Initializer, TensorSpec, half::f16};

@@ -17,7 +17,7 @@ use std::env;
 use std::process::{Command, Output};
 
 use gpu_init::half::{bf16, f16};
-use gpu_init::{Cpu, DType, Element, Initializer, TensorSpec};
+use gpu_init::{Cpu, DType, Element, Initializer, Plan, Recipe, TensorSpec};
 use instructions::Counted;
 use spirv_count::Count;
 
@@ -30,6 +30,8 @@ const INITIALIZERS: [(&str, Initializer); 3] = [
 const LENGTHS: [usize; 2] = [1 << 17, 1 << 19];
 /// The variable that `counted_fill` reads: a distribution, an element type and a length.
 const FILL: &str = "GPU_INIT_COUNTED_FILL";
+/// The variable that `counted_plan` reads: a number of tensors.
+const PLAN: &str = "GPU_INIT_COUNTED_PLAN";
 
 /// Valgrind runs this test, in this program.
 #[test]
@@ -54,14 +56,44 @@ fn fill<T: Element>(initializer: Initializer, len: usize) {
     Cpu::new().fill_into(&spec, &mut out[..len]).unwrap();
 }
 
-/// Counts the instructions of a whole run.
-fn callgrind(distribution: &str, dtype: DType, len: usize) -> f64 {
+/// Valgrind runs this test, too: a mixture of experts by single experts, and a rank's part of it.
+#[test]
+fn counted_plan() {
+    let Ok(text) = env::var(PLAN) else { return };
+    let tensors = (0..text.parse().unwrap()).map(|i| {
+        let (layer, expert, name) = (i / 768, i / 3 % 256, ["gate", "up", "down"][i % 3]);
+        let name = format!("model.layers.{layer}.mlp.experts.{expert}.{name}_proj.weight");
+        (name, [2048usize, 7168], Some(DType::BF16))
+    });
+    let plan = Plan::new(tensors, &Recipe::DEEPSEEK_V3.rules()).unwrap();
+    assert_eq!(plan.shard(3, 256).unwrap().entries().len(), plan.entries().len());
+}
+
+/// Twice as many tensors cost twice as much, and each one little.
+#[test]
+fn of_plans() {
+    if !instructions::can_count() {
+        return;
+    }
+    let counted =
+        [1000, 2000, 4000].map(|tensors| callgrind("counted_plan", PLAN, &tensors.to_string()));
+    let of_one = [(counted[1] - counted[0]) / 1000.0, (counted[2] - counted[1]) / 2000.0];
+    assert!(of_one[1] < 1.05 * of_one[0] && of_one[1] < 40_000.0, "{of_one:?} for each tensor");
+}
+
+/// Counts the instructions of a whole run of a fill.
+fn counted(distribution: &str, dtype: DType, len: usize) -> f64 {
+    callgrind("counted_fill", FILL, &format!("{distribution} {dtype} {len}"))
+}
+
+/// Counts the instructions of a whole run of a test, which reads a variable.
+fn callgrind(test: &str, variable: &str, value: &str) -> f64 {
     let folder = tempfile::tempdir().unwrap();
     let Output { status, stderr, .. } = Command::new("valgrind")
         .args(["--tool=callgrind", "--callgrind-out-file=out"])
         .arg(env::current_exe().unwrap())
-        .args(["counted_fill", "--exact", "--test-threads=1"])
-        .env(FILL, format!("{distribution} {dtype} {len}"))
+        .args([test, "--exact", "--test-threads=1"])
+        .env(variable, value)
         .env("RAYON_NUM_THREADS", "1")
         .env_remove("GPU_INIT_VECTORS")
         .current_dir(&folder)
@@ -84,7 +116,7 @@ fn of_the_cpu_path() {
     let mut counted = Vec::new();
     for (distribution, _) in INITIALIZERS {
         for dtype in DType::SAMPLED {
-            let [short, long] = LENGTHS.map(|len| callgrind(distribution, dtype, len));
+            let [short, long] = LENGTHS.map(|len| counted(distribution, dtype, len));
             let per_element = (long - short) / (LENGTHS[1] - LENGTHS[0]) as f64;
             counted.push(Counted { name: format!("cpu {distribution} {dtype}"), per_element });
         }

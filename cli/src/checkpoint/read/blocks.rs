@@ -104,7 +104,8 @@ fn read(
         let pieces = pieces(tensors, unit, &mut next);
         let Some(last) = pieces.last() else { return Ok(()) };
         let mut bytes = spares.try_recv().unwrap_or_default();
-        let out = bytes.resized(last.range.end);
+        let shown = || format!("cannot read {}", path.display());
+        let out = bytes.resized(last.range.end).with_context(shown)?;
         for Piece { tensor, start, range, .. } in &pieces {
             let stored = tensors[*tensor];
             let shown = || format!("cannot read tensor {:?} of {}", stored.name, path.display());

@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::time::Instant;
 
+use anyhow::anyhow;
 use gpu_init::{Fingerprint, PlanEntry, Stats, stream_of};
 
 use crate::backend::device::{Backend, Filled};
@@ -158,6 +159,7 @@ impl Current {
         verify: bool,
     ) -> anyhow::Result<Chunk> {
         let out = bytes.resized((range.end - range.start) * entry.fill.dtype.size());
+        let out = out.map_err(|error| anyhow!("{error}; {}", REMEDIES.memory))?;
         let made = units::make(&entry.spec, range, out, verify);
         let (fingerprint, stats) = made.map_err(|error| REMEDIES.explain(error))?;
         self.fingerprint += fingerprint;

@@ -58,7 +58,7 @@ pub(super) fn disk(path: &Path, bytes: u64) -> anyhow::Result<f64> {
     // No file system can make these smaller.
     let spec = TensorSpec::new([CHUNK as usize / 4], Initializer::normal(0.0, 1.0));
     let spec = spec.dtype(DType::F32).stream(0);
-    Cpu::new().fill_bytes(&spec, chunk.resized(CHUNK), &mut |_, _| go_on())?;
+    Cpu::new().fill_bytes(&spec, chunk.resized(CHUNK)?, &mut |_, _| go_on())?;
     let progress = bar("disk", bytes);
     let mut file = claim::temporary(path, None)?;
     let start = Instant::now();
@@ -79,7 +79,7 @@ pub(super) fn read(path: &Path) -> anyhow::Result<f64> {
         let mut file = fs::File::open(path)?;
         let bytes = file.metadata()?.len();
         let progress = bar("reading", bytes);
-        for_chunks(bytes, &progress, |len| Ok(file.read_exact(chunk.resized(len as u64))?))?;
+        for_chunks(bytes, &progress, |len| Ok(file.read_exact(chunk.resized(len as u64)?)?))?;
         progress.finish_and_clear();
         anyhow::Ok(start.elapsed().as_secs_f64())
     };

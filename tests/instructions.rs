@@ -82,7 +82,7 @@ fn of_plans() {
 }
 
 /// Counts the instructions of a whole run of a fill.
-fn counted(distribution: &str, dtype: DType, len: usize) -> f64 {
+fn count_fill(distribution: &str, dtype: DType, len: usize) -> f64 {
     callgrind("counted_fill", FILL, &format!("{distribution} {dtype} {len}"))
 }
 
@@ -116,7 +116,7 @@ fn of_the_cpu_path() {
     let mut counted = Vec::new();
     for (distribution, _) in INITIALIZERS {
         for dtype in DType::SAMPLED {
-            let [short, long] = LENGTHS.map(|len| counted(distribution, dtype, len));
+            let [short, long] = LENGTHS.map(|len| count_fill(distribution, dtype, len));
             let per_element = (long - short) / (LENGTHS[1] - LENGTHS[0]) as f64;
             counted.push(Counted { name: format!("cpu {distribution} {dtype}"), per_element });
         }

@@ -2,8 +2,8 @@
 
 use std::io::{self, Read};
 
-/// Bytes that are left for the small allocations afterwards, whose lack is an abort.
-const SPARE: usize = 1 << 20;
+/// Bytes that are left for the small allocations of all threads, whose lack is an abort.
+const SPARE: usize = 4 << 20;
 
 #[derive(Debug, Default)]
 pub(crate) struct Bytes {

@@ -6,6 +6,8 @@ use std::time::Instant;
 use burn::module::Param;
 use burn::nn::{self, LinearConfig};
 use burn::tensor::{Device, Tensor};
+use gpu_init::wgpu::{self, BufferUsages};
+use gpu_init::{Cpu, Initializer, TensorSpec};
 
 type Weights = Vec<Param<Tensor<2>>>;
 
@@ -65,6 +67,45 @@ fn layers(device: &Device) {
     println!("128 layers of 64 x 64: burn's own {own:.2} ms, gpu-init {ours:.2} ms");
 }
 
+/// What the limit of uploads goes by (`most_uploaded` in src/wgpu.rs): tensors of each size, computed on the
+/// CPU and uploaded, or made by dispatches, in microseconds for each.
+fn small(device: &Device, gpu: &gpu_init::Device) -> Result<(), gpu_init_burn::Error> {
+    const COUNT: usize = 64;
+    println!("{:>10} {:>12} {:>12}", "", "uploaded, us", "dispatched");
+    for bits in 8..=18 {
+        let (elements, bytes) = (1 << bits, 4 << bits);
+        let spec = |i| TensorSpec::new([16, elements / 16], Initializer::xavier_normal()).stream(i);
+        let specs: Vec<_> = (0..COUNT as u64).map(spec).collect();
+        let memory = gpu.wgpu_device().create_buffer(&wgpu::BufferDescriptor {
+            label: None,
+            size: COUNT as u64 * bytes,
+            usage: BufferUsages::STORAGE | BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        });
+        let offsets = (0..COUNT as u64).map(|i| i * bytes);
+        let upload = || -> gpu_init::Result<()> {
+            let values = Cpu::new().fill_all(&specs)?;
+            for (values, offset) in values.iter().zip(offsets.clone()) {
+                gpu.wgpu_queue().write_buffer(&memory, offset, values.as_bytes());
+            }
+            gpu.wgpu_queue().submit([]);
+            gpu.wait()
+        };
+        let targets = specs.iter().zip(offsets.clone());
+        let targets: Vec<_> = targets.map(|(spec, offset)| (spec, &memory, offset)).collect();
+        let dispatch = || -> gpu_init::Result<()> {
+            gpu.fill_all_into(&targets)?;
+            gpu.wait()
+        };
+        upload()?;
+        dispatch()?;
+        let (uploaded, dispatched) = (best(device, upload), best(device, dispatch));
+        let [uploaded, dispatched] = [uploaded, dispatched].map(|s| s / COUNT as f64 * 1e6);
+        println!("{COUNT:>5} x 2^{bits:<2} {uploaded:>12.2} {dispatched:>12.2}");
+    }
+    Ok(())
+}
+
 fn main() -> Result<(), gpu_init_burn::Error> {
     let device = gpu_init_burn::open_wgpu(Device::wgpu_options())?;
     let gpu = gpu_init_burn::gpu(&device).expect("open_wgpu opened it");
@@ -80,5 +121,5 @@ fn main() -> Result<(), gpu_init_burn::Error> {
         matrices(&device, count, bits)?;
     }
     layers(&device);
-    Ok(())
+    small(&device, &gpu)
 }

@@ -12,9 +12,6 @@ pub enum Error {
     /// Parameters that cannot be planned by their rules, or filled.
     #[error(transparent)]
     Plan(#[from] gpu_init::PlanError),
-    /// An initializer that rules cannot spell.
-    #[error(transparent)]
-    Rules(#[from] gpu_init::ParseRulesError),
     /// A tensor that cannot be filled, or a device that cannot be opened.
     #[error(transparent)]
     Fill(#[from] gpu_init::Error),
@@ -58,12 +55,12 @@ pub enum Error {
     },
     /// An element type that the parameter's device, or this crate, does not have.
     #[error(
-        "init: {name:?} is to be {dtype}, which {device} does not have; choose another dtype in the \
-         rules, or another device"
+        "{what} has the element type {dtype}, which {device} does not support; choose another dtype, \
+         or another device"
     )]
     DType {
-        /// The parameter's name.
-        name: String,
+        /// The call, and the parameter or spec.
+        what: String,
         /// The type.
         dtype: String,
         /// The device.

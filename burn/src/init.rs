@@ -13,7 +13,7 @@ use crate::initializer::IntoInitializer;
 use crate::parameters::{Parameter, parameters, stored};
 use crate::path::{Path, follow_path};
 use crate::plan::plan;
-use crate::rules::rules_of;
+use crate::rules::for_burn;
 use crate::tensor::{checked_dtype, host};
 #[cfg(feature = "wgpu")]
 use crate::wgpu::Batch;
@@ -62,7 +62,7 @@ pub fn init<M: Module>(module: M, rules: &Rules, seed: u64) -> Result<M> {
 /// # Errors
 /// Those of [`init`], and of an initializer with an option that it cannot have.
 pub fn init_with<M: Module>(module: M, initializer: impl IntoInitializer, seed: u64) -> Result<M> {
-    init(module, &rules_of(initializer.into_initializer()?)?, seed)
+    init(module, &for_burn(initializer.into_initializer()?.into()), seed)
 }
 
 /// [`init`] by a plan: that of the module, of a part of its parameters, or of shards of them.
@@ -185,7 +185,8 @@ impl<'a> Placing<'a> {
         param: &Param<Tensor<D>>,
     ) -> Result<Place> {
         let device = param.lazy_device();
-        let dtype = checked_dtype(&entry.name, entry.fill.dtype, &device)?;
+        let what = format_args!("init: parameter {:?}", entry.name);
+        let dtype = checked_dtype(what, entry.fill.dtype, &device)?;
         let stored = param.is_initialized().then(|| stored(param));
         if let Some(actual) = stored.as_ref().map(Tensor::dtype)
             && dtype::ours(actual) != Some(entry.fill.dtype)

@@ -44,7 +44,7 @@ pub fn plan<M: Module>(module: &M, rules: &Rules) -> Result<Plan> {
             ties.push((owner, parameter.name.as_str()));
         }
         let dtype = dtype::ours(parameter.dtype).ok_or_else(|| Error::DType {
-            name: parameter.name.clone(),
+            what: format!("plan: parameter {:?}", parameter.name),
             dtype: parameter.dtype.name().to_owned(),
             device: "gpu-init".to_owned(),
         })?;

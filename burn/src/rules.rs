@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use gpu_init::{Initializer, ParseRulesError, Recipe, Rules};
+use gpu_init::{Recipe, Rules};
 
 /// What burn's layers call their parameters where PyTorch has other names: norms have gamma and
 /// beta, PReLU alpha. The patterns are compiled once.
@@ -23,10 +23,10 @@ static NAMES: LazyLock<Rules> = LazyLock::new(|| {
 /// # Ok::<(), gpu_init::PlanError>(())
 /// ```
 pub fn rules(recipe: Recipe) -> Rules {
-    recipe.rules().preceded_by(&NAMES)
+    for_burn(recipe.rules())
 }
 
-/// One initializer for all parameters but those that burn's layers initialize by constants.
-pub(crate) fn rules_of(initializer: Initializer) -> Result<Rules, ParseRulesError> {
-    format!("default = '{initializer}'").parse::<Rules>().map(|rules| rules.preceded_by(&NAMES))
+/// Rules with those of burn's names before them.
+pub(crate) fn for_burn(rules: Rules) -> Rules {
+    rules.preceded_by(&NAMES)
 }

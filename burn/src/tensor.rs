@@ -1,5 +1,7 @@
 //! Single tensors, and host values as burn's tensors.
 
+use std::fmt::Display;
+
 use burn::tensor::{Device, Tensor, TensorData};
 use gpu_init::half::{bf16, f16};
 use gpu_init::{Cpu, TensorSpec};
@@ -35,7 +37,7 @@ pub fn tensor<const D: usize>(spec: &TensorSpec, device: &Device) -> Result<Tens
         return Err(Error::Rank { elements: fill.len, shape, rank: D });
     }
     let spec = &spec.clone().seed(fill.seed).stream(fill.stream).dtype(fill.dtype);
-    let dtype = checked_dtype("the tensor", fill.dtype, device)?;
+    let dtype = checked_dtype("tensor: the spec", fill.dtype, device)?;
     #[cfg(feature = "wgpu")]
     if let Some(mut batch) = crate::wgpu::Batch::on(device) {
         let tensor = Tensor::<D>::empty(shape.clone(), (device, dtype));
@@ -47,14 +49,14 @@ pub fn tensor<const D: usize>(spec: &TensorSpec, device: &Device) -> Result<Tens
     host(spec, shape, dtype, device)
 }
 
-/// The type of burn, if the device has it.
+/// The type of burn, if the device has it; an error about `what` if not.
 pub(crate) fn checked_dtype(
-    name: &str,
+    what: impl Display,
     dtype: gpu_init::DType,
     device: &Device,
 ) -> Result<burn::tensor::DType> {
     dtype::burns(dtype).filter(|&dtype| device.supports_dtype(dtype)).ok_or_else(|| Error::DType {
-        name: name.to_owned(),
+        what: what.to_string(),
         dtype: dtype.to_string(),
         device: format!("{device:?}"),
     })

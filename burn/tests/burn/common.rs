@@ -1,7 +1,5 @@
 //! Devices, modules and what is expected of them.
 
-use std::sync::OnceLock;
-
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::nn;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
@@ -9,10 +7,16 @@ use burn::nn::transformer::{TransformerEncoder, TransformerEncoderConfig};
 use burn::tensor::{Device, Tensor};
 use gpu_init::{Cpu, Fingerprint, Plan, Rules, stream_of};
 
-/// Burn's wgpu device, in place; `None` without an adapter if `GPU_INIT_SKIP_GPU_TESTS=1` allows
-/// the skip.
+/// Burn's wgpu device, in place; `None` without the feature, or without an adapter if
+/// `GPU_INIT_SKIP_GPU_TESTS=1` allows the skip.
+#[cfg(not(feature = "wgpu"))]
 pub fn wgpu() -> Option<Device> {
-    static DEVICE: OnceLock<Option<Device>> = OnceLock::new();
+    None
+}
+
+#[cfg(feature = "wgpu")]
+pub fn wgpu() -> Option<Device> {
+    static DEVICE: std::sync::OnceLock<Option<Device>> = std::sync::OnceLock::new();
     let open = || match gpu_init_burn::open_wgpu(Device::wgpu_options()) {
         Ok(device) => Some(device),
         Err(_) if std::env::var_os("GPU_INIT_SKIP_GPU_TESTS").is_some_and(|v| v == "1") => None,

@@ -3,5 +3,6 @@
 mod bits;
 mod common;
 mod distributions;
+#[cfg(feature = "wgpu")]
 mod in_place;
 mod mistakes;

@@ -16,7 +16,7 @@ import sys
 import tempfile
 
 KERNEL = """
-extern "C" __global__ void __launch_bounds__(256) kernel(const __grid_constant__ Params uniforms, {table} const* table, {out}* out) {{
+extern "C" __global__ void __launch_bounds__(256) kernel(const __grid_constant__ Params params, {tables} const* tables, {out}* out) {{
     metal::uint3 group{{blockIdx.x, blockIdx.y, blockIdx.z}}, groups{{gridDim.x, gridDim.y, gridDim.z}};
     _mslBufferSizes _buffer_sizes{{}};
     uint local = threadIdx.x;
@@ -47,16 +47,19 @@ def cuda(metal):
     code = re.sub(r"(?<![\w.])(\d+\.\d+(?:e[-+]?\d+)?)(?![\w.])", r"\1f", code)
     code = re.sub(r"((?:\w+\.inner\[\d\])|\w+)\.xy\b", r"metal::lower(\1)", code)
     code = re.sub(r"((?:\w+\.inner\[\d\])|\w+)\.zw\b", r"metal::upper(\1)", code)
+    code = re.sub(r"(\w+)\.yzw\b", r"metal::last(\1)", code)
     functions, entry = code.split("kernel void fill(")
     functions = re.sub(r"^((?:metal::)?\w+) (\w+)\(", r"DEVICE \1 \2(", functions, flags=re.MULTILINE)
-    entry = entry.replace("Params& uniforms", "const Params& uniforms", 1)
+    entry = entry.replace("Params& ", "const Params& ", 1)
     parameters = [one.split() for one in entry[: entry.index(") {")].replace("\n", " ").split(",")]
-    types = {words[-1]: words[0] for words in parameters}
-    pointers = {"table": "*table", "out": "*out"}
+    # naga numbers names that are used twice.
+    names = [re.sub(r"_\d+$", "", words[-1]) for words in parameters]
+    types = dict(zip(names, (words[-2] if words[-2] != "const&" else words[0] for words in parameters)))
+    pointers = {"tables": "*tables", "out": "*out"}
     kernel = KERNEL.format(
-        table=types.get("table", "float"),
+        tables=types.get("tables", "float"),
         out=types["out"].rstrip("&"),
-        arguments=", ".join(pointers.get(words[-1], words[-1]) for words in parameters),
+        arguments=", ".join(pointers.get(name, name) for name in names),
     )
     shim = pathlib.Path(__file__).with_name("metal.h").read_text()
     return f"{shim}{functions}DEVICE void fill({entry}{kernel}"

@@ -61,13 +61,12 @@ fn block_of(element: vec2<u32>) -> vec2<u32> {
     return vec2<u32>((element.x >> 2u) | (element.y << 30u), element.y >> 2u);
 }
 
-// The four values of a block.
-fn values(keys: array<vec4<u32>, 5>, part: Part, block: vec2<u32>) -> vec4<f32> {
+// The four values of a block's words.
+fn values_of(part: Part, words: vec4<u32>) -> vec4<f32> {
     let scaling = Scaling(part.scale, part.shift);
     if DISTRIBUTION == CONSTANT {
         return vec4<f32>(part.shift);
     }
-    let words = philox4x32(vec4<u32>(block, part.stream), keys);
     if DISTRIBUTION == UNIFORM {
         return uniform4(scaling, words);
     }
@@ -81,20 +80,32 @@ fn values(keys: array<vec4<u32>, 5>, part: Part, block: vec2<u32>) -> vec4<f32> 
     return normals;
 }
 
-// The four values of block n after the first one. All blocks of the part have the same high word in
-// their index: what Philox computes from it alone is computed once for several blocks.
-fn values_near(keys: array<vec4<u32>, 5>, part: Part, n: u32) -> vec4<f32> {
-    let first = block_of(part.first);
-    return values(keys, part, vec2<u32>(first.x + n, first.y));
+// The four values of a block.
+fn values(keys: array<vec4<u32>, 5>, part: Part, block: vec2<u32>) -> vec4<f32> {
+    return values_of(part, philox4x32(vec4<u32>(block, part.stream), keys));
 }
 
-// Entry i: 16 bytes of elements, from the start of a block.
-fn entry(keys: array<vec4<u32>, 5>, part: Part, i: u32) -> vec4<u32> {
+// The four values of the block `n` after another one, whose product of Philox's first round is
+// given: for one more it is PHILOX_M0 more. All blocks of the part have the same high word in their
+// index: what Philox computes from it alone is computed once for several blocks.
+fn values_after(
+    keys: array<vec4<u32>, 5>,
+    part: Part,
+    product: vec2<u32>,
+    n: u32,
+) -> vec4<f32> {
+    let counter = vec3<u32>(block_of(part.first).y, part.stream);
+    let p0 = add64(product, mul_wide(PHILOX_M0, n));
+    return values_of(part, philox4x32_by(p0, counter, keys));
+}
+
+// 16 bytes of elements, from the start of the block `n` after that of this product.
+fn entry(keys: array<vec4<u32>, 5>, part: Part, product: vec2<u32>, n: u32) -> vec4<u32> {
+    let a = values_after(keys, part, product, n);
     if DTYPE == F32 {
-        return bitcast<vec4<u32>>(values_near(keys, part, i));
+        return bitcast<vec4<u32>>(a);
     }
-    let a = values_near(keys, part, 2u * i);
-    let b = values_near(keys, part, 2u * i + 1u);
+    let b = values_after(keys, part, product, n + 1u);
     return vec4<u32>(pack(a.x, a.y), pack(a.z, a.w), pack(b.x, b.y), pack(b.z, b.w));
 }
 
@@ -109,12 +120,17 @@ struct Entries {
 // Entries i, i + stride... Independent work runs side by side, and common work is done once. Since
 // neighbours compute neighbouring entries, their stores are of whole cache lines.
 fn entries(keys: array<vec4<u32>, 5>, part: Part, i: u32, stride: u32) -> Entries {
-    let a = entry(keys, part, i);
-    let b = entry(keys, part, i + stride);
+    let blocks = select(2u, 1u, DTYPE == F32);  // of an entry
+    let step = blocks * stride;
+    let product = mul_wide(PHILOX_M0, block_of(part.first).x + blocks * i);
+    let a = entry(keys, part, product, 0u);
+    let b = entry(keys, part, product, step);
     if DTYPE != F32 {
         return Entries(a, b, vec4<u32>(), vec4<u32>());
     }
-    return Entries(a, b, entry(keys, part, i + 2u * stride), entry(keys, part, i + 3u * stride));
+    let c = entry(keys, part, product, 2u * step);
+    let d = entry(keys, part, product, 3u * step);
+    return Entries(a, b, c, d);
 }
 
 // Stores entry i, if the part has it.
@@ -146,6 +162,9 @@ fn fill(
     guard = Guard(p.one, p.zero);
     let part = part_of(p);
     let i = select(2u, 4u, DTYPE == F32) * WORKGROUP_SIZE * group_index(group, groups) + local;
+    // i is below 2^31.
+    high_bits |= i >> 31u;
+    odd_bits |= i >> 31u;
     if i < part.entries {
         store_entries(part, i, WORKGROUP_SIZE, entries(p.keys, part, i, WORKGROUP_SIZE));
     }

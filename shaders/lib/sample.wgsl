@@ -10,6 +10,11 @@ const HIGH_BITS: u32 = 0x3f800000u;
 const LOW_BITS: u32 = 0x3b000001u;
 const BOTH_ONES: f32 = 0x1.008p+0f;
 
+// The same bits, and with bit 0 set. An entry point hides them from the compiler: NVIDIA's GPUs mask
+// a word's bits and set others in one instruction if it has only one constant.
+var<private> high_bits: u32 = HIGH_BITS;
+var<private> odd_bits: u32 = HIGH_BITS + 1u;
+
 // -log2(m 2^e) = -e + f P(f), where f = m - 1 and m is in [0.59, 1.18).
 const RADIUS_SPLIT: u32 = 0x3f170a3du;
 const RADIUS_P0: f32 = -0x1.715474p+0f;
@@ -53,7 +58,7 @@ fn uniform_signed(word: u32) -> f32 {
 // every bit of the word decides.
 fn neg_log2(word: u32) -> f32 {
     // Both are exact and u is their sum, which is rounded only to find the binade of u.
-    let high = opaque(bitcast<f32>(HIGH_BITS | (word & 0x7fffffu)) - BOTH_ONES);
+    let high = opaque(bitcast<f32>(high_bits | (word & 0x7fffffu)) - BOTH_ONES);
     let low = bitcast<f32>(LOW_BITS + (word >> 23u));
     let exponent = (bitcast<u32>(high + low) - RADIUS_SPLIT) & 0xff800000u;
     // u 2^-e - 1: products and the first sum are exact, fused or not. Not two nested
@@ -86,7 +91,7 @@ fn root(s: f32) -> f32 {
 // (word mod 2^23 with bit 0 set) 2^-23 - 1/2. Bit 31 negates the cosine, then bit 30 exchanges the
 // two.
 fn circle(word: u32) -> vec2<f32> {
-    let t = bitcast<f32>(0x3f800001u | (word & 0x7ffffeu)) - 1.5f;
+    let t = bitcast<f32>(odd_bits | (word & 0x7fffffu)) - 1.5f;
     let t2 = opaque(t * t);
     var s = mul_add(SIN_S3, t2, SIN_S2);
     s = mul_add(s, t2, SIN_S1);

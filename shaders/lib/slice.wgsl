@@ -1,5 +1,5 @@
 // The elements of a slice: runs of consecutive elements of the whole tensor, at two levels of
-// strides. Mirrored by `Runs` in src/spec/slice.rs. Expects mul_wide.
+// strides. Mirrored by `Runs` in src/spec/slice.rs. Expects mul_wide and add64.
 
 // 64-bit numbers are pairs: low word, high word. In a uniform, a struct's size is a multiple of 16.
 struct Slice {
@@ -10,11 +10,6 @@ struct Slice {
     inner_first: u32,         // the run, of those, that element 0 is in
     run: u32,                 // elements of a run; 0 where elements are consecutive: no slice
     @size(12) skip: u32,      // elements before element 0 in its run
-}
-
-fn add64(a: vec2<u32>, b: vec2<u32>) -> vec2<u32> {
-    let low = a.x + b.x;
-    return vec2<u32>(low, a.y + b.y + u32(low < a.x));
 }
 
 fn mul64(a: vec2<u32>, b: u32) -> vec2<u32> {

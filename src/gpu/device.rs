@@ -12,9 +12,9 @@ use crate::gpu::engine::vulkan;
 use crate::gpu::options::DeviceOptions;
 use crate::gpu::self_test::group::Group;
 use crate::gpu::self_test::verify::{Verified, verify};
-use crate::gpu::wgsl::{FpGuard, WideMul};
+use crate::gpu::wgsl::{Arithmetic, FpGuard, HalfRounding, WideMul};
 use crate::spec::streams::Streams;
-use crate::{ErrorKind, Result};
+use crate::{ErrorKind, Fill, Result};
 
 /// A GPU whose kernels are verified before they make weights, with a seed and a count of streams.
 ///
@@ -113,27 +113,33 @@ impl Device {
         let int64 = context.device.features().contains(wgpu::Features::SHADER_INT64);
         let wide_mul =
             options.wide_mul.unwrap_or(if int64 { WideMul::Int64 } else { WideMul::Limbs });
-        let fp_guard = options.fp_guard.unwrap_or_else(|| fastest(&context.device.adapter_info()));
-        let sources = Sources::new(wide_mul, fp_guard);
-        let may_fall_back = options.fp_guard.is_none();
-        let device =
-            Self::with_sources(context, origin, sources, may_fall_back).await.during(OPEN)?;
+        let info = context.device.adapter_info();
+        let fp_guard = options.fp_guard.unwrap_or_else(|| fastest(&info));
+        let half_rounding = match (fp_guard, info.device_type) {
+            // llvmpipe is slower so, and refuses it on some hosts.
+            (_, wgpu::DeviceType::Cpu) => HalfRounding::Integers,
+            (FpGuard::NoContraction, _) => HalfRounding::Floats,
+            _ => HalfRounding::Integers,
+        };
+        let sources = Sources::new(wide_mul, Arithmetic { fp_guard, half_rounding });
+        let may_guard = options.fp_guard.is_none();
+        let device = Self::with_sources(context, origin, sources, may_guard).await.during(OPEN)?;
         Ok(device.with_seed(options.seed))
     }
 
-    /// Opens a device with these shaders, which tests break on purpose, and which may fall back to
-    /// guarded ones.
+    /// Opens a device with these shaders, which tests break on purpose, and which guarded ones may
+    /// replace.
     pub(super) async fn with_sources(
         context: Context,
         origin: Option<Origin>,
         sources: Sources,
-        may_fall_back: bool,
+        may_guard: bool,
     ) -> Result<Self, ErrorKind> {
         if let Some(reason) = missing(&context.device, sources.wide_mul) {
             let (adapter, reason) = (context.adapter.clone(), reason.to_owned());
             return Err(ErrorKind::UnsupportedAdapter { adapter, reason });
         }
-        let pipelines = Pipelines::new(&context, sources, may_fall_back).await?;
+        let pipelines = Pipelines::new(&context, sources, may_guard).await?;
         let engine = Engine { limits: context.limits(), context, pipelines };
         let inner = Arc::new(Inner { engine, verified: Verified::default(), origin });
         let device = Device { inner, streams: Streams::default() };
@@ -147,6 +153,17 @@ impl Device {
         groups: impl Iterator<Item = Group>,
     ) -> Result<(), ErrorKind> {
         verify(&self.inner.engine, &self.inner.verified, groups).await
+    }
+
+    /// The same for fills, each with whether it shares a buffer.
+    pub(super) async fn verify_fills<'a>(
+        &self,
+        fills: impl Iterator<Item = (&'a Fill, bool)> + Clone,
+    ) -> Result<(), ErrorKind> {
+        if !fills.clone().all(|(fill, _)| HalfRounding::by_floats(fill)) {
+            self.inner.engine.pipelines.round_in_integers();
+        }
+        self.verify(fills.flat_map(|(fill, is_shared)| Group::of_fill(fill, is_shared))).await
     }
 
     /// The same device with a seed of its own, its streams counted from 0.
@@ -172,7 +189,7 @@ impl Device {
     /// How its shaders guard their arithmetic now; stricter once a kernel has proved wrong, unless
     /// [`DeviceOptions::fp_guard`] was set.
     pub fn fp_guard(&self) -> FpGuard {
-        self.inner.engine.pipelines.fp_guard()
+        self.inner.engine.pipelines.arithmetic().fp_guard
     }
 
     /// Bytes of the adapter's memory, where its API says it (Vulkan) and it is a GPU's.

@@ -8,7 +8,6 @@ use crate::gpu::engine::recorder::{NoReport, Recorder, Report};
 use crate::gpu::engine::view::View;
 use crate::gpu::engine::vulkan;
 use crate::gpu::options::FillOptions;
-use crate::gpu::self_test::group::Group;
 use crate::gpu::tensor::Tensor;
 use crate::progress::Progress;
 use crate::{ErrorKind, Fill, Result, TensorSpec};
@@ -161,9 +160,8 @@ impl Device {
         for size in sizes {
             buffers.push(vulkan::unwritten(&engine.context, size, usages).await?);
         }
-        let groups = fills.iter().zip(&allocations);
-        self.verify(groups.flat_map(|(fill, to)| Group::of_fill(fill, to.padded.is_some())))
-            .await?;
+        let shared = allocations.iter().map(|to| to.padded.is_some());
+        self.verify_fills(fills.iter().zip(shared)).await?;
         // Streams are taken once there is memory for all.
         let view = |(fill, to): (Fill, &Allocation)| View {
             fill,
@@ -307,8 +305,8 @@ impl Device {
             Ok(view)
         };
         let views = targets.iter().map(resolve).collect::<Result<Vec<_>>>()?;
-        let groups = views.iter().flat_map(|view| Group::of_fill(&view.fill, false));
-        self.verify(groups).await.during(FILL)?;
+        let fills = views.iter().map(|view| (&view.fill, false));
+        self.verify_fills(fills).await.during(FILL)?;
         let tensors = self.tensors(targets.iter().map(|&(spec, ..)| spec).zip(views));
         let views: Vec<_> = tensors.iter().map(|tensor| &tensor.view).collect();
         record(&self.inner.engine, &views, &mut recorder).await.during(FILL)?;

@@ -1,6 +1,7 @@
 //! The shaders' text, assembled from the files in `shaders/`: plain concatenation, no preprocessor.
 
-use Part::{Guard, SumGuard, Text, WideMultiply};
+use crate::{DType, Fill};
+use Part::{Guard, Pack, SumGuard, Text, WideMultiply};
 
 const MUL_WIDE_INT64: &str = include_str!("../../shaders/lib/mul_wide_int64.wgsl");
 const MUL_WIDE_LIMBS: &str = include_str!("../../shaders/lib/mul_wide_limbs.wgsl");
@@ -13,6 +14,8 @@ const PHILOX: Part = Text(include_str!("../../shaders/lib/philox.wgsl"));
 const SAMPLE: Part = Text(include_str!("../../shaders/lib/sample.wgsl"));
 const DTYPE: Part = Text(include_str!("../../shaders/lib/dtype.wgsl"));
 const HALF: Part = Text(include_str!("../../shaders/lib/half.wgsl"));
+const PACK: &str = include_str!("../../shaders/lib/pack.wgsl");
+const PACK_FLOATS: &str = include_str!("../../shaders/lib/pack_floats.wgsl");
 const FLOAT8: Part = Text(include_str!("../../shaders/lib/float8.wgsl"));
 const FLOAT64: Part = Text(include_str!("../../shaders/lib/float64.wgsl"));
 const TRUNCATED: Part = Text(include_str!("../../shaders/lib/truncated.wgsl"));
@@ -60,6 +63,37 @@ pub enum FpGuard {
     NoReassociation,
 }
 
+/// How a shader rounds pairs of values to the half-width types.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum HalfRounding {
+    /// By float instructions, which need not round to nearest.
+    Floats,
+    /// In integers: on any device.
+    Integers,
+}
+
+impl HalfRounding {
+    /// Whether float instructions can round all values of a fill: for BF16 they multiply by 2^16.
+    pub(crate) fn by_floats(fill: &Fill) -> bool {
+        let (low, high) = fill.distribution.bounds();
+        fill.dtype != DType::BF16 || low.abs().max(high.abs()) < 2f64.powi(111)
+    }
+}
+
+/// What a wrong kernel's shaders may do otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Arithmetic {
+    pub(crate) fp_guard: FpGuard,
+    pub(crate) half_rounding: HalfRounding,
+}
+
+impl Arithmetic {
+    /// What any device rounds right, with this guard.
+    pub(crate) const fn portable(fp_guard: FpGuard) -> Self {
+        Arithmetic { fp_guard, half_rounding: HalfRounding::Integers }
+    }
+}
+
 /// A WGSL module: parts of the library, then the files of its own, with the entry points.
 #[derive(Debug)]
 pub(crate) struct Module {
@@ -79,11 +113,13 @@ enum Part {
     /// [`FpGuard`] of running sums: where one fma adds to another, Mesa takes their common factor
     /// out, `one`, which is a reordering.
     SumGuard,
+    /// [`HalfRounding`].
+    Pack,
 }
 
 pub(crate) static FILL: Module = Module {
     name: "fill",
-    library: &[WideMultiply, PHILOX, Guard, SAMPLE, DTYPE, HALF, TRUNCATED, SLICE, GRID],
+    library: &[WideMultiply, PHILOX, Guard, SAMPLE, DTYPE, HALF, Pack, TRUNCATED, SLICE, GRID],
     own: &[include_str!("../../shaders/fill.wgsl"), include_str!("../../shaders/fill_many.wgsl")],
 };
 pub(crate) static FINGERPRINT: Module = Module {
@@ -138,13 +174,17 @@ pub(crate) static ORTHOGONAL: Module = Module {
 
 impl Module {
     /// Assembles the text.
-    pub(crate) fn text(&self, wide_mul: WideMul, fp_guard: FpGuard) -> String {
+    pub(crate) fn text(&self, wide_mul: WideMul, arithmetic: Arithmetic) -> String {
         let files = |part: &'static Part| -> &[&str] {
-            match (part, fp_guard) {
+            match (part, arithmetic.fp_guard) {
                 (Text(file), _) => std::slice::from_ref(file),
                 (WideMultiply, _) => match wide_mul {
                     WideMul::Int64 => &[MUL_WIDE_INT64],
                     WideMul::Limbs => &[MUL_WIDE_LIMBS],
+                },
+                (Pack, _) => match arithmetic.half_rounding {
+                    HalfRounding::Floats => &[PACK_FLOATS],
+                    HalfRounding::Integers => &[PACK],
                 },
                 (Guard | SumGuard, FpGuard::None) => &[GUARD, MUL_ADD_PLAIN, OPAQUE_PLAIN],
                 (Guard, FpGuard::NoContraction) => &[GUARD, MUL_ADD, OPAQUE_PLAIN],
@@ -166,7 +206,7 @@ impl Module {
 /// assert!(shader::fill(WideMul::Limbs, FpGuard::None).len() < portable.len());
 /// ```
 pub fn fill(wide_mul: WideMul, fp_guard: FpGuard) -> String {
-    FILL.text(wide_mul, fp_guard)
+    FILL.text(wide_mul, Arithmetic::portable(fp_guard))
 }
 
 /// The module that computes the fingerprint: entry point `fingerprint`.
@@ -176,7 +216,7 @@ pub fn fill(wide_mul: WideMul, fp_guard: FpGuard) -> String {
 /// assert!(wgsl.contains("fn fingerprint("));
 /// ```
 pub fn fingerprint(wide_mul: WideMul) -> String {
-    FINGERPRINT.text(wide_mul, FpGuard::NoReassociation)
+    FINGERPRINT.text(wide_mul, Arithmetic::portable(FpGuard::NoReassociation))
 }
 
 /// The module that computes the statistics: entry point `stats`.
@@ -185,5 +225,5 @@ pub fn fingerprint(wide_mul: WideMul) -> String {
 /// assert!(gpu_init::shader::stats().contains("fn stats("));
 /// ```
 pub fn stats() -> String {
-    STATS.text(WideMul::Limbs, FpGuard::NoReassociation)
+    STATS.text(WideMul::Limbs, Arithmetic::portable(FpGuard::NoReassociation))
 }

@@ -28,6 +28,24 @@ mod tests {
 
     use super::*;
 
+    /// `bf16_value` of `shaders/lib/pack_floats.wgsl`, fused or not: every mantissa, with exponents
+    /// from the least to the largest that it is for, and the zeros.
+    #[test]
+    fn floats_round_to_bf16() {
+        const FACTOR: f32 = 65536.0;
+        let rest = |value: f32| value * FACTOR - value;
+        let plain = |value: f32| value * FACTOR - rest(value);
+        let fused = |value: f32| value.mul_add(FACTOR, -value.mul_add(FACTOR, -value));
+        let exponents = [1u32, 2, 64, 126, 127, 237];
+        let normal = exponents.iter().flat_map(|e| e << 23..(e + 1) << 23);
+        for bits in normal.chain([0]).flat_map(|magnitude| [magnitude, magnitude | 1 << 31]) {
+            let value = f32::from_bits(bits);
+            let expected = bf16_bits(value) << 16;
+            assert_eq!(plain(value).to_bits(), expected, "{value:e}");
+            assert_eq!(fused(value).to_bits(), expected, "{value:e}, fused");
+        }
+    }
+
     /// Every f32 in steps, and every value near where the rounding changes.
     #[test]
     fn half_types_round_to_nearest_even() {

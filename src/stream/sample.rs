@@ -105,7 +105,7 @@ pub(crate) fn root(s: f32) -> f32 {
 /// two.
 #[inline(always)]
 pub(crate) fn circle(word: u32) -> [f32; 2] {
-    let t = f32::from_bits(0x3f800001 | (word & 0x7ffffe)) - 1.5;
+    let t = f32::from_bits((HIGH_BITS + 1) | (word & 0x7fffff)) - 1.5;
     let t2 = opaque(t * t);
     let mut s = mul_add(SIN_S3, t2, SIN_S2);
     s = mul_add(s, t2, SIN_S1);

@@ -5,25 +5,25 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::gpu::engine::context::Context;
 use crate::gpu::engine::kernel::{Access, Entry, Kernel, Row};
-use crate::gpu::wgsl::{FpGuard, Module, WideMul};
+use crate::gpu::wgsl::{Arithmetic, FpGuard, HalfRounding, Module, WideMul};
 use crate::{ErrorKind, Result};
 
 /// The text of the shaders.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Sources {
     pub(crate) wide_mul: WideMul,
-    pub(crate) fp_guard: FpGuard,
+    pub(crate) arithmetic: Arithmetic,
     /// Text to replace, and by what: tests break shaders so.
     pub(crate) patches: Vec<(String, String)>,
 }
 
 impl Sources {
-    pub(crate) fn new(wide_mul: WideMul, fp_guard: FpGuard) -> Self {
-        Sources { wide_mul, fp_guard, patches: Vec::new() }
+    pub(crate) fn new(wide_mul: WideMul, arithmetic: Arithmetic) -> Self {
+        Sources { wide_mul, arithmetic, patches: Vec::new() }
     }
 
     fn text(&self, module: &Module) -> String {
-        let text = module.text(self.wide_mul, self.fp_guard);
+        let text = module.text(self.wide_mul, self.arithmetic);
         self.patches.iter().fold(text, |text, (from, to)| text.replace(from, to))
     }
 }
@@ -40,7 +40,7 @@ pub(crate) struct Pipeline {
 pub(crate) struct Pipelines {
     compiled: Mutex<Compiled>,
     /// Whether guarded shaders may replace these, when a self-test shows that they must.
-    may_fall_back: bool,
+    may_guard: bool,
     /// Bound by fills without a table.
     pub(crate) no_table: wgpu::Buffer,
 }
@@ -101,10 +101,10 @@ impl Pipelines {
     pub(crate) async fn new(
         context: &Context,
         sources: Sources,
-        may_fall_back: bool,
+        may_guard: bool,
     ) -> Result<Self, ErrorKind> {
         let no_table = context.create_buffer(16, wgpu::BufferUsages::STORAGE).await?;
-        Ok(Pipelines { compiled: Mutex::new(Compiled::new(sources)), may_fall_back, no_table })
+        Ok(Pipelines { compiled: Mutex::new(Compiled::new(sources)), may_guard, no_table })
     }
 
     fn compiled(&self) -> MutexGuard<'_, Compiled> {
@@ -115,22 +115,37 @@ impl Pipelines {
         self.compiled().sources.wide_mul
     }
 
-    pub(crate) fn fp_guard(&self) -> FpGuard {
-        self.compiled().sources.fp_guard
+    pub(crate) fn arithmetic(&self) -> Arithmetic {
+        self.compiled().sources.arithmetic
     }
 
-    /// Replaces shaders of this guard by guarded ones, unless that was done. Returns `false` if no
-    /// stricter guard is left.
-    pub(crate) fn fall_back(&self, fp_guard: FpGuard) -> bool {
-        if !self.may_fall_back || fp_guard == FpGuard::NoReassociation {
+    /// Replaces shaders of this arithmetic by others that ask less of a driver, unless that was
+    /// done. Returns `false` if there are none.
+    pub(crate) fn fall_back(&self, arithmetic: Arithmetic) -> bool {
+        let may_round = arithmetic.half_rounding == HalfRounding::Floats;
+        if !may_round && (!self.may_guard || arithmetic.fp_guard == FpGuard::NoReassociation) {
             return false;
         }
         let mut compiled = self.compiled();
-        if compiled.sources.fp_guard == fp_guard {
-            let sources = Sources::new(compiled.sources.wide_mul, FpGuard::NoReassociation);
+        if compiled.sources.arithmetic == arithmetic {
+            let sources = if may_round {
+                let arithmetic = Arithmetic::portable(arithmetic.fp_guard);
+                Sources { arithmetic, ..compiled.sources.clone() }
+            } else {
+                let guarded = Arithmetic::portable(FpGuard::NoReassociation);
+                Sources::new(compiled.sources.wide_mul, guarded)
+            };
             *compiled = Compiled::new(sources);
         }
         true
+    }
+
+    /// Rounds in integers from now on.
+    pub(crate) fn round_in_integers(&self) {
+        let arithmetic = self.arithmetic();
+        if arithmetic.half_rounding == HalfRounding::Floats {
+            self.fall_back(arithmetic);
+        }
     }
 
     /// Returns the pipeline of a kernel, compiled the first time.
@@ -144,12 +159,12 @@ impl Pipelines {
         }
         let compile = || {
             let mut compiled = self.compiled();
-            (compiled.compile(&context.device, kernel), compiled.sources.fp_guard)
+            (compiled.compile(&context.device, kernel), compiled.sources.arithmetic)
         };
-        let (pipeline, fp_guard) = context.checked(0, compile).await?;
+        let (pipeline, arithmetic) = context.checked(0, compile).await?;
         let mut compiled = self.compiled();
         // Another thread may have had them fall back meanwhile.
-        if compiled.sources.fp_guard == fp_guard {
+        if compiled.sources.arithmetic == arithmetic {
             compiled.pipelines.insert(kernel, pipeline.clone());
         }
         Ok(pipeline)

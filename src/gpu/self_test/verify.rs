@@ -15,32 +15,32 @@ use crate::gpu::engine::view::View;
 use crate::gpu::engine::vulkan;
 use crate::gpu::self_test::cases::{self, DIRAC, ORTHOGONAL, SPARSE};
 use crate::gpu::self_test::group::Group;
-use crate::gpu::wgsl::FpGuard;
+use crate::gpu::wgsl::Arithmetic;
 use crate::progress::Progress;
 use crate::{Distribution, ErrorKind, Fill, HostTensor, Result};
 
-/// The groups that were verified, each with the guard of its shaders.
+/// The groups that were verified, each with the arithmetic of its shaders.
 #[derive(Debug, Default)]
-pub(crate) struct Verified(Mutex<HashSet<(Group, FpGuard)>>);
+pub(crate) struct Verified(Mutex<HashSet<(Group, Arithmetic)>>);
 
 impl Verified {
     /// Those of `groups` that are not verified yet, each of them once.
-    fn missing(&self, groups: &[Group], fp_guard: FpGuard) -> Vec<Group> {
+    fn missing(&self, groups: &[Group], arithmetic: Arithmetic) -> Vec<Group> {
         let verified = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut once = HashSet::new();
         let is_missing =
-            |&group: &Group| !verified.contains(&(group, fp_guard)) && once.insert(group);
+            |&group: &Group| !verified.contains(&(group, arithmetic)) && once.insert(group);
         groups.iter().copied().filter(is_missing).collect()
     }
 
-    fn add(&self, groups: Vec<Group>, fp_guard: FpGuard) {
-        let groups = groups.into_iter().map(|group| (group, fp_guard));
+    fn add(&self, groups: Vec<Group>, arithmetic: Arithmetic) {
+        let groups = groups.into_iter().map(|group| (group, arithmetic));
         self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(groups);
     }
 }
 
-/// Verifies the groups that were not verified before, and falls back to guarded shaders where
-/// others are wrong.
+/// Verifies the groups that were not verified before, and falls back to shaders that ask less of
+/// the driver where others are wrong.
 ///
 /// # Errors
 /// [`ErrorKind::WrongBits`] if a kernel is still wrong, and what the device reports.
@@ -51,13 +51,13 @@ pub(crate) async fn verify(
 ) -> Result<(), ErrorKind> {
     let groups: Vec<_> = groups.collect();
     loop {
-        let fp_guard = engine.pipelines.fp_guard();
-        let missing = verified.missing(&groups, fp_guard);
+        let arithmetic = engine.pipelines.arithmetic();
+        let missing = verified.missing(&groups, arithmetic);
         match test(engine, &missing).await {
-            Err(ErrorKind::WrongBits { .. }) if engine.pipelines.fall_back(fp_guard) => {}
+            Err(ErrorKind::WrongBits { .. }) if engine.pipelines.fall_back(arithmetic) => {}
             // Another thread made them fall back meanwhile.
-            Ok(()) if engine.pipelines.fp_guard() != fp_guard => {}
-            tested => return tested.map(|()| verified.add(missing, fp_guard)),
+            Ok(()) if engine.pipelines.arithmetic() != arithmetic => {}
+            tested => return tested.map(|()| verified.add(missing, arithmetic)),
         }
     }
 }

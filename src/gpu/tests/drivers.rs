@@ -2,9 +2,12 @@
 
 use crate::error::During;
 use crate::gpu::device::{Device, fastest};
+use crate::gpu::engine::adapter::{adapters, best_adapter};
 use crate::gpu::self_test::group::Group;
-use crate::gpu::tests::{assert_wrong, device, open_broken, open_patched, options, raw_device};
-use crate::gpu::wgsl::FpGuard;
+use crate::gpu::tests::{
+    assert_wrong, device, open_broken, open_patched, open_with, options, raw_device,
+};
+use crate::gpu::wgsl::{Arithmetic, FpGuard, HalfRounding};
 use crate::{Cpu, DType, ErrorKind, Initializer, TensorSpec};
 
 /// What drivers have been seen to do, or might: each is found before a kernel's first use.
@@ -113,6 +116,57 @@ fn a_kernel_that_is_wrong_is_guarded() {
         assert_eq!(free.fill(&slice).unwrap().read().unwrap(), Cpu::new().fill(&slice).unwrap());
         assert_eq!(free.fp_guard(), FpGuard::NoReassociation);
         assert_eq!(free.fill(&whole).unwrap().read().unwrap(), Cpu::new().fill(&whole).unwrap());
+    }
+}
+
+/// Half-width types are rounded by float instructions where these prove right, and in integers
+/// where they do not or values are too large for them. The guard stays.
+#[test]
+fn half_widths_are_rounded_by_floats_where_that_is_right() {
+    let adapters = pollster::block_on(adapters());
+    let Some(number) = best_adapter(&adapters) else { return };
+    let flags = adapters[number].get_downlevel_capabilities().flags;
+    let Some(device) = device() else { return };
+    if device.fp_guard() == FpGuard::NoReassociation
+        || !flags.contains(wgpu::DownlevelFlags::SHADER_F16_IN_F32)
+    {
+        return;
+    }
+    use DType::{BF16, F16};
+    use HalfRounding::{Floats, Integers};
+    let fp_guard = FpGuard::NoContraction;
+    let open = |patches: &[_]| {
+        let arithmetic = Arithmetic { fp_guard, half_rounding: Floats };
+        open_with(arithmetic, false, patches).unwrap().unwrap()
+    };
+    let rounding = |device: &Device| {
+        let arithmetic = device.inner.engine.pipelines.arithmetic();
+        assert_eq!(arithmetic.fp_guard, fp_guard);
+        arithmetic.half_rounding
+    };
+    let is_right = |device: &Device, dtype, std| {
+        let initializer = Initializer::normal(0.0, std);
+        let spec = TensorSpec::new([77, 91], initializer).dtype(dtype).name("w");
+        assert_eq!(device.fill(&spec).unwrap().read().unwrap(), Cpu::new().fill(&spec).unwrap());
+        rounding(device)
+    };
+    let good = open(&[]);
+    pollster::block_on(good.verify(Group::all().into_iter())).unwrap();
+    // SwiftShader need not be right.
+    if !good.name().contains("SwiftShader") {
+        for (dtype, std) in [(F16, 0.02), (BF16, 0.02), (BF16, 1e-25), (BF16, 1e32)] {
+            assert_eq!(is_right(&good, dtype, std), Floats, "{dtype}, {std}");
+        }
+    }
+    assert_eq!(is_right(&good, BF16, 1e37), Integers);
+    assert_eq!(is_right(&good, BF16, 0.02), Integers);
+    // Towards zero, which is half of the time the next number; and a step that is lost.
+    let pack = "return pack2x16float(vec2<f32>(a, b));";
+    for (dtype, right, wrong) in [
+        (F16, pack, "return pack2x16float(vec2<f32>(a, b)) & 0xfffefffeu;"),
+        (BF16, "65536.0f, -value)", "65537.0f, -value)"),
+    ] {
+        assert_eq!(is_right(&open(&[(right, wrong)]), dtype, 0.02), Integers, "{dtype}");
     }
 }
 

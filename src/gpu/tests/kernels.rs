@@ -9,7 +9,7 @@ use wgpu::naga;
 use crate::distribution::{orthogonal, sparse};
 use crate::gpu::engine::kernel::{self, Access, Entry, Transform};
 use crate::gpu::engine::params::*;
-use crate::gpu::wgsl::{self, FpGuard, Module, WideMul};
+use crate::gpu::wgsl::{self, Arithmetic, FpGuard, Module, WideMul};
 use crate::reduce::lanes;
 use crate::reduce::stats::Chunk;
 use crate::stream::{philox, sample, truncated};
@@ -20,19 +20,23 @@ fn parse(source: &str) -> naga::Module {
 }
 
 fn text(module: &Module) -> String {
-    module.text(WideMul::Limbs, FpGuard::NoReassociation)
+    module.text(WideMul::Limbs, PORTABLE)
 }
 
-pub(super) fn portable_shaders() -> Vec<String> {
+/// What is right on any device.
+const PORTABLE: Arithmetic = Arithmetic::portable(FpGuard::NoReassociation);
+
+/// All modules.
+pub(super) fn shaders(arithmetic: Arithmetic) -> Vec<String> {
     let mut modules: Vec<_> = Entry::VARIANTS.iter().map(|entry| entry.row().module).collect();
     modules.dedup_by_key(|module| module.name);
-    modules.into_iter().map(text).collect()
+    modules.into_iter().map(|module| module.text(WideMul::Limbs, arithmetic)).collect()
 }
 
 /// The portable modules need nothing that WebGPU does not have.
 #[test]
 fn portable_shaders_are_valid_webgpu() {
-    for source in portable_shaders() {
+    for source in shaders(PORTABLE) {
         let capabilities = naga::valid::Capabilities::empty();
         let mut validator =
             naga::valid::Validator::new(naga::valid::ValidationFlags::all(), capabilities);
@@ -60,7 +64,7 @@ fn loops(module: &naga::Module, function: &naga::Function) -> bool {
 #[test]
 fn the_table_is_that_of_the_shaders() {
     let mut entry_points = 0;
-    for source in portable_shaders() {
+    for source in shaders(PORTABLE) {
         entry_points += parse(&source).entry_points.len();
     }
     assert_eq!(entry_points, Entry::VARIANTS.len());
@@ -158,7 +162,7 @@ fn shaders_and_rust_share_their_constants() {
     let all = named.into_iter().chain(variants);
     let expected: HashMap<_, _> = all.map(|(name, value)| (name.to_owned(), value)).collect();
     let mut seen = HashMap::new();
-    for source in portable_shaders() {
+    for source in shaders(PORTABLE) {
         seen.extend(constants(&parse(&source)));
     }
     assert_eq!(seen, expected);

@@ -19,7 +19,7 @@ use crate::gpu::engine::pipelines::Sources;
 use crate::gpu::engine::readback;
 use crate::gpu::options::{DeviceOptions, FillOptions};
 use crate::gpu::tensor::Tensor;
-use crate::gpu::wgsl::{FpGuard, WideMul};
+use crate::gpu::wgsl::{Arithmetic, FpGuard, WideMul};
 use crate::{Cpu, DType, ErrorKind, Result, TensorSpec};
 
 #[path = "../../../tests/common/skip.rs"]
@@ -88,9 +88,18 @@ pub(super) fn open_patched(
     may_fall_back: bool,
     patches: &[(&str, &str)],
 ) -> Option<Result<Device>> {
-    let mut sources = Sources::new(WideMul::Limbs, fp_guard);
+    open_with(Arithmetic::portable(fp_guard), may_fall_back, patches)
+}
+
+/// The same with this arithmetic.
+pub(super) fn open_with(
+    arithmetic: Arithmetic,
+    may_fall_back: bool,
+    patches: &[(&str, &str)],
+) -> Option<Result<Device>> {
+    let mut sources = Sources::new(WideMul::Limbs, arithmetic);
     for &(from, to) in patches {
-        let known = kernels::portable_shaders().iter().any(|source| source.contains(from));
+        let known = kernels::shaders(arithmetic).iter().any(|source| source.contains(from));
         assert!(known, "{from} is no longer in the shaders");
         sources.patches.push((from.to_owned(), to.to_owned()));
     }

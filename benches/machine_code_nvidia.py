@@ -47,7 +47,6 @@ def cuda(metal):
     code = re.sub(r"(?<![\w.])(\d+\.\d+(?:e[-+]?\d+)?)(?![\w.])", r"\1f", code)
     code = re.sub(r"((?:\w+\.inner\[\d\])|\w+)\.xy\b", r"metal::lower(\1)", code)
     code = re.sub(r"((?:\w+\.inner\[\d\])|\w+)\.zw\b", r"metal::upper(\1)", code)
-    code = re.sub(r"(\w+)\.yzw\b", r"metal::last(\1)", code)
     functions, entry = code.split("kernel void fill(")
     functions = re.sub(r"^((?:metal::)?\w+) (\w+)\(", r"DEVICE \1 \2(", functions, flags=re.MULTILINE)
     entry = entry.replace("Params& ", "const Params& ", 1)

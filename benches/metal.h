@@ -11,17 +11,13 @@ template <class T> struct Two {
     DEVICE explicit Two(T a) : x(a), y(a) {}
     DEVICE Two(T a, T b) : x(a), y(b) {}
 };
-template <class T> struct Three {
-    T x, y, z;
-    DEVICE Three() {}
-    DEVICE Three(T a, T b, T c) : x(a), y(b), z(c) {}
-    DEVICE Three(T a, Two<T> b) : x(a), y(b.x), z(b.y) {}
-};
+template <class T> struct Three { T x, y, z; };
 template <class T> struct alignas(4 * sizeof(T)) Four {
     T x, y, z, w;
     DEVICE Four() {}
     DEVICE explicit Four(T a) : x(a), y(a), z(a), w(a) {}
     DEVICE Four(T a, T b, T c, T d) : x(a), y(b), z(c), w(d) {}
+    DEVICE Four(T a, T b, Two<T> c) : x(a), y(b), z(c.x), w(c.y) {}
     DEVICE Four(Two<T> a, Two<T> b) : x(a.x), y(a.y), z(b.x), w(b.y) {}
 };
 typedef Two<uint> uint2;
@@ -35,7 +31,6 @@ OPERATOR(+)
 OPERATOR(^)
 template <class T> DEVICE Two<T> lower(Four<T> a) { return Two<T>(a.x, a.y); }
 template <class T> DEVICE Two<T> upper(Four<T> a) { return Two<T>(a.z, a.w); }
-template <class T> DEVICE Three<T> last(Four<T> a) { return Three<T>(a.y, a.z, a.w); }
 template <class T> DEVICE T select(T a, T b, bool c) { return c ? b : a; }
 DEVICE uint min(uint a, uint b) { return ::min(a, b); }
 DEVICE float fma(float a, float b, float c) { return __fmaf_rn(a, b, c); }

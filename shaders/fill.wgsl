@@ -94,7 +94,7 @@ fn values_after(
     product: vec2<u32>,
     n: u32,
 ) -> vec4<f32> {
-    let counter = vec3<u32>(block_of(part.first).y, part.stream);
+    let counter = vec4<u32>(0u, block_of(part.first).y, part.stream);
     let p0 = add64(product, mul_wide(PHILOX_M0, n));
     return values_of(part, philox4x32_by(p0, counter, keys));
 }

@@ -1,4 +1,5 @@
-//! Rounding to the half-width element types. Mirrored by `shaders/lib/half.wgsl`.
+//! Rounding to the half-width element types. Mirrored by `shaders/lib/half.wgsl`; a test shows that
+//! `shaders/lib/pack_floats.wgsl` rounds as this does.
 
 use crate::stream::guards::add_product;
 

@@ -9,7 +9,7 @@ use crate::DType;
 use crate::float8::{F8E4M3, F8E5M2};
 use crate::stream::float8::{f8_e4m3_bits, f8_e5m2_bits};
 use crate::stream::float64::{f32_bits, f64_words};
-use crate::stream::half::{bf16_bits, f16_bits};
+use crate::stream::half::{bf16_bits, f16_bits, f16_value};
 
 /// Evaluates an expression with a name for the [`Element`] of a [`DType`](crate::DType), which is
 /// known at run time alone.
@@ -111,13 +111,19 @@ macro_rules! float {
 }
 
 float!(f32, DType::F32, |value| value, f32::to_bits, |value| value);
-float!(f16, DType::F16, |value| f16::from_bits(f16_bits(value) as u16), f16::to_bits, f16::to_f32);
+float!(
+    f16,
+    DType::F16,
+    |value| f16::from_bits(f16_bits(value) as u16),
+    f16::to_bits,
+    |value: f16| f16_value(value.to_bits().into())
+);
 float!(
     bf16,
     DType::BF16,
     |value| bf16::from_bits(bf16_bits(value) as u16),
     bf16::to_bits,
-    bf16::to_f32
+    |value: bf16| f32::from_bits(u32::from(value.to_bits()) << 16)
 );
 float!(
     f64,

@@ -1,9 +1,9 @@
 //! The 8-bit floating-point types, as bytes.
 
 use bytemuck::{Pod, Zeroable};
-use half::f16;
 
 use crate::stream::float8::{f8_e4m3_bits, f8_e5m2_bits};
+use crate::stream::half::f16_value;
 
 /// An element of [`DType::F8E4M3`](crate::DType::F8E4M3): sign, 4 bits of exponent with bias 7, 3
 /// of mantissa. It has no infinities, and NaN is 0x7f and 0xff: `float8_e4m3fn` of PyTorch and
@@ -36,6 +36,7 @@ impl F8E4M3 {
     }
 
     /// The value, exactly.
+    #[inline]
     pub fn to_f32(self) -> f32 {
         let (sign, magnitude) = (u32::from(self.0 & 0x80) << 24, u32::from(self.0 & 0x7f));
         f32::from_bits(
@@ -79,7 +80,8 @@ impl F8E5M2 {
     }
 
     /// The value, exactly.
+    #[inline]
     pub fn to_f32(self) -> f32 {
-        f16::from_bits(u16::from(self.0) << 8).to_f32()
+        f16_value(u32::from(self.0) << 8)
     }
 }

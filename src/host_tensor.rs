@@ -7,7 +7,9 @@ use half::{bf16, f16};
 use crate::by_dtype;
 use crate::error::During;
 use crate::memory::zeroed;
-use crate::{Bool, DType, Element, ErrorKind, F8E4M3, F8E5M2, Fill, Fingerprint, Result, Stats};
+use crate::{
+    Bool, DType, Element, ErrorKind, F8E4M3, F8E5M2, Fill, Fingerprint, Result, Stats, Summary,
+};
 
 /// A tensor, or a range of one, in host memory: filled by [`Cpu::fill`](crate::Cpu::fill) or read
 /// back from a GPU. On Linux large ones ask for huge pages, which are faster to touch first.
@@ -189,6 +191,11 @@ impl HostTensor {
     /// Statistics, on all cores.
     pub fn stats(&self) -> Stats {
         with_values!(&self.data, values => Stats::of(values))
+    }
+
+    /// Statistics and fingerprint in one pass, on all cores.
+    pub fn summary(&self) -> Summary {
+        with_values!(&self.data, values => Summary::of_fill(&self.fill, values))
     }
 
     /// The fingerprint, on all cores.

@@ -55,7 +55,7 @@ pub use model::{
     Rule, RuleError, Rules,
 };
 pub use number::Number;
-pub use reduce::{Fingerprint, Stats};
+pub use reduce::{Fingerprint, Stats, Summary};
 pub use shape::Shape;
 pub use spec::{Fill, Shard, TensorSpec, stream_of};
 pub use stream::philox::Philox4x32;

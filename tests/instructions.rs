@@ -17,7 +17,7 @@ use std::env;
 use std::process::{Command, Output};
 
 use gpu_init::half::{bf16, f16};
-use gpu_init::{Cpu, DType, Element, Initializer, Plan, Recipe, TensorSpec};
+use gpu_init::{Cpu, DType, Element, Fingerprint, Initializer, Plan, Recipe, Summary, TensorSpec};
 use instructions::Counted;
 use spirv_count::Count;
 
@@ -28,32 +28,45 @@ const INITIALIZERS: [(&str, Initializer); 3] = [
 ];
 /// The difference of two lengths cancels the costs that do not grow with the length.
 const LENGTHS: [usize; 2] = [1 << 17, 1 << 19];
-/// The variable that `counted_fill` reads: a distribution, an element type and a length.
-const FILL: &str = "GPU_INIT_COUNTED_FILL";
+/// What is counted of elements that are there.
+const REDUCTIONS: [&str; 2] = ["fingerprint", "summary"];
+/// The variable that `counted_work` reads: a distribution or a reduction, an element type and a
+/// length.
+const WORK: &str = "GPU_INIT_COUNTED_WORK";
 /// The variable that `counted_plan` reads: a number of tensors.
 const PLAN: &str = "GPU_INIT_COUNTED_PLAN";
 
 /// Valgrind runs this test, in this program.
 #[test]
-fn counted_fill() {
-    let Ok(text) = env::var(FILL) else { return };
+fn counted_work() {
+    let Ok(text) = env::var(WORK) else { return };
     let words: Vec<&str> = text.split(' ').collect();
-    let &[distribution, dtype, len] = &words[..] else { panic!("{FILL}={text:?}") };
-    let (_, initializer) =
-        INITIALIZERS.into_iter().find(|(name, _)| *name == distribution).unwrap();
+    let &[what, dtype, len] = &words[..] else { panic!("{WORK}={text:?}") };
     let len = len.parse().unwrap();
     match dtype.parse().unwrap() {
-        DType::F32 => fill::<f32>(initializer, len),
-        DType::F16 => fill::<f16>(initializer, len),
-        DType::BF16 => fill::<bf16>(initializer, len),
+        DType::F32 => work::<f32>(what, len),
+        DType::F16 => work::<f16>(what, len),
+        DType::BF16 => work::<bf16>(what, len),
         other => panic!("{other}"),
     }
 }
 
-fn fill<T: Element>(initializer: Initializer, len: usize) {
-    let mut out = vec![T::zeroed(); LENGTHS[1]];
-    let spec = TensorSpec::new([len], initializer).dtype(T::DTYPE).stream(0);
-    Cpu::new().fill_into(&spec, &mut out[..len]).unwrap();
+fn work<T: Element>(what: &str, len: usize) {
+    let mut elements = vec![T::zeroed(); LENGTHS[1]];
+    let elements = &mut elements[..len];
+    let spec = |initializer| TensorSpec::new([len], initializer).dtype(T::DTYPE).stream(0);
+    match what {
+        "fingerprint" => assert_ne!(Fingerprint::of(0, elements), Fingerprint(0)),
+        "summary" => {
+            let fill = spec(Initializer::zeros()).resolve(0, 0).unwrap();
+            assert_eq!(Summary::of_fill(&fill, elements).stats.disagreement(&fill), None);
+        }
+        distribution => {
+            let (_, initializer) =
+                INITIALIZERS.into_iter().find(|(name, _)| *name == distribution).unwrap();
+            Cpu::new().fill_into(&spec(initializer), elements).unwrap();
+        }
+    }
 }
 
 /// Valgrind runs this test, too: a mixture of experts by single experts, and a rank's part of it.
@@ -81,9 +94,9 @@ fn of_plans() {
     assert!(of_one[1] < 1.05 * of_one[0] && of_one[1] < 40_000.0, "{of_one:?} for each tensor");
 }
 
-/// Counts the instructions of a whole run of a fill.
-fn count_fill(distribution: &str, dtype: DType, len: usize) -> f64 {
-    callgrind("counted_fill", FILL, &format!("{distribution} {dtype} {len}"))
+/// Counts the instructions of a whole run of `counted_work`.
+fn count_work(what: &str, dtype: DType, len: usize) -> f64 {
+    callgrind("counted_work", WORK, &format!("{what} {dtype} {len}"))
 }
 
 /// Counts the instructions of a whole run of a test, which reads a variable.
@@ -114,11 +127,11 @@ fn of_the_cpu_path() {
         return;
     }
     let mut counted = Vec::new();
-    for (distribution, _) in INITIALIZERS {
+    for what in INITIALIZERS.map(|(name, _)| name).into_iter().chain(REDUCTIONS) {
         for dtype in DType::SAMPLED {
-            let [short, long] = LENGTHS.map(|len| count_fill(distribution, dtype, len));
+            let [short, long] = LENGTHS.map(|len| count_work(what, dtype, len));
             let per_element = (long - short) / (LENGTHS[1] - LENGTHS[0]) as f64;
-            counted.push(Counted { name: format!("cpu {distribution} {dtype}"), per_element });
+            counted.push(Counted { name: format!("cpu {what} {dtype}"), per_element });
         }
     }
     instructions::check("cpu", &counted);

@@ -1,11 +1,8 @@
-// Philox4x32-10 and Philox2x32-10 (Salmon et al. 2011, Random123). Mirrored by
-// src/stream/philox.rs. Expects mul_wide. The rounds are unrolled because wgpu adds a guard against
-// endless loops to a loop.
+// Philox4x32-10 (Salmon et al. 2011, Random123). Mirrored by src/stream/philox.rs. Expects mul_wide.
+// The rounds are unrolled because wgpu adds a guard against endless loops to a loop.
 
 const PHILOX_M0: u32 = 0xd2511f53u;
 const PHILOX_M1: u32 = 0xcd9e8d57u;
-const PHILOX_W0: u32 = 0x9e3779b9u;
-const PHILOX2_M: u32 = 0xd256d193u;
 
 fn philox4x32_round(c: vec4<u32>, k: vec2<u32>) -> vec4<u32> {
     let p0 = mul_wide(PHILOX_M0, c.x);
@@ -36,35 +33,5 @@ fn philox4x32_by(p0: vec2<u32>, counter: vec4<u32>, keys: array<vec4<u32>, 5>) -
     c = philox4x32_round(c, keys[3].zw);
     c = philox4x32_round(c, keys[4].xy);
     c = philox4x32_round(c, keys[4].zw);
-    return c;
-}
-
-fn philox2x32_round(c: vec2<u32>, k: u32) -> vec2<u32> {
-    let p = mul_wide(PHILOX2_M, c.x);
-    return vec2<u32>(p.y ^ k ^ c.y, p.x);
-}
-
-fn philox2x32(counter: vec2<u32>, key: u32) -> vec2<u32> {
-    var c = counter;
-    var k = key;
-    c = philox2x32_round(c, k);
-    k += PHILOX_W0;
-    c = philox2x32_round(c, k);
-    k += PHILOX_W0;
-    c = philox2x32_round(c, k);
-    k += PHILOX_W0;
-    c = philox2x32_round(c, k);
-    k += PHILOX_W0;
-    c = philox2x32_round(c, k);
-    k += PHILOX_W0;
-    c = philox2x32_round(c, k);
-    k += PHILOX_W0;
-    c = philox2x32_round(c, k);
-    k += PHILOX_W0;
-    c = philox2x32_round(c, k);
-    k += PHILOX_W0;
-    c = philox2x32_round(c, k);
-    k += PHILOX_W0;
-    c = philox2x32_round(c, k);
     return c;
 }

@@ -139,13 +139,13 @@ struct Chunks<'a, T, S> {
 
 impl<T: Element, S: Transform> Vectorize for Chunks<'_, T, S> {
     #[inline(always)]
-    fn run(self) {
+    fn run(self, vectors: Vectors) {
         // Values, not references: what they give is then computed once, before the loop.
         let (stream, key) = (words(self.generator.stream), words(self.generator.seed));
         let mut blocks = Blocks::zeroed();
         for (chunk, block) in self.out.iter_mut().zip((self.block..).step_by(BLOCKS)) {
             blocks.compute(block, stream, key);
-            self.transform.pairs(&blocks, chunk);
+            self.transform.pairs(vectors, &blocks, chunk);
         }
     }
 }

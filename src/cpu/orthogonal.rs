@@ -9,7 +9,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use crate::cpu::elements::elements;
-use crate::cpu::vectors::{Vectorize, vectorized};
+use crate::cpu::vectors::{Vectorize, Vectors, vectorized};
 use crate::distribution::orthogonal::{BLOCK, Indices, Orthogonal, PARTS, RUN};
 use crate::memory::{reserved, zeroed};
 use crate::progress::Progress;
@@ -378,7 +378,7 @@ struct Panel<'a> {
 
 impl Vectorize for Panel<'_> {
     #[inline(always)]
-    fn run(self) {
+    fn run(self, _: Vectors) {
         self.rows.fill([0.0; LANES]);
         if let Some(own) = self.blocks.last() {
             // Lanes beyond the last column stay what they are and are never read.
@@ -397,7 +397,7 @@ struct Gram<'a>(&'a mut Block);
 
 impl Vectorize for Gram<'_> {
     #[inline(always)]
-    fn run(self) {
+    fn run(self, _: Vectors) {
         let Block { vectors, gram, .. } = self.0;
         *gram = products(vectors, vectors);
         for (q, row) in gram.iter_mut().enumerate() {

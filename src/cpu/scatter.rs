@@ -3,7 +3,7 @@
 
 use rayon::prelude::*;
 
-use crate::cpu::vectors::{Vectorize, vectorized};
+use crate::cpu::vectors::{Vectorize, Vectors, vectorized};
 use crate::distribution::diagonal::Diagonal;
 use crate::distribution::sparse::{SELECTION, Sparse};
 use crate::memory::zeroed;
@@ -61,7 +61,7 @@ struct Selection<'a> {
 
 impl Vectorize for Selection<'_> {
     #[inline(always)]
-    fn run(self) {
+    fn run(self, _: Vectors) {
         let mut zeros = [self.sparse.zeros; LANES];
         let end_row = self.first_row + self.masks.len() as u32;
         for quad in 0..end_row.div_ceil(4) {

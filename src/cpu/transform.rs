@@ -3,9 +3,10 @@
 
 use crate::Element;
 use crate::cpu::blocks::{Blocks, PAIRS, word};
+use crate::cpu::vectors::Vectors;
 use crate::stream::guards::add_product;
 use crate::stream::sample::{Scaling, neg_log2, normal4, on_circle, shifted4, uniform1, uniform4};
-use crate::stream::truncated::{Table, cubic, entry, segment, truncated4};
+use crate::stream::truncated::{Table, cubic, segment, truncated4};
 
 /// How words become values: the shader's `DISTRIBUTION`.
 pub(super) trait Transform: Copy + Send + Sync {
@@ -14,7 +15,7 @@ pub(super) trait Transform: Copy + Send + Sync {
 
     /// The values of pairs of words, side by side. Loops are short, each of them over all pairs, so
     /// that what a loop needs stays in registers.
-    fn pairs<T: Element>(self, blocks: &Blocks, out: &mut [[T; 2]; PAIRS]);
+    fn pairs<T: Element>(self, vectors: Vectors, blocks: &Blocks, out: &mut [[T; 2]; PAIRS]);
 }
 
 /// Normals, with a mean that is not 0 if `SHIFTED`.
@@ -37,7 +38,7 @@ impl<const SHIFTED: bool> Transform for Normal<SHIFTED> {
     }
 
     #[inline(always)]
-    fn pairs<T: Element>(self, blocks: &Blocks, out: &mut [[T; 2]; PAIRS]) {
+    fn pairs<T: Element>(self, _: Vectors, blocks: &Blocks, out: &mut [[T; 2]; PAIRS]) {
         let mut squares = [0f32; PAIRS];
         for (square, &first) in squares.iter_mut().zip(blocks.first()) {
             *square = neg_log2(word(first));
@@ -59,7 +60,7 @@ impl Transform for Uniform {
     }
 
     #[inline(always)]
-    fn pairs<T: Element>(self, blocks: &Blocks, out: &mut [[T; 2]; PAIRS]) {
+    fn pairs<T: Element>(self, _: Vectors, blocks: &Blocks, out: &mut [[T; 2]; PAIRS]) {
         for ((pair, &first), &second) in out.iter_mut().zip(blocks.first()).zip(blocks.second()) {
             *pair =
                 [T::round(uniform1(self.0, word(first))), T::round(uniform1(self.0, word(second)))];
@@ -74,24 +75,21 @@ impl Transform for Truncated<'_> {
     }
 
     #[inline(always)]
-    fn pairs<T: Element>(self, blocks: &Blocks, out: &mut [[T; 2]; PAIRS]) {
+    fn pairs<T: Element>(self, vectors: Vectors, blocks: &Blocks, out: &mut [[T; 2]; PAIRS]) {
         let mut values = [[0f32; PAIRS]; 2];
         for (values, words) in values.iter_mut().zip([blocks.first(), blocks.second()]) {
             let (mut indices, mut ts) = ([0u32; PAIRS], [0f32; PAIRS]);
             for ((index, t), &stored) in indices.iter_mut().zip(&mut ts).zip(words) {
                 (*index, *t) = segment(word(stored));
             }
-            let mut entries = [[0f32; PAIRS]; 4];
-            for (i, &index) in indices.iter().enumerate() {
-                let [c0, c1, c2, c3] = entry(self.table, index);
-                entries[0][i] = c0;
-                entries[1][i] = c1;
-                entries[2][i] = c2;
-                entries[3][i] = c3;
-            }
-            for (i, value) in values.iter_mut().enumerate() {
-                let entry = [entries[0][i], entries[1][i], entries[2][i], entries[3][i]];
-                *value = cubic(self.low, self.high, entry, ts[i]);
+            let (indices, ts) = (indices.as_chunks().0, ts.as_chunks::<8>().0);
+            for ((values, &indices), ts) in
+                values.as_chunks_mut::<8>().0.iter_mut().zip(indices).zip(ts)
+            {
+                let [c0, c1, c2, c3] = vectors.columns(self.table, indices);
+                for (i, value) in values.iter_mut().enumerate() {
+                    *value = cubic(self.low, self.high, [c0[i], c1[i], c2[i], c3[i]], ts[i]);
+                }
             }
         }
         for ((pair, &x), &y) in out.iter_mut().zip(&values[0]).zip(&values[1]) {

@@ -9,7 +9,8 @@ use std::sync::OnceLock;
 /// `#[inline(always)]`, so that they are compiled anew for each set of them. Which set it is never
 /// changes what comes out.
 pub(crate) trait Vectorize {
-    fn run(self);
+    /// Runs with the set that it was compiled for.
+    fn run(self, vectors: Vectors);
 }
 
 /// A set of vector instructions that this machine has: there is no other way to get one.
@@ -61,20 +62,53 @@ impl Vectors {
         })
     }
 
+    /// Looks up eight rows of a table, whose columns come out as vectors. The last row stands for
+    /// indices beyond it. By itself the compiler moves number after number.
+    #[inline(always)]
+    pub(crate) fn columns<const N: usize>(
+        self,
+        table: &[[f32; 4]; N],
+        indices: [u32; 8],
+    ) -> [[f32; 8]; 4] {
+        #[cfg(target_arch = "x86_64")]
+        #[target_feature(enable = "avx2")]
+        #[inline]
+        fn avx2(row: impl Fn(usize) -> [f32; 4]) -> [[f32; 8]; 4] {
+            use std::arch::x86_64::*;
+            let row = |i| -> __m128 { bytemuck::cast(row(i)) };
+            let [a, b, c, d] = [0, 1, 2, 3].map(|i| _mm256_set_m128(row(i + 4), row(i)));
+            let (low, high) = (_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
+            let (later_low, later_high) = (_mm256_unpacklo_ps(c, d), _mm256_unpackhi_ps(c, d));
+            bytemuck::cast([
+                _mm256_shuffle_ps::<0x44>(low, later_low),
+                _mm256_shuffle_ps::<0xee>(low, later_low),
+                _mm256_shuffle_ps::<0x44>(high, later_high),
+                _mm256_shuffle_ps::<0xee>(high, later_high),
+            ])
+        }
+        let row = |i: usize| table[(indices[i] as usize).min(N - 1)];
+        match self.0 {
+            Set::Plain => std::array::from_fn(|column| std::array::from_fn(|i| row(i)[column])),
+            // SAFETY: as in `run`.
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx2 | Set::Avx512 => unsafe { avx2(row) },
+        }
+    }
+
     /// Runs `work` with these.
     pub(crate) fn run(self, work: impl Vectorize) {
         #[cfg(target_arch = "x86_64")]
         #[target_feature(enable = "avx512f,avx512bw,avx512cd,avx512dq,avx512vl")]
         fn avx512(work: impl Vectorize) {
-            work.run();
+            work.run(Vectors(Set::Avx512));
         }
         #[cfg(target_arch = "x86_64")]
         #[target_feature(enable = "avx2")]
         fn avx2(work: impl Vectorize) {
-            work.run();
+            work.run(Vectors(Set::Avx2));
         }
         match self.0 {
-            Set::Plain => work.run(),
+            Set::Plain => work.run(self),
             // SAFETY: `detected` alone makes a set other than the plain one, once it has detected
             // every feature that the function is compiled for.
             #[cfg(target_arch = "x86_64")]

@@ -9,7 +9,7 @@ use crate::stream::quantile::Truncated;
 use crate::{DType, Distribution, Fill};
 
 pub use crate::gpu::engine::params::{FillParams, SliceParams};
-pub use crate::gpu::wgsl::{fill, fingerprint, stats};
+pub use crate::gpu::wgsl::{fill, reduce};
 
 /// One dispatch of a kernel of [`fill`](crate::shader::fill()).
 #[derive(Debug, Clone, PartialEq)]

@@ -22,15 +22,14 @@ const TRUNCATED: Part = Text(include_str!("../../shaders/lib/truncated.wgsl"));
 const SLICE: Part = Text(include_str!("../../shaders/lib/slice.wgsl"));
 const GRID: Part = Text(include_str!("../../shaders/lib/grid.wgsl"));
 const SCATTER: Part = Text(include_str!("../../shaders/lib/scatter.wgsl"));
-const REDUCE: &str = include_str!("../../shaders/reduce.wgsl");
 
 /// How a shader multiplies two words to 64 bits. Both ways give the same bits.
 ///
 /// ```
-/// use gpu_init::{WideMul, shader};
+/// use gpu_init::{FpGuard, WideMul, shader};
 ///
-/// assert!(shader::fingerprint(WideMul::Int64).contains("u64(a) * u64(b)"));
-/// assert!(!shader::fingerprint(WideMul::Limbs).contains("u64"));
+/// assert!(shader::fill(WideMul::Int64, FpGuard::None).contains("u64(a) * u64(b)"));
+/// assert!(!shader::fill(WideMul::Limbs, FpGuard::None).contains("u64"));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum WideMul {
@@ -122,16 +121,16 @@ pub(crate) static FILL: Module = Module {
     library: &[WideMultiply, PHILOX, Guard, SAMPLE, DTYPE, HALF, Pack, TRUNCATED, SLICE, GRID],
     own: &[include_str!("../../shaders/fill.wgsl"), include_str!("../../shaders/fill_many.wgsl")],
 };
-pub(crate) static FINGERPRINT: Module = Module {
-    name: "fingerprint",
-    library: &[WideMultiply, PHILOX, DTYPE, SLICE, GRID, FLOAT64],
-    own: &[REDUCE, include_str!("../../shaders/fingerprint.wgsl")],
-};
-pub(crate) static STATS: Module = Module {
-    name: "stats",
-    // `SLICE`, for the parameters of `REDUCE`, multiplies.
+pub(crate) static REDUCE: Module = Module {
+    name: "reduce",
+    // `SLICE` multiplies, though not often.
     library: &[Text(MUL_WIDE_LIMBS), SumGuard, DTYPE, SLICE, GRID, FLOAT64],
-    own: &[REDUCE, include_str!("../../shaders/stats.wgsl")],
+    own: &[
+        include_str!("../../shaders/reduce/lanes.wgsl"),
+        include_str!("../../shaders/reduce/fingerprint.wgsl"),
+        include_str!("../../shaders/reduce/stats.wgsl"),
+        include_str!("../../shaders/reduce/summary.wgsl"),
+    ],
 };
 pub(crate) static GATHER: Module = Module {
     name: "gather",
@@ -209,21 +208,13 @@ pub fn fill(wide_mul: WideMul, fp_guard: FpGuard) -> String {
     FILL.text(wide_mul, Arithmetic::portable(fp_guard))
 }
 
-/// The module that computes the fingerprint: entry point `fingerprint`.
+/// The module that computes fingerprint and statistics: entry points `fingerprint` and `summary`.
 ///
 /// ```
-/// let wgsl = gpu_init::shader::fingerprint(gpu_init::WideMul::Limbs);
-/// assert!(wgsl.contains("fn fingerprint("));
-/// ```
-pub fn fingerprint(wide_mul: WideMul) -> String {
-    FINGERPRINT.text(wide_mul, Arithmetic::portable(FpGuard::NoReassociation))
-}
-
-/// The module that computes the statistics: entry point `stats`.
+/// use gpu_init::{FpGuard, shader};
 ///
+/// assert!(shader::reduce(FpGuard::NoReassociation).contains("fn fingerprint("));
 /// ```
-/// assert!(gpu_init::shader::stats().contains("fn stats("));
-/// ```
-pub fn stats() -> String {
-    STATS.text(WideMul::Limbs, Arithmetic::portable(FpGuard::NoReassociation))
+pub fn reduce(fp_guard: FpGuard) -> String {
+    REDUCE.text(WideMul::Limbs, Arithmetic::portable(fp_guard))
 }

@@ -1,22 +1,25 @@
 //! 64 bits over every element's bits and index. Mirrored by
-//! `shaders/fingerprint.wgsl`.
+//! `shaders/reduce/fingerprint.wgsl`.
 
 use std::fmt;
 use std::ops::{Add, AddAssign};
 
 use rayon::prelude::*;
 
-use crate::reduce::lanes::CHUNK;
+use crate::cpu::vectors::{Vectorize, Vectors, vectorized};
+use crate::reduce::lanes::{CHUNK, TOGETHER};
 use crate::spec::slice::Elements;
-use crate::stream::philox::{philox2x32, words};
+use crate::stream::philox::words;
 use crate::{Element, Fill};
 
-/// The sum mod 2^64 of Philox2x32-10 over the elements, counter (bits, index low), key index high.
+/// The sum mod 2^64, over the elements, of a hash of 64 bits of the element's bits and index.
 ///
-/// `bits` are the element's own, zero-extended to 32; `index` counts in the whole row-major tensor.
-/// An element of 64 bits counts as two of 32, the low word first, at twice its index.
-/// A sum has no order, so the fingerprints of parts add up to that of the whole, and GPU, CPU and
-/// another machine print the same 16 hex digits.
+/// The bits are the element's own, zero-extended to 32; the index counts in the whole row-major
+/// tensor. An element of 64 bits counts as two of 32, the low word first, at twice its index. For
+/// each index the hash is different for different bits, and a change of any bit of either changes
+/// half of its own; [the specification](https://github.com/gpu-init/gpu-init/blob/main/docs/stream.md)
+/// has it. A sum has no order, so the fingerprints of parts add up to that of the whole, and GPU,
+/// CPU and another machine print the same 16 hex digits.
 ///
 /// ```
 /// use gpu_init::{Cpu, Initializer, TensorSpec};
@@ -63,19 +66,15 @@ impl Fingerprint {
     }
 
     fn of_elements<T: Element>(indices: &Elements, elements: &[T]) -> Self {
-        let chunk_sum = |(i, mut chunk): (usize, &[T])| {
-            let (mut at, mut sum) = ((i * CHUNK) as u64, 0u64);
-            while !chunk.is_empty() {
-                let (run, rest) = chunk.split_at(chunk.len().min(indices.run_from(at) as usize));
-                sum = sum.wrapping_add(run_sum(indices.index(at), run));
-                at += run.len() as u64;
-                chunk = rest;
-            }
-            sum
-        };
-        Fingerprint(
-            elements.par_chunks(CHUNK).enumerate().map(chunk_sum).reduce(|| 0, u64::wrapping_add),
-        )
+        let chunks = elements.par_chunks(CHUNK).with_min_len(TOGETHER).enumerate();
+        chunks.map(|(i, chunk)| Self::of_chunk(indices, (i * CHUNK) as u64, chunk)).sum()
+    }
+
+    /// That of at most `CHUNK` elements, from number `start` on of those that `indices` has.
+    pub(crate) fn of_chunk<T: Element>(indices: &Elements, start: u64, chunk: &[T]) -> Self {
+        let mut sum = Fingerprint::default();
+        vectorized(Hashed { indices, start, chunk, sum: &mut sum });
+        sum
     }
 
     /// The tensor's summand of a model's fingerprint: times its stream made odd. Fingerprints of
@@ -92,23 +91,106 @@ impl Fingerprint {
     }
 }
 
+pub(crate) const HASH_BITS: u32 = 0x243f6a88;
+pub(crate) const HASH_INDEX: u32 = 0x9e3779b9;
+pub(crate) const HASH_M0: u32 = 0x9e3779b1;
+pub(crate) const HASH_M1: u32 = 0x85ebca77;
+pub(crate) const HASH_M2: u32 = 0xc2b2ae3d;
+pub(crate) const HASH_M3: u32 = 0x27d4eb2f;
+pub(crate) const HASH_M4: u32 = 0xd2511f53;
+pub(crate) const HASH_M5: u32 = 0xcd9e8d57;
+
 #[inline(always)]
-fn element_hash(bits: u32, index: u64) -> u64 {
-    let index = words(index);
-    let hash = philox2x32([bits, index[0]], index[1]);
-    u64::from(hash[1]) << 32 | u64::from(hash[0])
+fn mixed(word: u32, shift: u32) -> u32 {
+    word ^ word >> shift
 }
 
-fn run_sum<T: Element>(first: u64, run: &[T]) -> u64 {
-    run.iter().zip(0u64..).fold(0, |sum, (element, i)| {
-        let (bits, index) = (element.bits(), first.wrapping_add(i));
-        if size_of::<T>() <= 4 {
-            return sum.wrapping_add(element_hash(bits as u32, index));
+/// The hash of an element of these bits: its low and its high word. Each step can be undone, so no
+/// two pairs of bits and `index[0]` have one hash.
+#[inline(always)]
+fn element_hash(bits: u32, index: [u32; 2]) -> [u32; 2] {
+    let plus = |word: u32, other: u32, factor: u32| word.wrapping_add(other.wrapping_mul(factor));
+    let mut a = bits.wrapping_add(HASH_BITS);
+    let mut b = plus(index[0], index[1], HASH_INDEX);
+    b = mixed(plus(b, a, HASH_M0), 15);
+    a = mixed(plus(a, b, HASH_M1), 16);
+    b = mixed(plus(b, a, HASH_M2), 15);
+    a = mixed(plus(a ^ index[1], b, HASH_M3), 16);
+    b = mixed(plus(b, a, HASH_M4), 15);
+    a = mixed(plus(a, b, HASH_M5), 16);
+    [a, b]
+}
+
+/// The sum of up to 2^16 hashes, in words, so that a vector adds as many as it holds elements.
+#[derive(Default)]
+struct Sum {
+    /// Of the lower and of the upper half of low words.
+    low: [u32; 2],
+    high: u32,
+}
+
+impl Sum {
+    #[inline(always)]
+    fn add(&mut self, [low, high]: [u32; 2]) {
+        self.low[0] += low & 0xffff;
+        self.low[1] += low >> 16;
+        self.high = self.high.wrapping_add(high);
+    }
+
+    fn total(&self) -> u64 {
+        let [lower, upper] = self.low.map(u64::from);
+        lower.wrapping_add(upper << 16).wrapping_add(u64::from(self.high) << 32)
+    }
+}
+
+/// The hashes of a chunk's elements.
+struct Hashed<'a, T> {
+    indices: &'a Elements,
+    start: u64,
+    chunk: &'a [T],
+    sum: &'a mut Fingerprint,
+}
+
+impl<T: Element> Vectorize for Hashed<'_, T> {
+    #[inline(always)]
+    fn run(self, _: Vectors) {
+        let Hashed { indices, start: mut at, mut chunk, sum } = self;
+        while !chunk.is_empty() {
+            let first = indices.index(at);
+            let run = indices.run_from(at).min(until_carry::<T>(first)).min(chunk.len() as u64);
+            let (run, rest) = chunk.split_at(run as usize);
+            *sum += Fingerprint(hash_run(first, run));
+            at += run.len() as u64;
+            chunk = rest;
         }
-        let ([low, high], index) = (words(bits), index.wrapping_mul(2));
-        sum.wrapping_add(element_hash(low, index))
-            .wrapping_add(element_hash(high, index.wrapping_add(1)))
-    })
+    }
+}
+
+/// Words of an element.
+const fn words_of<T>() -> u64 {
+    if size_of::<T>() == 8 { 2 } else { 1 }
+}
+
+/// The number of elements from index `first` on whose words have the same high word in their index.
+fn until_carry<T>(first: u64) -> u64 {
+    let low = words(first.wrapping_mul(words_of::<T>()))[0];
+    ((1 << 32) - u64::from(low)) / words_of::<T>()
+}
+
+#[inline(always)]
+fn hash_run<T: Element>(first: u64, run: &[T]) -> u64 {
+    let [low, high] = words(first.wrapping_mul(words_of::<T>()));
+    let mut sum = Sum::default();
+    for (element, i) in run.iter().zip(0u32..) {
+        if size_of::<T>() <= 4 {
+            sum.add(element_hash(element.bits() as u32, [low.wrapping_add(i), high]));
+        } else {
+            let (bits, low) = (words(element.bits()), low.wrapping_add(2 * i));
+            sum.add(element_hash(bits[0], [low, high]));
+            sum.add(element_hash(bits[1], [low.wrapping_add(1), high]));
+        }
+    }
+    sum.total()
 }
 
 impl Add for Fingerprint {
@@ -137,3 +219,7 @@ impl fmt::Display for Fingerprint {
         write!(f, "{:016x}", self.0)
     }
 }
+
+#[cfg(test)]
+#[path = "fingerprint_tests.rs"]
+mod tests;

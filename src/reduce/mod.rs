@@ -6,6 +6,8 @@
 pub(crate) mod fingerprint;
 pub(crate) mod lanes;
 pub(crate) mod stats;
+pub(crate) mod summary;
 
 pub use fingerprint::Fingerprint;
 pub use stats::Stats;
+pub use summary::Summary;

@@ -1,4 +1,4 @@
-//! Count, range, mean and standard deviation. Mirrored by `shaders/stats.wgsl`.
+//! Count, range, mean and standard deviation. Mirrored by `shaders/reduce/stats.wgsl`.
 //!
 //! A chunk is read twice: first for its range, then for sums of (x - centre) scaled into [-1, 1],
 //! so that neither a large mean nor a huge or tiny spread costs precision. The chunks are merged in
@@ -7,8 +7,9 @@
 use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
 
+use crate::cpu::vectors::{Vectorize, Vectors, vectorized};
 use crate::distribution::moments::Moments;
-use crate::reduce::lanes::{CHUNK, LANES, reduce_lanes};
+use crate::reduce::lanes::{CHUNK, LANES, TOGETHER, reduce_lanes};
 use crate::stream::guards::{mul_add, opaque};
 use crate::{DType, Distribution, Element, Fill};
 
@@ -53,7 +54,8 @@ impl Stats {
     /// assert_eq!((stats.count, stats.nan, stats.mean, stats.std), (3, 1, 2.0, 1.0));
     /// ```
     pub fn of<T: Element>(elements: &[T]) -> Self {
-        Self::merge(&elements.par_chunks(CHUNK).map(Chunk::of).collect::<Vec<_>>())
+        let chunks = elements.par_chunks(CHUNK).with_min_len(TOGETHER).map(Chunk::of);
+        Self::merge(chunks.collect::<Vec<_>>().iter())
     }
 
     /// Joins the statistics of two parts of a tensor.
@@ -178,16 +180,16 @@ impl Stats {
         }
     }
 
-    pub(crate) fn merge(chunks: &[Chunk]) -> Self {
+    pub(crate) fn merge<'a>(chunks: impl Iterator<Item = &'a Chunk> + Clone) -> Self {
         let count = |counted: fn(&Chunk) -> u32| {
-            chunks.iter().map(|chunk| u64::from(counted(chunk))).sum::<u64>()
+            chunks.clone().map(|chunk| u64::from(counted(chunk))).sum::<u64>()
         };
         let (finite, nan, infinite) =
             (count(|c| c.finite), count(|c| c.nan), count(|c| c.infinite));
-        let (n, mean, square) = join_moments(chunks.iter().map(Chunk::moments));
+        let (n, mean, square) = join_moments(chunks.clone().map(Chunk::moments));
         let none = |value: f64| if finite == 0 { f64::NAN } else { value };
-        let min = chunks.iter().map(|chunk| chunk.min).min().unwrap_or(u32::MAX);
-        let max = chunks.iter().map(|chunk| chunk.max).max().unwrap_or(0);
+        let min = chunks.clone().map(|chunk| chunk.min).min().unwrap_or(u32::MAX);
+        let max = chunks.map(|chunk| chunk.max).max().unwrap_or(0);
         Stats {
             count: finite + nan + infinite,
             nan,
@@ -250,38 +252,18 @@ pub(crate) struct Chunk {
 }
 
 impl Chunk {
-    fn of<T: Element>(elements: &[T]) -> Self {
-        let mut counts = [[0u32; 3]; LANES];
-        let mut ranges = [[u32::MAX, 0]; LANES];
-        for (i, element) in elements.iter().enumerate() {
-            let (counts, range) = (&mut counts[i % LANES], &mut ranges[i % LANES]);
-            let bits = element.widen().to_bits();
-            let magnitude = bits & 0x7fffffff;
-            if magnitude < 0x7f800000 {
-                counts[0] += 1;
-                range[0] = range[0].min(ordered_key(bits));
-                range[1] = range[1].max(ordered_key(bits));
-            } else if magnitude == 0x7f800000 {
-                counts[2] += 1;
-            } else {
-                counts[1] += 1;
-            }
-        }
-        let [finite, nan, infinite] =
-            reduce_lanes(counts, |a, b| [a[0] + b[0], a[1] + b[1], a[2] + b[2]]);
-        let [min, max] = reduce_lanes(ranges, |a, b| [a[0].min(b[0]), a[1].max(b[1])]);
+    /// The statistics of at most `CHUNK` elements.
+    pub(crate) fn of<T: Element>(elements: &[T]) -> Self {
+        let mut range = [u32::MAX, 0];
+        vectorized(Range { elements, range: &mut range });
+        let all_finite = FINITE.contains(&range[0]) && FINITE.contains(&range[1]);
+        let ([finite, nan, infinite], [min, max]) =
+            if all_finite { ([elements.len() as u32, 0, 0], range) } else { count(elements) };
         let (centre, scale) = centre_and_scale(min, max);
 
-        let mut sums = [[0f32; 2]; LANES];
-        for (i, element) in elements.iter().enumerate() {
-            let (value, sum) = (element.widen(), &mut sums[i % LANES]);
-            if value.is_finite() {
-                let d = (value - centre) * scale;
-                sum[0] = opaque(sum[0] + d);
-                sum[1] = opaque(mul_add(d, d, sum[1]));
-            }
-        }
-        let [sum, square] = reduce_lanes(sums, |a, b| [a[0] + b[0], a[1] + b[1]]);
+        let mut sums = [[0f32; LANES]; 2];
+        vectorized(Sums { elements, all_finite, centre, scale, sums: &mut sums });
+        let [sum, square] = sums.map(|lanes| reduce_lanes(lanes, |a, b| a + b));
         Chunk { finite, nan, infinite, min, max, sum, square }
     }
 
@@ -295,6 +277,94 @@ impl Chunk {
     }
 }
 
+/// Lanes whose sums are in registers at a time.
+const GROUP: usize = 32;
+
+/// Ordered keys of the finite values.
+const FINITE: std::ops::Range<u32> = 0x00800000..0xff800000;
+
+/// The range of the ordered keys of all elements, finite or not.
+struct Range<'a, T> {
+    elements: &'a [T],
+    range: &'a mut [u32; 2],
+}
+
+impl<T: Element> Vectorize for Range<'_, T> {
+    #[inline(always)]
+    fn run(self, _: Vectors) {
+        let [mut low, mut high] = *self.range;
+        for element in self.elements {
+            let key = ordered_key(element.widen().to_bits());
+            (low, high) = (low.min(key), high.max(key));
+        }
+        *self.range = [low, high];
+    }
+}
+
+/// Numbers of finite values, NaNs and infinities, and the range of the finite ones' keys.
+fn count<T: Element>(elements: &[T]) -> ([u32; 3], [u32; 2]) {
+    let (mut counts, [mut low, mut high]) = ([0; 3], [u32::MAX, 0]);
+    for element in elements {
+        let value = element.widen();
+        if value.is_finite() {
+            let key = ordered_key(value.to_bits());
+            (low, high) = (low.min(key), high.max(key));
+            counts[0] += 1;
+        } else {
+            counts[if value.is_nan() { 1 } else { 2 }] += 1;
+        }
+    }
+    (counts, [low, high])
+}
+
+/// The sums of d = (x - centre) * scale and of d * d, by lanes.
+struct Sums<'a, T> {
+    elements: &'a [T],
+    all_finite: bool,
+    centre: f32,
+    scale: f32,
+    sums: &'a mut [[f32; LANES]; 2],
+}
+
+impl<T: Element> Vectorize for Sums<'_, T> {
+    #[inline(always)]
+    fn run(self, _: Vectors) {
+        match self.all_finite {
+            true => self.add::<true>(),
+            false => self.add::<false>(),
+        }
+    }
+}
+
+impl<T: Element> Sums<'_, T> {
+    #[inline(always)]
+    fn add<const ALL_FINITE: bool>(self) {
+        let Sums { elements, centre, scale, sums: [sums, squares], .. } = self;
+        let step = |element: T, sum: &mut f32, square: &mut f32| {
+            let value = element.widen();
+            // A zero that is added is none: no sum is -0.
+            let d = if ALL_FINITE || value.is_finite() { (value - centre) * scale } else { 0.0 };
+            *sum = opaque(*sum + d);
+            *square = opaque(mul_add(d, d, *square));
+        };
+        let (rows, last) = elements.as_chunks::<LANES>();
+        let groups = sums.as_chunks_mut::<GROUP>().0.iter_mut();
+        for (group, (sums, squares)) in groups.zip(squares.as_chunks_mut::<GROUP>().0).enumerate() {
+            let (mut own_sums, mut own_squares) = (*sums, *squares);
+            for row in rows {
+                let row = &row.as_chunks::<GROUP>().0[group];
+                for (i, &element) in row.iter().enumerate() {
+                    step(element, &mut own_sums[i], &mut own_squares[i]);
+                }
+            }
+            (*sums, *squares) = (own_sums, own_squares);
+        }
+        for ((&element, sum), square) in last.iter().zip(sums).zip(squares) {
+            step(element, sum, square);
+        }
+    }
+}
+
 /// The middle of a range given by ordered keys, and a power of two that scales the range about it
 /// to [-1, 1].
 fn centre_and_scale(min: u32, max: u32) -> (f32, f32) {
@@ -304,6 +374,7 @@ fn centre_and_scale(min: u32, max: u32) -> (f32, f32) {
 }
 
 /// Unsigned integers in the order of the floats, -0 before +0.
+#[inline(always)]
 fn ordered_key(bits: u32) -> u32 {
     bits ^ if bits & 0x80000000 != 0 { 0xffffffff } else { 0x80000000 }
 }

@@ -176,21 +176,6 @@ impl Elements {
         Elements { first: self.index(start), len, runs }
     }
 
-    /// The halves of these elements, as elements of a tensor of them.
-    #[cfg(feature = "gpu")]
-    pub(crate) fn halves(&self) -> Self {
-        let steps =
-            |Steps { count, stride }: Steps| Steps { count, stride: stride.wrapping_mul(2) };
-        let runs = self.runs.map(|Runs { origin, run, inner, outer, skip }| Runs {
-            origin: origin.wrapping_mul(2),
-            run: 2 * run,
-            inner: steps(inner),
-            outer: steps(outer),
-            skip: 2 * skip,
-        });
-        Elements { first: self.first.wrapping_mul(2), len: 2 * self.len, runs }
-    }
-
     /// Counts the elements from number `start` to the end of its run.
     pub(crate) fn run_from(&self, start: u64) -> u64 {
         let rest = self.len - start;

@@ -23,6 +23,19 @@ pub(crate) fn f16_bits(value: f32) -> u32 {
     rounded | (bits >> 16 & 0x8000)
 }
 
+/// The value of an f16 of these bits, exactly, in `shaders/reduce/stats.wgsl` by its bits.
+#[inline(always)]
+pub(crate) fn f16_value(half: u32) -> f32 {
+    let (sign, magnitude) = ((half & 0x8000) << 16, half & 0x7fff);
+    let normal = (magnitude << 13) + 0x38000000;
+    // A subnormal is an integer below 2^10 times 2^-24.
+    let subnormal = (magnitude as i32 as f32 * f32::from_bits(0x33800000)).to_bits();
+    // Infinity and NaN.
+    let beyond = 0x7f800000 | (magnitude & 0x3ff) << 13;
+    let bits = if magnitude < 0x400 { subnormal } else { normal };
+    f32::from_bits(sign | if magnitude >= 0x7c00 { beyond } else { bits })
+}
+
 #[cfg(test)]
 mod tests {
     use half::{bf16, f16};
@@ -63,6 +76,15 @@ mod tests {
                 bf16::from_f32(value).to_bits().into(),
                 "{value:e} to bf16"
             );
+        }
+    }
+
+    #[test]
+    fn every_f16_has_its_value() {
+        for bits in 0..=u16::MAX {
+            let (ours, half) = (f16_value(bits.into()), f16::from_bits(bits).to_f32());
+            assert!(ours == half || ours.is_nan() && half.is_nan(), "{bits:04x}");
+            assert_eq!(ours.is_sign_negative(), half.is_sign_negative(), "{bits:04x}");
         }
     }
 }

@@ -1,5 +1,4 @@
-//! Philox4x32-10 and Philox2x32-10 (Salmon et al. 2011, Random123). Mirrored by
-//! `shaders/lib/philox.wgsl`.
+//! Philox4x32-10 (Salmon et al. 2011, Random123). Mirrored by `shaders/lib/philox.wgsl`.
 
 use std::convert::Infallible;
 
@@ -9,7 +8,6 @@ pub(crate) const PHILOX_M0: u32 = 0xd2511f53;
 pub(crate) const PHILOX_M1: u32 = 0xcd9e8d57;
 pub(crate) const PHILOX_W0: u32 = 0x9e3779b9;
 pub(crate) const PHILOX_W1: u32 = 0xbb67ae85;
-pub(crate) const PHILOX2_M: u32 = 0xd256d193;
 
 /// The 64-bit product of two words, as (low, high).
 #[inline(always)]
@@ -47,23 +45,6 @@ pub(crate) fn round_keys(seed: u64) -> [[u32; 4]; 5] {
         let ([a, b], [c, d]) = (pair(first), pair(first + 1));
         [a, b, c, d]
     })
-}
-
-#[inline(always)]
-fn philox2x32_round(c: [u32; 2], k: u32) -> [u32; 2] {
-    let p = mul_wide(PHILOX2_M, c[0]);
-    [p.1 ^ k ^ c[1], p.0]
-}
-
-#[inline(always)]
-pub(crate) fn philox2x32(counter: [u32; 2], key: u32) -> [u32; 2] {
-    let mut c = counter;
-    let mut k = key;
-    for _ in 0..9 {
-        c = philox2x32_round(c, k);
-        k = k.wrapping_add(PHILOX_W0);
-    }
-    philox2x32_round(c, k)
 }
 
 /// A 64-bit integer as words, low first.
@@ -242,13 +223,6 @@ pub(crate) mod tests {
             let [seed, stream, block] = [[row[4], row[5]], [row[2], row[3]], [row[0], row[1]]]
                 .map(|[low, high]| u64::from(high) << 32 | u64::from(low));
             assert_eq!(Philox4x32::new(seed, stream).block(block), row[6..]);
-        }
-    }
-
-    #[test]
-    fn known_answers_2x32() {
-        for row in known_answers("philox2x32") {
-            assert_eq!(philox2x32([row[0], row[1]], row[2]), row[3..]);
         }
     }
 

@@ -6,8 +6,9 @@ use std::slice;
 use anyhow::{Context, anyhow};
 use gpu_init::{
     AdapterChoice, Cpu, Device, DeviceOptions, ErrorKind, Fill, FillOptions, Fingerprint,
-    HostTensor, Plan, Stats, Tensor, TensorSpec,
+    HostTensor, Plan, Stats, Summary, Tensor, TensorSpec,
 };
+use rayon::prelude::*;
 
 use crate::backend::adapter::{adapter_for, is_software};
 use crate::backend::choice::{Choice, no_such_adapter};
@@ -87,24 +88,29 @@ impl Backend {
         tensors: &[Filled],
         stats: bool,
     ) -> gpu_init::Result<Vec<(Fingerprint, Option<Stats>)>> {
+        let both = |Summary { stats, fingerprint }| (fingerprint, Some(stats));
         let on_host = |tensor: &Filled| match tensor {
             Filled::Gpu(_) => None,
-            Filled::Cpu(tensor) => Some((tensor.fingerprint(), stats.then(|| tensor.stats()))),
+            Filled::Cpu(tensor) => Some(match stats {
+                true => both(tensor.summary()),
+                false => (tensor.fingerprint(), None),
+            }),
         };
         let on_device = |tensor| match tensor {
             &Filled::Cpu(_) => None,
             Filled::Gpu(tensor) => Some(tensor),
         };
         endless(|| match self {
-            Backend::Cpu(_) => Ok(tensors.iter().filter_map(on_host).collect()),
+            // Small ones side by side.
+            Backend::Cpu(_) => Ok(tensors.par_iter().filter_map(on_host).collect()),
             Backend::Gpu(device) => {
                 let tensors: Vec<&Tensor> = tensors.iter().filter_map(on_device).collect();
-                let fingerprints = device.fingerprints(&tensors)?;
-                let stats: Vec<_> = match stats {
-                    true => device.stats(&tensors)?.into_iter().map(Some).collect(),
-                    false => vec![None; tensors.len()],
-                };
-                Ok(fingerprints.into_iter().zip(stats).collect())
+                Ok(match stats {
+                    true => device.summaries(&tensors)?.into_iter().map(both).collect(),
+                    false => {
+                        device.fingerprints(&tensors)?.into_iter().map(|sum| (sum, None)).collect()
+                    }
+                })
             }
         })
     }

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::ops::{ControlFlow, Range};
 
-use gpu_init::{Cpu, Element, Fill, Fingerprint, Stats, TensorSpec, by_dtype};
+use gpu_init::{Cpu, Element, Fill, Fingerprint, Stats, Summary, TensorSpec, by_dtype};
 use rayon::prelude::*;
 
 /// Elements of a unit: twice its bytes fit in a core's cache. Whoever starts with a tensor's first
@@ -13,7 +13,11 @@ pub(crate) const UNIT: u64 = 1 << 16;
 /// The fingerprint of a request's elements, and their statistics if `stats` asks for them.
 pub(crate) fn measure(fill: &Fill, bytes: &[u8], stats: bool) -> (Fingerprint, Option<Stats>) {
     fn of<T: Element>(fill: &Fill, elements: &[T], stats: bool) -> (Fingerprint, Option<Stats>) {
-        (Fingerprint::of_fill(fill, elements), stats.then(|| Stats::of(elements)))
+        if !stats {
+            return (Fingerprint::of_fill(fill, elements), None);
+        }
+        let Summary { stats, fingerprint } = Summary::of_fill(fill, elements);
+        (fingerprint, Some(stats))
     }
     by_dtype!(fill.dtype, T => of::<T>(fill, bytemuck::cast_slice(bytes), stats))
 }

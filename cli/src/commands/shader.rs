@@ -20,7 +20,7 @@ pub(crate) struct Args {
     /// How the shader multiplies two words to 64 bits.
     #[arg(long, default_value = "limbs", value_parser = wide_mul())]
     wide_mul: WideMul,
-    /// How the fill shader keeps compilers from fusing and reordering operations.
+    /// How the shader keeps compilers from fusing and reordering operations.
     #[arg(long, default_value = "no-reassociation", value_parser = fp_guard())]
     fp_guard: FpGuard,
     /// Print as JSON what to dispatch to fill a tensor with this, instead of the WGSL.
@@ -72,10 +72,8 @@ fn fp_guard() -> impl TypedValueParser<Value = FpGuard> {
 enum Shader {
     /// Entry points fill, fill_words, fill_slice and fill_many.
     Fill,
-    /// Entry point fingerprint.
-    Fingerprint,
-    /// Entry point stats.
-    Stats,
+    /// Entry points fingerprint and summary.
+    Reduce,
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
@@ -84,8 +82,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     }
     print(&match args.shader {
         Shader::Fill => shader::fill(args.wide_mul, args.fp_guard),
-        Shader::Fingerprint => shader::fingerprint(args.wide_mul),
-        Shader::Stats => shader::stats(),
+        Shader::Reduce => shader::reduce(args.fp_guard),
     })
 }
 

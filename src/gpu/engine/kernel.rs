@@ -34,7 +34,8 @@ pub(crate) enum Entry {
     /// Many small tensors.
     FillMany,
     Fingerprint,
-    Stats,
+    /// Statistics and fingerprint.
+    Summary,
     Gather,
     /// F32 values to F64 or 8-bit types, and words as they are.
     Convert,
@@ -84,8 +85,8 @@ impl Entry {
     pub(crate) const fn row(self) -> Row {
         use Access::{Read, Write};
         let tile = TILE as u32;
-        // An invocation reads its elements of a chunk twice, and the sums of all lanes.
-        let reduce = 2 * (CHUNK / LANES) as u32 + 16;
+        // An invocation reads its elements of a chunk three times, and the sums of all lanes.
+        let reduce = 3 * ((CHUNK / LANES) as u32 + 8);
         // It draws four rows at a time and scales each by itself; then all add up their sums.
         let draw = 2 * tile / 256 + 8;
         // It goes over its eighth of the rows twice, and solves a triangular system between.
@@ -98,10 +99,9 @@ impl Entry {
             Self::FillMany => row::<FillParams>(&wgsl::FILL, &[Write, Read, Read])
                 .distribution()
                 .lanes(PART_LANES),
-            Self::Fingerprint => {
-                row::<ReduceParams>(&wgsl::FINGERPRINT, &[Read, Write]).loops(reduce)
+            Self::Fingerprint | Self::Summary => {
+                row::<ReduceParams>(&wgsl::REDUCE, &[Read, Write]).loops(reduce)
             }
-            Self::Stats => row::<ReduceParams>(&wgsl::STATS, &[Read, Write]).loops(reduce),
             Self::Gather => row::<GatherParams>(&wgsl::GATHER, &[Write, Read]),
             Self::Convert => row::<ConvertParams>(&wgsl::CONVERT, &[Write, Read]),
             Self::Clear => row::<ClearParams>(&wgsl::CLEAR, &[Write]),

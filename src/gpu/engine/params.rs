@@ -134,7 +134,7 @@ pub(crate) struct Part {
     pub(crate) table: u32,
 }
 
-/// `Params` in `reduce.wgsl`.
+/// `Params` in `reduce/lanes.wgsl`.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable)]
 pub(crate) struct ReduceParams {

@@ -5,6 +5,7 @@ use strum::VariantArray;
 
 use crate::distribution::orthogonal::TILE;
 use crate::gpu::engine::kernel::Transform;
+use crate::gpu::engine::plan;
 use crate::gpu::engine::plan::convert::{kernel_type, source_type};
 use crate::{DType, Distribution, Fill};
 
@@ -17,7 +18,7 @@ pub(crate) enum Group {
     Many(DType, Transform),
     /// The same for slices.
     Slice(DType, Transform),
-    /// Fingerprint and statistics.
+    /// Fingerprints and summaries.
     Reduce(DType),
     /// Conversion to F64 or 8-bit types; for F32, the copy of values that the host computes.
     Convert(DType),
@@ -84,15 +85,8 @@ impl Group {
         computed.filter(move |_| !uploaded).chain(convert)
     }
 
-    /// The groups that reduce tensors of a type.
-    pub(crate) fn of_reductions(dtype: DType) -> impl Iterator<Item = Group> {
-        let words = match dtype.size() {
-            _ if DType::SAMPLED.contains(&dtype) => None,
-            1 => Some(DType::F8E4M3),
-            2 => Some(DType::F16),
-            _ => Some(DType::F32),
-        };
-        let own = (!dtype.is_integer()).then_some(dtype);
-        words.into_iter().chain(own).map(Group::Reduce)
+    /// The group that reduces tensors of a type.
+    pub(crate) fn of_reductions(dtype: DType) -> Group {
+        Group::Reduce(plan::reduce::kernel_type(dtype))
     }
 }

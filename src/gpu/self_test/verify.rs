@@ -153,15 +153,19 @@ async fn test_fills(
 async fn test_reductions(engine: &Engine, view: &View) -> Result<(), ErrorKind> {
     let (expected, dtype) = (expected(&view.fill)?, view.fill.dtype);
     let fingerprints = reduce::fingerprints(engine, &[view]).await?;
-    let stats = reduce::stats(engine, &[view]).await?;
+    let summaries = reduce::summaries(engine, &[view]).await?;
     check(
         engine,
         || format!("fingerprint {dtype}"),
         format!("{:?}", [expected.fingerprint()]),
         format!("{fingerprints:?}"),
     )?;
-    let stats = format!("{stats:?}");
-    check(engine, || format!("stats {dtype}"), format!("{:?}", [expected.stats()]), stats)
+    check(
+        engine,
+        || format!("summary {dtype}"),
+        format!("{:?}", [expected.summary()]),
+        format!("{summaries:?}"),
+    )
 }
 
 fn compare(engine: &Engine, fill: &Fill, expected: &[u8], actual: &[u8]) -> Result<(), ErrorKind> {

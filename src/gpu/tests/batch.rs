@@ -58,15 +58,15 @@ fn check(device: &Device) {
     let device = device.clone().with_seed(42);
     let tensors = device.fill_all(&parameters).unwrap();
     let references: Vec<_> = tensors.iter().collect();
-    let (fingerprints, stats) =
-        (device.fingerprints(&references).unwrap(), device.stats(&references).unwrap());
+    let (fingerprints, summaries) =
+        (device.fingerprints(&references).unwrap(), device.summaries(&references).unwrap());
     let alignment = u64::from(device.wgpu_device().limits().min_storage_buffer_offset_alignment);
     let mut expected: Vec<(&wgpu::Buffer, Vec<u8>)> = Vec::new();
     for (i, (tensor, parameter)) in tensors.iter().zip(&parameters).enumerate() {
         let on_host = cpu.fill(parameter).unwrap();
         assert_eq!(tensor.read().unwrap(), on_host, "{parameter:?}");
         assert_eq!(fingerprints[i], on_host.fingerprint(), "{parameter:?}");
-        assert_eq!(stats[i], on_host.stats(), "{parameter:?}");
+        assert_eq!(summaries[i], on_host.summary(), "{parameter:?}");
         assert!(tensor.offset() % 256 == 0 && tensor.offset() % alignment == 0);
         assert_eq!(tensor.binding().offset, tensor.offset());
         let buffer = tensor.buffer();

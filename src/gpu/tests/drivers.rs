@@ -56,7 +56,7 @@ fn a_driver_that_breaks_the_arithmetic_is_refused() {
         // A sum that loses a carry, and reductions that lose a lane.
         ("a.y + b.y + u32(low < a.x)", "a.y + b.y", "normal F32"),
         ("for (var half = LANES / 2u; half > 0u;", "for (var half = LANES / 2u; half > 1u;", "fingerprint F32"),
-        ("low = min(low, ordered_key(bits));", "low = min(low, bits);", "stats F32"),
+        ("low = min(low, ordered_key(bits));", "low = min(low, bits);", "summary F32"),
     ] {
         let Some(opened) = open_broken(from, to) else { return };
         let verify = |device: Device| pollster::block_on(device.verify(Group::all().into_iter())).during("test");
@@ -182,8 +182,8 @@ fn a_kernel_is_verified_before_its_first_use() {
     let [normal, uniform] = [Initializer::xavier_normal(), Initializer::xavier_uniform()]
         .map(|initializer| TensorSpec::new([9, 9], initializer));
     let tensor = device.fill(&normal).unwrap();
-    assert_wrong(tensor.stats(), "stats F32");
-    assert_wrong(tensor.fingerprint(), "stats F32");
+    assert_wrong(tensor.stats(), "summary F32");
+    assert_wrong(tensor.fingerprint(), "summary F32");
     assert_wrong(device.fill(&normal.clone().dtype(DType::BF16)), "normal BF16");
     assert_eq!(device.fill(&uniform).unwrap().len(), 81);
     assert_eq!(tensor.read().unwrap(), Cpu::new().fill(&normal).unwrap());

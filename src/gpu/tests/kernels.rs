@@ -10,8 +10,9 @@ use crate::distribution::{orthogonal, sparse};
 use crate::gpu::engine::kernel::{self, Access, Entry, Transform};
 use crate::gpu::engine::params::*;
 use crate::gpu::wgsl::{self, Arithmetic, FpGuard, Module, WideMul};
-use crate::reduce::lanes;
 use crate::reduce::stats::Chunk;
+use crate::reduce::summary::ChunkSummary;
+use crate::reduce::{fingerprint, lanes};
 use crate::stream::{philox, sample, truncated};
 
 fn parse(source: &str) -> naga::Module {
@@ -134,7 +135,8 @@ fn shaders_and_rust_share_their_constants() {
         ($($at:ident: $($name:ident)*;)*) => { [$($((stringify!($name), $at::$name as f64),)*)*] };
     }
     let named = named!(
-        philox: PHILOX_M0 PHILOX_M1 PHILOX_W0 PHILOX2_M;
+        philox: PHILOX_M0 PHILOX_M1;
+        fingerprint: HASH_BITS HASH_INDEX HASH_M0 HASH_M1 HASH_M2 HASH_M3 HASH_M4 HASH_M5;
         sample: HIGH_BITS LOW_BITS BOTH_ONES RADIUS_SPLIT
             RADIUS_P0 RADIUS_P1 RADIUS_P2 RADIUS_P3 RADIUS_P4 RADIUS_P5 RADIUS_P6 RADIUS_P7
             SQRT_GUESS SQRT_Q1 SQRT_Q2 SQRT_Q3 SQRT_Q4
@@ -190,9 +192,9 @@ fn shaders_and_rust_share_their_struct_layouts() {
     check!(FILL Params = FillParams: keys stream first begin count scale shift one zero low high slice);
     check!(FILL Slice = SliceParams: origin inner_stride outer_stride inner_count inner_first run skip);
     check!(FILL Part = Part: stream first begin entries count scale shift low high table);
-    check!(FINGERPRINT Params = ReduceParams: slice first begin count one zero);
-    check!(STATS Params = ReduceParams: slice first begin count one zero);
-    check!(STATS Chunk = Chunk: finite nan infinite min max sum square);
+    check!(REDUCE Params = ReduceParams: slice first begin count one zero);
+    check!(REDUCE Chunk = Chunk: finite nan infinite min max sum square);
+    check!(REDUCE Summary = ChunkSummary: stats hash_low hash_high);
     check!(ORTHOGONAL Params = OrthogonalParams: keys stream rows columns quads first_matrix first_panel
         end_panel matrix block blocks at first count transposed tile width origin stride step here
         begin scale shift one zero);

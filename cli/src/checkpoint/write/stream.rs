@@ -1,9 +1,10 @@
 //! Writes chunk by chunk: one thread writes what the other reads back or computes.
 
-use std::io::Write;
+use std::fs::File;
+use std::io::{self, Write};
 use std::ops::Range;
-use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
-use std::thread;
+use std::sync::mpsc::{Receiver, Sender, SyncSender, TrySendError, channel, sync_channel};
+use std::thread::{self, Scope, ScopedJoinHandle};
 
 use anyhow::{Context, anyhow, ensure};
 use gpu_init::HostTensor;
@@ -105,17 +106,58 @@ fn write(
 ) -> anyhow::Result<TempPath> {
     // Hundreds of shards must not be hundreds of open files.
     shard.destination.write_beside(|file| {
+        let on_disk: &File = file.get_ref();
         file.write_all(&header.bytes)?;
-        let mut left = shard.bytes();
-        while left > 0 {
-            let chunk = chunks.recv().context("there are no more tensors")?;
-            file.write_all(chunk.bytes())?;
-            left = left.saturating_sub(chunk.bytes().len() as u64);
-            if let Chunk::Bytes(bytes) = chunk {
-                // A producer that is done needs no spare ones.
-                let _ = spare.send(bytes);
+        thread::scope(|scope| {
+            let mut sync = (shard.bytes() >= SYNCED).then(|| Sync::start(scope, on_disk)).flatten();
+            let mut left = shard.bytes();
+            while left > 0 {
+                let chunk = chunks.recv().context("there are no more tensors")?;
+                file.write_all(chunk.bytes())?;
+                left = left.saturating_sub(chunk.bytes().len() as u64);
+                sync = sync.map(|sync| sync.ask()).transpose()?;
+                if let Chunk::Bytes(bytes) = chunk {
+                    // A producer that is done needs no spare ones.
+                    let _ = spare.send(bytes);
+                }
             }
-        }
-        Ok(())
+            sync.map_or(Ok(()), Sync::end)
+        })
     })
+}
+
+/// Bytes of a file from which on a thread has them written to the disk while others are computed.
+const SYNCED: u64 = 256 << 20;
+
+/// The thread that does that. Left to the end, the disk would be idle all the while: systems keep
+/// gigabytes in memory before they write by themselves.
+struct Sync<'scope> {
+    ask: SyncSender<()>,
+    thread: ScopedJoinHandle<'scope, io::Result<()>>,
+}
+
+impl<'scope> Sync<'scope> {
+    /// None if there can be no more threads: then the end of the file's writing syncs it all.
+    fn start<'env>(scope: &'scope Scope<'scope, 'env>, file: &'env File) -> Option<Self> {
+        let (ask, asked) = sync_channel(1);
+        let sync = move || asked.into_iter().try_for_each(|()| file.sync_data());
+        let thread = thread::Builder::new().spawn_scoped(scope, sync).ok()?;
+        Some(Sync { ask, thread })
+    }
+
+    /// Has all written so far go to the disk, soon.
+    fn ask(self) -> anyhow::Result<Self> {
+        match self.ask.try_send(()) {
+            Err(TrySendError::Disconnected(())) => self.end().and(Err(anyhow!("it has stopped"))),
+            _ => Ok(self),
+        }
+    }
+
+    /// Waits until it is there. An error is told once, so it must not be lost.
+    fn end(self) -> anyhow::Result<()> {
+        drop(self.ask);
+        let synced = self.thread.join();
+        Ok(synced
+            .map_err(|_| anyhow!("the thread that syncs has panicked; please report this"))??)
+    }
 }

@@ -11,18 +11,16 @@ use crate::{DType, Fill};
 /// Bytes of results that are read back at a time.
 const RESULTS: u64 = 16 << 20;
 
-/// The fill whose elements the fingerprint's kernel reads: words, for types that have no kernel of
-/// their own; the halves of elements of two words.
-pub(crate) fn as_words(fill: &Fill) -> Fill {
-    let dtype = match fill.dtype.size() {
+/// The type whose kernel reads elements of a type: for integers one as wide, of which the
+/// fingerprint is the same.
+pub(crate) fn kernel_type(dtype: DType) -> DType {
+    match dtype.size() {
+        _ if !dtype.is_integer() => dtype,
         1 => DType::F8E4M3,
-        2 if fill.dtype != DType::BF16 => DType::F16,
-        2 => DType::BF16,
-        _ => DType::F32,
-    };
-    let elements = fill.elements();
-    let elements = if fill.dtype.size() == 8 { elements.halves() } else { elements };
-    Fill { dtype, ..fill.of(elements) }
+        2 => DType::F16,
+        4 => DType::F32,
+        _ => DType::F64,
+    }
 }
 
 /// Reductions that write to one buffer of results, scratch buffer 0.
@@ -91,7 +89,7 @@ fn dispatch(
         slice: SliceParams::new(&fill.elements(), numbers.start),
     };
     Dispatch {
-        kernel: Kernel::new(entry, fill.dtype),
+        kernel: Kernel::new(entry, kernel_type(fill.dtype)),
         params: Params::new(&params),
         bindings: vec![Binding { slot: Slot::TENSOR, offset: base, size: bytes }, results],
         grid: limits.grid(count.div_ceil(CHUNK as u64)),

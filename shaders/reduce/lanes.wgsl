@@ -17,6 +17,15 @@ struct Params {
 const LANES: u32 = 256u;
 const CHUNK: u32 = 16384u;
 
+// The number of elements of a chunk: 0 past the last one, where there is nothing to read.
+fn chunk_len(count: u32, chunk: u32) -> u32 {
+    return select(0u, min(CHUNK, count - CHUNK * chunk), has_chunk(count, chunk));
+}
+
+fn has_chunk(count: u32, chunk: u32) -> bool {
+    return chunk <= (count - 1u) / CHUNK;
+}
+
 // The bits of element `i` of those from `begin` on, zero-extended; of an F64 those of its F32.
 // Expects f32_bits.
 fn element_bits(begin: u32, i: u32) -> u32 {

@@ -13,8 +13,6 @@ struct Chunk {
     square: f32,  // of d * d
 }
 
-@group(0) @binding(2) var<storage, read_write> chunks: array<Chunk>;
-
 var<workgroup> lane_counts: array<vec3<u32>, LANES>;  // finite, nan, infinite
 var<workgroup> lane_ranges: array<vec2<u32>, LANES>;  // min, max
 var<workgroup> lane_sums: array<vec2<f32>, LANES>;    // sum, square
@@ -131,29 +129,16 @@ fn sum_up(begin: u32, start: u32, len: u32, lane: u32, centre: f32, scale: f32) 
     }
 }
 
-@compute @workgroup_size(LANES)
-fn stats(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let p = params;
-    guard = Guard(p.one, p.zero);
-    let chunk = group_index(group, groups);
-    let inside = chunk <= (p.count - 1u) / CHUNK;
-    let start = chunk * CHUNK;
-    let len = select(0u, min(CHUNK, p.count - start), inside);
-
-    count(p.begin, start, len, lane);
+// The statistics of a chunk, for its first lane alone.
+fn chunk_stats(begin: u32, start: u32, len: u32, lane: u32) -> Chunk {
+    count(begin, start, len, lane);
     let range = lane_ranges[0];
     let minimum = from_ordered_key(range.x);
     let maximum = from_ordered_key(range.y);
     let centre = halved(maximum) + halved(minimum);
-    sum_up(p.begin, start, len, lane, centre, scale_for(halved(maximum) - halved(minimum)));
-    if lane == 0u && inside {
-        chunks[chunk] = Chunk(
-            lane_counts[0].x, lane_counts[0].y, lane_counts[0].z,
-            range.x, range.y, lane_sums[0].x, lane_sums[0].y,
-        );
-    }
+    sum_up(begin, start, len, lane, centre, scale_for(halved(maximum) - halved(minimum)));
+    return Chunk(
+        lane_counts[0].x, lane_counts[0].y, lane_counts[0].z,
+        range.x, range.y, lane_sums[0].x, lane_sums[0].y,
+    );
 }

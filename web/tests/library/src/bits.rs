@@ -32,13 +32,13 @@ async fn compare(device: &Device, named: Vec<(String, TensorSpec)>) -> Outcome<u
     let tensors = device.fill_all_async(&specs).await?;
     let tensors: Vec<_> = tensors.iter().collect();
     let fingerprints = device.fingerprints_async(&tensors).await?;
-    let stats = device.stats_async(&tensors).await?;
+    let summaries = device.summaries_async(&tensors).await?;
     for (i, (name, spec)) in named.iter().enumerate() {
         let expected = Cpu::new().fill(spec)?;
         let name = format!("{name} {:?}", expected.dtype());
         equal(&name, tensors[i].read_async().await?.as_bytes(), expected.as_bytes())?;
         equal(&name, fingerprints[i], expected.fingerprint())?;
-        equal(&name, stats[i], expected.stats())?;
+        equal(&name, summaries[i], expected.summary())?;
     }
     Ok(named.len())
 }

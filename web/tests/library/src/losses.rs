@@ -32,7 +32,8 @@ pub async fn a_lost_device() -> Outcome {
     fails("read_range", tensor.read_range_async(0..4).await, is_lost)?;
     fails("to_vec", tensor.to_vec_async::<f32>().await, is_lost)?;
     fails("stats", tensor.stats_async().await, is_lost)?;
-    fails("stats", device.stats_async(&[&tensor, &tensor]).await, is_lost)?;
+    fails("summary", tensor.summary_async().await, is_lost)?;
+    fails("summaries", device.summaries_async(&[&tensor, &tensor]).await, is_lost)?;
     fails("fingerprint", tensor.fingerprint_async().await, is_lost)?;
     fails("fingerprints", device.fingerprints_async(&[&tensor, &tensor]).await, is_lost)?;
     fails("wait", device.wait_async().await, is_lost)?;

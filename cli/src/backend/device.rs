@@ -14,6 +14,7 @@ use crate::backend::adapter::{adapter_for, is_software};
 use crate::backend::choice::{Choice, no_such_adapter};
 use crate::backend::memory::{self, part_costs_whole};
 use crate::backend::remedies::Remedies;
+use crate::backend::units::measure;
 use crate::terminal::signals::endless;
 
 #[derive(Debug)]
@@ -88,13 +89,9 @@ impl Backend {
         tensors: &[Filled],
         stats: bool,
     ) -> gpu_init::Result<Vec<(Fingerprint, Option<Stats>)>> {
-        let both = |Summary { stats, fingerprint }| (fingerprint, Some(stats));
         let on_host = |tensor: &Filled| match tensor {
             Filled::Gpu(_) => None,
-            Filled::Cpu(tensor) => Some(match stats {
-                true => both(tensor.summary()),
-                false => (tensor.fingerprint(), None),
-            }),
+            Filled::Cpu(tensor) => Some(measure(tensor.spec(), tensor.as_bytes(), stats)),
         };
         let on_device = |tensor| match tensor {
             &Filled::Cpu(_) => None,
@@ -106,7 +103,10 @@ impl Backend {
             Backend::Gpu(device) => {
                 let tensors: Vec<&Tensor> = tensors.iter().filter_map(on_device).collect();
                 Ok(match stats {
-                    true => device.summaries(&tensors)?.into_iter().map(both).collect(),
+                    true => {
+                        let both = |Summary { stats, fingerprint }| (fingerprint, Some(stats));
+                        device.summaries(&tensors)?.into_iter().map(both).collect()
+                    }
                     false => {
                         device.fingerprints(&tensors)?.into_iter().map(|sum| (sum, None)).collect()
                     }

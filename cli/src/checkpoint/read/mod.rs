@@ -2,7 +2,6 @@
 
 pub(crate) mod blocks;
 pub(crate) mod bytes;
-pub(crate) mod chunks;
 pub(crate) mod header;
 pub(crate) mod index;
 pub(crate) mod input;

@@ -153,7 +153,7 @@ impl<'scope> Sync<'scope> {
         }
     }
 
-    /// Waits until it is there. An error is told once, so it must not be lost.
+    /// Waits until it is there. The system reports an error of the disk once, so it is passed on.
     fn end(self) -> anyhow::Result<()> {
         drop(self.ask);
         let synced = self.thread.join();

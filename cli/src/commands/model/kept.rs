@@ -6,11 +6,12 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 use anyhow::{Context, bail, ensure};
-use gpu_init::{Fingerprint, Initializer, KeptTensor, Plan, TensorSpec, by_dtype, stream_of};
+use gpu_init::{Fingerprint, Initializer, KeptTensor, Plan, TensorSpec, stream_of};
 
+use crate::backend::units::{UNIT, measure};
 use crate::checkpoint::format::dtypes::{element_bytes, fillable};
+use crate::checkpoint::read::blocks::Block;
 use crate::checkpoint::read::bytes::Bytes;
-use crate::checkpoint::read::chunks::Chunks;
 use crate::checkpoint::read::input;
 use crate::checkpoint::read::list::Entry;
 use crate::checkpoint::read::shard::Stored;
@@ -77,11 +78,8 @@ impl Kept {
         let fingerprint = match fillable(*dtype) {
             None => Fingerprint::of(elements.start * element_bytes(*dtype), bytes),
             Some(dtype) => {
-                let spec = TensorSpec::new(&shape[..], Initializer::zeros()).elements(elements);
-                let fill = spec.resolve(0, 0)?;
-                by_dtype!(dtype, T => {
-                    Fingerprint::of_fill(&fill, bytemuck::cast_slice::<_, T>(bytes))
-                })
+                let spec = TensorSpec::new(&shape[..], Initializer::zeros()).dtype(dtype);
+                measure(&spec.elements(elements).resolve(0, 0)?, bytes, false).0
             }
         };
         Ok(fingerprint.in_model(stream_of(name)))
@@ -90,9 +88,11 @@ impl Kept {
     /// The share of all elements.
     pub(super) fn whole_fingerprint(&self) -> anyhow::Result<Fingerprint> {
         let (size, mut sum) = (element_bytes(self.stored.dtype), Fingerprint::default());
-        Chunks::open(&self.path)?.for_each(&self.stored, |start, bytes| {
-            let elements = start / size..(start + bytes.len() as u64) / size;
-            sum += self.fingerprint(elements, bytes)?;
+        Block::for_each(&self.path, &[&self.stored], UNIT, |block| {
+            for (_, start, bytes) in block.units() {
+                let elements = start / size..(start + bytes.len() as u64) / size;
+                sum += self.fingerprint(elements, bytes)?;
+            }
             Ok(())
         })?;
         Ok(sum)

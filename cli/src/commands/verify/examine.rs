@@ -206,7 +206,7 @@ impl<'a> Claims<'a> {
         Ok(examined.collect())
     }
 
-    /// The examination of a tensor's elements, if they can be compared or are to be fingerprinted.
+    /// How a tensor's elements are examined; none if they are neither compared nor fingerprinted.
     fn pass(&self, stored: &'a Stored) -> anyhow::Result<Option<Pass<'_>>> {
         let slice = match &self.part {
             Some(part) => part.locate(stored)?,

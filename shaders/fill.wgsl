@@ -164,7 +164,6 @@ fn fill(
     let i = select(2u, 4u, DTYPE == F32) * WORKGROUP_SIZE * group_index(group, groups) + local;
     // i is below 2^31.
     high_bits |= i >> 31u;
-    odd_bits |= i >> 31u;
     if i < part.entries {
         store_entries(part, i, WORKGROUP_SIZE, entries(p.keys, part, i, WORKGROUP_SIZE));
     }

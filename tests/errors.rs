@@ -329,7 +329,7 @@ fn values_of_matrices_out_of_the_types_range() {
 fn values_out_of_the_types_range() {
     let normal = |std, dtype| TensorSpec::new([3], Initializer::normal(0.0, std)).dtype(dtype);
     for (std, dtype) in
-        [(1e-26, DType::F32), (1e-320, DType::F32), (1e-26, DType::BF16), (6e-5, DType::F16)]
+        [(3e-24, DType::F32), (1e-320, DType::F32), (3e-24, DType::BF16), (6e-5, DType::F16)]
     {
         assert_error!(
             refusal(&normal(std, dtype)),
@@ -394,8 +394,8 @@ fn widest_type_is_not_recommended_for_itself() {
 #[test]
 fn accepted_options_give_normal_and_finite_values() {
     for (std, dtype) in [
-        (1.3e-26, DType::F32),
-        (1.3e-26, DType::BF16),
+        (3.4e-24, DType::F32),
+        (3.4e-24, DType::BF16),
         (5.1e37, DType::F32),
         (5e37, DType::BF16),
         (9800.0, DType::F16),

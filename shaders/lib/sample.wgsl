@@ -1,7 +1,8 @@
 // Random words to values: every float operation of the stream. Mirrored by src/stream/sample.rs.
 //
 // Only integer operations and + - * on floats, each rounded by itself in this order (mul_add.wgsl),
-// so that every device computes the same bits. No word is converted to a float that would round it.
+// so that every device computes the same bits. One integer is rounded when it becomes a float: GPUs
+// round it as they round sums.
 
 // Random bits become the mantissa of a float, whose leading one is subtracted afterwards: the high
 // 23 bits of u, and its 9 low bits with the 1 that is added to them. The leading ones sum to 1 +
@@ -10,10 +11,9 @@ const HIGH_BITS: u32 = 0x3f800000u;
 const LOW_BITS: u32 = 0x3b000001u;
 const BOTH_ONES: f32 = 0x1.008p+0f;
 
-// The same bits, and with bit 0 set. An entry point hides them from the compiler: NVIDIA's GPUs mask
-// a word's bits and set others in one instruction if it has only one constant.
+// The same bits. An entry point hides them from the compiler: NVIDIA's GPUs mask a word's bits and
+// set others in one instruction if it has only one constant.
 var<private> high_bits: u32 = HIGH_BITS;
-var<private> odd_bits: u32 = HIGH_BITS + 1u;
 
 // -log2(m 2^e) = -e + f P(f), where f = m - 1 and m is in [0.59, 1.18).
 const RADIUS_SPLIT: u32 = 0x3f170a3du;
@@ -33,7 +33,7 @@ const SQRT_Q2: f32 = 0x1.80003p-2f;
 const SQRT_Q3: f32 = 0x1.417952p-2f;
 const SQRT_Q4: f32 = 0x1.189d22p-2f;
 
-// sin(pi/2 t) = t S(t^2) and cos(pi/2 t) = C(t^2) for |t| < 1/2.
+// sin(pi/2 t) = t S(t^2) and cos(pi/2 t) = C(t^2) for |t| <= 1/2.
 const SIN_S0: f32 = 0x1.921fb6p+0f;
 const SIN_S1: f32 = -0x1.4abbbap-1f;
 const SIN_S2: f32 = 0x1.465e92p-4f;
@@ -87,11 +87,12 @@ fn root(s: f32) -> f32 {
     return mul_add(w, opaque(q * h), w);
 }
 
-// A point on the unit circle, cosine first: (cos, sin)(pi/2 t) with t in (-1/2, 1/2), which is
-// (word mod 2^23 with bit 0 set) 2^-23 - 1/2. Bit 31 negates the cosine, then bit 30 exchanges the
-// two.
+// A point on the unit circle, cosine first: (cos, sin)(pi/2 t). The low 30 bits of the word, with
+// the half of a step after them and as a signed number, are t: symmetric about 0, which it never
+// is, and at most 1/2; the conversion rounds it. Bit 31 negates the cosine, then bit 30 exchanges
+// the two.
 fn circle(word: u32) -> vec2<f32> {
-    let t = bitcast<f32>(odd_bits | (word & 0x7fffffu)) - 1.5f;
+    let t = f32(bitcast<i32>((word << 2u) + 2u)) * 0x1p-32f;
     let t2 = opaque(t * t);
     var s = mul_add(SIN_S3, t2, SIN_S2);
     s = mul_add(s, t2, SIN_S1);

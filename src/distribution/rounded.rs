@@ -16,14 +16,14 @@ use crate::{DType, ErrorKind, Result};
 /// The largest |z| of the normal: sqrt(2 ln 2^32), rounded up.
 pub(super) const LARGEST_NORMAL: f64 = 6.660_44;
 
-// The smallest nonzero values are 4.0e-12 std for the normal and 2^-24 bound for the uniform; these
+// The smallest nonzero values are 1.5e-14 std for the normal and 2^-24 bound for the uniform; these
 // limits keep them, and all that is computed on the way, above 2^-126.
-const LEAST_STD: f64 = f64::from_bits((1023 - 86) << 52); // 2^-86
+const LEAST_STD: f64 = f64::from_bits((1023 - 78) << 52); // 2^-78
 const LEAST_BOUND: f64 = f64::from_bits((1023 - 102) << 52); // 2^-102
 /// The table of a truncated normal holds nothing below 2^-80.
 const LEAST_TRUNCATED: f64 = f64::from_bits((1023 - 55) << 52); // 2^-55
-/// Entries of an orthogonal matrix are sums of terms no smaller than 2^-60, times the gain.
-const LEAST_ORTHOGONAL: f64 = f64::from_bits((1023 - 60) << 52); // 2^-60
+/// Entries of an orthogonal matrix are sums of terms no smaller than 2^-68, times the gain.
+const LEAST_ORTHOGONAL: f64 = f64::from_bits((1023 - 52) << 52); // 2^-52
 /// The largest magnitude of an entry of an orthogonal matrix, with a margin for rounding.
 pub(super) const LARGEST_ORTHOGONAL: f64 = 1.000_01;
 

@@ -28,7 +28,7 @@ pub(crate) const SQRT_Q2: f32 = f32::from_bits(0x3ec00018);
 pub(crate) const SQRT_Q3: f32 = f32::from_bits(0x3ea0bca9);
 pub(crate) const SQRT_Q4: f32 = f32::from_bits(0x3e8c4e91);
 
-// sin(pi/2 t) = t S(t^2) and cos(pi/2 t) = C(t^2) for |t| < 1/2.
+// sin(pi/2 t) = t S(t^2) and cos(pi/2 t) = C(t^2) for |t| <= 1/2.
 pub(crate) const SIN_S0: f32 = f32::from_bits(0x3fc90fdb);
 pub(crate) const SIN_S1: f32 = f32::from_bits(0xbf255ddd);
 pub(crate) const SIN_S2: f32 = f32::from_bits(0x3da32f49);
@@ -100,12 +100,13 @@ pub(crate) fn root(s: f32) -> f32 {
     mul_add(w, opaque(q * h), w)
 }
 
-/// A point on the unit circle, cosine first: (cos, sin)(pi/2 t) with t in (-1/2, 1/2), which is
-/// (word mod 2^23 with bit 0 set) 2^-23 - 1/2. Bit 31 negates the cosine, then bit 30 exchanges the
-/// two.
+/// A point on the unit circle, cosine first: (cos, sin)(pi/2 t). The low 30 bits of the word, with
+/// the half of a step after them and as a signed number, are t: symmetric about 0, which it never
+/// is, and at most 1/2; the conversion rounds it. Bit 31 negates the cosine, then bit 30 exchanges
+/// the two.
 #[inline(always)]
 pub(crate) fn circle(word: u32) -> [f32; 2] {
-    let t = f32::from_bits((HIGH_BITS + 1) | (word & 0x7fffff)) - 1.5;
+    let t = ((word << 2) + 2) as i32 as f32 * f32::from_bits(0x2f800000); // 2^-32
     let t2 = opaque(t * t);
     let mut s = mul_add(SIN_S3, t2, SIN_S2);
     s = mul_add(s, t2, SIN_S1);

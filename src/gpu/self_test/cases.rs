@@ -14,11 +14,11 @@ fn resolved(spec: &TensorSpec) -> Result<Fill, ErrorKind> {
 const ELEMENTS: u64 = 4096;
 /// A block's first element, beyond 2^32. Among its normals of `SPREAD` are some half way between two
 /// values of each half type, below an even one and below an odd one, which are rare.
-const FIRST: u64 = (1 << 40) + 184_565_760;
+const FIRST: u64 = (1 << 40) + 66_531_328;
 /// Where a pair of normals is zero, the first of them with a minus: one in 2^32 is.
-const ZEROS: u64 = 1_123_897_459_580;
+const ZEROS: u64 = 1_191_969_599_388;
 /// A block with ties of subnormal f16 numbers.
-const SUBNORMAL_TIES: u64 = (1 << 40) + 14_876_672;
+const SUBNORMAL_TIES: u64 = (1 << 40) + 778_240;
 
 /// The blocks of a kernel: from a block's start (entry point `fill`) and from inside one
 /// (`fill_words`), and others for what is rare.

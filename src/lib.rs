@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 #![doc = include_str!("../docs/stream.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))] // docs.rs shows which feature an item needs.
 #![deny(missing_docs, missing_debug_implementations)]
 
 // Files that unit and integration tests share name the crate from outside.

@@ -1,4 +1,4 @@
-#![doc = include_str!("../../docs/burn.md")]
+#![doc = include_str!("../README.md")]
 #![deny(missing_docs, missing_debug_implementations)]
 
 mod dtype;

@@ -17,9 +17,9 @@ use crate::{Element, Fill};
 /// The bits are the element's own, zero-extended to 32; the index counts in the whole row-major
 /// tensor. An element of 64 bits counts as two of 32, the low word first, at twice its index. For
 /// each index the hash is different for different bits, and a change of any bit of either changes
-/// half of its own; [the specification](https://github.com/gpu-init/gpu-init/blob/main/docs/stream.md)
-/// has it. A sum has no order, so the fingerprints of parts add up to that of the whole, and GPU,
-/// CPU and another machine print the same 16 hex digits.
+/// half of its own; [the specification](crate#the-stream-version-1) has it. A sum has no order, so
+/// the fingerprints of parts add up to that of the whole, and GPU, CPU and another machine print the
+/// same 16 hex digits.
 ///
 /// ```
 /// use gpu_init::{Cpu, Initializer, TensorSpec};

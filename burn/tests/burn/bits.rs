@@ -70,7 +70,7 @@ fn the_documented_fingerprint() {
         norm: nn::LayerNorm,
         output: nn::Linear,
     }
-    let (_, after) = include_str!("../../../docs/burn.md").split_once("It prints `").unwrap();
+    let (_, after) = include_str!("../../README.md").split_once("It prints `").unwrap();
     for device in devices() {
         let network = Network {
             hidden: LinearConfig::new(784, 256).init(&device),

@@ -21,13 +21,14 @@ pub(crate) fn advise<T>(block: &[T]) {
 }
 
 #[cfg(target_os = "linux")]
+#[expect(unsafe_code, reason = "calls of the operating system")]
 mod linux {
     use std::ops::Range;
 
     /// Of pages that are partly the block's all is advised: adjacent blocks with the same advice
     /// stay one mapping for the kernel, which has a limit of 65,530.
     pub(super) fn advise<T>(Range { start, end }: Range<*const T>) {
-        // SAFETY: it reads a number, and -1 is no power of two.
+        // SAFETY: it takes a number and gives one, of which -1 is no power of two.
         let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
         let Some(page) = usize::try_from(page).ok().filter(|page| page.is_power_of_two()) else {
             return;

@@ -1,7 +1,8 @@
 #![doc = include_str!("../README.md")]
 #![doc = include_str!("../docs/stream.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))] // docs.rs shows which feature an item needs.
-#![deny(missing_docs, missing_debug_implementations)]
+#![deny(missing_docs, missing_debug_implementations, unsafe_code)]
+#![deny(clippy::undocumented_unsafe_blocks)]
 
 // Files that unit and integration tests share name the crate from outside.
 #[cfg(test)]

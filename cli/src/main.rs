@@ -1,6 +1,7 @@
 //! The program `gpu-init`: parse, plan, run, report. On wasm32 it is empty.
 #![cfg_attr(target_arch = "wasm32", no_main)]
 #![cfg(not(target_arch = "wasm32"))]
+#![deny(unsafe_code, clippy::undocumented_unsafe_blocks)]
 
 mod backend;
 mod checkpoint;
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
 /// desktop or not. It accepts an absolute path without a socket: this process' folder in /proc,
 /// where nobody can put one, unlike /tmp.
 #[cfg(target_os = "linux")]
+#[expect(unsafe_code, reason = "no other way to set a variable")]
 fn quiet_wayland() {
     const FOLDER: &str = "XDG_RUNTIME_DIR";
     if std::env::var_os(FOLDER).is_some_and(|folder| std::path::Path::new(&folder).is_absolute()) {

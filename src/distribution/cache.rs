@@ -69,4 +69,25 @@ mod tests {
         }
         assert!(DISTRIBUTIONS.lock().unwrap().len() <= CAPACITY);
     }
+
+    /// Threads that look up more distributions than the cache holds get what is computed.
+    #[test]
+    fn threads_share_the_cache() {
+        let distribution =
+            |i: usize| Truncated { mean: 0.0, std: 1.0, low: -1.0, high: i as f64 + 1.0 };
+        let expected: Vec<_> = (0..CAPACITY + 8).map(|i| distribution(i).moments()).collect();
+        std::thread::scope(|scope| {
+            for thread in 0..4 {
+                let expected = &expected;
+                scope.spawn(move || {
+                    for i in (0..2 * expected.len()).map(|i| (7 * i + thread) % expected.len()) {
+                        assert_eq!(moments(distribution(i)), expected[i]);
+                        if i % 16 == 0 {
+                            assert_eq!(*table(distribution(i)), *distribution(i).table());
+                        }
+                    }
+                });
+            }
+        });
+    }
 }

@@ -7,7 +7,7 @@ use crate::gpu::engine::Engine;
 use crate::gpu::engine::adapter::{self, Origin};
 use crate::gpu::engine::context::Context;
 use crate::gpu::engine::kernel::WORKGROUP_SIZE;
-use crate::gpu::engine::pipelines::{Pipelines, Sources};
+use crate::gpu::engine::pipelines::{Kernels, Pipelines, Sources};
 use crate::gpu::engine::vulkan;
 use crate::gpu::options::DeviceOptions;
 use crate::gpu::self_test::group::Group;
@@ -147,11 +147,12 @@ impl Device {
         Ok(device)
     }
 
-    /// Verifies kernels before their first use.
+    /// Verifies kernels before their first use. Those returned are verified: others that are put in
+    /// their place later, for a kernel that proved wrong, are not.
     pub(super) async fn verify(
         &self,
         groups: impl Iterator<Item = Group>,
-    ) -> Result<(), ErrorKind> {
+    ) -> Result<Arc<Kernels>, ErrorKind> {
         verify(&self.inner.engine, &self.inner.verified, groups).await
     }
 
@@ -159,7 +160,7 @@ impl Device {
     pub(super) async fn verify_fills<'a>(
         &self,
         fills: impl Iterator<Item = (&'a Fill, bool)> + Clone,
-    ) -> Result<(), ErrorKind> {
+    ) -> Result<Arc<Kernels>, ErrorKind> {
         if !fills.clone().all(|(fill, _)| HalfRounding::by_floats(fill)) {
             self.inner.engine.pipelines.round_in_integers();
         }

@@ -161,7 +161,7 @@ impl Device {
             buffers.push(vulkan::unwritten(&engine.context, size, usages).await?);
         }
         let shared = allocations.iter().map(|to| to.padded.is_some());
-        self.verify_fills(fills.iter().zip(shared)).await?;
+        let kernels = self.verify_fills(fills.iter().zip(shared)).await?;
         // Streams are taken once there is memory for all.
         let view = |(fill, to): (Fill, &Allocation)| View {
             fill,
@@ -178,7 +178,7 @@ impl Device {
             }
         }
         clear_ends(engine, &own).await?;
-        let mut recorder = Recorder::followed(engine, report);
+        let mut recorder = Recorder::followed(engine, &kernels, report);
         record_shared(engine, &shared, &buffers, &mut recorder).await?;
         record(engine, &own, &mut recorder).await?;
         recorder.finish().await?;
@@ -253,7 +253,7 @@ impl Device {
 
     /// [`fill_all_into`](Self::fill_all_into) for any executor, with the same errors.
     pub async fn fill_all_into_async(&self, targets: &[Target<'_>]) -> Result<Vec<Tensor>> {
-        self.record_into(targets, Recorder::into_queue(&self.inner.engine)).await
+        self.record_into(targets, None).await
     }
 
     /// Records the commands that fill memory of the caller's into the caller's encoder.
@@ -291,13 +291,14 @@ impl Device {
         targets: &[Target<'_>],
         encoder: &mut wgpu::CommandEncoder,
     ) -> Result<Vec<Tensor>> {
-        self.record_into(targets, Recorder::into_encoder(&self.inner.engine, encoder)).await
+        self.record_into(targets, Some(encoder)).await
     }
 
+    /// Fills memory of the caller's, by the encoder's commands or else at once.
     async fn record_into(
         &self,
         targets: &[Target<'_>],
-        mut recorder: Recorder<'_>,
+        encoder: Option<&mut wgpu::CommandEncoder>,
     ) -> Result<Vec<Tensor>> {
         let resolve = |&(spec, buffer, offset): &Target<'_>| {
             let view = View { fill: self.streams.resolve(spec)?, buffer: buffer.clone(), offset };
@@ -306,10 +307,15 @@ impl Device {
         };
         let views = targets.iter().map(resolve).collect::<Result<Vec<_>>>()?;
         let fills = views.iter().map(|view| (&view.fill, false));
-        self.verify_fills(fills).await.during(FILL)?;
+        let kernels = self.verify_fills(fills).await.during(FILL)?;
         let tensors = self.tensors(targets.iter().map(|&(spec, ..)| spec).zip(views));
         let views: Vec<_> = tensors.iter().map(|tensor| &tensor.view).collect();
-        record(&self.inner.engine, &views, &mut recorder).await.during(FILL)?;
+        let engine = &self.inner.engine;
+        let mut recorder = match encoder {
+            Some(encoder) => Recorder::into_encoder(engine, &kernels, encoder),
+            None => Recorder::into_queue(engine, &kernels),
+        };
+        record(engine, &views, &mut recorder).await.during(FILL)?;
         recorder.finish().await.during(FILL)?;
         Ok(tensors)
     }

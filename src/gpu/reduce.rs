@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::error::During;
 use crate::gpu::device::Device;
 use crate::gpu::engine::Engine;
+use crate::gpu::engine::pipelines::Kernels;
 use crate::gpu::engine::reduce;
 use crate::gpu::engine::view::View;
 use crate::gpu::self_test::group::Group;
@@ -67,16 +68,16 @@ impl Device {
 /// Reduces tensors, together where they follow one another in the memory of one device.
 async fn reduced<T>(
     tensors: &[&Tensor],
-    reduce: impl AsyncFn(&Engine, &[&View]) -> Result<Vec<T>, ErrorKind>,
+    reduce: impl AsyncFn(&Engine, &Kernels, &[&View]) -> Result<Vec<T>, ErrorKind>,
     operation: &'static str,
 ) -> Result<Vec<T>> {
     let mut results = Vec::with_capacity(tensors.len());
     for own in tensors.chunk_by(|a, b| Arc::ptr_eq(&a.device.inner, &b.device.inner)) {
         let (device, views) = (&own[0].device, own.iter().map(|tensor| &tensor.view));
         let groups = views.clone().map(|view| Group::of_reductions(view.fill.dtype));
-        device.verify(groups).await.during(operation)?;
+        let kernels = device.verify(groups).await.during(operation)?;
         let views: Vec<_> = views.collect();
-        results.extend(reduce(&device.inner.engine, &views).await.during(operation)?);
+        results.extend(reduce(&device.inner.engine, &kernels, &views).await.during(operation)?);
     }
     Ok(results)
 }

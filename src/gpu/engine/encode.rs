@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::gpu::engine::Engine;
-use crate::gpu::engine::pipelines::Pipeline;
+use crate::gpu::engine::context::Context;
+use crate::gpu::engine::pipelines::{Kernels, Pipeline};
 use crate::gpu::engine::plan::dispatch::{Binding, Dispatch, Slot};
 use crate::{ErrorKind, Result};
 
@@ -30,13 +30,13 @@ pub(crate) fn binding(buffer: &wgpu::Buffer, offset: u64, size: u64) -> wgpu::Bu
 
 /// Makes the bind groups of commands, and compiles their kernels where that was not done.
 pub(crate) async fn prepare(
-    engine: &Engine,
+    context: &Context,
+    kernels: &Kernels,
     commands: &[Command],
 ) -> Result<Vec<Prepared>, ErrorKind> {
-    let Engine { context, pipelines, .. } = engine;
     let mut compiled = Vec::with_capacity(commands.len());
     for command in commands {
-        compiled.push(pipelines.get(context, command.dispatch.kernel).await?);
+        compiled.push(kernels.get(context, command.dispatch.kernel).await?);
     }
     let alignment = context.device.limits().min_uniform_buffer_offset_alignment as usize;
     let (mut contents, mut offsets) = (Vec::new(), Vec::with_capacity(commands.len()));

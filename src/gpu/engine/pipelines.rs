@@ -1,7 +1,10 @@
 //! Compiled kernels: modules, layouts and pipelines, each made when it is first used.
+//!
+//! Kernels of one text are one object, which whoever verifies them passes on to whoever dispatches
+//! them. Those that a fallback puts in their place meanwhile are another one, and not verified by it.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::gpu::engine::context::Context;
 use crate::gpu::engine::kernel::{Access, Entry, Kernel, Row};
@@ -15,16 +18,30 @@ pub(crate) struct Sources {
     pub(crate) arithmetic: Arithmetic,
     /// Text to replace, and by what: tests break shaders so.
     pub(crate) patches: Vec<(String, String)>,
+    /// The same for the shaders that are guarded when these have proved wrong.
+    pub(crate) guarded_patches: Vec<(String, String)>,
 }
 
 impl Sources {
     pub(crate) fn new(wide_mul: WideMul, arithmetic: Arithmetic) -> Self {
-        Sources { wide_mul, arithmetic, patches: Vec::new() }
+        Sources { wide_mul, arithmetic, patches: Vec::new(), guarded_patches: Vec::new() }
     }
 
     fn text(&self, module: &Module) -> String {
         let text = module.text(self.wide_mul, self.arithmetic);
         self.patches.iter().fold(text, |text, (from, to)| text.replace(from, to))
+    }
+
+    /// Shaders that ask less of a driver: first they round in integers, then they are guarded.
+    fn fallback(&self, may_guard: bool) -> Option<Self> {
+        let Arithmetic { fp_guard, half_rounding } = self.arithmetic;
+        if half_rounding == HalfRounding::Floats {
+            return Some(Sources { arithmetic: Arithmetic::portable(fp_guard), ..self.clone() });
+        }
+        (may_guard && fp_guard != FpGuard::NoReassociation).then(|| Sources {
+            patches: self.guarded_patches.clone(),
+            ..Sources::new(self.wide_mul, Arithmetic::portable(FpGuard::NoReassociation))
+        })
     }
 }
 
@@ -35,39 +52,26 @@ pub(crate) struct Pipeline {
     pub(crate) bindings: wgpu::BindGroupLayout,
 }
 
-/// The pipelines of a device.
+/// The kernels of one text of the shaders.
 #[derive(Debug)]
-pub(crate) struct Pipelines {
+pub(crate) struct Kernels {
+    sources: Sources,
     compiled: Mutex<Compiled>,
-    /// Whether guarded shaders may replace these, when a self-test shows that they must.
-    may_guard: bool,
-    /// Bound by fills without a table.
-    pub(crate) no_table: wgpu::Buffer,
 }
 
-/// What was compiled of one text of the shaders.
-#[derive(Debug)]
+/// What was compiled so far.
+#[derive(Debug, Default)]
 struct Compiled {
-    sources: Sources,
     modules: HashMap<&'static str, wgpu::ShaderModule>,
     layouts: HashMap<Entry, (wgpu::BindGroupLayout, wgpu::PipelineLayout)>,
     pipelines: HashMap<Kernel, Pipeline>,
 }
 
 impl Compiled {
-    fn new(sources: Sources) -> Self {
-        Compiled {
-            sources,
-            modules: HashMap::new(),
-            layouts: HashMap::new(),
-            pipelines: HashMap::new(),
-        }
-    }
-
     /// Compiles a kernel, from a module that is parsed once.
-    fn compile(&mut self, device: &wgpu::Device, kernel: Kernel) -> Pipeline {
+    fn compile(&mut self, device: &wgpu::Device, sources: &Sources, kernel: Kernel) -> Pipeline {
         let row = kernel.entry.row();
-        let Compiled { sources, modules, layouts, .. } = self;
+        let Compiled { modules, layouts, .. } = self;
         let module = modules.entry(row.module.name).or_insert_with(|| {
             device.create_shader_module(wgpu::ShaderModuleDescriptor {
                 label: Some(row.module.name),
@@ -97,55 +101,17 @@ impl Compiled {
     }
 }
 
-impl Pipelines {
-    pub(crate) async fn new(
-        context: &Context,
-        sources: Sources,
-        may_guard: bool,
-    ) -> Result<Self, ErrorKind> {
-        let no_table = context.create_buffer(16, wgpu::BufferUsages::STORAGE).await?;
-        Ok(Pipelines { compiled: Mutex::new(Compiled::new(sources)), may_guard, no_table })
+impl Kernels {
+    fn new(sources: Sources) -> Arc<Self> {
+        Arc::new(Kernels { sources, compiled: Mutex::default() })
+    }
+
+    pub(crate) fn arithmetic(&self) -> Arithmetic {
+        self.sources.arithmetic
     }
 
     fn compiled(&self) -> MutexGuard<'_, Compiled> {
         self.compiled.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn wide_mul(&self) -> WideMul {
-        self.compiled().sources.wide_mul
-    }
-
-    pub(crate) fn arithmetic(&self) -> Arithmetic {
-        self.compiled().sources.arithmetic
-    }
-
-    /// Replaces shaders of this arithmetic by others that ask less of a driver, unless that was
-    /// done. Returns `false` if there are none.
-    pub(crate) fn fall_back(&self, arithmetic: Arithmetic) -> bool {
-        let may_round = arithmetic.half_rounding == HalfRounding::Floats;
-        if !may_round && (!self.may_guard || arithmetic.fp_guard == FpGuard::NoReassociation) {
-            return false;
-        }
-        let mut compiled = self.compiled();
-        if compiled.sources.arithmetic == arithmetic {
-            let sources = if may_round {
-                let arithmetic = Arithmetic::portable(arithmetic.fp_guard);
-                Sources { arithmetic, ..compiled.sources.clone() }
-            } else {
-                let guarded = Arithmetic::portable(FpGuard::NoReassociation);
-                Sources::new(compiled.sources.wide_mul, guarded)
-            };
-            *compiled = Compiled::new(sources);
-        }
-        true
-    }
-
-    /// Rounds in integers from now on.
-    pub(crate) fn round_in_integers(&self) {
-        let arithmetic = self.arithmetic();
-        if arithmetic.half_rounding == HalfRounding::Floats {
-            self.fall_back(arithmetic);
-        }
     }
 
     /// Returns the pipeline of a kernel, compiled the first time.
@@ -157,17 +123,67 @@ impl Pipelines {
         if let Some(pipeline) = self.compiled().pipelines.get(&kernel) {
             return Ok(pipeline.clone());
         }
-        let compile = || {
-            let mut compiled = self.compiled();
-            (compiled.compile(&context.device, kernel), compiled.sources.arithmetic)
-        };
-        let (pipeline, arithmetic) = context.checked(0, compile).await?;
-        let mut compiled = self.compiled();
-        // Another thread may have had them fall back meanwhile.
-        if compiled.sources.arithmetic == arithmetic {
-            compiled.pipelines.insert(kernel, pipeline.clone());
-        }
+        let compile = || self.compiled().compile(&context.device, &self.sources, kernel);
+        let pipeline = context.checked(0, compile).await?;
+        self.compiled().pipelines.insert(kernel, pipeline.clone());
         Ok(pipeline)
+    }
+}
+
+/// The kernels of a device: those in force, which others may replace.
+#[derive(Debug)]
+pub(crate) struct Pipelines {
+    kernels: Mutex<Arc<Kernels>>,
+    /// Whether guarded shaders may replace these, when a self-test shows that they must.
+    may_guard: bool,
+    /// Bound by fills without a table.
+    pub(crate) no_table: wgpu::Buffer,
+}
+
+impl Pipelines {
+    pub(crate) async fn new(
+        context: &Context,
+        sources: Sources,
+        may_guard: bool,
+    ) -> Result<Self, ErrorKind> {
+        let no_table = context.create_buffer(16, wgpu::BufferUsages::STORAGE).await?;
+        Ok(Pipelines { kernels: Mutex::new(Kernels::new(sources)), may_guard, no_table })
+    }
+
+    /// The kernels in force.
+    pub(crate) fn kernels(&self) -> Arc<Kernels> {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Arc<Kernels>> {
+        self.kernels.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn wide_mul(&self) -> WideMul {
+        self.lock().sources.wide_mul
+    }
+
+    pub(crate) fn arithmetic(&self) -> Arithmetic {
+        self.lock().arithmetic()
+    }
+
+    /// Replaces these kernels by others that ask less of a driver, unless that was done. Returns
+    /// `false` if there are none.
+    pub(crate) fn fall_back(&self, from: &Arc<Kernels>) -> bool {
+        let Some(sources) = from.sources.fallback(self.may_guard) else { return false };
+        let mut kernels = self.lock();
+        if Arc::ptr_eq(&kernels, from) {
+            *kernels = Kernels::new(sources);
+        }
+        true
+    }
+
+    /// Rounds in integers from now on.
+    pub(crate) fn round_in_integers(&self) {
+        let kernels = self.kernels();
+        if kernels.arithmetic().half_rounding == HalfRounding::Floats {
+            self.fall_back(&kernels);
+        }
     }
 }
 

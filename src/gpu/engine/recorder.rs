@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::gpu::engine::Engine;
 use crate::gpu::engine::encode::{Command, encode, prepare};
+use crate::gpu::engine::pipelines::Kernels;
 use crate::gpu::engine::plan::dispatch::{Dispatch, Slot, Step};
 use crate::gpu::engine::plan::orthogonal::sums::Examination;
 use crate::gpu::engine::plan::types::Plan;
@@ -35,9 +36,10 @@ impl<P: FnMut(u64) -> Result<(), ErrorKind>> Report for P {}
 /// Where there is no progress to report.
 pub(crate) type NoReport = fn(u64) -> Result<(), ErrorKind>;
 
-/// Takes dispatches in their order.
+/// Takes dispatches of these kernels in their order.
 pub(crate) struct Recorder<'a, P = NoReport> {
     engine: &'a Engine,
+    kernels: &'a Kernels,
     destination: Destination<'a, P>,
     commands: Vec<Command>,
     cost: u64,
@@ -49,25 +51,30 @@ pub(crate) struct Recorder<'a, P = NoReport> {
 
 impl<'a> Recorder<'a> {
     /// Records into the caller's encoder.
-    pub(crate) fn into_encoder(engine: &'a Engine, encoder: &'a mut wgpu::CommandEncoder) -> Self {
-        Self::new(engine, Destination::Encoder(encoder))
+    pub(crate) fn into_encoder(
+        engine: &'a Engine,
+        kernels: &'a Kernels,
+        encoder: &'a mut wgpu::CommandEncoder,
+    ) -> Self {
+        Self::new(engine, kernels, Destination::Encoder(encoder))
     }
 
     /// Submits to the device's queue.
-    pub(crate) fn into_queue(engine: &'a Engine) -> Self {
-        Self::followed(engine, None)
+    pub(crate) fn into_queue(engine: &'a Engine, kernels: &'a Kernels) -> Self {
+        Self::followed(engine, kernels, None)
     }
 }
 
 impl<'a, P: Report> Recorder<'a, P> {
     /// Submits to the device's queue. With a report, waits for all of it and reports the elements.
-    pub(crate) fn followed(engine: &'a Engine, report: Option<P>) -> Self {
-        Self::new(engine, report.map_or(Destination::Queue, Destination::Followed))
+    pub(crate) fn followed(engine: &'a Engine, kernels: &'a Kernels, report: Option<P>) -> Self {
+        Self::new(engine, kernels, report.map_or(Destination::Queue, Destination::Followed))
     }
 
-    fn new(engine: &'a Engine, destination: Destination<'a, P>) -> Self {
+    fn new(engine: &'a Engine, kernels: &'a Kernels, destination: Destination<'a, P>) -> Self {
         Recorder {
             engine,
+            kernels,
             destination,
             commands: Vec::new(),
             cost: 0,
@@ -126,7 +133,7 @@ impl<'a, P: Report> Recorder<'a, P> {
     pub(crate) async fn finish(mut self) -> Result<(), ErrorKind> {
         let context = &self.engine.context;
         if let Destination::Encoder(encoder) = self.destination {
-            let prepared = prepare(self.engine, &self.commands).await?;
+            let prepared = prepare(context, self.kernels, &self.commands).await?;
             return context.checked(0, || encode(encoder, &prepared)).await;
         }
         if !self.commands.is_empty() {
@@ -145,7 +152,7 @@ impl<'a, P: Report> Recorder<'a, P> {
 
     async fn submit(&mut self) -> Result<(), ErrorKind> {
         let context = &self.engine.context;
-        let prepared = prepare(self.engine, &std::mem::take(&mut self.commands)).await?;
+        let prepared = prepare(context, self.kernels, &std::mem::take(&mut self.commands)).await?;
         let submit = || {
             let mut encoder = context.device.create_command_encoder(&Default::default());
             encode(&mut encoder, &prepared);

@@ -7,6 +7,7 @@ use bytemuck::Pod;
 use crate::gpu::engine::Engine;
 use crate::gpu::engine::context::check_usage;
 use crate::gpu::engine::kernel::Entry;
+use crate::gpu::engine::pipelines::Kernels;
 use crate::gpu::engine::plan::reduce::{Tile, plan};
 use crate::gpu::engine::readback;
 use crate::gpu::engine::recorder::Recorder;
@@ -17,17 +18,22 @@ use crate::{ErrorKind, Fingerprint, Result, Summary};
 /// Computes the fingerprints of tensors.
 pub(crate) async fn fingerprints(
     engine: &Engine,
+    kernels: &Kernels,
     views: &[&View],
 ) -> Result<Vec<Fingerprint>, ErrorKind> {
-    let sums: Vec<Vec<u64>> = chunks(engine, views, Entry::Fingerprint).await?;
+    let sums: Vec<Vec<u64>> = chunks(engine, kernels, views, Entry::Fingerprint).await?;
     Ok(sums.into_iter().map(|sums| sums.into_iter().map(Fingerprint).sum()).collect())
 }
 
 /// Computes the statistics and fingerprints of tensors.
-pub(crate) async fn summaries(engine: &Engine, views: &[&View]) -> Result<Vec<Summary>, ErrorKind> {
+pub(crate) async fn summaries(
+    engine: &Engine,
+    kernels: &Kernels,
+    views: &[&View],
+) -> Result<Vec<Summary>, ErrorKind> {
     let of_integers = |view: &&View| view.fill.dtype.is_integer();
     let floats: Vec<_> = views.iter().copied().filter(|view| !of_integers(view)).collect();
-    let chunks: Vec<Vec<ChunkSummary>> = chunks(engine, &floats, Entry::Summary).await?;
+    let chunks: Vec<Vec<ChunkSummary>> = chunks(engine, kernels, &floats, Entry::Summary).await?;
     let mut on_device = chunks.iter().map(|chunks| Summary::merge(chunks));
     let mut all = Vec::with_capacity(views.len());
     for view in views {
@@ -41,6 +47,7 @@ pub(crate) async fn summaries(engine: &Engine, views: &[&View]) -> Result<Vec<Su
 /// The results of each chunk of each tensor, in their order: many tensors in one submission.
 async fn chunks<T: Pod>(
     engine: &Engine,
+    kernels: &Kernels,
     views: &[&View],
     entry: Entry,
 ) -> Result<Vec<Vec<T>>, ErrorKind> {
@@ -52,7 +59,7 @@ async fn chunks<T: Pod>(
     let mut results = vec![Vec::new(); views.len()];
     for batch in plan(entry, size_of::<T>() as u64, &fills, &engine.limits) {
         let output = engine.scratch(batch.bytes).await?;
-        let mut recorder = Recorder::into_queue(engine);
+        let mut recorder = Recorder::into_queue(engine, kernels);
         let mut places = Vec::with_capacity(batch.tiles.len());
         for Tile { tensor, dispatch, results } in batch.tiles {
             let table = engine.pipelines.no_table.clone();

@@ -5,6 +5,8 @@
 //! anything is allocated; otherwise drivers move buffers to host memory, or fail with most of a
 //! model made. And a fill writes its memory once: wgpu clears a new buffer before its first use.
 
+#![allow(unsafe_code, reason = "what WebGPU has not is had of wgpu's hal")]
+
 use crate::gpu::engine::context::Context;
 use crate::gpu::engine::memory;
 use crate::{ErrorKind, Result};
@@ -39,7 +41,8 @@ pub(crate) fn heap_bytes(device: &wgpu::Device) -> Option<u64> {
 ///
 /// Its holder must not let it leave this crate before commands that write every byte are in the
 /// queue. `fill_all` drops all its buffers if anything fails, and the self-test of the kernel for
-/// many tensors keeps its own to itself. Kernels are verified before, so they write what they must.
+/// many tensors keeps its own to itself. Only kernels that were verified write it, of the same text
+/// as in the self-test (`Kernels`), so they write what they must.
 /// Of a tensor's own buffer the tiles write each byte of an element once (a test shows it), after
 /// `clear_ends` has zeroed the rest of the last entry; of a shared one the parts write every entry
 /// of every tensor's padded size, and these follow one another to the end.
@@ -65,8 +68,9 @@ async fn unwritten_by_vulkan(
     use wgpu::hal::{BufferDescriptor, Device, MemoryFlags, api::Vulkan};
     use wgpu::{BufferUsages, BufferUses};
     let plain = BufferUsages::STORAGE | BufferUsages::COPY_SRC | BufferUsages::COPY_DST;
-    // Other usages have wgpu make more of a buffer than the driver's.
-    if !plain.contains(usage) || size == 0 || size > context.device.limits().max_buffer_size {
+    // Other usages have wgpu make more of a buffer than the driver's, and it rounds sizes up to words.
+    let is_usual = plain.contains(usage) && size.is_multiple_of(wgpu::COPY_BUFFER_ALIGNMENT);
+    if !is_usual || size == 0 || size > context.device.limits().max_buffer_size {
         return Ok(None);
     }
     context.check_host(size)?;
@@ -76,10 +80,12 @@ async fn unwritten_by_vulkan(
         | BufferUses::COPY_SRC
         | BufferUses::COPY_DST;
     let label = Some("gpu-init");
-    // SAFETY: the hal device is used and not destroyed: the guard ends with the block.
     let made = {
+        // SAFETY: the hal device is used and not destroyed: the guard ends with the block.
         let Some(hal) = (unsafe { context.device.as_hal::<Vulkan>() }) else { return Ok(None) };
-        // SAFETY: the size is not 0 and within the device's limit.
+        // SAFETY: the size is a multiple of a word's, not 0 and within the device's limit, and the
+        // usages and flags are those with which wgpu-core creates buffers, on a device that is not
+        // destroyed while the guard lives.
         unsafe {
             hal.create_buffer(&BufferDescriptor {
                 label,
@@ -91,14 +97,12 @@ async fn unwritten_by_vulkan(
     };
     let Ok(made) = made else { return Ok(None) };
     let descriptor = wgpu::BufferDescriptor { label, size, usage, mapped_at_creation: false };
-    // SAFETY: the buffer is this device's, of that size and these usages, and nobody else has it.
-    // wgpu asks that it be initialized, for it will not zero it: no command or mapping but those
-    // described above comes before every byte is written, and in a queue a later command sees what
-    // earlier ones wrote.
-    context
-        .checked(size, || unsafe {
-            context.device.create_buffer_from_hal::<Vulkan>(made, &descriptor)
-        })
-        .await
-        .map(Some)
+    let import = || {
+        // SAFETY: the buffer is this device's, of that size and these usages, and nobody else has
+        // it. wgpu asks that it be initialized, for it will not zero it: no command or mapping but
+        // those described above comes before every byte is written, and in a queue a later command
+        // sees what earlier ones wrote.
+        unsafe { context.device.create_buffer_from_hal::<Vulkan>(made, &descriptor) }
+    };
+    context.checked(size, import).await.map(Some)
 }

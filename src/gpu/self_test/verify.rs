@@ -1,12 +1,13 @@
 //! Runs kernels on the cases and compares the result with the CPU path.
 
 use std::collections::HashSet;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::cpu::fill::fill_tensor;
 use crate::gpu::engine::Engine;
 use crate::gpu::engine::fill::{record, record_shared};
 use crate::gpu::engine::kernel::Transform;
+use crate::gpu::engine::pipelines::Kernels;
 use crate::gpu::engine::plan::batch::{Allocation, share};
 use crate::gpu::engine::readback;
 use crate::gpu::engine::recorder::Recorder;
@@ -40,7 +41,8 @@ impl Verified {
 }
 
 /// Verifies the groups that were not verified before, and falls back to shaders that ask less of
-/// the driver where others are wrong.
+/// the driver where others are wrong. Returns the kernels in force, of which these groups may be
+/// used.
 ///
 /// # Errors
 /// [`ErrorKind::WrongBits`] if a kernel is still wrong, and what the device reports.
@@ -48,30 +50,35 @@ pub(crate) async fn verify(
     engine: &Engine,
     verified: &Verified,
     groups: impl Iterator<Item = Group>,
-) -> Result<(), ErrorKind> {
+) -> Result<Arc<Kernels>, ErrorKind> {
     let groups: Vec<_> = groups.collect();
     loop {
-        let arithmetic = engine.pipelines.arithmetic();
-        let missing = verified.missing(&groups, arithmetic);
-        match test(engine, &missing).await {
-            Err(ErrorKind::WrongBits { .. }) if engine.pipelines.fall_back(arithmetic) => {}
-            // Another thread made them fall back meanwhile.
-            Ok(()) if engine.pipelines.arithmetic() != arithmetic => {}
-            tested => return tested.map(|()| verified.add(missing, arithmetic)),
+        let kernels = engine.pipelines.kernels();
+        let missing = verified.missing(&groups, kernels.arithmetic());
+        match test(engine, &kernels, &missing).await {
+            Err(ErrorKind::WrongBits { .. }) if engine.pipelines.fall_back(&kernels) => {}
+            tested => {
+                tested?;
+                verified.add(missing, kernels.arithmetic());
+                // Another thread may have made them fall back meanwhile.
+                if Arc::ptr_eq(&kernels, &engine.pipelines.kernels()) {
+                    return Ok(kernels);
+                }
+            }
         }
     }
 }
 
 /// Runs the kernels of these groups and compares the results with the CPU's.
-async fn test(engine: &Engine, groups: &[Group]) -> Result<(), ErrorKind> {
+async fn test(engine: &Engine, kernels: &Kernels, groups: &[Group]) -> Result<(), ErrorKind> {
     let (many, others): (Vec<_>, Vec<_>) =
         groups.iter().partition(|group| matches!(group, Group::Many(..)));
-    test_fills(engine, &many, true).await?;
-    let views = test_fills(engine, &others, false).await?;
+    test_fills(engine, kernels, &many, true).await?;
+    let views = test_fills(engine, kernels, &others, false).await?;
     for group in others {
         let Group::Reduce(dtype) = *group else { continue };
         let Some(view) = views.iter().find(|view| view.fill.dtype == dtype) else { continue };
-        test_reductions(engine, view).await?;
+        test_reductions(engine, kernels, view).await?;
     }
     Ok(())
 }
@@ -107,6 +114,7 @@ fn expected(fill: &Fill) -> Result<HostTensor, ErrorKind> {
 /// with the CPU's. That kernel writes zeros, too, up to the next tensor.
 async fn test_fills(
     engine: &Engine,
+    kernels: &Kernels,
     groups: &[&Group],
     are_many: bool,
 ) -> Result<Vec<View>, ErrorKind> {
@@ -127,7 +135,7 @@ async fn test_fills(
         offset: to.offset,
     };
     let views: Vec<_> = fills.into_iter().zip(&allocations).map(view).collect();
-    let mut recorder = Recorder::into_queue(engine);
+    let mut recorder = Recorder::into_queue(engine, kernels);
     if are_many {
         let tensors: Vec<_> = views.iter().zip(allocations.iter().copied()).collect();
         record_shared(engine, &tensors, &buffers, &mut recorder).await?;
@@ -150,10 +158,10 @@ async fn test_fills(
 }
 
 /// Compares the reductions of a tensor with the CPU's.
-async fn test_reductions(engine: &Engine, view: &View) -> Result<(), ErrorKind> {
+async fn test_reductions(engine: &Engine, kernels: &Kernels, view: &View) -> Result<(), ErrorKind> {
     let (expected, dtype) = (expected(&view.fill)?, view.fill.dtype);
-    let fingerprints = reduce::fingerprints(engine, &[view]).await?;
-    let summaries = reduce::summaries(engine, &[view]).await?;
+    let fingerprints = reduce::fingerprints(engine, kernels, &[view]).await?;
+    let summaries = reduce::summaries(engine, kernels, &[view]).await?;
     check(
         engine,
         || format!("fingerprint {dtype}"),

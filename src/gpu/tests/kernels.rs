@@ -15,7 +15,7 @@ use crate::reduce::summary::ChunkSummary;
 use crate::reduce::{fingerprint, lanes};
 use crate::stream::{philox, sample, truncated};
 
-fn parse(source: &str) -> naga::Module {
+pub(super) fn parse(source: &str) -> naga::Module {
     naga::front::wgsl::parse_str(source)
         .unwrap_or_else(|error| panic!("{}", error.emit_to_string(source)))
 }

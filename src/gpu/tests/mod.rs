@@ -4,11 +4,14 @@ mod answers;
 mod batch;
 mod drivers;
 mod dtypes;
+mod fallback;
 mod kernels;
 mod orthogonal;
 mod plans;
+mod products;
 mod scatter;
 mod slices;
+mod translated;
 
 use std::ops::ControlFlow;
 
@@ -98,11 +101,22 @@ pub(super) fn open_with(
     patches: &[(&str, &str)],
 ) -> Option<Result<Device>> {
     let mut sources = Sources::new(WideMul::Limbs, arithmetic);
-    for &(from, to) in patches {
-        let known = kernels::shaders(arithmetic).iter().any(|source| source.contains(from));
+    sources.patches = known(arithmetic, patches);
+    open_sources(sources, may_fall_back)
+}
+
+/// Patches of text that is in the shaders of this arithmetic.
+fn known(arithmetic: Arithmetic, patches: &[(&str, &str)]) -> Vec<(String, String)> {
+    let shaders = kernels::shaders(arithmetic);
+    let owned = |&(from, to): &(&str, &str)| {
+        let known = shaders.iter().any(|source| source.contains(from));
         assert!(known, "{from} is no longer in the shaders");
-        sources.patches.push((from.to_owned(), to.to_owned()));
-    }
+        (from.to_owned(), to.to_owned())
+    };
+    patches.iter().map(owned).collect()
+}
+
+fn open_sources(sources: Sources, may_fall_back: bool) -> Option<Result<Device>> {
     let opened = Device::with_sources(context()?, None, sources, may_fall_back);
     Some(pollster::block_on(opened).map_err(|kind| kind.during("open a device")))
 }

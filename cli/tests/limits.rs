@@ -6,7 +6,7 @@ mod program;
 
 use std::fs;
 
-use program::{command, complains, complaint, json, run, succeed};
+use program::{command, complains, complaint, json, succeed};
 
 /// The program in a shell that limits it first.
 #[cfg(target_os = "linux")]
@@ -320,35 +320,4 @@ fn half_a_launcher_is_a_warning() {
     }
     let output = command(&args).envs([("RANK", "1"), ("WORLD_SIZE", "2")]).output().unwrap();
     assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
-}
-
-#[test]
-fn bits_start_anywhere() {
-    let bits = |args: &str| run(&args.split(' ').collect::<Vec<_>>()).stdout;
-    let words = bits("bits --seed 5 --stream 6 --count 40");
-    for offset in [0, 1, 2, 3, 4, 5, 7, 8, 30] {
-        for count in [0, 1, 2, 3, 4, 5, 9] {
-            let args = format!("bits --seed 5 --stream 6 --offset {offset} --count {count}");
-            assert_eq!(bits(&args), words[4 * offset..4 * (offset + count)], "{args}");
-        }
-    }
-    // Far beyond 64 bits, to the last word.
-    let last = gpu_init::Philox4x32::new(5, 6).block(u64::MAX).map(u32::to_le_bytes);
-    let period = gpu_init::Philox4x32::PERIOD;
-    assert_eq!(
-        bits(&format!("bits --seed 5 --stream 6 --offset {}", period - 3)),
-        last[1..].as_flattened()
-    );
-    assert_eq!(
-        bits(&format!("bits --seed 5 --stream 6 --offset {} --count 1", period - 4)),
-        last[0]
-    );
-    assert!(bits(&format!("bits --offset {period}")).is_empty());
-    complains(
-        &["bits", "--offset", &(period - 1).to_string(), "--count", "2"],
-        &["lower --offset or --count"],
-    );
-    for offset in [(period + 1).to_string(), u128::MAX.to_string()] {
-        complains(&["bits", "--offset", &offset], &["beyond the stream's 2^66 words"]);
-    }
 }

@@ -4,6 +4,8 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
+use rayon::prelude::*;
+
 use crate::stream::quantile::*;
 use crate::stream::truncated::truncated1;
 
@@ -231,5 +233,160 @@ fn the_time_of_a_table() {
         let table = time(|| black_box(distribution).table());
         let moments = time(|| black_box(distribution).moments());
         println!("{distribution:?}: table {table:?}, moments {moments:?}");
+    }
+}
+
+/// Mean, std, low and high of the distributions of [`every_word_is_near_its_quantile`].
+#[rustfmt::skip]
+const EVERY_WORD: [[f64; 4]; 24] = [
+    [0.0, 1.0, -2.0, 2.0], // PyTorch's, Keras' and JAX's
+    [0.0, 1.0, -3.0, 3.0],
+    [0.0, 0.02, -2.0, 2.0], // PyTorch's, of small weights
+    [0.0, 0.02, -0.04, 0.04],
+    [0.0, 1.0, f64::NEG_INFINITY, f64::INFINITY],
+    // On one side.
+    [0.0, 1.0, 0.0, f64::INFINITY],
+    [0.0, 1.0, f64::NEG_INFINITY, 1.0],
+    [0.0, 1.0, 0.1, 3.0],
+    [0.0, 1.0, 0.001, 3.0],
+    [0.0, 1.0, 1.0, 3.0],
+    [0.0, 1.0, -1.0, 2.0],
+    [0.0, 1.0, -0.1, 7.0],
+    [0.0, 1.0, -3.0, 0.7],
+    // Tails. Far out the density is exponential; of its truncations the one at 4 is the worst.
+    [0.0, 1.0, 3.0, f64::INFINITY],
+    [0.0, 1.0, 3.0, 4.0],
+    [0.0, 1.0, -6.0, -5.0],
+    [-30.0, 1.0, 0.0, 1.0],
+    [-1000.0, 1.0, 0.0, 0.004],
+    // Narrow, so that the density is flat.
+    [0.0, 1.0, -1e-3, 1e-3],
+    [-5e6, 1e7, 0.0, 1.0],
+    // Away from 0, where f32 has few values within the bounds.
+    [0.5, 0.002, 0.499, 0.51],
+    [1.0, 0.02, 0.9, 1.1],
+    [128.0, 1.0, 126.0, 130.0],
+    [100.0, 1e-3, 99.0, 101.0],
+];
+
+const NODES: usize = 12;
+
+/// The quantiles within a segment of the table: Newton's polynomial through Chebyshev's nodes.
+struct Segment {
+    nodes: [f64; NODES],
+    differences: [f64; NODES],
+}
+
+impl Segment {
+    /// Of t from 0 to 1, by segment.
+    fn all(distribution: Truncated) -> Vec<Segment> {
+        let nodes: [f64; NODES] = std::array::from_fn(|i| {
+            0.5 - 0.5 * ((i as f64 + 0.5) / NODES as f64 * std::f64::consts::PI).cos()
+        });
+        let xs = (0..256).flat_map(|i| nodes.map(|t| segment_x(i, t)));
+        let of_nodes = |differences: &[f64; NODES]| {
+            let mut differences = *differences;
+            for order in 1..NODES {
+                for i in (order..NODES).rev() {
+                    differences[i] -= differences[i - 1];
+                    differences[i] /= nodes[i] - nodes[i - order];
+                }
+            }
+            Segment { nodes, differences }
+        };
+        quantiles(distribution, xs).as_chunks().0.iter().map(of_nodes).collect()
+    }
+
+    /// Side by side, as each is a chain of operations that wait for each other.
+    fn at<const N: usize>(&self, t: [f64; N]) -> [f64; N] {
+        let mut values = [self.differences[NODES - 1]; N];
+        for (node, difference) in self.nodes.iter().zip(&self.differences).rev().skip(1) {
+            values
+                .iter_mut()
+                .zip(t)
+                .for_each(|(value, t)| *value = *value * (t - node) + difference);
+        }
+        values
+    }
+}
+
+/// x at t in a segment.
+fn segment_x(segment: u32, t: f64) -> f64 {
+    (1u64 << (segment / 8)) as f64 * (1.0 + (f64::from(segment % 8) + t) / 8.0)
+}
+
+/// How far from its quantile a value is: beyond one step of f32, in 2^-24 of the width. A step is
+/// that at the quantile.
+#[derive(Debug, Clone, Copy, Default)]
+struct Distance {
+    beyond: f64,
+    odd: u32,
+    quantile: f64,
+}
+
+impl Distance {
+    fn new(table: &Table, width: f64, upper: bool, odd: u32, quantile: f64) -> Self {
+        let magnitude = (quantile as f32).abs();
+        let step = f64::from(magnitude.next_up() - magnitude);
+        let error = (f64::from(value(table, odd, upper)) - quantile).abs();
+        Distance { beyond: (error - step) / (width / 16777216.0), odd, quantile }
+    }
+
+    fn farther(self, other: Self) -> Self {
+        if other.beyond > self.beyond { other } else { self }
+    }
+}
+
+/// The farthest of the values of every x in one segment: x is an odd number, or above 2^24 what an
+/// odd number is rounded to.
+fn farthest(table: &Table, width: f64, upper: bool, number: u32, segment: &Segment) -> Distance {
+    const LANES: usize = 8;
+    let [first, last] = [0.0, 1.0].map(|t| (segment_x(number, t) as f32).to_bits());
+    let odd = |bits: u32| f32::from_bits(bits) as u32 | 1;
+    let xs: Vec<u32> = (first..last).filter(|&bits| (odd(bits) as f32).to_bits() == bits).collect();
+    let mut worst = Distance::default();
+    for xs in xs.chunks(LANES) {
+        let lanes: [u32; LANES] = std::array::from_fn(|i| xs[i.min(xs.len() - 1)]);
+        let quantiles = segment.at(lanes.map(|bits| f64::from(bits & 0xfffff) / 1048576.0));
+        for (bits, quantile) in lanes.into_iter().zip(quantiles) {
+            let quantile = if upper { -quantile } else { quantile };
+            worst = worst.farther(Distance::new(table, width, upper, odd(bits), quantile));
+        }
+    }
+    worst
+}
+
+/// The farthest of all values from one end.
+fn farthest_of_all(distribution: Truncated, upper: bool) -> Distance {
+    let (table, width) = (distribution.table(), width(distribution));
+    let side = if upper { distribution.mirrored() } else { distribution };
+    let segments = Segment::all(side);
+    let of_segment = |(i, segment)| farthest(&table, width, upper, i as u32, segment);
+    let worst = segments
+        .par_iter()
+        .enumerate()
+        .map(of_segment)
+        .reduce(Distance::default, Distance::farther);
+    let median = quantiles(side, [4294967296.0])[0];
+    let median = if upper { -median } else { median };
+    worst.farther(Distance::new(&table, width, upper, u32::MAX, median))
+}
+
+/// Of every word of 24 distributions: within one f32 step of the quantile and 2^-23 of the width,
+/// as docs/stream.md says.
+///
+/// `cargo test --release --workspace --lib -- --ignored --nocapture every_word`
+#[test]
+#[ignore = "takes minutes"]
+fn every_word_is_near_its_quantile() {
+    for [mean, std, low, high] in EVERY_WORD {
+        let distribution = Truncated { mean, std, low, high };
+        let [below, above] = [false, true].map(|upper| farthest_of_all(distribution, upper));
+        println!(
+            "N({mean}, {std}^2) in {low} to {high}: {:.3} from below, {:.3} from above",
+            below.beyond, above.beyond
+        );
+        println!("  {below:?} {above:?}");
+        assert!(below.beyond.max(above.beyond) <= 2.0);
     }
 }

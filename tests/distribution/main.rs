@@ -11,6 +11,7 @@
 mod common;
 mod fit;
 mod independence;
+mod limits;
 mod reference;
 mod rounding;
 mod spread;

@@ -386,7 +386,9 @@ fn every_word_is_near_its_quantile() {
             "N({mean}, {std}^2) in {low} to {high}: {:.3} from below, {:.3} from above",
             below.beyond, above.beyond
         );
-        println!("  {below:?} {above:?}");
+        for Distance { odd, quantile, .. } in [below, above] {
+            println!("  at x = {odd}, whose quantile is {quantile}");
+        }
         assert!(below.beyond.max(above.beyond) <= 2.0);
     }
 }

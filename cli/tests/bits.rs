@@ -30,7 +30,7 @@ fn bits_are_the_stream() {
     assert_eq!(bits("--seed 9 --stream 8 --count 18"), words[..72]);
 }
 
-/// The words of streams under seeds, in turns of so many.
+/// The words of several streams, each under its seed, interleaved `turn` words at a time.
 fn in_turns(sources: &[[u64; 2]], turn: usize, rounds: usize) -> Vec<u8> {
     let words = |&[seed, stream]: &[u64; 2]| {
         let stream = Philox4x32::new(seed, stream);

@@ -115,13 +115,21 @@ fn moments_of_a_wide_normal_are_the_uniforms() {
     assert_eq!(Truncated { mean: 0.0, std: 1e300, low: -1.0, high: 3.0 }.moments()[1], 0.0);
 }
 
+/// x at t in a segment.
+fn segment_x(segment: u32, t: f64) -> f64 {
+    (1u64 << (segment / 8)) as f64 * (1.0 + (f64::from(segment % 8) + t) / 8.0)
+}
+
+/// How far from its quantile a value is, and the step of f32 at the quantile.
+fn error_and_step(value: f32, quantile: f64) -> (f64, f64) {
+    let magnitude = (quantile as f32).abs();
+    let step = f64::from(magnitude.next_up() - magnitude);
+    ((f64::from(value) - quantile).abs(), step)
+}
+
 /// Odd numbers whose x are the ends of every segment and 30 steps between them, rising.
 fn odd_numbers() -> Vec<u32> {
-    let odd = |segment: u32, i: u32| {
-        let x = (1u64 << (segment / 8)) as f64
-            * (1.0 + (f64::from(segment % 8) + f64::from(i) / 32.0) / 8.0);
-        x as u32 | 1
-    };
+    let odd = |segment: u32, i: u32| segment_x(segment, f64::from(i) / 32.0) as u32 | 1;
     let mut numbers: Vec<u32> =
         (0..256).flat_map(|segment| (0..32).map(move |i| odd(segment, i))).collect();
     numbers.push(u32::MAX);
@@ -143,10 +151,7 @@ fn cubics_are_the_quantiles() {
             let exact = quantiles(side, numbers.iter().map(|&odd| f64::from(odd as f32)));
             for (&x, exact) in numbers.iter().zip(exact) {
                 let exact = if upper { -exact } else { exact };
-                let value = value(&table, x, upper);
-                let magnitude = (exact as f32).abs();
-                let step = f64::from(magnitude.next_up() - magnitude);
-                let error = (f64::from(value) - exact).abs();
+                let (error, step) = error_and_step(value(&table, x, upper), exact);
                 of_distribution =
                     of_distribution.max((error - step).max(0.0) / width(distribution));
                 steps = steps.max(error / step);
@@ -310,13 +315,7 @@ impl Segment {
     }
 }
 
-/// x at t in a segment.
-fn segment_x(segment: u32, t: f64) -> f64 {
-    (1u64 << (segment / 8)) as f64 * (1.0 + (f64::from(segment % 8) + t) / 8.0)
-}
-
-/// How far from its quantile a value is: beyond one step of f32, in 2^-24 of the width. A step is
-/// that at the quantile.
+/// How far from its quantile a value is: beyond one step of f32, in 2^-24 of the width.
 #[derive(Debug, Clone, Copy, Default)]
 struct Distance {
     beyond: f64,
@@ -326,9 +325,7 @@ struct Distance {
 
 impl Distance {
     fn new(table: &Table, width: f64, upper: bool, odd: u32, quantile: f64) -> Self {
-        let magnitude = (quantile as f32).abs();
-        let step = f64::from(magnitude.next_up() - magnitude);
-        let error = (f64::from(value(table, odd, upper)) - quantile).abs();
+        let (error, step) = error_and_step(value(table, odd, upper), quantile);
         Distance { beyond: (error - step) / (width / 16777216.0), odd, quantile }
     }
 

@@ -30,10 +30,8 @@ fn exact_radius(word: u32) -> f64 {
 
 /// (cosine, sine) of the angle that a word stands for.
 fn exact_circle(word: u32) -> [f64; 2] {
-    // Of the 30 low bits, half of them stand for negative numbers.
-    let n = i64::from(word & 0x3fffffff);
-    let steps = if n < 1 << 29 { n } else { n - (1 << 30) };
-    let t = (steps as f64 + 0.5) / f64::from(1 << 30);
+    let steps = (word << 2) as i32 >> 2; // The 30 low bits as a signed number.
+    let t = (f64::from(steps) + 0.5) / f64::from(1 << 30);
     let (sine, cosine) = (std::f64::consts::FRAC_PI_2 * t).sin_cos();
     let cosine = if word >> 31 == 1 { -cosine } else { cosine };
     if word >> 30 & 1 == 1 { [sine, cosine] } else { [cosine, sine] }
@@ -86,8 +84,8 @@ fn normal_is_within_the_bound_of_box_muller_on_a_dense_sample() {
     assert!(product < BOUND, "{product:e}");
 }
 
-/// All 2^32 words of the radius and of the angle. Some minutes in a release build: `cargo test --release --
-/// --ignored --nocapture normal_is_within_the_bound_of_box_muller_everywhere`
+/// All 2^32 words of the radius and of the angle. Some minutes in a release build: `cargo test
+/// --release -- --ignored --nocapture normal_is_within_the_bound_of_box_muller_everywhere`
 #[test]
 #[ignore = "takes minutes"]
 fn normal_is_within_the_bound_of_box_muller_everywhere() {

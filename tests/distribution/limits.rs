@@ -3,13 +3,12 @@
 //! `cargo test --release --workspace --test distribution -- --ignored --nocapture limits`
 
 use std::f64::consts::PI;
-use std::thread;
 
 use gpu_init::{Cpu, TensorSpec};
 use rayon::slice::ParallelSliceMut;
 
-use crate::STANDARD;
 use crate::common::statistics::{Family, normal_cdf, normal_tail, poisson_mid_p};
+use crate::{STANDARD, tally};
 
 /// Deviations, of either sign, that values are counted beyond.
 const BEYOND: [f32; 8] = [1.0, 2.0, 3.0, 4.0, 4.5, 5.0, 5.5, 6.0];
@@ -47,26 +46,6 @@ impl Counts {
         self.largest = self.largest.max(other.largest);
         self
     }
-
-    /// Of one tensor, on two threads.
-    fn of_normals(name: &str, log2: u32) -> Counts {
-        const PIECE: u64 = 1 << 20;
-        let whole = TensorSpec::new([1 << 20, 1 << (log2 - 20)], STANDARD).name(name);
-        let count = |first: u64| {
-            let (cpu, mut values) = (Cpu::with_seed(42), vec![0f32; PIECE as usize]);
-            let mut counts = Counts::default();
-            for start in (first..1 << (log2 - 20)).step_by(2) {
-                let piece = whole.clone().elements(start * PIECE..(start + 1) * PIECE);
-                cpu.fill_into(&piece, &mut values).unwrap();
-                counts.add(&values);
-            }
-            counts
-        };
-        thread::scope(|scope| {
-            let other = scope.spawn(|| count(1));
-            count(0).merge(other.join().unwrap())
-        })
-    }
 }
 
 /// P(|z| > k) of Box-Muller in exact arithmetic, of all angles, whose u is a multiple of 2^-32. Up
@@ -97,9 +76,9 @@ fn compare(family: &mut Family, name: String, count: u64, [expected, ideal]: [f6
 #[test]
 #[ignore = "takes a minute"]
 fn limits_of_the_tails_and_near_zero() {
-    let log2 = 33;
-    let n = 2f64.powi(log2 as i32);
-    let counts = Counts::of_normals("limits", log2);
+    let n = 1 << 33;
+    let counts = tally("limits", n, Counts::add, Counts::merge);
+    let n = n as f64;
     let mut tails = Family::new("tails of 2^33 normals");
     for (level, count) in BEYOND.into_iter().zip(counts.beyond) {
         let laws = [box_muller_tail(level), 2.0 * normal_tail(level.into())].map(|p| n * p);

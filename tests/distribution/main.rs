@@ -18,6 +18,8 @@ mod spread;
 mod tails;
 mod words;
 
+use std::thread;
+
 use gpu_init::{Cpu, Element, Initializer, TensorSpec};
 
 /// 2^log2, or a 64th of it in an unoptimized build.
@@ -30,6 +32,30 @@ const STANDARD: Initializer = Initializer::normal(0.0, 1.0);
 /// `n` standard normals; every name gives different ones.
 fn normals(name: &str, n: usize) -> Vec<f32> {
     fill(&TensorSpec::new([n], STANDARD).name(name))
+}
+
+/// Tallies `n` standard normals in pieces, on two threads; `n` is a power of two.
+fn tally<T: Default + Send>(
+    name: &str,
+    n: usize,
+    add: fn(&mut T, &[f32]),
+    merge: fn(T, T) -> T,
+) -> T {
+    let whole = TensorSpec::new([n], STANDARD).name(name);
+    let half = |thread: usize| {
+        let (cpu, mut values) = (Cpu::with_seed(42), vec![0f32; (1 << 20).min(n / 2)]);
+        let mut tally = T::default();
+        for first in (0..n).step_by(values.len()).skip(thread).step_by(2) {
+            let piece = whole.clone().elements(first as u64..(first + values.len()) as u64);
+            cpu.fill_into(&piece, &mut values).unwrap();
+            add(&mut tally, &values);
+        }
+        tally
+    };
+    thread::scope(|scope| {
+        let other = scope.spawn(|| half(1));
+        merge(half(0), other.join().unwrap())
+    })
 }
 
 /// The values of a spec, with seed 42 unless it has its own.

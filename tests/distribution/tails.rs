@@ -1,14 +1,13 @@
 //! Tails and moments of the normal, which goodness of fit hardly tests.
 
 use std::f64::consts::PI;
-use std::thread;
 
 use gpu_init::rand::rngs::Xoshiro256PlusPlus;
 use gpu_init::rand::{Rng, SeedableRng};
-use gpu_init::{Cpu, Philox4x32, TensorSpec};
+use gpu_init::{Philox4x32, TensorSpec};
 
 use crate::common::statistics::{self, Family};
-use crate::{STANDARD, assert_close, fill, sized};
+use crate::{STANDARD, assert_close, fill, sized, tally};
 
 /// The counts and sums that [`Tally::judge`] judges.
 #[derive(Default)]
@@ -107,30 +106,7 @@ impl Tally {
 #[test]
 fn normal_tails_and_moments_are_right() {
     let n = sized(29);
-    let chunk = 1 << 20;
-    let tally = |thread: usize, threads: usize| {
-        let (cpu, mut values) = (Cpu::with_seed(42), vec![0f32; chunk.min(n / threads)]);
-        let mut tally = Tally::default();
-        let whole = TensorSpec::new([n], STANDARD).name("tails");
-        for first in (0..n).step_by(values.len()).skip(thread).step_by(threads) {
-            cpu.fill_into(
-                &whole.clone().elements(first as u64..(first + values.len()) as u64),
-                &mut values,
-            )
-            .unwrap();
-            tally.add(&values);
-        }
-        tally
-    };
-    let threads = 2;
-    let tally = thread::scope(|scope| {
-        let workers: Vec<_> =
-            (0..threads).map(|thread| scope.spawn(move || tally(thread, threads))).collect();
-        workers
-            .into_iter()
-            .map(|worker| worker.join().unwrap())
-            .fold(Tally::default(), Tally::merge)
-    });
+    let tally = tally("tails", n, Tally::add, Tally::merge);
     assert_eq!(tally.n, n as u64);
     tally.judge().iter().for_each(Family::accept);
     println!("largest |z|: {}", tally.largest);

@@ -164,6 +164,17 @@ impl Kernel {
     pub(crate) fn new(entry: Entry, dtype: DType) -> Self {
         Kernel { entry, dtype, transform: Transform::Normal }
     }
+
+    /// The values of its module's overrides.
+    pub(crate) fn constants(self) -> Vec<(&'static str, f64)> {
+        let row = self.entry.row();
+        let mut constants = vec![("DTYPE", f64::from(self.dtype as u32))];
+        if row.has_distribution {
+            constants.push(("DISTRIBUTION", f64::from(self.transform as u32)));
+            constants.push(("WORKGROUP_SIZE", f64::from(row.workgroup_size)));
+        }
+        constants
+    }
 }
 
 /// `DISTRIBUTION` in `fill.wgsl`.

@@ -80,18 +80,13 @@ impl Compiled {
         });
         let (bindings, layout) =
             layouts.entry(kernel.entry).or_insert_with(|| layouts_of(device, &row));
-        let mut constants = vec![("DTYPE", f64::from(kernel.dtype as u32))];
-        if row.has_distribution {
-            constants.push(("DISTRIBUTION", f64::from(kernel.transform as u32)));
-            constants.push(("WORKGROUP_SIZE", f64::from(row.workgroup_size)));
-        }
         let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
             label: Some(kernel.entry.name()),
             layout: Some(layout),
             module,
             entry_point: Some(kernel.entry.name()),
             compilation_options: wgpu::PipelineCompilationOptions {
-                constants: &constants,
+                constants: &kernel.constants(),
                 // Every lane writes its entry before another one reads it.
                 zero_initialize_workgroup_memory: false,
             },

@@ -52,16 +52,8 @@ fn arithmetics() -> Vec<(WideMul, Arithmetic)> {
 
 /// A kernel's module with its constants, as a pipeline has it.
 fn specialized(module: &Module, info: &ModuleInfo, kernel: Kernel) -> (Module, ModuleInfo) {
-    let row = kernel.entry.row();
-    let mut constants = vec![("DTYPE", kernel.dtype as u32)];
-    if row.has_distribution {
-        constants.extend([
-            ("DISTRIBUTION", kernel.transform as u32),
-            ("WORKGROUP_SIZE", row.workgroup_size),
-        ]);
-    }
-    let constants =
-        constants.into_iter().map(|(name, value)| (name.to_owned(), f64::from(value))).collect();
+    let constants = kernel.constants().into_iter();
+    let constants = constants.map(|(name, value)| (name.to_owned(), value)).collect();
     let stage = (ShaderStage::Compute, kernel.entry.name());
     let (module, info) = process_overrides(module, info, Some(stage), &constants).unwrap();
     (module.into_owned(), info.into_owned())

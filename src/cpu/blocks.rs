@@ -24,19 +24,23 @@ impl Blocks {
     /// Makes them the blocks from `index` on.
     #[inline(always)]
     pub(super) fn compute(&mut self, index: u64, stream: [u32; 2], key: [u32; 2]) {
-        let ([index_low, index_high], [c2, c3]) = (words(index), stream.map(u64::from));
-        let outputs = self.first.iter_mut().zip(&mut self.second);
-        if index_low > u32::MAX - BLOCKS as u32 {
-            // The high word is not the same for all.
-            for ((first, second), index) in outputs.zip((0..).map(|n| index.wrapping_add(n))) {
-                let block = philox4x32([index, index >> 32, c2, c3], key);
-                [*first, *second] = pairs(block);
-            }
-            return;
-        }
-        for ((first, second), c0) in outputs.zip(u64::from(index_low)..) {
-            let block = philox4x32([c0, index_high.into(), c2, c3], key);
+        let [c2, c3] = stream.map(u64::from);
+        let counter = |n: u64| {
+            let index = index.wrapping_add(n);
+            [index, index >> 32, c2, c3]
+        };
+        let (firsts, later_firsts) = self.first.split_at_mut(BLOCKS / 2);
+        let (seconds, later_seconds) = self.second.split_at_mut(BLOCKS / 2);
+        let outputs = firsts.iter_mut().zip(seconds);
+        let later_outputs = later_firsts.iter_mut().zip(later_seconds);
+        for (((first, second), (later_first, later_second)), n) in
+            outputs.zip(later_outputs).zip(0..)
+        {
+            // Two at a time: a round waits for the one before, and the processor does not look far
+            // enough ahead to find other work by itself.
+            let [block, later] = philox4x32([counter(n), counter(n + BLOCKS as u64 / 2)], key);
             [*first, *second] = pairs(block);
+            [*later_first, *later_second] = pairs(later);
         }
     }
 
@@ -73,17 +77,19 @@ fn pairs(block: [u64; 4]) -> [u64; 2] {
 /// `philox4x32` with each word in the low half of 64 bits, whatever the high half holds: a product
 /// is where it is needed, and only its own high half has to be moved.
 #[inline(always)]
-fn philox4x32(counter: [u64; 4], key: [u32; 2]) -> [u64; 4] {
-    let (mut c, mut k) = (counter, key);
+fn philox4x32<const N: usize>(counters: [[u64; 4]; N], key: [u32; 2]) -> [[u64; 4]; N] {
+    let (mut counters, mut k) = (counters, key);
     for round in 0..10 {
         if round > 0 {
             k = [k[0].wrapping_add(PHILOX_W0), k[1].wrapping_add(PHILOX_W1)];
         }
-        let p0 = u64::from(PHILOX_M0) * low(c[0]);
-        let p1 = u64::from(PHILOX_M1) * low(c[2]);
-        c = [p1 >> 32 ^ c[1] ^ u64::from(k[0]), p1, p0 >> 32 ^ c[3] ^ u64::from(k[1]), p0];
+        for c in &mut counters {
+            let p0 = u64::from(PHILOX_M0) * low(c[0]);
+            let p1 = u64::from(PHILOX_M1) * low(c[2]);
+            *c = [p1 >> 32 ^ c[1] ^ u64::from(k[0]), p1, p0 >> 32 ^ c[3] ^ u64::from(k[1]), p0];
+        }
     }
-    c
+    counters
 }
 
 #[cfg(test)]

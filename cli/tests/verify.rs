@@ -476,22 +476,20 @@ fn what_is_wrong_with_files_of_ranks_is_named() {
 #[test]
 fn what_is_wrong_with_a_list_of_slices_is_named() {
     let ranks = Ranks::new();
-    let slices =
-        |value: &mut Value| value["tensors"]["embed"]["slices"].as_array().unwrap().clone();
-    ranks.edit(|value| value["tensors"]["embed"]["slices"] = slices(value)[..2].into());
-    ranks.says("tensor \"embed\": its slices end at 28, and dimension 0 has 40");
-    ranks.edit(|value| value["tensors"]["embed"]["slices"] = slices(value)[1..].into());
-    ranks.says("does not start at 0");
-    ranks.edit(|value| value["tensors"]["embed"]["slices"][1]["start"] = 13.into());
-    ranks.says("its slice 13..28");
-    ranks.edit(|value| {
-        value["tensors"]["embed"]["slices"][1]["file"] =
-            "model-rank-00000-of-00003.safetensors".into()
-    });
-    ranks.says("is in \"model-rank-00000-of-00003.safetensors\" twice");
-    ranks.edit(|value| value["tensors"]["embed"]["slices"][1]["file"] = "../../w".into());
-    ranks.says("\"../../w\" is the file of none of 3 ranks");
-    ranks.edit(|value| value["tensors"]["embed"]["dim"] = 5.into());
+    let embed = |key, number: u64| {
+        ranks.edit(|value| value["tensors"]["embed"][key] = number.into());
+    };
+    embed("slice_len", 13);
+    ranks.says("tensor \"embed\": 3 ranks with 13 indices each do not cover the 40 of dimension 0");
+    embed("slice_len", 0);
+    ranks.says("3 ranks with 0 indices each do not cover");
+    embed("slice_len", 15);
+    ranks.says("\"embed\" is BF16 [14, 24], and in model.slices.json BF16 [15, 24]");
+    embed("slice_len", 40);
+    ranks.says("model-rank-00001-of-00003.safetensors: \"embed\" is not in model.slices.json");
+    embed("more", 1);
+    ranks.says("unknown field `more`");
+    embed("dim", 5);
     ranks.says("has no dimension 5");
     ranks.edit(|value| value["tensors"]["embed"]["dtype"] = "F32".into());
     ranks.says("\"embed\" is BF16 [14, 24], and in model.slices.json F32 [14, 24]");
@@ -502,7 +500,7 @@ fn what_is_wrong_with_a_list_of_slices_is_named() {
     ranks.edit(|value| value["world_size"] = u64::MAX.into());
     ranks.says("is missing");
     ranks.edit(|value| value["world_size"] = 0.into());
-    ranks.says("none of 0 ranks");
+    ranks.says("0 ranks with 14 indices each do not cover the 40 of dimension 0");
     ranks.edit(|value| value["tensors"] = object!({}));
     ranks.says("is not in model.slices.json");
     fs::write(&ranks.list, "[").unwrap();

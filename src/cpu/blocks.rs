@@ -1,7 +1,7 @@
 //! Many blocks of Philox4x32-10 side by side: the words of `philox4x32`, in the form that vector
 //! instructions take.
 
-use crate::stream::philox::{PHILOX_M0, PHILOX_M1, PHILOX_W0, PHILOX_W1, words};
+use crate::stream::philox::{PHILOX_M0, PHILOX_M1, PHILOX_W0, PHILOX_W1};
 
 /// Blocks side by side: enough that no loop over them has odd ends, few enough that all
 /// intermediate values stay in the L1 cache.
@@ -95,7 +95,7 @@ fn philox4x32<const N: usize>(counters: [[u64; 4]; N], key: [u32; 2]) -> [[u64; 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stream::philox::Philox4x32;
+    use crate::stream::philox::{Philox4x32, words};
 
     #[test]
     fn words_are_those_of_the_scalar_generator() {

@@ -5,3 +5,4 @@ pub(crate) mod file_names;
 pub(crate) mod metadata;
 pub(crate) mod names;
 pub(crate) mod shapes;
+pub(crate) mod slices;

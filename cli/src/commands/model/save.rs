@@ -89,8 +89,7 @@ impl Output {
         };
         let files = plan_files(&path, work)?;
         let slices = match world {
-            Some(World { rank: 0, size, .. }) => {
-                List::new(&work.whole, &work.whole_kept, *size)?;
+            Some(World { rank: 0, .. }) => {
                 Some(Destination::among_others(&out.join(SLICES), args.force)?)
             }
             _ => None,
@@ -118,7 +117,7 @@ impl Written {
         let _held = signals::hold();
         finished.commit()?;
         let (Some(list), Some(world)) = (slices, &work.world) else { return Ok(()) };
-        let slices = List::new(&work.whole, &work.whole_kept, world.size)?;
+        let slices = List::new(&work.whole, &work.whole_kept, world.size);
         list.write_with(|file| Ok(serde_json::to_writer_pretty(file, &slices)?))?;
         let folder = path::folder(list.path());
         let names = names_in(folder).unwrap_or_default();

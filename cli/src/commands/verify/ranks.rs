@@ -30,7 +30,7 @@ pub(super) fn examine_all(
     for (path, rank) in files.iter().zip(0u64..) {
         let shard = Shard::open(path)?;
         let shown = path.display();
-        let mut problems = slices.problems(&shard);
+        let mut problems = slices.problems(rank, &shard);
         let part = Part::of(&shard.metadata).with_context(|| format!("cannot verify {shown}"))?;
         let Some(part) = part else {
             bail!("cannot verify {shown}: it records no rank; write it again as its name says")

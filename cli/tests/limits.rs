@@ -297,7 +297,8 @@ fn the_number_of_processes_is_bounded() {
     let list: serde_json::Value =
         serde_json::from_slice(&fs::read(folder.path().join("out/model.slices.json")).unwrap())
             .unwrap();
-    let tensor = serde_json::json!({ "dtype": "F32", "shape": [50257, 768], "dim": 0, "slice_len": 1 });
+    let tensor =
+        serde_json::json!({ "dtype": "F32", "shape": [50257, 768], "dim": 0, "slice_len": 1 });
     assert_eq!(list["tensors"]["transformer.wte.weight"], tensor);
 }
 

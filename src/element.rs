@@ -248,7 +248,7 @@ impl Element for Bool {
 impl DType {
     /// The nearest value of the type.
     pub(crate) fn round(self, value: f32) -> f64 {
-        by_dtype!(self, T => f64::from(<T as Element>::round(value).widen()))
+        by_dtype!(self, T => f64::from(Element::widen(<T as Element>::round(value))))
     }
 
     /// The low 32 bits of the nearest value of the type.

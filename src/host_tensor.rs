@@ -167,7 +167,7 @@ impl HostTensor {
 
     /// The elements as f32: exactly, but for F64 and integers of 32 and 64 bits, which are rounded.
     pub fn to_f32(&self) -> Vec<f32> {
-        with_values!(&self.data, values => values.iter().map(|value| value.widen()).collect())
+        with_values!(&self.data, values => values.iter().map(|&value| Element::widen(value)).collect())
     }
 
     /// Copies a range of the elements, counted from the first one, into a tensor of its own.

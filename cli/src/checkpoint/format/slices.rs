@@ -10,7 +10,6 @@ use crate::checkpoint::read::shard::Stored;
 /// `(r + 1) * slice_len`, as far as there are any, and no slice where there are none. A scalar has
 /// one index. Where `slice_len` is 0, rank 0 has the tensor, which is empty.
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub(crate) struct Sliced {
     pub(crate) dtype: String,
     pub(crate) shape: Vec<usize>,

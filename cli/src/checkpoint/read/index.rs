@@ -24,7 +24,7 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<BTreeMap<String, String>> {
     read().with_context(|| format!("cannot read {}", path.display()))
 }
 
-fn parse(text: &str) -> anyhow::Result<BTreeMap<String, String>> {
+pub(crate) fn parse(text: &str) -> anyhow::Result<BTreeMap<String, String>> {
     let Text { weight_map: Unique(map) } = serde_json::from_str(text)
         .context("it is not an index {\"weight_map\": {\"tensor\": \"file\"}}")?;
     for (tensor, file) in &map {

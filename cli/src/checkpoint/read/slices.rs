@@ -73,7 +73,7 @@ impl Slices {
         read().with_context(|| format!("cannot read {}", path.display()))
     }
 
-    fn parse(text: &str, folder: PathBuf) -> anyhow::Result<Self> {
+    pub(crate) fn parse(text: &str, folder: PathBuf) -> anyhow::Result<Self> {
         let Text { world_size: world, tensors: Unique(tensors) } = serde_json::from_str(text)
             .context("it is not a list {\"world_size\", \"tensors\"} of slices")?;
         for (name, tensor) in &tensors {

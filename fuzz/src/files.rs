@@ -48,13 +48,17 @@ pub fn header(file: &[u8]) {
     }
     let again = Value::Object(again).to_string();
     let len = 8 + again.len() as u64 + tensors.last().map_or(0, |last| last.bytes.end - start);
-    let bytes = [&(again.len() as u64).to_le_bytes(), again.as_bytes()].concat();
-    let (metadata_again, tensors_again) = read_header(&bytes[..], len).unwrap();
+    let (metadata_again, tensors_again) = read_header(&beginning(&again)[..], len).unwrap();
     assert_eq!(metadata_again, metadata);
     assert_eq!(tensors_again.len(), tensors.len());
     for (again, Stored { name, dtype, shape, .. }) in tensors_again.iter().zip(&tensors) {
         assert_eq!((&again.name, again.dtype, &again.shape), (name, *dtype, shape));
     }
+}
+
+/// How a .safetensors file with this header begins.
+fn beginning(header: &str) -> Vec<u8> {
+    [&(header.len() as u64).to_le_bytes(), header.as_bytes()].concat()
 }
 
 fn check_same(file: &[u8], ours: &[Stored], theirs: &SafeTensors) {
@@ -118,8 +122,7 @@ pub fn index(text: &[u8]) {
         let info = |i| json!({ "dtype": "U8", "shape": [], "data_offsets": [i, i + 1] });
         let infos = tensors.iter().zip(0..).map(|(name, i)| ((*name).to_owned(), info(i)));
         let header = Value::Object(infos.collect()).to_string();
-        let length = (header.len() as u64).to_le_bytes();
-        let bytes = [&length, header.as_bytes(), &vec![0; tensors.len()]].concat();
+        let bytes = [beginning(&header), vec![0; tensors.len()]].concat();
         fs::write(folder.path().join(file), bytes).unwrap();
         expected.extend(tensors.iter().map(|name| ((*name).to_owned(), file.to_owned())));
     }

@@ -2,9 +2,8 @@
 
 use anyhow::ensure;
 use gpu_init::{PlanEntry, Shard};
+use safetensors::Dtype;
 use serde::{Deserialize, Serialize};
-
-use crate::checkpoint::read::shard::Stored;
 
 /// A tensor of the whole model, divided along `dim`: rank r has indices from `r * slice_len` to
 /// `(r + 1) * slice_len`, as far as there are any, and no slice where there are none. A scalar has
@@ -20,16 +19,15 @@ pub(crate) struct Sliced {
 impl Sliced {
     /// A tensor that is divided as its plan says.
     pub(crate) fn divided(entry: &PlanEntry, world: u64) -> Self {
-        let (shape, dim) = (entry.spec.shape().dims().to_vec(), entry.shard_dim.unwrap_or(0));
-        let len = shape.get(dim).map_or(1, |&len| len as u64);
-        let slice_len = Shard { dim, rank: 0, world }.range(len).end.max(1);
-        Sliced { dtype: entry.fill.dtype.to_string(), shape, dim, slice_len }
+        let (shape, dim) = (entry.spec.shape().dims(), entry.shard_dim.unwrap_or(0));
+        let slice_len = Shard { dim, rank: 0, world }.range(indices(shape, dim)).end.max(1);
+        Sliced { dtype: entry.fill.dtype.to_string(), shape: shape.to_vec(), dim, slice_len }
     }
 
     /// A tensor that rank 0 has as a whole.
-    pub(crate) fn whole(Stored { dtype, shape, .. }: &Stored) -> Self {
-        let slice_len = shape.first().map_or(1, |&len| len as u64);
-        Sliced { dtype: dtype.to_string(), shape: shape.clone(), dim: 0, slice_len }
+    pub(crate) fn whole(dtype: Dtype, shape: &[usize]) -> Self {
+        let slice_len = indices(shape, 0);
+        Sliced { dtype: dtype.to_string(), shape: shape.to_vec(), dim: 0, slice_len }
     }
 
     /// Checks what a list says.
@@ -63,10 +61,14 @@ impl Sliced {
         Some(shape)
     }
 
-    /// The number of indices of the divided dimension.
     fn len(&self) -> u64 {
-        self.shape.get(self.dim).map_or(1, |&len| len as u64)
+        indices(&self.shape, self.dim)
     }
+}
+
+/// The number of indices of a dimension; a scalar has one.
+fn indices(shape: &[usize], dim: usize) -> u64 {
+    shape.get(dim).map_or(1, |&len| len as u64)
 }
 
 #[cfg(test)]

@@ -34,7 +34,7 @@ impl Serialize for Tensors<'_> {
         let divided = |entry| Sliced::divided(entry, self.world);
         let entries = self.entries.iter().map(|entry| (&entry.name, divided(entry)));
         let kept = self.kept.iter().map(|Kept { stored, .. }| stored);
-        let kept = kept.map(|stored| (&stored.name, Sliced::whole(stored)));
+        let kept = kept.map(|stored| (&stored.name, Sliced::whole(stored.dtype, &stored.shape)));
         serializer.collect_map(entries.chain(kept))
     }
 }

@@ -6,10 +6,6 @@ const SIDE: u32 = 257u;
 // Exponent and segment bits of x = 1.
 const SEGMENT_ONE: u32 = 0x3f8u;
 
-// The tables, one after the other. Coefficients in rising powers; the cubics of a table go from the
-// lower end of the distribution to its median, then from the upper end.
-@group(0) @binding(2) var<storage, read> tables: array<vec4<f32>>;
-
 // The cubic of a word, counted from its table's start, and the position t in [0, 1) in its segment.
 struct Segment {
     index: u32,

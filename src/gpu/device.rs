@@ -12,7 +12,7 @@ use crate::gpu::engine::vulkan;
 use crate::gpu::options::DeviceOptions;
 use crate::gpu::self_test::group::Group;
 use crate::gpu::self_test::verify::{Verified, verify};
-use crate::gpu::wgsl::{Arithmetic, FpGuard, HalfRounding, WideMul};
+use crate::gpu::wgsl::{AddressSpace, Arithmetic, FpGuard, HalfRounding, Variant, WideMul};
 use crate::spec::streams::Streams;
 use crate::{ErrorKind, Fill, Result};
 
@@ -121,7 +121,12 @@ impl Device {
             (FpGuard::NoContraction, _) => HalfRounding::Floats,
             _ => HalfRounding::Integers,
         };
-        let sources = Sources::new(wide_mul, Arithmetic { fp_guard, half_rounding });
+        let tables = match info.device_type {
+            wgpu::DeviceType::Cpu => AddressSpace::Uniform,
+            _ => AddressSpace::Storage,
+        };
+        let arithmetic = Arithmetic { fp_guard, half_rounding };
+        let sources = Sources::new(Variant { wide_mul, arithmetic, tables });
         let may_guard = options.fp_guard.is_none();
         let device = Self::with_sources(context, origin, sources, may_guard).await.during(OPEN)?;
         Ok(device.with_seed(options.seed))
@@ -135,7 +140,7 @@ impl Device {
         sources: Sources,
         may_guard: bool,
     ) -> Result<Self, ErrorKind> {
-        if let Some(reason) = missing(&context.device, sources.wide_mul) {
+        if let Some(reason) = missing(&context.device, sources.variant.wide_mul) {
             let (adapter, reason) = (context.adapter.clone(), reason.to_owned());
             return Err(ErrorKind::UnsupportedAdapter { adapter, reason });
         }

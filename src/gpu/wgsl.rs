@@ -1,7 +1,7 @@
 //! The shaders' text, assembled from the files in `shaders/`: plain concatenation, no preprocessor.
 
 use crate::{DType, Fill};
-use Part::{Guard, Pack, SumGuard, Text, WideMultiply};
+use Part::{Guard, Pack, SumGuard, Tables, Text, WideMultiply};
 
 const MUL_WIDE_INT64: &str = include_str!("../../shaders/lib/mul_wide_int64.wgsl");
 const MUL_WIDE_LIMBS: &str = include_str!("../../shaders/lib/mul_wide_limbs.wgsl");
@@ -18,6 +18,8 @@ const PACK: &str = include_str!("../../shaders/lib/pack.wgsl");
 const PACK_FLOATS: &str = include_str!("../../shaders/lib/pack_floats.wgsl");
 const FLOAT8: Part = Text(include_str!("../../shaders/lib/float8.wgsl"));
 const FLOAT64: Part = Text(include_str!("../../shaders/lib/float64.wgsl"));
+const TABLES: &str = include_str!("../../shaders/lib/tables.wgsl");
+const TABLES_UNIFORM: &str = include_str!("../../shaders/lib/tables_uniform.wgsl");
 const TRUNCATED: Part = Text(include_str!("../../shaders/lib/truncated.wgsl"));
 const SLICE: Part = Text(include_str!("../../shaders/lib/slice.wgsl"));
 const GRID: Part = Text(include_str!("../../shaders/lib/grid.wgsl"));
@@ -93,6 +95,31 @@ impl Arithmetic {
     }
 }
 
+/// Where a shader reads the tables of truncated normals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum AddressSpace {
+    /// Any number of them.
+    Storage,
+    /// One: for drivers that run on the CPU.
+    Uniform,
+}
+
+/// The choices among files. All give the same bits on a device that runs them right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Variant {
+    pub(crate) wide_mul: WideMul,
+    pub(crate) arithmetic: Arithmetic,
+    pub(crate) tables: AddressSpace,
+}
+
+impl Variant {
+    /// What any device runs right that has this multiplication, with this guard.
+    pub(crate) const fn portable(wide_mul: WideMul, fp_guard: FpGuard) -> Self {
+        let arithmetic = Arithmetic::portable(fp_guard);
+        Variant { wide_mul, arithmetic, tables: AddressSpace::Storage }
+    }
+}
+
 /// A WGSL module: parts of the library, then the files of its own, with the entry points.
 #[derive(Debug)]
 pub(crate) struct Module {
@@ -114,11 +141,25 @@ enum Part {
     SumGuard,
     /// [`HalfRounding`].
     Pack,
+    /// [`AddressSpace`].
+    Tables,
 }
 
 pub(crate) static FILL: Module = Module {
     name: "fill",
-    library: &[WideMultiply, PHILOX, Guard, SAMPLE, DTYPE, HALF, Pack, TRUNCATED, SLICE, GRID],
+    library: &[
+        WideMultiply,
+        PHILOX,
+        Guard,
+        SAMPLE,
+        DTYPE,
+        HALF,
+        Pack,
+        Tables,
+        TRUNCATED,
+        SLICE,
+        GRID,
+    ],
     own: &[include_str!("../../shaders/fill.wgsl"), include_str!("../../shaders/fill_many.wgsl")],
 };
 pub(crate) static REDUCE: Module = Module {
@@ -173,7 +214,7 @@ pub(crate) static ORTHOGONAL: Module = Module {
 
 impl Module {
     /// Assembles the text.
-    pub(crate) fn text(&self, wide_mul: WideMul, arithmetic: Arithmetic) -> String {
+    pub(crate) fn text(&self, Variant { wide_mul, arithmetic, tables }: Variant) -> String {
         let files = |part: &'static Part| -> &[&str] {
             match (part, arithmetic.fp_guard) {
                 (Text(file), _) => std::slice::from_ref(file),
@@ -184,6 +225,10 @@ impl Module {
                 (Pack, _) => match arithmetic.half_rounding {
                     HalfRounding::Floats => &[PACK_FLOATS],
                     HalfRounding::Integers => &[PACK],
+                },
+                (Tables, _) => match tables {
+                    AddressSpace::Storage => &[TABLES],
+                    AddressSpace::Uniform => &[TABLES_UNIFORM],
                 },
                 (Guard | SumGuard, FpGuard::None) => &[GUARD, MUL_ADD_PLAIN, OPAQUE_PLAIN],
                 (Guard, FpGuard::NoContraction) => &[GUARD, MUL_ADD, OPAQUE_PLAIN],
@@ -205,7 +250,7 @@ impl Module {
 /// assert!(shader::fill(WideMul::Limbs, FpGuard::None).len() < portable.len());
 /// ```
 pub fn fill(wide_mul: WideMul, fp_guard: FpGuard) -> String {
-    FILL.text(wide_mul, Arithmetic::portable(fp_guard))
+    FILL.text(Variant::portable(wide_mul, fp_guard))
 }
 
 /// The module that computes fingerprint and statistics: entry points `fingerprint` and `summary`.
@@ -216,5 +261,5 @@ pub fn fill(wide_mul: WideMul, fp_guard: FpGuard) -> String {
 /// assert!(shader::reduce(FpGuard::NoReassociation).contains("fn fingerprint("));
 /// ```
 pub fn reduce(fp_guard: FpGuard) -> String {
-    REDUCE.text(WideMul::Limbs, Arithmetic::portable(fp_guard))
+    REDUCE.text(Variant::portable(WideMul::Limbs, fp_guard))
 }

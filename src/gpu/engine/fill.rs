@@ -56,7 +56,7 @@ pub(crate) async fn record_shared<P: Report>(
     let (context, limits) = (&engine.context, &engine.limits);
     let tables = Tables::new(engine, tensors.iter().map(|(view, _)| &view.fill)).await?;
     let members = tensors.iter().map(|&(View { fill, .. }, allocation)| {
-        (fill, allocation, tables.window(&fill.distribution, limits.binding))
+        (fill, allocation, tables.window(&fill.distribution))
     });
     for batch in batches(members) {
         let buffer = &buffers[batch.buffer];

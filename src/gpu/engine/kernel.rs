@@ -56,7 +56,7 @@ pub(crate) enum Entry {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Row {
     pub(crate) module: &'static Module,
-    /// The storage buffers at bindings 1, 2...; binding 0 is the uniform.
+    /// The buffers at bindings 1, 2...; binding 0 is the uniform.
     pub(crate) bindings: &'static [Access],
     /// Bytes of the uniform.
     pub(crate) params: usize,
@@ -68,12 +68,19 @@ pub(crate) struct Row {
     pub(crate) iterations: u32,
 }
 
-/// How a kernel accesses a storage buffer.
+/// How a kernel accesses a buffer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Access {
     Read,
     Write,
+    /// Reads the tables, in their [`AddressSpace`](crate::gpu::wgsl::AddressSpace); others are
+    /// storage buffers.
+    Table,
 }
+
+/// A buffer of tables may be bound in either address space.
+pub(crate) const TABLE_USAGES: wgpu::BufferUsages =
+    wgpu::BufferUsages::STORAGE.union(wgpu::BufferUsages::UNIFORM);
 
 impl Entry {
     /// The name in the WGSL.
@@ -83,7 +90,7 @@ impl Entry {
 
     /// The table.
     pub(crate) const fn row(self) -> Row {
-        use Access::{Read, Write};
+        use Access::{Read, Table, Write};
         let tile = TILE as u32;
         // An invocation reads its elements of a chunk three times, and the sums of all lanes.
         let reduce = 3 * ((CHUNK / LANES) as u32 + 8);
@@ -94,9 +101,9 @@ impl Entry {
         let orthogonal = row::<OrthogonalParams>(&wgsl::ORTHOGONAL, &[Write, Write, Write]);
         match self {
             Self::Fill | Self::FillWords | Self::FillSlice => {
-                row::<FillParams>(&wgsl::FILL, &[Write, Read]).distribution()
+                row::<FillParams>(&wgsl::FILL, &[Write, Table]).distribution()
             }
-            Self::FillMany => row::<FillParams>(&wgsl::FILL, &[Write, Read, Read])
+            Self::FillMany => row::<FillParams>(&wgsl::FILL, &[Write, Table, Read])
                 .distribution()
                 .lanes(PART_LANES),
             Self::Fingerprint | Self::Summary => {

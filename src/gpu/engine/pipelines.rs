@@ -7,15 +7,15 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::gpu::engine::context::Context;
-use crate::gpu::engine::kernel::{Access, Entry, Kernel, Row};
-use crate::gpu::wgsl::{Arithmetic, FpGuard, HalfRounding, Module, WideMul};
+use crate::gpu::engine::kernel::{Access, Entry, Kernel, Row, TABLE_USAGES};
+use crate::gpu::wgsl::{AddressSpace, Arithmetic, FpGuard, HalfRounding, Module, Variant, WideMul};
+use crate::stream::truncated::Table;
 use crate::{ErrorKind, Result};
 
 /// The text of the shaders.
 #[derive(Debug, Clone)]
 pub(crate) struct Sources {
-    pub(crate) wide_mul: WideMul,
-    pub(crate) arithmetic: Arithmetic,
+    pub(crate) variant: Variant,
     /// Text to replace, and by what: tests break shaders so.
     pub(crate) patches: Vec<(String, String)>,
     /// The same for the shaders that are guarded when these have proved wrong.
@@ -23,24 +23,26 @@ pub(crate) struct Sources {
 }
 
 impl Sources {
-    pub(crate) fn new(wide_mul: WideMul, arithmetic: Arithmetic) -> Self {
-        Sources { wide_mul, arithmetic, patches: Vec::new(), guarded_patches: Vec::new() }
+    pub(crate) fn new(variant: Variant) -> Self {
+        Sources { variant, patches: Vec::new(), guarded_patches: Vec::new() }
     }
 
     fn text(&self, module: &Module) -> String {
-        let text = module.text(self.wide_mul, self.arithmetic);
+        let text = module.text(self.variant);
         self.patches.iter().fold(text, |text, (from, to)| text.replace(from, to))
     }
 
     /// Shaders that ask less of a driver: first they round in integers, then they are guarded.
     fn fallback(&self, may_guard: bool) -> Option<Self> {
-        let Arithmetic { fp_guard, half_rounding } = self.arithmetic;
+        let Arithmetic { fp_guard, half_rounding } = self.variant.arithmetic;
+        let with =
+            |fp_guard| Variant { arithmetic: Arithmetic::portable(fp_guard), ..self.variant };
         if half_rounding == HalfRounding::Floats {
-            return Some(Sources { arithmetic: Arithmetic::portable(fp_guard), ..self.clone() });
+            return Some(Sources { variant: with(fp_guard), ..self.clone() });
         }
         (may_guard && fp_guard != FpGuard::NoReassociation).then(|| Sources {
             patches: self.guarded_patches.clone(),
-            ..Sources::new(self.wide_mul, Arithmetic::portable(FpGuard::NoReassociation))
+            ..Sources::new(with(FpGuard::NoReassociation))
         })
     }
 }
@@ -78,8 +80,9 @@ impl Compiled {
                 source: wgpu::ShaderSource::Wgsl(sources.text(row.module).into()),
             })
         });
-        let (bindings, layout) =
-            layouts.entry(kernel.entry).or_insert_with(|| layouts_of(device, &row));
+        let (bindings, layout) = layouts
+            .entry(kernel.entry)
+            .or_insert_with(|| layouts_of(device, &row, sources.variant.tables));
         let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
             label: Some(kernel.entry.name()),
             layout: Some(layout),
@@ -102,7 +105,7 @@ impl Kernels {
     }
 
     pub(crate) fn arithmetic(&self) -> Arithmetic {
-        self.sources.arithmetic
+        self.sources.variant.arithmetic
     }
 
     fn compiled(&self) -> MutexGuard<'_, Compiled> {
@@ -141,7 +144,7 @@ impl Pipelines {
         sources: Sources,
         may_guard: bool,
     ) -> Result<Self, ErrorKind> {
-        let no_table = context.create_buffer(16, wgpu::BufferUsages::STORAGE).await?;
+        let no_table = context.create_buffer(size_of::<Table>() as u64, TABLE_USAGES).await?;
         Ok(Pipelines { kernels: Mutex::new(Kernels::new(sources)), may_guard, no_table })
     }
 
@@ -155,11 +158,16 @@ impl Pipelines {
     }
 
     pub(crate) fn wide_mul(&self) -> WideMul {
-        self.lock().sources.wide_mul
+        self.lock().sources.variant.wide_mul
     }
 
     pub(crate) fn arithmetic(&self) -> Arithmetic {
         self.lock().arithmetic()
+    }
+
+    /// Where shaders read tables; a fallback does not change it.
+    pub(crate) fn tables(&self) -> AddressSpace {
+        self.lock().sources.variant.tables
     }
 
     /// Replaces these kernels by others that ask less of a driver, unless that was done. Returns
@@ -182,13 +190,19 @@ impl Pipelines {
     }
 }
 
-fn layouts_of(device: &wgpu::Device, row: &Row) -> (wgpu::BindGroupLayout, wgpu::PipelineLayout) {
-    let storage = row.bindings.iter().map(|&access| {
-        (wgpu::BufferBindingType::Storage { read_only: access == Access::Read }, false)
+fn layouts_of(
+    device: &wgpu::Device,
+    row: &Row,
+    tables: AddressSpace,
+) -> (wgpu::BindGroupLayout, wgpu::PipelineLayout) {
+    use wgpu::BufferBindingType::{Storage, Uniform};
+    let bound = row.bindings.iter().map(|access| match (access, tables) {
+        (Access::Table, AddressSpace::Uniform) => (Uniform, false),
+        (access, _) => (Storage { read_only: *access != Access::Write }, false),
     });
     // The uniform is at a dynamic offset, so that many dispatches share a buffer of parameters.
-    let entries: Vec<_> = std::iter::once((wgpu::BufferBindingType::Uniform, true))
-        .chain(storage)
+    let entries: Vec<_> = std::iter::once((Uniform, true))
+        .chain(bound)
         .zip(0..)
         .map(|((ty, has_dynamic_offset), binding)| wgpu::BindGroupLayoutEntry {
             binding,

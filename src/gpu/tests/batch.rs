@@ -52,7 +52,8 @@ fn mixture() -> Vec<TensorSpec> {
     all
 }
 
-fn check(device: &Device) {
+/// Fills the mixture and compares every byte of its buffers with what the CPU makes.
+pub(super) fn check(device: &Device) {
     let (parameters, cpu) = (mixture(), Cpu::with_seed(42));
     soil(device);
     let device = device.clone().with_seed(42);

@@ -5,9 +5,9 @@ use crate::gpu::device::{Device, fastest};
 use crate::gpu::engine::adapter::{adapters, best_adapter};
 use crate::gpu::self_test::group::Group;
 use crate::gpu::tests::{
-    assert_wrong, device, open_broken, open_patched, open_with, options, raw_device,
+    assert_wrong, batch, device, open_broken, open_patched, open_with, options, raw_device,
 };
-use crate::gpu::wgsl::{Arithmetic, FpGuard, HalfRounding};
+use crate::gpu::wgsl::{AddressSpace, Arithmetic, FpGuard, HalfRounding, Variant, WideMul};
 use crate::{Cpu, DType, ErrorKind, Initializer, TensorSpec};
 
 /// What drivers have been seen to do, or might: each is found before a kernel's first use.
@@ -125,6 +125,27 @@ fn a_kernel_that_is_wrong_is_guarded() {
     }
 }
 
+/// Drivers that run on the CPU read tables from uniform buffers, GPUs from storage; either would
+/// have the same bits, and is found where it has not.
+#[test]
+fn tables_are_read_in_either_address_space() {
+    let Some(device) = device() else { return };
+    let variant = Variant::portable(WideMul::Limbs, FpGuard::NoReassociation);
+    for tables in [AddressSpace::Storage, AddressSpace::Uniform] {
+        let open =
+            |patches: &[_]| open_with(Variant { tables, ..variant }, false, patches).unwrap();
+        let right = open(&[]).unwrap();
+        pollster::block_on(right.verify(Group::all().into_iter())).unwrap();
+        batch::check(&right);
+        let wrong = open(&[("tables[table + at.index]", "tables[table + at.index / 2u]")]);
+        let verify = |device: Device| pollster::block_on(device.verify(Group::all().into_iter()));
+        assert_wrong(wrong.and_then(|device| verify(device).during("test")), "truncated F32");
+    }
+    let is_software = device.wgpu_device().adapter_info().device_type == wgpu::DeviceType::Cpu;
+    let expected = if is_software { AddressSpace::Uniform } else { AddressSpace::Storage };
+    assert_eq!(device.inner.engine.pipelines.tables(), expected);
+}
+
 /// Half-width types are rounded by float instructions where these prove right, and in integers
 /// where they do not or values are too large for them. The guard stays.
 #[test]
@@ -143,7 +164,8 @@ fn half_widths_are_rounded_by_floats_where_that_is_right() {
     let fp_guard = FpGuard::NoContraction;
     let open = |patches: &[_]| {
         let arithmetic = Arithmetic { fp_guard, half_rounding: Floats };
-        open_with(arithmetic, false, patches).unwrap().unwrap()
+        let variant = Variant { arithmetic, ..Variant::portable(WideMul::Limbs, fp_guard) };
+        open_with(variant, false, patches).unwrap().unwrap()
     };
     let rounding = |device: &Device| {
         let arithmetic = device.inner.engine.pipelines.arithmetic();

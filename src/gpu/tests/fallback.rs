@@ -7,7 +7,7 @@ use crate::gpu::device::Device;
 use crate::gpu::engine::pipelines::Sources;
 use crate::gpu::options::FillOptions;
 use crate::gpu::tests::{assert_wrong, device, known, open_sources};
-use crate::gpu::wgsl::{Arithmetic, FpGuard, WideMul};
+use crate::gpu::wgsl::{FpGuard, Variant, WideMul};
 use crate::{Cpu, DType, Initializer, TensorSpec};
 
 /// A wrong sign in slices alone.
@@ -24,8 +24,9 @@ fn open(guarded_patches: &[(&str, &str)]) -> Option<Device> {
     if fp_guard == FpGuard::NoReassociation {
         return None;
     }
-    let [first, guarded] = [fp_guard, FpGuard::NoReassociation].map(Arithmetic::portable);
-    let mut sources = Sources::new(WideMul::Limbs, first);
+    let guards = [fp_guard, FpGuard::NoReassociation];
+    let [first, guarded] = guards.map(|guard| Variant::portable(WideMul::Limbs, guard));
+    let mut sources = Sources::new(first);
     sources.patches = known(first, &[SLICES]);
     sources.guarded_patches = known(guarded, guarded_patches);
     Some(open_sources(sources, true)?.unwrap())

@@ -9,7 +9,7 @@ use wgpu::naga;
 use crate::distribution::{orthogonal, sparse};
 use crate::gpu::engine::kernel::{self, Access, Entry, Transform};
 use crate::gpu::engine::params::*;
-use crate::gpu::wgsl::{self, Arithmetic, FpGuard, Module, WideMul};
+use crate::gpu::wgsl::{self, FpGuard, Module, Variant, WideMul};
 use crate::reduce::stats::Chunk;
 use crate::reduce::summary::ChunkSummary;
 use crate::reduce::{fingerprint, lanes};
@@ -21,17 +21,17 @@ pub(super) fn parse(source: &str) -> naga::Module {
 }
 
 fn text(module: &Module) -> String {
-    module.text(WideMul::Limbs, PORTABLE)
+    module.text(PORTABLE)
 }
 
 /// What is right on any device.
-const PORTABLE: Arithmetic = Arithmetic::portable(FpGuard::NoReassociation);
+const PORTABLE: Variant = Variant::portable(WideMul::Limbs, FpGuard::NoReassociation);
 
 /// All modules.
-pub(super) fn shaders(arithmetic: Arithmetic) -> Vec<String> {
+pub(super) fn shaders(variant: Variant) -> Vec<String> {
     let mut modules: Vec<_> = Entry::VARIANTS.iter().map(|entry| entry.row().module).collect();
     modules.dedup_by_key(|module| module.name);
-    modules.into_iter().map(|module| module.text(WideMul::Limbs, arithmetic)).collect()
+    modules.into_iter().map(|module| module.text(variant)).collect()
 }
 
 /// The portable modules need nothing that WebGPU does not have.
@@ -107,6 +107,8 @@ fn check_bindings(module: &naga::Module, entry: Entry) {
                 };
                 let writes = access.contains(naga::StorageAccess::STORE);
                 assert_eq!(writes, expected == Access::Write, "{entry:?}: binding {}", slot + 1);
+                let is_table = variable.name.as_deref() == Some("tables");
+                assert_eq!(is_table, expected == Access::Table, "{entry:?}: binding {}", slot + 1);
             }
             other => panic!("{entry:?}: {other:?}"),
         }

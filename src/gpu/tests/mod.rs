@@ -22,7 +22,7 @@ use crate::gpu::engine::pipelines::Sources;
 use crate::gpu::engine::readback;
 use crate::gpu::options::{DeviceOptions, FillOptions};
 use crate::gpu::tensor::Tensor;
-use crate::gpu::wgsl::{Arithmetic, FpGuard, WideMul};
+use crate::gpu::wgsl::{FpGuard, Variant, WideMul};
 use crate::{Cpu, DType, ErrorKind, Result, TensorSpec};
 
 #[path = "../../../tests/common/skip.rs"]
@@ -91,23 +91,23 @@ pub(super) fn open_patched(
     may_fall_back: bool,
     patches: &[(&str, &str)],
 ) -> Option<Result<Device>> {
-    open_with(Arithmetic::portable(fp_guard), may_fall_back, patches)
+    open_with(Variant::portable(WideMul::Limbs, fp_guard), may_fall_back, patches)
 }
 
-/// The same with this arithmetic.
+/// The same with this variant of them.
 pub(super) fn open_with(
-    arithmetic: Arithmetic,
+    variant: Variant,
     may_fall_back: bool,
     patches: &[(&str, &str)],
 ) -> Option<Result<Device>> {
-    let mut sources = Sources::new(WideMul::Limbs, arithmetic);
-    sources.patches = known(arithmetic, patches);
+    let mut sources = Sources::new(variant);
+    sources.patches = known(variant, patches);
     open_sources(sources, may_fall_back)
 }
 
-/// Patches of text that is in the shaders of this arithmetic.
-fn known(arithmetic: Arithmetic, patches: &[(&str, &str)]) -> Vec<(String, String)> {
-    let shaders = kernels::shaders(arithmetic);
+/// Patches of text that is in the shaders of this variant.
+fn known(variant: Variant, patches: &[(&str, &str)]) -> Vec<(String, String)> {
+    let shaders = kernels::shaders(variant);
     let owned = |&(from, to): &(&str, &str)| {
         let known = shaders.iter().any(|source| source.contains(from));
         assert!(known, "{from} is no longer in the shaders");

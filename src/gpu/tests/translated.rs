@@ -16,7 +16,7 @@ use crate::DType;
 use crate::gpu::engine::kernel::{Entry, Kernel, Transform};
 use crate::gpu::tests::kernels::parse;
 use crate::gpu::tests::products::Flow;
-use crate::gpu::wgsl::{Arithmetic, FpGuard, HalfRounding, WideMul};
+use crate::gpu::wgsl::{AddressSpace, Arithmetic, FpGuard, HalfRounding, Variant, WideMul};
 
 /// All there are, by the text of their module.
 fn kernels() -> Vec<Kernel> {
@@ -38,14 +38,20 @@ fn kernels() -> Vec<Kernel> {
 }
 
 /// Every text that a kernel can be of.
-fn arithmetics() -> Vec<(WideMul, Arithmetic)> {
+fn variants() -> Vec<Variant> {
     let guards = [FpGuard::None, FpGuard::NoContraction, FpGuard::NoReassociation];
     let roundings = [HalfRounding::Integers, HalfRounding::Floats];
     let arithmetics = guards
         .into_iter()
         .flat_map(|fp_guard| roundings.map(|half_rounding| Arithmetic { fp_guard, half_rounding }));
     let all = arithmetics.flat_map(|arithmetic| {
-        [WideMul::Limbs, WideMul::Int64].map(|wide_mul| (wide_mul, arithmetic))
+        // DX12's WARP has a CPU's address space.
+        [
+            (WideMul::Limbs, AddressSpace::Storage),
+            (WideMul::Int64, AddressSpace::Storage),
+            (WideMul::Int64, AddressSpace::Uniform),
+        ]
+        .map(|(wide_mul, tables)| Variant { wide_mul, arithmetic, tables })
     });
     all.collect()
 }
@@ -242,14 +248,14 @@ fn validated(source: &str) -> (Module, ModuleInfo) {
 #[test]
 fn guards_are_in_what_metal_and_dx12_get() {
     let mut wrong = Vec::new();
-    for (wide_mul, arithmetic) in arithmetics() {
+    for variant in variants() {
         let mut modules = HashMap::new();
         for kernel in kernels() {
             let of = kernel.entry.row().module;
             let (module, info) =
-                modules.entry(of.name).or_insert_with(|| validated(&of.text(wide_mul, arithmetic)));
+                modules.entry(of.name).or_insert_with(|| validated(&of.text(variant)));
             let (module, info) = specialized(module, info, kernel);
-            let way = (wide_mul, arithmetic.fp_guard);
+            let way = (variant.wide_mul, variant.arithmetic.fp_guard);
             let found = examine(&module, &info, kernel.entry.name(), way);
             wrong.extend(found.into_iter().map(|found| (found, kernel, way)));
         }
@@ -266,8 +272,7 @@ fn guards_are_in_what_metal_and_dx12_get() {
 fn what_guards_are_for_is_found() {
     let kernel = Kernel::new(Entry::Fill, DType::F32);
     let kernel = Kernel { transform: Transform::ShiftedNormal, ..kernel };
-    let fill =
-        |fp_guard| kernel.entry.row().module.text(WideMul::Limbs, Arithmetic::portable(fp_guard));
+    let fill = |guard| kernel.entry.row().module.text(Variant::portable(WideMul::Limbs, guard));
     let found = |source: &str, fp_guard| {
         let (module, info) = validated(source);
         let (module, info) = specialized(&module, &info, kernel);
@@ -304,8 +309,8 @@ fn what_guards_are_for_is_found() {
 #[test]
 fn a_multiply_add_that_a_writer_adds_is_found() {
     let kernel = Kernel::new(Entry::Fill, DType::F32);
-    let arithmetic = Arithmetic::portable(FpGuard::NoReassociation);
-    let (module, info) = validated(&kernel.entry.row().module.text(WideMul::Limbs, arithmetic));
+    let portable = Variant::portable(WideMul::Limbs, FpGuard::NoReassociation);
+    let (module, info) = validated(&kernel.entry.row().module.text(portable));
     let (module, info) = specialized(&module, &info, kernel);
     let flow = Flow::new(&module, &info);
     let text = dx12(&module, &info, kernel.entry.name(), WideMul::Limbs);

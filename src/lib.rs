@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![doc = include_str!("../docs/stream.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))] // docs.rs shows which feature an item needs.
+#![recursion_limit = "256"] // Rust will want it for wgpu's types: rust-lang/rust#159228.
 #![deny(missing_docs, missing_debug_implementations, unsafe_code)]
 #![deny(clippy::undocumented_unsafe_blocks)]
 

@@ -1,5 +1,6 @@
 //! The GPU gives the CPU's bits: around every boundary, in every tile, at every offset, with both
 //! wide multiplications.
+#![cfg(feature = "gpu")]
 
 #[path = "common/gpu.rs"]
 mod gpu;

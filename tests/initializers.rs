@@ -1,5 +1,6 @@
 //! Initializers as data: text and serde both ways, options checked, fans and scales by the peers'
 //! rules.
+#![cfg(feature = "serde")]
 
 mod common;
 

@@ -5,6 +5,7 @@
 //! ```sh
 //! GPU_INIT_REWRITE_INSTRUCTIONS=1 cargo test --release --workspace --test instructions
 //! ```
+#![cfg(all(feature = "gpu", feature = "rules"))]
 
 #[path = "common/compiled.rs"]
 mod compiled;

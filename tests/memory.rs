@@ -1,6 +1,6 @@
 //! Fills leak no memory: neither this library nor a driver keeps anything after a tensor is
 //! dropped.
-#![cfg(target_os = "linux")]
+#![cfg(all(target_os = "linux", feature = "gpu"))]
 
 #[path = "common/gpu.rs"]
 mod gpu;

@@ -1,4 +1,5 @@
 //! Rules, recipes and plans.
+#![cfg(feature = "rules")]
 
 use std::collections::HashMap;
 use std::f64::consts::SQRT_2;

@@ -5,8 +5,8 @@
 
 use rayon::prelude::*;
 
-use crate::cpu::blocks::{BLOCKS, Blocks, PAIRS};
-use crate::cpu::transform::{Normal, Transform, Truncated, Uniform};
+use crate::cpu::blocks::{BLOCKS, PAIRS};
+use crate::cpu::transform::{Lanes, Normal, Transform, Truncated, Uniform};
 use crate::cpu::vectors::{Vectorize, Vectors};
 use crate::distribution::cache::table;
 use crate::progress::Progress;
@@ -142,10 +142,10 @@ impl<T: Element, S: Transform> Vectorize for Chunks<'_, T, S> {
     fn run(self, vectors: Vectors) {
         // Values, not references: what they give is then computed once, before the loop.
         let (stream, key) = (words(self.generator.stream), words(self.generator.seed));
-        let mut blocks = Blocks::zeroed();
+        let mut lanes = Lanes::new();
         for (chunk, block) in self.out.iter_mut().zip((self.block..).step_by(BLOCKS)) {
-            blocks.compute(block, stream, key);
-            self.transform.pairs(vectors, &blocks, chunk);
+            lanes.blocks.compute(block, stream, key);
+            self.transform.pairs(vectors, &mut lanes, chunk);
         }
     }
 }

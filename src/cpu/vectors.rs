@@ -5,6 +5,8 @@
 
 #![allow(unsafe_code, reason = "functions compiled for vectors that not every machine has")]
 
+#[cfg(target_arch = "x86_64")]
+use std::arch::x86_64::*;
 use std::sync::OnceLock;
 
 /// Work that the compiler can turn into vector instructions; `run` and all it calls are
@@ -70,39 +72,6 @@ impl Vectors {
         })
     }
 
-    /// Looks up eight rows of a table, whose columns come out as vectors. The last row stands for
-    /// indices beyond it. By itself the compiler moves number after number.
-    #[inline(always)]
-    pub(crate) fn columns<const N: usize>(
-        self,
-        table: &[[f32; 4]; N],
-        indices: [u32; 8],
-    ) -> [[f32; 8]; 4] {
-        #[cfg(target_arch = "x86_64")]
-        #[target_feature(enable = "avx2")]
-        #[inline]
-        fn avx2(row: impl Fn(usize) -> [f32; 4]) -> [[f32; 8]; 4] {
-            use std::arch::x86_64::*;
-            let row = |i| -> __m128 { bytemuck::cast(row(i)) };
-            let [a, b, c, d] = [0, 1, 2, 3].map(|i| _mm256_set_m128(row(i + 4), row(i)));
-            let (low, high) = (_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
-            let (later_low, later_high) = (_mm256_unpacklo_ps(c, d), _mm256_unpackhi_ps(c, d));
-            bytemuck::cast([
-                _mm256_shuffle_ps::<0x44>(low, later_low),
-                _mm256_shuffle_ps::<0xee>(low, later_low),
-                _mm256_shuffle_ps::<0x44>(high, later_high),
-                _mm256_shuffle_ps::<0xee>(high, later_high),
-            ])
-        }
-        let row = |i: usize| table[(indices[i] as usize).min(N - 1)];
-        match self.0 {
-            Set::Plain => std::array::from_fn(|column| std::array::from_fn(|i| row(i)[column])),
-            // SAFETY: as in `run`; `detected` makes neither set without avx2.
-            #[cfg(target_arch = "x86_64")]
-            Set::Avx2 | Set::Avx512 => unsafe { avx2(row) },
-        }
-    }
-
     /// Runs `work` with these.
     pub(crate) fn run(self, work: impl Vectorize) {
         #[cfg(target_arch = "x86_64")]
@@ -129,6 +98,153 @@ impl Vectors {
     }
 }
 
+/// Four vectors as matrices of four rows, one in each of their parts of 128 bits: their columns.
+#[cfg(target_arch = "x86_64")]
+macro_rules! transposed {
+    ($vectors:expr, $low:ident, $high:ident, $shuffle:ident) => {{
+        let [a, b, c, d] = $vectors;
+        let (low, high) = ($low(a, b), $high(a, b));
+        let (later_low, later_high) = ($low(c, d), $high(c, d));
+        [
+            $shuffle::<0x44>(low, later_low),
+            $shuffle::<0xee>(low, later_low),
+            $shuffle::<0x44>(high, later_high),
+            $shuffle::<0xee>(high, later_high),
+        ]
+    }};
+}
+
+/// A row of a table that has `N`.
+#[derive(Clone, Copy)]
+struct Row<const N: usize> {
+    /// Bytes of the rows before it: where it is made, vectors multiply many at once.
+    offset: u32,
+}
+
+impl<const N: usize> Row<N> {
+    #[inline(always)]
+    fn new(index: u32) -> Self {
+        const { assert!(0 < N && N <= u32::MAX as usize / size_of::<[f32; 4]>()) };
+        Row { offset: index.min(N as u32 - 1) * size_of::<[f32; 4]>() as u32 }
+    }
+
+    /// Its numbers, as an array or as a vector.
+    #[inline(always)]
+    fn of<T: bytemuck::Pod>(self, table: &[[f32; 4]; N]) -> T {
+        // SAFETY: `new` alone makes one, and of an index below N, whose row is inside the table.
+        bytemuck::cast(unsafe { *table.as_ptr().byte_add(self.offset as usize) })
+    }
+}
+
+/// Looks up many rows of a table side by side. By itself the compiler moves number after number.
+#[repr(align(64))]
+pub(crate) struct Lookup<const N: usize, const LEN: usize> {
+    rows: [Row<N>; LEN],
+    /// Their numbers. Kept from one call to the next: to zero them takes as long as to write them.
+    #[cfg(target_arch = "x86_64")]
+    columns: [[f32; LEN]; 4],
+}
+
+impl<const N: usize, const LEN: usize> Lookup<N, LEN> {
+    /// Of the first row, `LEN` times.
+    #[inline(always)]
+    pub(crate) fn new() -> Self {
+        const { assert!(LEN.is_multiple_of(16)) };
+        Lookup {
+            rows: [Row::new(0); LEN],
+            #[cfg(target_arch = "x86_64")]
+            columns: [[0.0; LEN]; 4],
+        }
+    }
+
+    /// Makes one row that of an index. The last row stands for indices beyond it.
+    #[inline(always)]
+    pub(crate) fn choose(&mut self, i: usize, index: u32) {
+        self.rows[i] = Row::new(index);
+    }
+
+    /// Replaces each value by a function of its row and itself.
+    #[inline(always)]
+    pub(crate) fn apply(
+        &mut self,
+        vectors: Vectors,
+        table: &[[f32; 4]; N],
+        values: &mut [f32; LEN],
+        f: impl Fn([f32; 4], f32) -> f32,
+    ) {
+        match vectors.0 {
+            Set::Plain => {
+                let rows = self.rows.as_chunks::<8>().0;
+                for (values, rows) in values.as_chunks_mut::<8>().0.iter_mut().zip(rows) {
+                    *values = std::array::from_fn(|i| f(rows[i].of(table), values[i]));
+                }
+            }
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx2 => {
+                // SAFETY: as in `Vectors::run`.
+                unsafe { self.avx2(table) };
+                self.apply_to_columns(values, f);
+            }
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx512 => {
+                // SAFETY: as in `Vectors::run`.
+                unsafe { self.avx512(table) };
+                self.apply_to_columns(values, f);
+            }
+        }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    fn apply_to_columns(&self, values: &mut [f32; LEN], f: impl Fn([f32; 4], f32) -> f32) {
+        let [c0, c1, c2, c3] = &self.columns;
+        for (i, value) in values.iter_mut().enumerate() {
+            *value = f([c0[i], c1[i], c2[i], c3[i]], *value);
+        }
+    }
+
+    /// Writes the columns, of eight rows at a time.
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    fn avx2(&mut self, table: &[[f32; 4]; N]) {
+        for (i, rows) in self.rows.as_chunks::<8>().0.iter().enumerate() {
+            let mut vectors = [_mm256_setzero_ps(); 4];
+            for (j, vector) in vectors.iter_mut().enumerate() {
+                *vector = _mm256_set_m128(rows[j + 4].of(table), rows[j].of(table));
+            }
+            let columns =
+                transposed!(vectors, _mm256_unpacklo_ps, _mm256_unpackhi_ps, _mm256_shuffle_ps);
+            for (column, vector) in self.columns.iter_mut().zip(columns) {
+                column.as_chunks_mut::<8>().0[i] = bytemuck::cast(vector);
+            }
+        }
+    }
+
+    /// Writes the columns, of sixteen rows at a time.
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx512f,avx512bw,avx512cd,avx512dq,avx512vl")]
+    #[inline]
+    fn avx512(&mut self, table: &[[f32; 4]; N]) {
+        for (i, rows) in self.rows.as_chunks::<16>().0.iter().enumerate() {
+            let mut vectors = [_mm512_setzero_ps(); 4];
+            for (j, vector) in vectors.iter_mut().enumerate() {
+                *vector = _mm512_castps128_ps512(rows[j].of(table));
+                *vector = _mm512_insertf32x4::<1>(*vector, rows[j + 4].of(table));
+                *vector = _mm512_insertf32x4::<2>(*vector, rows[j + 8].of(table));
+                *vector = _mm512_insertf32x4::<3>(*vector, rows[j + 12].of(table));
+            }
+            let columns =
+                transposed!(vectors, _mm512_unpacklo_ps, _mm512_unpackhi_ps, _mm512_shuffle_ps);
+            for (column, vector) in self.columns.iter_mut().zip(columns) {
+                // SAFETY: both are sixteen f32.
+                let numbers = unsafe { std::mem::transmute::<__m512, [f32; 16]>(vector) };
+                column.as_chunks_mut::<16>().0[i] = numbers;
+            }
+        }
+    }
+}
+
 /// Runs `work` with the widest vectors that are there.
 pub(crate) fn vectorized(work: impl Vectorize) {
     Vectors::best().run(work);
@@ -140,14 +256,21 @@ mod tests {
 
     struct Columns<'a> {
         table: &'a [[f32; 4]; 11],
-        indices: [u32; 8],
-        found: &'a mut Option<(Vectors, [[f32; 8]; 4])>,
+        indices: [u32; 32],
+        found: &'a mut [[f32; 32]; 4],
     }
 
     impl Vectorize for Columns<'_> {
         #[inline(always)]
         fn run(self, vectors: Vectors) {
-            *self.found = Some((vectors, vectors.columns(self.table, self.indices)));
+            let mut lookup = Lookup::new();
+            for (i, &index) in self.indices.iter().enumerate() {
+                lookup.choose(i, index);
+            }
+            for (values, column) in self.found.iter_mut().zip(0u8..) {
+                *values = [column.into(); 32];
+                lookup.apply(vectors, self.table, values, |row, column| row[column as usize]);
+            }
         }
     }
 
@@ -155,13 +278,15 @@ mod tests {
     #[test]
     fn columns_are_those_of_the_rows() {
         let table = std::array::from_fn(|row| std::array::from_fn(|i| (10 * row + i) as f32));
-        for indices in [[0, 1, 2, 3, 4, 5, 6, 7], [10, 0, 9, 11, 12, u32::MAX, 3, 3]] {
+        let edges = [10, 0, 9, 11, 12, u32::MAX, 3, 3, 1 << 28, (1 << 28) + 1, i32::MAX as u32];
+        let all: [u32; 32] = std::array::from_fn(|i| i as u32);
+        for indices in [all, std::array::from_fn(|i| edges[7 * i % edges.len()])] {
+            let rows = indices.map(|i| 10 * i.min(10));
+            let expected = [0, 1, 2, 3].map(|column| rows.map(|row| (row + column) as f32));
             for vectors in Vectors::detected() {
-                let mut found = None;
+                let mut found = [[0.0; 32]; 4];
                 vectors.run(Columns { table: &table, indices, found: &mut found });
-                let rows = indices.map(|i| 10 * i.min(10));
-                let expected = [0, 1, 2, 3].map(|i| rows.map(|row| (row + i) as f32));
-                assert_eq!(found, Some((vectors, expected)));
+                assert_eq!(found, expected, "{vectors:?}");
             }
         }
     }

@@ -7,15 +7,27 @@ use candle_nn::var_builder::SimpleBackend;
 use candle_nn::{Init, Module, Optimizer, VarBuilder, VarMap};
 use gpu_init::{Cpu, FanMode, Initializer, TensorSpec, VarianceDistribution};
 
+/// Makes a variable of a spec, on a device.
+type MakeVar = dyn Fn(&TensorSpec, Shape, DType, &Device) -> Result<Var> + Send + Sync;
+
 /// Makes variables on their first use and keeps them in a map, by name.
 pub struct GpuInit {
     vars: VarMap,
     seed: u64,
+    make: Box<MakeVar>,
 }
 
 impl GpuInit {
     pub fn new(vars: &VarMap, seed: u64) -> Self {
-        GpuInit { vars: vars.clone(), seed }
+        let copied = |spec: &_, shape, dtype, device: &_| {
+            Var::from_tensor(&tensor(spec, shape, dtype, device)?)
+        };
+        GpuInit::with(vars, seed, Box::new(copied))
+    }
+
+    /// With another way to a device than `tensor`'s copy.
+    pub fn with(vars: &VarMap, seed: u64, make: Box<MakeVar>) -> Self {
+        GpuInit { vars: vars.clone(), seed, make }
     }
 
     pub fn var_builder(self, dtype: DType, device: &Device) -> VarBuilder<'static> {
@@ -44,7 +56,7 @@ fn initializer(hint: Init) -> Initializer {
 }
 
 /// A tensor from gpu-init's CPU path, copied to the device.
-fn tensor(spec: &TensorSpec, shape: Shape, dtype: DType, device: &Device) -> Result<Tensor> {
+pub fn tensor(spec: &TensorSpec, shape: Shape, dtype: DType, device: &Device) -> Result<Tensor> {
     let ours: gpu_init::DType = dtype.as_str().parse().map_err(candle_core::Error::wrap)?;
     let values = Cpu::new().fill(&spec.clone().dtype(ours)).map_err(candle_core::Error::wrap)?;
     Tensor::from_raw_buffer(values.as_bytes(), dtype, shape.dims(), device)
@@ -61,8 +73,7 @@ impl SimpleBackend for GpuInit {
         }
         let fans = [FanInOut::FanIn, FanInOut::FanOut].map(|fan| fan.for_shape(&s) as u64);
         let spec = TensorSpec::new(s.dims(), initializer(h)).fans(fans[0], fans[1]);
-        let tensor = tensor(&spec.name(name).seed(self.seed), s, dtype, dev)?;
-        let var = Var::from_tensor(&tensor)?;
+        let var = (self.make)(&spec.name(name).seed(self.seed), s, dtype, dev)?;
         let tensor = var.as_tensor().clone();
         vars.insert(name.to_owned(), var);
         Ok(tensor)
@@ -78,7 +89,8 @@ impl SimpleBackend for GpuInit {
 }
 
 fn main() -> Result<()> {
-    // On a GPU the same: Device::new_cuda(0)?, Device::new_metal(0)?.
+    // On a GPU the same: Device::new_cuda(0)?, Device::new_metal(0)?. The package candle-cuda copies
+    // to CUDA devices through pinned memory.
     let device = Device::Cpu;
     let mut losses = Vec::new();
     for _ in 0..2 {

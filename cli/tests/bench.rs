@@ -3,6 +3,9 @@
 
 #[path = "../../tests/common/gpu.rs"]
 mod gpu;
+#[cfg(unix)]
+#[path = "common/interrupted.rs"]
+mod interrupted;
 #[path = "common/program.rs"]
 mod program;
 
@@ -354,22 +357,8 @@ fn two_files_are_two() {
 #[cfg(unix)]
 #[test]
 fn ctrl_c_breaks_off() {
-    use std::process::{Command, Stdio};
     let args = ["bench", "--device", "cpu", "--max-size", "22", "--repeat", "1000"];
-    let child =
-        program::command(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    std::thread::sleep(std::time::Duration::from_secs(1));
-    assert!(
-        Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success()
-    );
-    let output = child.wait_with_output().unwrap();
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        output.status.code() == Some(130) && output.stdout.is_empty(),
-        "{:?} {errors}",
-        output.status
-    );
-    assert!(errors.contains("bench was interrupted"), "{errors}");
+    interrupted::interrupted(&args, "bench was interrupted");
 }
 
 /// Ctrl-C leaves nothing of the files that a model is measured with.

@@ -2,6 +2,9 @@
 
 #[path = "../../tests/common/gpu.rs"]
 mod gpu;
+#[cfg(unix)]
+#[path = "common/interrupted.rs"]
+mod interrupted;
 #[path = "common/program.rs"]
 mod program;
 
@@ -18,26 +21,9 @@ use program::{command, complains, complaint, json, succeed};
 #[cfg(unix)]
 #[test]
 fn ctrl_c_breaks_off() {
-    use std::process::{Command, Stdio};
     for device in devices() {
         let args = ["fill", "--init", "orthogonal", "--shape", "9000x9000", "--device", device];
-        let child = command(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        std::thread::sleep(std::time::Duration::from_secs(1));
-        assert!(
-            Command::new("kill")
-                .args(["-INT", &child.id().to_string()])
-                .status()
-                .unwrap()
-                .success()
-        );
-        let output = child.wait_with_output().unwrap();
-        let errors = String::from_utf8_lossy(&output.stderr);
-        assert!(
-            output.status.code() == Some(130) && output.stdout.is_empty(),
-            "{device}: {:?} {errors}",
-            output.status
-        );
-        assert!(errors.contains("of 81000000 elements"), "{errors}");
+        interrupted::interrupted(&args, "of 81000000 elements");
     }
 }
 

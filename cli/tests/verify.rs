@@ -3,6 +3,9 @@
 
 #[path = "common/header.rs"]
 mod header;
+#[cfg(unix)]
+#[path = "common/interrupted.rs"]
+mod interrupted;
 #[path = "common/program.rs"]
 mod program;
 
@@ -547,23 +550,8 @@ fn ctrl_c_ends_it() {
     let file = setup.save("model.safetensors", &[]);
     fs::write(setup.path("rules.toml"), "default = 'orthogonal'").unwrap();
     let rules = setup.path("rules.toml");
-    let child = command(&["verify", &file, "--rules", &rules])
-        .stderr(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    std::thread::sleep(std::time::Duration::from_secs(1));
-    let killed = std::process::Command::new("kill")
-        .args(["-INT", &child.id().to_string()])
-        .status()
-        .unwrap();
-    assert!(killed.success());
-    let output = child.wait_with_output().unwrap();
-    let errors = String::from_utf8(output.stderr).unwrap();
-    assert!(
-        output.status.code() == Some(130) && errors.contains("of 81000000 elements"),
-        "{:?}: {errors}",
-        output.status
-    );
+    let args = ["verify", &file, "--rules", &rules];
+    let errors = interrupted::interrupted(&args, "of 81000000 elements");
     assert!(errors.contains("verify again") && !errors.contains("fill again"), "{errors}");
 }
 

@@ -46,19 +46,22 @@ def interrupted(work):
 )
 def test_control_c_ends_a_fill(init, shape, dtype):
     count = int(np.prod(shape))
-    memory = np.empty(
+    memory = np.zeros(
         count * gpu_init._dtypes.size_of(gpu_init._dtypes.name_of(dtype, "")), np.uint8
     )
     seconds = interrupted(lambda: gpu_init.fill(memory, init, shape=shape, dtype=dtype))
-    assert seconds < 1.5
+    if init == "orthogonal":  # Which writes all of it first, and then computes for minutes.
+        assert seconds < 20
+    else:
+        assert not memory[-4096:].any(), "it went on to the end"
     small = np.zeros(8, np.float32)
     assert gpu_init.fill(small, "ones").all(), "it goes on working"
 
 
 def test_control_c_ends_a_plan():
-    tensors = {f"h.{i}.weight": (4096, 4096) for i in range(64)}
+    tensors = {f"h.{i}.weight": (4096, 4096) for i in range(4096)}
     plan = gpu_init.Rules.from_text("default = 'truncated_normal'").plan(tensors)
-    assert interrupted(plan.fingerprint) < 1.5
+    assert interrupted(plan.fingerprint) < 20, "there is work for a minute"
 
 
 def test_a_handler_decides():

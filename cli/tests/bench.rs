@@ -3,11 +3,11 @@
 
 #[path = "../../tests/common/gpu.rs"]
 mod gpu;
-#[cfg(unix)]
-#[path = "common/interrupted.rs"]
-mod interrupted;
 #[path = "common/program.rs"]
 mod program;
+#[cfg(unix)]
+#[path = "common/signals.rs"]
+mod signals;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -358,14 +358,14 @@ fn two_files_are_two() {
 #[test]
 fn ctrl_c_breaks_off() {
     let args = ["bench", "--device", "cpu", "--max-size", "22", "--repeat", "1000"];
-    interrupted::interrupted(&args, "bench was interrupted");
+    signals::interrupted(&args, "bench was interrupted");
 }
 
 /// Ctrl-C leaves nothing of the files that a model is measured with.
 #[cfg(unix)]
 #[test]
 fn ctrl_c_leaves_no_files() {
-    use std::process::{Command, Stdio};
+    use std::process::Stdio;
     let (folder, path) = listed();
     let large = r#"{"w": {"dtype": "F32", "shape": [20000000]}}"#;
     fs::write(path("list.json"), large).unwrap();
@@ -378,8 +378,7 @@ fn ctrl_c_leaves_no_files() {
     while fs::read_dir(&folder).unwrap().count() < 2 && std::time::Instant::now() < deadline {
         std::thread::sleep(std::time::Duration::from_millis(10));
     }
-    let id = child.id().to_string();
-    assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    signals::signal(&child, "-INT");
     let output = child.wait_with_output().unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.code() == Some(130) && output.stdout.is_empty(), "{errors}");

@@ -2,11 +2,11 @@
 
 #[path = "../../tests/common/gpu.rs"]
 mod gpu;
-#[cfg(unix)]
-#[path = "common/interrupted.rs"]
-mod interrupted;
 #[path = "common/program.rs"]
 mod program;
+#[cfg(unix)]
+#[path = "common/signals.rs"]
+mod signals;
 
 use std::fs;
 use std::path::Path;
@@ -23,7 +23,7 @@ use program::{command, complains, complaint, json, succeed};
 fn ctrl_c_breaks_off() {
     for device in devices() {
         let args = ["fill", "--init", "orthogonal", "--shape", "9000x9000", "--device", device];
-        interrupted::interrupted(&args, "of 81000000 elements");
+        signals::interrupted(&args, "of 81000000 elements");
     }
 }
 

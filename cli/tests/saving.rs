@@ -3,6 +3,9 @@
 
 #[path = "common/program.rs"]
 mod program;
+#[cfg(unix)]
+#[path = "common/signals.rs"]
+mod signals;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -13,6 +16,8 @@ use std::time::{Duration, Instant};
 
 use program::{command, complains, json, run, succeed};
 use serde_json::Value;
+#[cfg(unix)]
+use signals::signal;
 
 /// A folder with lists of a small model and of one that takes a second to write, and the path of
 /// anything in it.
@@ -75,17 +80,6 @@ impl Setup {
         assert!(grows(), "it ended before it was stopped");
         child
     }
-}
-
-#[cfg(unix)]
-fn signal(child: &std::process::Child, signal: &str) {
-    assert!(
-        std::process::Command::new("kill")
-            .args([signal, &child.id().to_string()])
-            .status()
-            .unwrap()
-            .success()
-    );
 }
 
 fn strs(args: &[String]) -> Vec<&str> {

@@ -3,11 +3,11 @@
 
 #[path = "common/header.rs"]
 mod header;
-#[cfg(unix)]
-#[path = "common/interrupted.rs"]
-mod interrupted;
 #[path = "common/program.rs"]
 mod program;
+#[cfg(unix)]
+#[path = "common/signals.rs"]
+mod signals;
 
 use std::fs;
 use std::path::Path;
@@ -551,7 +551,7 @@ fn ctrl_c_ends_it() {
     fs::write(setup.path("rules.toml"), "default = 'orthogonal'").unwrap();
     let rules = setup.path("rules.toml");
     let args = ["verify", &file, "--rules", &rules];
-    let errors = interrupted::interrupted(&args, "of 81000000 elements");
+    let errors = signals::interrupted(&args, "of 81000000 elements");
     assert!(errors.contains("verify again") && !errors.contains("fill again"), "{errors}");
 }
 
@@ -575,10 +575,7 @@ fn ctrl_c_has_no_report_of_a_part() {
             .spawn()
             .unwrap();
         std::thread::sleep(whole * step / 16);
-        std::process::Command::new("kill")
-            .args(["-INT", &child.id().to_string()])
-            .output()
-            .unwrap();
+        signals::signal(&child, "-INT");
         let output = child.wait_with_output().unwrap();
         let errors = String::from_utf8(output.stderr).unwrap();
         match output.status.code() {
